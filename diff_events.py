@@ -1,0 +1,2985 @@
+#!/usr/bin/env python3
+# /// script
+# requires-python = ">=3.11"
+# dependencies = []
+# ///
+"""Where, exactly, do two programs that should behave alike first part ways?
+
+    python3 diff_events.py --canary c.jsonl --ours o.jsonl
+    python3 diff_events.py --canary c.jsonl --ours o.jsonl --validate-identical
+"""
+
+from __future__ import annotations
+
+import argparse
+import bisect
+import contextlib
+import enum
+import functools
+import hashlib
+import importlib
+import io
+import itertools
+import json
+import math
+import mmap
+import multiprocessing
+import os
+import re
+import signal
+import stat
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import zlib
+from array import array
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal, InvalidOperation
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, ClassVar, Final, NamedTuple, NoReturn, TextIO, TypeAlias, cast
+
+__version__ = "1.0.0"
+
+# ══ vocabulary ════════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+class ExitCode(enum.IntEnum):
+    """What the process says to its caller. Nothing but a gate that does not hold may ever exit 1."""
+
+    OK = 0
+    GATE = 1
+    ERROR = 2
+    INTERRUPTED = 130
+
+
+class WarningKind(enum.Enum):
+    """What a reader of the report must know of a log, though it refuses nothing."""
+
+    TORN_TAIL = "torn_tail"
+    HOLE = "hole"
+
+
+class PairStatus(enum.Enum):
+    """How the walk of a pair of threads ended (schema v1, Walking a mapped pair)."""
+
+    IDENTICAL = "identical"
+    DIVERGED = "diverged"
+    CANARY_ENDED = "canary_ended"
+    OURS_ENDED = "ours_ended"
+
+
+class Mismatch(enum.Enum):
+    """In what two events differ, the first that applies."""
+
+    MISSING = "missing"
+    KIND = "kind"
+    PAYLOAD = "payload"
+
+
+class Verdict(enum.Enum):
+    """What the gate says of two logs."""
+
+    IDENTICAL = "identical"
+    DIVERGENT = "divergent"
+
+
+class Missing(enum.Enum):
+    """The value of a field that one side does not have: absent and ``null`` are different."""
+
+    MISSING = "missing"
+
+
+MISSING: Final = Missing.MISSING
+
+MAX_LINE_BYTES: Final = 64 << 20
+"""A longer line is refused: no event is that big, and a file without newlines must not fill the memory."""
+
+MAX_NESTING: Final = 256
+"""Deeper JSON is refused: well below what every supported Python's own reader bears."""
+
+# ══ errors ════════════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+class DiffEventsError(Exception):
+    """What the user can mend: printed as one line on standard error, exit 2."""
+
+
+class UsageError(DiffEventsError):
+    """The options contradict each other, or name what is not there."""
+
+
+class InputError(DiffEventsError):
+    """A file that cannot be read as what it should be.
+
+    >>> str(InputError("o.jsonl", "expected an object", lineno=7, field="payload"))
+    'o.jsonl:7: payload: expected an object'
+    """
+
+    def __init__(self, source: str, problem: str, *, lineno: int | None = None, field: str | None = None) -> None:
+        place = source if lineno is None else f"{source}:{lineno}"
+        super().__init__(f"{place}: {field}: {problem}" if field else f"{place}: {problem}")
+        self.source, self.problem, self.lineno, self.field = source, problem, lineno, field
+
+    def __reduce__(self) -> tuple[Callable[..., InputError], tuple[object, ...]]:
+        """Lets the error cross from the process that met it to the one that reports it."""
+        rebuild = functools.partial(InputError, lineno=self.lineno, field=self.field)
+        return rebuild, (self.source, self.problem)
+
+
+class OutputError(DiffEventsError):
+    """A report that cannot be written."""
+
+
+class NotJsonError(ValueError):
+    """Text that is not the JSON that was expected. Whoever knows file and line turns it into `InputError`."""
+
+    def __init__(self, problem: str, field: str | None = None) -> None:
+        super().__init__(problem)
+        self.field = field
+
+
+# ══ JSON values ═══════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+def exact_float(text: str) -> float | Decimal:
+    """A double where the text fits one; the exact decimal where it over- or underflows, so that no two values merge."""
+    value = float(text)
+    if math.isinf(value) or (value == 0.0 and text.lower().partition("e")[0].strip("-0.")):
+        return Decimal(text)
+    return value
+
+
+def _refuse_constant(name: str) -> object:
+    raise NotJsonError(f"{name} is not JSON")
+
+
+_BRACKETS_AND_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}]')
+
+
+def _nesting(text: str) -> int:
+    """The greatest depth of arrays and objects in ``text``, found without recursion."""
+    depth = deepest = 0
+    for token in _BRACKETS_AND_STRINGS.finditer(text):
+        if token[0] in ("[", "{"):
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token[0] in ("]", "}"):
+            depth -= 1
+    return deepest
+
+
+def parse_json(text: bytes | str, parse_float: Callable[[str], object] = exact_float) -> object:
+    """The value of one JSON text (UTF-8), read strictly: no ``NaN``, no endless nesting, numbers by value.
+
+    Of two equal keys the last one counts, as everywhere in Python. Raises `NotJsonError` with what was found.
+
+    >>> parse_json('{"a": [1, 2.5, null]}')
+    {'a': [1, 2.5, None]}
+    >>> parse_json('NaN')
+    Traceback (most recent call last):
+    ...
+    diff_events.NotJsonError: NaN is not JSON
+    """
+    try:
+        string = text if isinstance(text, str) else text.decode()
+        if string.count("[") + string.count("{") > MAX_NESTING and _nesting(string) > MAX_NESTING:
+            raise NotJsonError(f"nested deeper than {MAX_NESTING} levels")
+        value: object = json.loads(string, parse_constant=_refuse_constant, parse_float=parse_float)
+    except NotJsonError:
+        raise
+    except UnicodeDecodeError as error:
+        raise NotJsonError(f"invalid UTF-8 at byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise NotJsonError(f"invalid JSON: {error.msg} at column {error.colno}") from error
+    except (ValueError, InvalidOperation) as error:
+        raise NotJsonError("a number with more digits than can be read") from error
+    return value
+
+
+def is_json_object(text: bytes) -> bool:
+    """Whether ``text`` is a whole JSON object, be its values past what `parse_json` bears."""
+    try:
+        return isinstance(json.loads(text.decode()), dict)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return False
+    except (ValueError, RecursionError):
+        return True  # it is well-formed up to a number or a depth that cannot be read
+
+
+def json_type(value: object) -> str:
+    """The name of a value's JSON type, for messages: ``expected an object, found`` + this.
+
+    >>> json_type(True), json_type(1), json_type(None)
+    ('a boolean', 'a number', 'null')
+    """
+    if value is MISSING:
+        return "nothing"
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    names: dict[type, str] = {str: "a string", dict: "an object", list: "an array"}
+    return names.get(type(value), "a number")
+
+
+def json_equal(left: object, right: object) -> bool:
+    """Whether two parsed values are the same JSON value: ``true`` is never ``1``, and ``1`` is ``1.0``.
+
+    >>> json_equal({"a": 1, "b": 2}, {"b": 2.0, "a": 1}), json_equal(True, 1), json_equal(None, MISSING)
+    (True, False, False)
+    """
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(json_equal(value, right[key]) for key, value in left.items())
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(json_equal, left, right))
+    return left == right
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDifference:
+    """One leaf that differs. A side that lacks it is `MISSING`."""
+
+    path: str
+    left: object
+    right: object
+
+
+def _member_path(path: str, key: str) -> str:
+    return f"{path}.{key}" if key.isidentifier() else f"{path}[{json.dumps(key, ensure_ascii=False)}]"
+
+
+def field_differences(left: object, right: object, path: str) -> Iterator[FieldDifference]:
+    """Every leaf in which two values differ, in the order of the left one, then what only the right one has.
+
+    >>> list(field_differences({"a": 1, "b": [1, 2]}, {"a": 1, "b": [1, 3]}, "payload"))
+    [FieldDifference(path='payload.b[1]', left=2, right=3)]
+    """
+    if isinstance(left, dict) and isinstance(right, dict):
+        for key in (*left, *(key for key in right if key not in left)):
+            yield from field_differences(left.get(key, MISSING), right.get(key, MISSING), _member_path(path, key))
+    elif isinstance(left, list) and isinstance(right, list):
+        for place in range(max(len(left), len(right))):
+            one, other = (side[place] if place < len(side) else MISSING for side in (left, right))
+            yield from field_differences(one, other, f"{path}[{place}]")
+    elif not json_equal(left, right):
+        yield FieldDifference(path, left, right)
+
+
+# ══ text that is safe to show ═════════════════════════════════════════════════════════════════════════════════════
+
+
+def printable(text: str) -> str:
+    r"""``text`` with everything escaped that could move a cursor, break a line or turn the reading direction.
+
+    >>> printable("a\x1b[31m\n\u202e")
+    'a\\x1b[31m\\n\\u202e'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shorten(text: str, limit: int) -> str:
+    """At most ``limit`` characters of ``text``, then how long it really is.
+
+    >>> shorten("abcdefgh", 4)
+    'abcd… (8 characters)'
+    """
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"
+
+
+def json_text(value: object) -> str:
+    """One line of JSON for a parsed value, ``∅`` for a field that is not there.
+
+    >>> json_text({"a": [True, None]})
+    '{"a": [true, null]}'
+    """
+    return "∅" if value is MISSING else json.dumps(value, ensure_ascii=False, default=str)
+
+
+# ══ writing files ═════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+class PendingFile:
+    """A file that appears whole or not at all: opened before the long work, renamed into place by `commit`.
+
+    What is not an ordinary file (a pipe, ``/dev/null``) is written in place. Raises `OutputError` where that fails.
+    """
+
+    def __init__(self, target: str | os.PathLike[str]) -> None:
+        self.name = os.fspath(target)
+        self._target = Path(os.path.realpath(self.name))
+        self._in_place = self._target.exists() and not self._target.is_file()
+        self._temporary: Path | None = None
+        try:
+            if self._in_place:
+                self._file = open(self._target, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
+            else:
+                fd, name = tempfile.mkstemp(prefix=f".{self._target.name}.", dir=self._target.parent)
+                self._temporary = Path(name)
+                self._file = open(fd, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
+        except OSError as error:
+            raise OutputError(f"{self.name}: cannot be written: {error.strerror}") from error
+
+    def commit(self, text: str) -> None:
+        """Writes ``text`` and puts the file in its place."""
+        try:
+            with self._file as file:
+                file.write(text)
+            if self._temporary is not None:
+                os.chmod(self._temporary, self._mode())
+                os.replace(self._temporary, self._target)
+                self._temporary = None
+        except OSError as error:
+            raise OutputError(f"{self.name}: cannot be written: {error.strerror}") from error
+
+    def _mode(self) -> int:
+        """The permissions of the file that is replaced, or those that a new file gets."""
+        if self._target.exists():
+            return stat.S_IMODE(self._target.stat().st_mode)
+        umask = os.umask(0)
+        os.umask(umask)
+        return 0o666 & ~umask
+
+    def __enter__(self) -> PendingFile:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        with contextlib.suppress(OSError):  # closing what could not be written anyway
+            self._file.close()
+        if self._temporary is not None:
+            self._temporary.unlink(missing_ok=True)
+
+
+# ══ reading ═══════════════════════════════════════════════════════════════════════════════════════════════════════
+
+CHUNK_BYTES: Final = 1 << 18
+"""How much text is looked at in one go: small enough for the processor's cache, large enough to forget the calls."""
+
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+STANDARD_STREAM: Final = "-"
+
+_COMPRESSIONS: Final = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bz2",
+    b"\xfd7zXZ\x00": "lzma",
+    b"\x28\xb5\x2f\xfd": "compression.zstd",
+}
+"""How a compressed file begins, and the module of the standard library that reads it."""
+
+
+class _Rewound(io.RawIOBase):
+    """A stream that cannot seek, with its first bytes, taken to see what it is, put back in front."""
+
+    def __init__(self, head: bytes, rest: io.BufferedIOBase) -> None:
+        self._head, self._rest = head, rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        data = self._head[: len(buffer)] or self._rest.read1(len(buffer))
+        self._head = self._head[len(data) :]
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class LogSource:
+    """The bytes of one file, read once from front to back, then here and there by offset.
+
+    What cannot be read twice (a pipe, compressed data) is spooled to a temporary file while it is read.
+    Raises `InputError` where the file cannot be read.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.name = "standard input" if path == STANDARD_STREAM else path
+        self._ahead: bytes | None = None
+        self._spooled = False
+        """Whether all that there is to spool is in the spool."""
+        self._damage: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error)
+        with contextlib.ExitStack() as on_failure, self._named_errors():
+            file = io.FileIO(os.dup(0) if path == STANDARD_STREAM else path)
+            self._raw = io.BufferedReader(file, CHUNK_BYTES)
+            on_failure.callback(self._raw.close)
+            status = os.fstat(self._raw.fileno())
+            regular = stat.S_ISREG(status.st_mode)
+            self.size = status.st_size if regular else None
+            head = self._head()
+            if regular:
+                self._raw.seek(0)
+            stream: BinaryIO = self._raw if regular else io.BufferedReader(_Rewound(head, self._raw), CHUNK_BYTES)
+            module = next((name for magic, name in _COMPRESSIONS.items() if head.startswith(magic)), None)
+            self._stream: BinaryIO = self._decompressed(stream, module) if module else stream
+            self._spool = None if regular and not module else tempfile.TemporaryFile(prefix="diff-events-")
+            on_failure.pop_all()
+
+    def _head(self) -> bytes:
+        """The first bytes; a pipe may hand them over one by one."""
+        head = b""
+        while len(head) < 6 and (more := self._raw.read1(6 - len(head))):
+            head += more
+        return head
+
+    def _decompressed(self, stream: BinaryIO, module_name: str) -> BinaryIO:
+        try:
+            module = importlib.import_module(module_name)
+        except ImportError as error:
+            hint = f"this Python has no module {module_name}: decompress it first, for instance `zstd -dc FILE | … -`"
+            raise InputError(self.name, hint) from error
+        own_errors = (getattr(module, name, None) for name in ("LZMAError", "ZstdError"))
+        self._damage += tuple(error for error in own_errors if error)
+        return cast(BinaryIO, module.open(stream, "rb"))
+
+    @contextlib.contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except self._damage as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise InputError(self.name, f"cannot be read: {reason}") from error
+
+    def bytes_read(self) -> int:
+        """How far the file itself has been read: what progress is measured by."""
+        return self._raw.tell() if self.size is not None else 0
+
+    def _next_chunk(self, lines_before: int) -> bytes:
+        with self._named_errors():
+            chunk = self._stream.read(CHUNK_BYTES)
+            rest = b"" if chunk.endswith(b"\n") else self._stream.readline(MAX_LINE_BYTES)
+            if self._spool is not None and not self._spooled:
+                self._spool.write(chunk + rest)
+                self._spool.flush()  # another process may read it back
+        if len(rest) == MAX_LINE_BYTES and not rest.endswith(b"\n"):
+            lineno = lines_before + chunk.count(b"\n") + 1
+            raise InputError(self.name, f"a line of more than {MAX_LINE_BYTES >> 20} MiB", lineno=lineno)
+        return chunk + rest
+
+    def peek(self) -> bytes:
+        """The first chunk, which `chunks` will still begin with."""
+        if self._ahead is None:
+            self._ahead = self._next_chunk(0)
+        return self._ahead
+
+    def rewind(self) -> None:
+        """Lets `chunks` begin anew."""
+        with self._named_errors():
+            if self._spool is not None:
+                self._stream, self._spooled = self._spool, True
+            self._stream.seek(0)
+        self._ahead = None
+
+    def chunks(self) -> Iterator[bytes]:
+        """The text in pieces of whole lines; only the last line of all may lack its newline."""
+        chunk, self._ahead = self.peek(), b""
+        lines = 0
+        while chunk:
+            lines += chunk.count(b"\n")
+            yield chunk
+            chunk = self._next_chunk(lines)
+
+    def read_back(self, offset: int, length: int) -> bytes:
+        """The bytes at an offset of the text, once all of it was read."""
+        with self._named_errors():
+            file = self._raw if self._spool is None else self._spool
+            file.seek(offset)
+            return file.read(length)
+
+    def close(self) -> None:
+        """Gives the file and its spool back."""
+        for file in (self._stream, self._raw, self._spool):
+            if file is not None:
+                file.close()
+
+
+# ══ events ════════════════════════════════════════════════════════════════════════════════════════════════════════
+
+SCHEMA_VERSION: Final = 1
+MAX_IDX: Final = (1 << 62) - 1
+"""The greatest index: sums with it still fit a 64-bit array."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event, decoded: what the reports show and the exact rules compare."""
+
+    lineno: int
+    kind: str
+    tid: int
+    idx: int
+    payload: dict[str, object]
+
+    @property
+    def name(self) -> str | None:
+        """The call that a ``kernel.call`` or ``kernel.return`` is about."""
+        name = self.payload.get("name")
+        return name if isinstance(name, str) else None
+
+
+class RawEvent(NamedTuple):
+    """What the index needs of a line, as bytes of that line: the payload is not parsed."""
+
+    kind: bytes
+    tid: bytes
+    tid_event_idx: bytes
+    payload: bytes
+
+
+class BadLineError(NotJsonError):
+    """A line that is no event, with its place in the text that was read."""
+
+    def __init__(self, error: NotJsonError, position: int) -> None:
+        super().__init__(str(error), error.field)
+        self.position = position
+
+
+class _Member(NamedTuple):
+    """One member of a JSON object as it is written: all text since the last one, its name, the text of its value."""
+
+    lead: str
+    key: str
+    value: str
+
+
+_KEY = re.compile(r'[ \t\r]*[,{][ \t\r]*("(?:[^"\\\x00-\x1f]|\\.)*+")[ \t\r]*:[ \t\r]*')
+_EMPTY_OBJECT = re.compile(r"[ \t\r]*\{[ \t\r]*\}[ \t\r]*")
+_END_OF_OBJECT = re.compile(r"[ \t\r]*\}[ \t\r]*")
+_SCALAR = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*+"|[^][{}",\s]++')
+_NESTED = {"{": re.compile(r'"(?:[^"\\]|\\.)*+"|[{}]'), "[": re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]]')}
+
+
+def _end_of_value(line: str, start: int) -> int:
+    """Where the value at ``start`` ends. Of an object or array only strings and its own brackets are looked at."""
+    tokens = _NESTED.get(line[start : start + 1])
+    if tokens is None:
+        scalar = _SCALAR.match(line, start)
+        return scalar.end() if scalar else -1
+    depth = 0
+    for token in tokens.finditer(line, start):
+        if not token[0].startswith('"'):
+            depth += 1 if token[0] in "{[" else -1
+            if depth == 0:
+                return token.end()
+    return -1
+
+
+def _members(line: str) -> tuple[list[_Member], str]:
+    """The members of the object that ``line`` is, and the text after the last one; none where it is no object."""
+    members: list[_Member] = []
+    position = 0
+    while key := _KEY.match(line, position):
+        if ("{" in key[0].partition('"')[0]) != (not members):
+            break
+        end = _end_of_value(line, key.end())
+        if end < 0:
+            break
+        members.append(_Member(key[0], str(parse_json(key[1])), line[key.end() : end]))
+        position = end
+    tail = _END_OF_OBJECT.fullmatch(line, position)
+    if tail and members:
+        return members, tail[0]
+    return [], ""
+
+
+def _required(fields: Mapping[str, str], name: str, kind: type, expected: str) -> object:
+    """The value of a required field; raises `NotJsonError` where it is missing or of another type."""
+    value = parse_field(fields[name], name) if name in fields else MISSING
+    if type(value) is not kind:
+        raise NotJsonError(f"expected {expected}, found {json_type(value)}", name)
+    return value
+
+
+def parse_field(text: str, name: str) -> object:
+    """The value of one field. Raises `NotJsonError` naming the field."""
+    try:
+        return parse_json(text)
+    except NotJsonError as error:
+        raise NotJsonError(str(error), name) from error
+
+
+def _count(fields: Mapping[str, str], name: str) -> bytes:
+    value = _required(fields, name, int, "an integer of 0 or more")
+    if not isinstance(value, int) or value < 0:
+        raise NotJsonError(f"expected an integer of 0 or more, found {value}", name)
+    if value > MAX_IDX and name == "tid_event_idx":
+        raise NotJsonError(f"expected an integer of at most {MAX_IDX}, found {value}", name)
+    return b"%d" % value
+
+
+def _check_version(text: str) -> None:
+    version = parse_field(text, "schema_version")
+    if type(version) is not int or version != SCHEMA_VERSION:
+        raise NotJsonError(f"expected the integer 1, found {shorten(json_text(version), 40)}", "schema_version")
+
+
+def _raw_event(members: Sequence[_Member]) -> RawEvent:
+    fields = {member.key: member.value for member in members}
+    for name, text in fields.items():
+        if name != "payload":
+            parse_field(text, name)  # all but the payload has to be JSON, whatever becomes of it
+    if "schema_version" in fields:
+        _check_version(fields["schema_version"])
+    kind = str(_required(fields, "kind", str, "a string"))
+    tid, idx = _count(fields, "tid"), _count(fields, "tid_event_idx")
+    payload = fields.get("payload", "")
+    if not payload.startswith("{"):
+        _required(fields, "payload", dict, "an object")
+    return RawEvent(kind.encode("utf-8", "surrogatepass"), tid, idx, payload.encode())
+
+
+def _object_members(line: bytes) -> tuple[list[_Member], str]:
+    """The members of a line that must be one object; raises `NotJsonError` saying what it is instead."""
+    text = line.decode().rstrip("\n")
+    members, tail = _members(text)
+    if not members and not _EMPTY_OBJECT.fullmatch(text):
+        raise NotJsonError(f"expected an object, found {json_type(parse_json(text))}")
+    return members, tail
+
+
+def check_header(line: bytes) -> None:
+    """Raises `NotJsonError` where a log's first line is not the header of schema v1."""
+    members, _ = _object_members(line)
+    fields = {member.key: member.value for member in members}
+    if "schema_version" not in fields:
+        raise NotJsonError('expected the header, an object with "schema_version": 1', "schema_version")
+    parse_json(line)
+    _check_version(fields["schema_version"])
+
+
+def parse_payload(text: bytes) -> dict[str, object]:
+    """The parsed payload of an event. Raises `NotJsonError`."""
+    payload = parse_field(text.decode(), "payload")
+    assert isinstance(payload, dict)  # it begins with a brace
+    return payload
+
+
+def decode_event(line: bytes, lineno: int) -> Event:
+    """The event on a line, its payload parsed. Raises `NotJsonError`.
+
+    >>> decode_event(b'{"kind":"thread.exit","tid":6,"tid_event_idx":0,"payload":{"exit_code":0}}', 2)
+    Event(lineno=2, kind='thread.exit', tid=6, idx=0, payload={'exit_code': 0})
+    """
+    raw = _raw_event(_object_members(line)[0])
+    kind = raw.kind.decode("utf-8", "surrogatepass")
+    return Event(lineno, kind, int(raw.tid), int(raw.tid_event_idx), parse_payload(raw.payload))
+
+
+_STRING = r'"[^"\\\x00-\x1f]*+"'
+_INTEGER = r"-?(?:0|[1-9][0-9]*+)"
+_NATURAL = r"(0|[1-9][0-9]{0,17})"
+_TEXT = r'"(?:[^"\\\n]|\\[^\n])*+"'
+_FLAT_OBJECT = r'\{[^{}"\n]*+(?:"[^"\\\n]*+"[^{}"\n]*+)*+\}'
+
+
+def _nested_object(levels: int) -> str:
+    """The pattern of an object with strings of any sort and objects in it, some levels deep."""
+    inner = rf"{_TEXT}|{_nested_object(levels - 1)}" if levels else _TEXT
+    return rf'\{{[^{{}}"\n]*+(?:(?:{inner})[^{{}}"\n]*+)*+\}}'
+
+
+_FIELD_PATTERNS: Final = {
+    "schema_version": "1",
+    "kind": r'"([^"\\\x00-\x1f]*+)"',
+    "tid": _NATURAL,
+    "tid_event_idx": _NATURAL,
+    "payload": rf"({_FLAT_OBJECT}|{_nested_object(3)})",
+}
+"""What a field of an event looks like, the captured ones in the shape that `RawEvent` wants. The payload's pattern
+takes just what `_end_of_value` takes: balanced braces outside strings. The first alternative is the fast one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """The pattern of all lines with the same fields in the same order and spacing.
+
+    A line that matches is an event, and the same one that `_raw_event` would have read from it.
+    """
+
+    pattern: str
+    captured: tuple[str, ...]
+
+
+def _layout_of(members: Sequence[_Member], tail: str) -> _Layout | None:
+    """The layout of an event's line; None where no pattern can stand for lines like it."""
+    keys = [member.key for member in members]
+    if len(set(keys)) < len(keys):
+        return None  # of two equal keys the last one counts
+    pattern = []
+    for lead, key, value in members:
+        other = _INTEGER if re.fullmatch(_INTEGER, value) else f"(?:{_STRING}|{_INTEGER}|true|false|null)"
+        pattern += [re.escape(lead), _FIELD_PATTERNS.get(key, other)]
+    text = "".join(pattern) + re.escape(tail.rstrip("\r")) + r"\r?\n"
+    return _Layout(text, tuple(key for key in keys if key in RawEvent._fields))
+
+
+class Columns(NamedTuple):
+    """Events of one piece of text, in its order, field by field."""
+
+    kinds: Sequence[bytes]
+    tids: Sequence[bytes]
+    indexes: Sequence[bytes]
+    payloads: Sequence[bytes]
+
+
+class LayoutReader:
+    """Takes events out of text at the speed of `re`, by the line layouts that a log's writer turns out to use.
+
+    A layout is learned from a line that was read exactly; all layouts together are one pattern. What does not fit is
+    read exactly, so the result never depends on what was learned.
+    """
+
+    MOST_LAYOUTS: ClassVar = 16
+
+    def __init__(self) -> None:
+        self._layouts: list[_Layout] = []
+        self._pattern: re.Pattern[bytes] | None = None
+        self._groups: list[list[int]] = [[] for _ in RawEvent._fields]  # of each field, one a layout
+
+    def _learn(self, layout: _Layout | None) -> None:
+        if layout is None or layout in self._layouts or len(self._layouts) >= self.MOST_LAYOUTS:
+            return
+        before = len(self._layouts) * len(RawEvent._fields)
+        self._layouts.append(layout)
+        alternatives = "|".join(known.pattern for known in self._layouts)
+        self._pattern = re.compile(f"(?m:^)(?:{alternatives})".encode())
+        for name, groups in zip(RawEvent._fields, self._groups, strict=True):
+            groups.append(before + layout.captured.index(name))
+
+    def columns(self, text: bytes, start: int = 0) -> Columns:
+        """The events of all lines of ``text`` from ``start``. Raises `BadLineError`."""
+        if self._pattern is not None:
+            found = self._pattern.findall(text, start)
+            if found and len(found) == text.count(b"\n", start):
+                groups = list(zip(*found, strict=True))
+                # Of the groups of all layouts a line filled those of one; the others are empty.
+                return Columns(*(self._joined([groups[n] for n in of_field]) for of_field in self._groups))
+        events = [event for _, _, event in self.lines(text, start)]
+        return Columns(*zip(*events, strict=True)) if events else Columns((), (), (), ())
+
+    @staticmethod
+    def _joined(groups: list[tuple[bytes, ...]]) -> Sequence[bytes]:
+        return groups[0] if len(groups) == 1 else list(map(b"".join, zip(*groups, strict=True)))
+
+    def lines(self, text: bytes, start: int = 0) -> Iterator[tuple[int, int, RawEvent]]:
+        """Start, end and event of each line of ``text`` from ``start``, one by one."""
+        while start < len(text):
+            match = self._pattern.match(text, start) if self._pattern else None
+            end = match.end() if match else text.index(b"\n", start) + 1
+            if match:
+                groups = match.groups(b"")
+                yield start, end, RawEvent(*(b"".join(groups[n] for n in of_field) for of_field in self._groups))
+            elif not text[start:end].isspace():
+                yield start, end, self._exactly(text[start:end], start)
+            start = end
+
+    def _exactly(self, line: bytes, position: int) -> RawEvent:
+        try:
+            members, tail = _object_members(line)
+            event = _raw_event(members)
+        except NotJsonError as error:
+            raise BadLineError(error, position) from error
+        self._learn(_layout_of(members, tail))
+        return event
+
+
+# ══ rules ═════════════════════════════════════════════════════════════════════════════════════════════════════════
+
+SKIPPED_FIELDS: Final[Mapping[str, frozenset[str]]] = {
+    "handle.create": frozenset({"raw_handle_id", "handle_semantic_id"}),
+    "handle.destroy": frozenset({"raw_handle_id", "handle_semantic_id"}),
+    "wait.begin": frozenset({"handles_semantic_ids"}),
+    "wait.end": frozenset({"wait_duration_cycles", "woken_by_semantic_id"}),
+    "thread.create": frozenset({"child_tid"}),
+}
+"""Payload fields that are the engine's own business, by kind (schema v1, Kinds)."""
+
+_FNV_OFFSET_BASIS: Final = 0xCBF29CE484222325
+_FNV_PRIME: Final = 0x00000100000001B3
+
+
+def fnv1a_64(data: bytes) -> int:
+    """The 64-bit FNV-1a hash.
+
+    >>> hex(fnv1a_64(b"a"))
+    '0xaf63dc4c8601ec8c'
+    """
+    value = _FNV_OFFSET_BASIS
+    for byte in data:
+        value = (value ^ byte) * _FNV_PRIME & 0xFFFFFFFFFFFFFFFF
+    return value
+
+
+@functools.lru_cache(maxsize=4096)
+def shared_global_sid(pointer: int, object_type: str) -> str:
+    """The semantic id of a process-global object: 16 hexadecimal digits that hang on address and type alone.
+
+    ``pointer`` is the 32-bit guest address. Source: schema v1, Shared-global handles.
+
+    >>> shared_global_sid(0x828F0010, "Event")
+    '59fe0438b2bb0cfb'
+    """
+    kind = object_type.encode("utf-8", "surrogatepass")
+    return f"{fnv1a_64(b'shared-global' + bytes(1) + kind + bytes(1) + pointer.to_bytes(4, 'big')):016x}"
+
+
+def pointer_of(value: object) -> int | None:
+    """A ``raw_handle_id`` as the 32-bit number it is; None where it is of another form."""
+    if isinstance(value, str) and re.fullmatch(r"0[xX][0-9a-fA-F]+", value):
+        value = int(value, 16)
+    return value if type(value) is int and 0 <= value < 1 << 32 else None
+
+
+def _semantic_id(value: object) -> str | None:
+    """A semantic id as 16 lower-case digits; None where it is of another form."""
+    if isinstance(value, str) and re.fullmatch(r"(0[xX])?[0-9a-fA-F]+", value):
+        value = int(value, 16)
+    return f"{value:016x}" if type(value) is int and 0 <= value < 1 << 64 else None
+
+
+def shared_global_of(payload: Mapping[str, object]) -> str | None:
+    """The SID of the shared-global object that a ``handle.create`` with this payload wraps; None for any other.
+
+    >>> shared_global_of({"raw_handle_id": "0x828f0010", "object_type": "Event",
+    ...                   "handle_semantic_id": "0x59FE0438B2BB0CFB"})
+    '59fe0438b2bb0cfb'
+    """
+    pointer, object_type = pointer_of(payload.get("raw_handle_id")), payload.get("object_type")
+    if pointer is None or not isinstance(object_type, str):
+        return None
+    sid = shared_global_sid(pointer, object_type)
+    return sid if _semantic_id(payload.get("handle_semantic_id")) == sid else None
+
+
+def compared_payload(event: Event) -> dict[str, object]:
+    """The payload without the fields that its kind skips."""
+    skipped = SKIPPED_FIELDS.get(event.kind, frozenset())
+    return {key: value for key, value in event.payload.items() if key not in skipped}
+
+
+def event_shared_global(event: Event) -> str | None:
+    """The SID of the shared-global object that an event creates; None for any other event."""
+    return shared_global_of(event.payload) if event.kind == "handle.create" else None
+
+
+def call_name(payload: Mapping[str, object]) -> str:
+    """The name of the call that a payload is about, as text whatever it is."""
+    name = payload.get("name", MISSING)
+    return name if isinstance(name, str) else json_text(name)
+
+
+def events_equal(canary: Event, ours: Event) -> bool:
+    """Whether two events are the same behaviour (schema v1, Walking a mapped pair, rule 1)."""
+    return (
+        canary.kind == ours.kind
+        and event_shared_global(canary) == event_shared_global(ours)
+        and json_equal(compared_payload(canary), compared_payload(ours))
+    )
+
+
+# ══ fingerprints ══════════════════════════════════════════════════════════════════════════════════════════════════
+
+Fingerprint: TypeAlias = "Callable[[tuple[bytes, bytes]], int]"
+
+
+def _portable_fingerprint() -> Fingerprint:
+    """A keyed 64-bit hash for Pythons whose own is narrower or weaker."""
+    key = os.urandom(16)
+
+    def fingerprint(event: tuple[bytes, bytes]) -> int:
+        kind, payload = event
+        digest = hashlib.blake2b(b"%d:%b%b" % (len(kind), kind, payload), digest_size=8, key=key).digest()
+        return int.from_bytes(digest, "big", signed=True)
+
+    return fingerprint
+
+
+_HASH: Final = sys.hash_info
+fingerprint: Final[Fingerprint] = (
+    hash if _HASH.width >= 64 and _HASH.algorithm.startswith("siphash") else _portable_fingerprint()
+)
+"""64 bits that stand for (kind, payload bytes), keyed anew in each run; a forked process has the same key."""
+
+SKIPPED_OF_EVERY_EVENT: Final = ("engine", "guest_cycle", "host_ns", "deterministic")
+"""Top-level fields that are skipped by name; any other but kind, tid, index and payload is ignored too."""
+
+SPECIAL_KINDS: Final = frozenset(kind.encode() for kind in SKIPPED_FIELDS)
+"""Kinds whose bytes say too much: their fingerprint is of the fields that count."""
+
+_CREATIONS: Final = frozenset({b"handle.create", b"thread.create"})
+
+_SKIPPED_KEYS: Final = {kind.encode(): {f'"{key}"'.encode() for key in keys} for kind, keys in SKIPPED_FIELDS.items()}
+
+_SIMPLE_VALUE = r'"[^"\\\x00-\x1f]*+"|(?:0|-?[1-9][0-9]{0,999})(?![0-9.eE])|true|false|null'
+_SIMPLE_LIST = rf"\[(?:(?:{_SIMPLE_VALUE})(?:,(?:{_SIMPLE_VALUE}))*+)?+\]"
+
+
+def _simple_member(group: str) -> str:
+    """The pattern of a member without escapes, fractions or nesting: as it stands there it is canonical."""
+    value = f"{_SIMPLE_VALUE}|{_SIMPLE_LIST}"
+    return rf'[ \t\r]*+{group}"[^"\\\x00-\x1f]*+")[ \t\r]*+:[ \t\r]*+{group}{value})[ \t\r]*+'
+
+
+_SIMPLE_OBJECT = re.compile(rf"\{{{_simple_member('(?:')}(?:,{_simple_member('(?:')})*+\}}".encode())
+_SIMPLE_MEMBERS = re.compile(rf"{_simple_member('(')}[,}}]".encode())
+
+
+def _canonical_number(text: str) -> int | float | Decimal:
+    """A number with a fraction or an exponent: as the integer that it is equal to, where there is one."""
+    value = exact_float(text)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _canonical_json(value: object) -> bytes:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=repr)
+    return text.encode("utf-8", "surrogatepass")
+
+
+def canonical_members(payload: bytes) -> dict[bytes, bytes]:
+    """The members of a payload in one spelling: equal values have equal bytes, however they were written.
+
+    Raises `NotJsonError`.
+
+    >>> canonical_members(b'{ "b": 1.0, "a": "\\u0041" }') == canonical_members(b'{"a":"A","b":1}')
+    True
+    """
+    if _SIMPLE_OBJECT.fullmatch(payload):
+        members = _SIMPLE_MEMBERS.findall(payload, 1)
+        found = dict(members)
+        if len(found) == len(members):
+            return found
+    value = parse_json(payload, parse_float=_canonical_number)
+    assert isinstance(value, dict)
+    return {_canonical_json(key): _canonical_json(item) for key, item in value.items()}
+
+
+def canonical_fingerprint(kind: bytes, members: Mapping[bytes, bytes], sid: str | None = None) -> int:
+    """The fingerprint of an event from the canonical members of its payload, without those that its kind skips.
+
+    ``sid`` is that of the shared-global object that the event creates, if it does.
+    """
+    skipped = _SKIPPED_KEYS.get(kind, ())
+    counted = sorted(b"%b:%b" % member for member in members.items() if member[0] not in skipped)
+    return fingerprint((kind, b"%b %b" % ((sid or "").encode(), b",".join(counted))))
+
+
+# ══ index ═════════════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+@dataclass(frozen=True, slots=True)
+class LogWarning:
+    """Something about a log that a reader of the report must know, though it refuses nothing."""
+
+    kind: WarningKind
+    tid: int | None = None
+    lineno: int | None = None
+    idx: int | None = None
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SharedGlobal:
+    """A ``handle.create`` that wraps a process-global object, where it stands."""
+
+    tid: int
+    idx: int
+    sid: str
+    pointer: int
+    object_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """A ``thread.create``: who made whom. Tids are the engine's own."""
+
+    creator_tid: int
+    idx: int
+    child_tid: int
+    entry_point: str
+    start_context: str
+
+
+class Stream:
+    """The events of one thread in index order: a fingerprint each, and where in the text to find them again.
+
+    A *position* counts the events that are there, from 0; an *index* is the ``tid_event_idx`` that an event carries.
+    The two part where events were lost. Between such places lie *runs* of consecutive indexes; most streams have one.
+    """
+
+    __slots__ = ("_arrivals", "_chunk_numbers", "_counts_before", "_indexes", "_positions", "fingerprints", "next_idx")
+
+    def __init__(self) -> None:
+        self.fingerprints = array("q")
+        self.next_idx = -1
+        self._positions = array("q")  # of each run: the position of its first event,
+        self._indexes = array("q")  # its index,
+        self._arrivals = self._positions  # and how many events of this thread stood before it in the file
+        self._chunk_numbers = array("q")  # the chunks that hold events of this thread,
+        self._counts_before = array("q")  # and how many such events stand before each
+
+    def __len__(self) -> int:
+        return len(self.fingerprints)
+
+    def begin_chunk(self, number: int) -> None:
+        """Events of this thread stand in chunk ``number``."""
+        self._chunk_numbers.append(number)
+        self._counts_before.append(len(self))
+
+    def begin_run(self, idx: int) -> None:
+        """The next event does not follow the last one: it has index ``idx``."""
+        self._positions.append(len(self))
+        self._indexes.append(idx)
+
+    def into_index_order(self) -> int | None:
+        """Puts runs that were written out of order in their place; returns an index that stands there twice, if any."""
+        starts = self._indexes
+        ends = array("q", map(int.__add__, starts, self._run_lengths()))
+        if any(map(int.__gt__, ends, starts[1:])):
+            order = sorted(range(len(starts)), key=starts.__getitem__)
+            doubled = next((starts[b] for a, b in itertools.pairwise(order) if ends[a] > starts[b]), None)
+            if doubled is not None:
+                return doubled
+            self._reorder(order)
+        return None
+
+    def _run_lengths(self) -> array[int]:
+        return array("q", map(int.__sub__, (*self._positions[1:], len(self)), self._positions))
+
+    def _reorder(self, order: Sequence[int]) -> None:
+        lengths = self._run_lengths()
+        fingerprints, positions = array("q"), array("q")
+        for run in order:
+            positions.append(len(fingerprints))
+            fingerprints += self.fingerprints[self._positions[run] : self._positions[run] + lengths[run]]
+        self._arrivals = array("q", (self._positions[run] for run in order))
+        self._indexes = array("q", (self._indexes[run] for run in order))
+        self.fingerprints, self._positions = fingerprints, positions
+
+    def idx_at(self, position: int) -> int:
+        """The index of the event at a position."""
+        run = bisect.bisect_right(self._positions, position) - 1
+        return self._indexes[run] + position - self._positions[run]
+
+    def run_end(self, position: int) -> int:
+        """The position up to which, from this one, indexes are consecutive."""
+        run = bisect.bisect_right(self._positions, position)
+        return self._positions[run] if run < len(self._positions) else len(self)
+
+    def position_of(self, idx: int) -> int:
+        """The position of the event with an index that is there."""
+        run = bisect.bisect_right(self._indexes, idx) - 1
+        return self._positions[run] + idx - self._indexes[run]
+
+    def lost(self) -> tuple[int, int]:
+        """How many events were lost, and the first index that is not there."""
+        missing = self.idx_at(len(self) - 1) + 1 - len(self)
+        first = next((p for i, p in zip(self._indexes, self._positions, strict=True) if i != p), len(self))
+        return missing, first
+
+    @property
+    def reordered(self) -> bool:
+        """Whether the file has events of this thread out of order."""
+        return self._arrivals is not self._positions
+
+    def arrival_of(self, position: int) -> int:
+        """How many events of this thread stand in the file before the one at a position."""
+        run = bisect.bisect_right(self._positions, position) - 1
+        return self._arrivals[run] + position - self._positions[run]
+
+    def arrivals_of(self, idx: int) -> list[int]:
+        """The same for an index, before `into_index_order`; several where it is doubled."""
+        runs = zip(self._positions, self._indexes, self._run_lengths(), strict=True)
+        return [position + idx - start for position, start, length in runs if start <= idx < start + length]
+
+    def place(self, arrival: int) -> tuple[int, int]:
+        """The number of the chunk that an event is in, and how many events of this thread stand before it there."""
+        mark = bisect.bisect_right(self._counts_before, arrival) - 1
+        return self._chunk_numbers[mark], arrival - self._counts_before[mark]
+
+
+class _Chunk(NamedTuple):
+    """A piece of the text that was indexed in one go."""
+
+    offset: int
+    length: int
+    first_lineno: int
+
+
+@dataclass(slots=True)
+class LogIndex:
+    """What is known of a log after one pass over it. Plain values, without the text: it can cross between processes."""
+
+    streams: dict[int, Stream] = field(default_factory=dict)
+    """By tid, in the order in which the threads first appear."""
+    first_calls: dict[int, str] = field(default_factory=dict)
+    """The name in the first ``kernel.call`` of each stream that has one."""
+    shared_globals: list[SharedGlobal] = field(default_factory=list)
+    creations: list[Creation] = field(default_factory=list)
+    warnings: list[LogWarning] = field(default_factory=list)
+    chunks: list[_Chunk] = field(default_factory=list)
+    bytes: int = 0
+
+    @property
+    def events(self) -> int:
+        """How many events all threads have together."""
+        return sum(map(len, self.streams.values()))
+
+
+class Log:
+    """An indexed log and its source: finds events again. Raises `InputError` where one cannot be decoded."""
+
+    _CHUNKS_AT_HAND: ClassVar = 16
+
+    def __init__(self, source: LogSource, index: LogIndex) -> None:
+        self.source, self.index = source, index
+        self._reader = LayoutReader()
+        self._lines_of_chunk = functools.lru_cache(self._CHUNKS_AT_HAND)(self._read_lines)
+
+    def _read_lines(self, number: int) -> dict[int, list[tuple[int, bytes]]]:
+        """Line number and text of each event in a chunk, by tid."""
+        chunk = self.index.chunks[number]
+        text = self.source.read_back(chunk.offset, chunk.length)
+        if not text.endswith(b"\n"):
+            text += b"\n"
+        lines: dict[int, list[tuple[int, bytes]]] = {}
+        lineno, counted = chunk.first_lineno, 0
+        for start, end, raw in self._reader.lines(text):
+            lineno += text.count(b"\n", counted, start)
+            counted = start
+            lines.setdefault(int(raw.tid), []).append((lineno, text[start:end]))
+        return lines
+
+    def line_of(self, tid: int, position: int) -> tuple[int, bytes]:
+        """Line number and text of the event of a thread at a position."""
+        return self.line_of_arrival(tid, self.index.streams[tid].arrival_of(position))
+
+    def line_of_arrival(self, tid: int, arrival: int) -> tuple[int, bytes]:
+        """The same of the event that was the ``arrival``-th of its thread in the file."""
+        chunk, nth = self.index.streams[tid].place(arrival)
+        return self._lines_of_chunk(chunk)[tid][nth]
+
+    def calls(self, tid: int) -> Iterator[str]:
+        """The names in the ``kernel.call`` events of a thread, in their order."""
+        events = (self.event(tid, position) for position in range(len(self.index.streams[tid])))
+        return (call_name(event.payload) for event in events if event.kind == "kernel.call")
+
+    def event(self, tid: int, position: int) -> Event:
+        """The event of a thread at a position, decoded."""
+        lineno, line = self.line_of(tid, position)
+        try:
+            return decode_event(line, lineno)
+        except NotJsonError as error:
+            raise InputError(self.source.name, str(error), lineno=lineno, field=error.field) from error
+
+
+MEMO_SIZE: Final = 1 << 14
+"""How many payloads the canonical index remembers: loops repeat themselves."""
+
+
+class _BadEventError(NotJsonError):
+    """A payload that had to be read and is no JSON, with its event's number among those of a chunk."""
+
+    def __init__(self, error: NotJsonError, number: int) -> None:
+        super().__init__(str(error), error.field)
+        self.number = number
+
+
+@contextlib.contextmanager
+def _at_event(number: int) -> Iterator[None]:
+    try:
+        yield
+    except NotJsonError as error:
+        raise _BadEventError(error, number) from error
+
+
+class _Indexer:
+    """Makes the index of one log, chunk by chunk. Raises `InputError` at the first line that is no event."""
+
+    def __init__(self, name: str, canonical: bool) -> None:
+        self.index = LogIndex()
+        self._name = name
+        self._canonical = canonical
+        self._reader = LayoutReader()
+        self._header_seen = False
+        self._lineno = 1
+        self._streams: dict[bytes, Stream] = {}
+        self._no_call_yet: set[bytes] = set()
+        self._memo: dict[tuple[bytes, bytes], int] = {}
+
+    def add(self, chunk: bytes) -> None:
+        """Takes in the next chunk of whole lines, the last line of the file perhaps without its newline."""
+        offset = self.index.bytes
+        self.index.bytes += len(chunk)
+        text = self._without_torn_tail(chunk)
+        self._check_encoding(text)
+        start = 0 if self._header_seen else self._after_header(text)
+        if start < len(text):
+            self.index.chunks.append(_Chunk(offset + start, len(text) - start, self._lineno))
+            self._add_events(text, start)
+        self._lineno += text.count(b"\n", start)
+
+    def _without_torn_tail(self, chunk: bytes) -> bytes:
+        """The chunk in whole lines: a last line without newline gets one, or goes if it is not a whole JSON object."""
+        if chunk.endswith(b"\n"):
+            return chunk
+        tail = chunk[chunk.rfind(b"\n") + 1 :]
+        if tail.isspace() or is_json_object(tail.removeprefix(BYTE_ORDER_MARK)):
+            return chunk + b"\n"
+        lineno = self._lineno + chunk.count(b"\n")
+        self.index.warnings.append(LogWarning(WarningKind.TORN_TAIL, lineno=lineno, count=len(tail)))
+        return chunk[: -len(tail)]
+
+    def _check_encoding(self, text: bytes) -> None:
+        if text.isascii():
+            return
+        try:
+            text.decode()
+        except UnicodeDecodeError as error:
+            raise self._error(text, 0, error.start, NotJsonError("invalid UTF-8")) from error
+
+    def _after_header(self, text: bytes) -> int:
+        """Where the first event may begin: behind the header, which is the first line that is not blank."""
+        start = len(BYTE_ORDER_MARK) if self._lineno == 1 and text.startswith(BYTE_ORDER_MARK) else 0
+        while start < len(text) and not self._header_seen:
+            end = text.index(b"\n", start) + 1
+            line = text[start:end]
+            if not line.isspace():
+                try:
+                    check_header(line)
+                except NotJsonError as error:
+                    raise self._error(text, start, start, error) from error
+                self._header_seen = True
+            self._lineno += 1
+            start = end
+        return start
+
+    def _error(self, text: bytes, start: int, position: int, error: NotJsonError) -> InputError:
+        lineno = self._lineno + text.count(b"\n", start, position)
+        return InputError(self._name, str(error), lineno=lineno, field=error.field)
+
+    def _add_events(self, text: bytes, start: int) -> None:
+        try:
+            columns = self._reader.columns(text, start)
+        except BadLineError as error:
+            raise self._error(text, start, error.position, error) from error
+        if not columns.kinds:
+            return
+        try:
+            fingerprints = self._fingerprints(columns)
+            self._begin_chunk(columns)
+        except _BadEventError as error:
+            position = next(itertools.islice(self._reader.lines(text, start), error.number, None))[0]
+            raise self._error(text, start, position, error) from error
+        streams = self._streams
+        for tid, idx, value in zip(columns.tids, map(int, columns.indexes), fingerprints, strict=True):
+            stream = streams[tid]
+            if idx != stream.next_idx:
+                stream.begin_run(idx)
+            stream.next_idx = idx + 1
+            stream.fingerprints.append(value)
+
+    def _begin_chunk(self, columns: Columns) -> None:
+        for tid in dict.fromkeys(columns.tids):
+            if tid not in self._streams:
+                self._streams[tid] = self.index.streams[int(tid)] = Stream()
+                self._no_call_yet.add(tid)
+            self._streams[tid].begin_chunk(len(self.index.chunks) - 1)
+        if not self._no_call_yet.isdisjoint(columns.tids):
+            self._note_first_calls(columns)
+
+    def _fingerprints(self, columns: Columns) -> list[int]:
+        """One fingerprint an event: of its bytes where they say just what counts, else of its canonical members."""
+        if self._canonical:
+            exact: Iterable[int] = range(len(columns.kinds))
+            values = [0] * len(columns.kinds)
+        else:
+            exact = [n for n, kind in enumerate(columns.kinds) if kind in SPECIAL_KINDS]
+            values = list(map(fingerprint, zip(columns.kinds, columns.payloads, strict=True)))
+        for n in exact:
+            with _at_event(n):
+                values[n] = self._exact_fingerprint(columns, n)
+        return values
+
+    def _exact_fingerprint(self, columns: Columns, n: int) -> int:
+        kind, payload = columns.kinds[n], columns.payloads[n]
+        if kind in SPECIAL_KINDS:
+            return canonical_fingerprint(kind, canonical_members(payload), self._note(columns, n))
+        known = self._memo.get((kind, payload))
+        if known is None:
+            if len(self._memo) >= MEMO_SIZE:
+                self._memo.clear()
+            known = self._memo[kind, payload] = canonical_fingerprint(kind, canonical_members(payload))
+        return known
+
+    def _note(self, columns: Columns, n: int) -> str | None:
+        """Keeps what later steps need of a creation; returns the SID of a shared-global one."""
+        kind, tid, idx = columns.kinds[n], int(columns.tids[n]), int(columns.indexes[n])
+        if kind not in _CREATIONS:
+            return None
+        payload = parse_payload(columns.payloads[n])
+        if kind == b"thread.create":
+            child = payload.get("child_tid")
+            if type(child) is int:
+                start = (json_text(payload.get(key, MISSING)) for key in ("entry_point", "start_context"))
+                self.index.creations.append(Creation(tid, idx, child, *start))
+            return None
+        sid = shared_global_of(payload)
+        if sid is not None:
+            pointer = pointer_of(payload["raw_handle_id"])
+            self.index.shared_globals.append(SharedGlobal(tid, idx, sid, pointer or 0, str(payload["object_type"])))
+        return sid
+
+    def _note_first_calls(self, columns: Columns) -> None:
+        for n, (kind, tid) in enumerate(zip(columns.kinds, columns.tids, strict=True)):
+            if kind == b"kernel.call" and tid in self._no_call_yet:
+                self._no_call_yet.remove(tid)
+                with _at_event(n):
+                    self.index.first_calls[int(tid)] = call_name(parse_payload(columns.payloads[n]))
+
+    def finish(self, source: LogSource) -> LogIndex:
+        """The whole index. Raises `InputError` where the file has no header, or a thread has an index twice."""
+        if not self._header_seen:
+            found = "found no whole line" if self.index.bytes else "found an empty file"
+            raise InputError(self._name, f'expected a header line, an object with "schema_version": 1, {found}')
+        log = Log(source, self.index)
+        for tid, stream in self.index.streams.items():
+            doubled = stream.into_index_order()
+            if doubled is not None:
+                raise self._doubled(log, tid, doubled)
+            if stream.reordered and tid in self.index.first_calls:
+                self.index.first_calls[tid] = next(log.calls(tid))
+            lost, first = stream.lost()
+            if lost:
+                self.index.warnings.append(LogWarning(WarningKind.HOLE, tid=tid, count=lost, idx=first))
+        return self.index
+
+    def _doubled(self, log: Log, tid: int, idx: int) -> InputError:
+        """The error that names both lines of an index that a thread has twice."""
+        arrivals = self.index.streams[tid].arrivals_of(idx)
+        first, second = (log.line_of_arrival(tid, arrival)[0] for arrival in arrivals[:2])
+        problem = f"index {idx} of tid {tid} stands on line {first} already"
+        return InputError(self._name, problem, lineno=second, field="tid_event_idx")
+
+
+def _no_tick(_: int) -> None:
+    """Tells nobody."""
+
+
+def index_source(source: LogSource, *, canonical: bool = False, tick: Callable[[int], None] = _no_tick) -> LogIndex:
+    """One pass over a log: everything that is needed of it later, in 8 bytes an event and a little.
+
+    With ``canonical``, fingerprints are of values and not of bytes: slower, and right for writers that format payloads
+    differently. ``tick`` is told how many bytes of the file have been read. Raises `InputError`.
+    """
+    indexer = _Indexer(source.name, canonical)
+    for chunk in source.chunks():
+        indexer.add(chunk)
+        tick(source.bytes_read())
+    return indexer.finish(source)
+
+
+# ══ two logs at once ══════════════════════════════════════════════════════════════════════════════════════════════
+
+_SAMPLE_EVENTS: Final = 400
+_WORTH_A_PROCESS: Final = 4 << 20
+"""A log of fewer bytes is read before a second process would have started."""
+
+
+def _sample(source: LogSource) -> dict[tuple[bytes, bytes], bytes]:
+    """Payloads from the beginning of a log, by kind and canonical text."""
+    sample: dict[tuple[bytes, bytes], bytes] = {}
+    text = source.peek()
+    start = text.find(b"\n") + 1
+    with contextlib.suppress(NotJsonError, UnicodeDecodeError, ValueError):  # the index will say it, and where
+        for _, _, raw in itertools.islice(LayoutReader().lines(text, start), _SAMPLE_EVENTS):
+            members = canonical_members(raw.payload)
+            sample[raw.kind, b",".join(sorted(b"%b:%b" % member for member in members.items()))] = raw.payload
+    return sample
+
+
+def formats_differ(canary: LogSource, ours: LogSource) -> bool:
+    """Whether the two writers spell equal payloads differently, as far as the logs' beginnings tell.
+
+    Then fingerprints of bytes would be right but of little use, for each difference is a question to the exact rules.
+    """
+    ours_sample = _sample(ours)
+    pairs = [(raw, ours_sample[key]) for key, raw in _sample(canary).items() if key in ours_sample]
+    return sum(one != other for one, other in pairs) * 4 > len(pairs)
+
+
+class Progress:
+    """How far long work has come: bytes done of bytes in all, and the phase, on a terminal's last line.
+
+    On anything but a terminal it is silent.
+    """
+
+    _SECONDS_BETWEEN: ClassVar = 0.1
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream if stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb" else None
+        self._shown_at = 0.0
+
+    def show(self, phase: str, done: int, total: int) -> None:
+        """Says where the work is, unless it was said a moment ago."""
+        if self._stream is None or time.monotonic() - self._shown_at < self._SECONDS_BETWEEN:
+            return
+        self._shown_at = time.monotonic()
+        of_total = f" of {total / 1e6:,.0f} MB ({min(done * 100 // total, 100)} %)" if total else " MB"
+        self._stream.write(f"\r\x1b[K{phase}: {done / 1e6:,.0f}{of_total}")
+        self._stream.flush()
+
+    def erase(self) -> None:
+        """Leaves the terminal as it was."""
+        if self._stream is not None and self._shown_at:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+
+class _IndexingProcess:
+    """Another process that indexes a log. Raises `OSError` where none can be started."""
+
+    def __init__(self, source: LogSource, canonical: bool, tick: Callable[[int], None]) -> None:
+        context = multiprocessing.get_context("fork")
+        self._name = source.name
+        self.answer, sender = context.Pipe(duplex=False)
+        self._process = context.Process(target=self._run, args=(source, canonical, tick, sender), daemon=True)
+        self._process.start()
+        sender.close()
+
+    @staticmethod
+    def _run(source: LogSource, canonical: bool, tick: Callable[[int], None], sender: Connection) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted as well, and ends this process
+        try:
+            sender.send(index_source(source, canonical=canonical, tick=tick))
+        except InputError as error:
+            sender.send(error)
+
+    def result(self) -> LogIndex:
+        """Waits for the index. Raises the `InputError` that the process met."""
+        try:
+            result = self.answer.recv()
+        except EOFError as error:
+            self._process.join()
+            reason = f"the process that read it ended with {self._process.exitcode}"
+            raise InputError(self._name, reason) from error
+        if isinstance(result, InputError):
+            raise result
+        return cast(LogIndex, result)
+
+    def end(self) -> None:
+        """Ends the process if it still runs."""
+        self._process.terminate()
+        self._process.join()
+
+
+def _second_process_pays(*sources: LogSource) -> bool:
+    """Whether there is a second processor, a way to use it, and enough to do."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    long = all(source.size is None or source.size >= _WORTH_A_PROCESS for source in sources)
+    # A forked process has the key of the fingerprints; one started otherwise has not. Threads do not survive a fork.
+    return long and processors > 1 and hasattr(os, "fork") and threading.active_count() == 1
+
+
+def _start_indexing(source: LogSource, canonical: bool, tick: Callable[[int], None]) -> _IndexingProcess | None:
+    try:
+        return _IndexingProcess(source, canonical, tick)
+    except OSError:
+        return None  # no more processes, or no memory for one: this process will do it
+
+
+def index_both(
+    canary: LogSource, ours: LogSource, *, canonical: bool = False, progress: Progress | None = None
+) -> tuple[LogIndex, LogIndex]:
+    """The indexes of two logs, made side by side in two processes where that pays. Raises `InputError`."""
+    meter = progress or Progress()
+    total = (canary.size or 0) + (ours.size or 0)
+    done = memoryview(mmap.mmap(-1, 16)).cast("Q")  # bytes read of canary and of ours; shared with the child
+
+    def tick(side: int, count: int) -> None:
+        done[side] = count
+        meter.show("reading", sum(done), total)
+
+    def tick_ours(count: int) -> None:
+        done[1] = count
+
+    child = _start_indexing(ours, canonical, tick_ours) if _second_process_pays(canary, ours) else None
+    try:
+        canary_index = index_source(canary, canonical=canonical, tick=functools.partial(tick, 0))
+        if child is None:
+            return canary_index, index_source(ours, canonical=canonical, tick=functools.partial(tick, 1))
+        while not child.answer.poll(0.05):
+            meter.show("reading", sum(done), total)
+        return canary_index, child.result()
+    finally:
+        if child is not None:
+            child.end()
+
+
+# ══ pairing ════════════════════════════════════════════════════════════════════════════════════════════════════════
+
+PREFIX_EVENTS_MIN, PREFIX_EVENTS_MAX = 128, 2048  # looked at per thread: between these, its share of the total
+PREFIX_EVENTS_TOTAL = 65_536
+RUN_EVENTS = 4  # a shingle is a single event or a run of this many
+EARLY_EVENTS = 8  # the weight at position p is 1 / (EARLY_EVENTS + p): events 10–100 count as much as 100–1000
+SHARED_WORK_MAX = 400_000  # times that two threads meet in a shingle; the rarest shingles come first
+ASSIGNMENT_THREADS_MAX = 128  # of threads that hang together; beyond it, the best candidate is taken first
+ROUNDS_MAX = 6
+RIVALS_MAX = 64  # per thread, before a choice is called unambiguous
+
+SIBLING_SCORE, CONTEXT_SCORE, ENTRY_SCORE, FIRST_CALL_SCORE = 0.3, 0.1, 0.1, 0.05  # on the scale of likeness, 0 to 1
+OTHER_ENTRY_SCORE = -0.5
+SCORE_MIN = 0.1  # to have less in common than this is chance
+AMBIGUOUS_LOSS = 0.05  # another choice that loses less score than this is nearly as good
+UNSURE = 0.2  # the confidence in a pair that only the order of appearance made
+
+
+class PairingMethod(enum.Enum):
+    """The strongest evidence that speaks for a pair."""
+
+    PINNED = "pinned"
+    CREATION = "creation"
+    LIKENESS = "likeness"
+    FIRST_CALL = "first_call"
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadEvidence:
+    """What the index knows of a thread; `creator` is (its tid, ordinal among its `thread.create` events)."""
+
+    tid: int
+    fingerprints: array[int]
+    first_call: str | None = None
+    creator: tuple[int, int] | None = None
+    entry_point: str | None = None
+    start_context: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadPair:
+    """One thread on both sides; `alternative` is a tid of ours that would have been nearly as good."""
+
+    canary_tid: int
+    ours_tid: int
+    method: PairingMethod
+    confidence: float
+    alternative: int | None = None
+
+
+_Candidate = tuple[int, int]  # (canary's tid, ours's tid)
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One log's threads in order of appearance, and for each creator its children by entry point, oldest first."""
+
+    threads: dict[int, ThreadEvidence]
+    families: dict[int, dict[str | None, list[ThreadEvidence]]]
+    place: dict[int, int]  # of a child among those of the same creator and entry point, of a root among all threads
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What speaks for and against pairs, whatever is paired already."""
+
+    canary: _Side
+    ours: _Side
+    likeness: dict[_Candidate, float]
+    entries_comparable: bool  # both logs have some entry point, so they write them the same way
+
+
+def pair_threads(
+    canary: Sequence[ThreadEvidence], ours: Sequence[ThreadEvidence], pins: Mapping[int, int], auto: bool = True
+) -> tuple[ThreadPair, ...]:
+    """Pair the threads one to one, in the order of `canary`; a thread without a partner is in no pair.
+
+    Both sides come in order of first appearance. `pins` (canary's tid → ours's) name tids that exist, none twice;
+    without `auto` they are all there is.
+
+    >>> loader, worker = array("q", [1, 2, 3, 4, 5]), array("q", [1, 7, 8, 9])
+    >>> for pair in pair_threads([ThreadEvidence(6, loader), ThreadEvidence(7, worker)],
+    ...                          [ThreadEvidence(1, worker), ThreadEvidence(2, loader)], {}):
+    ...     print(pair.canary_tid, pair.ours_tid, pair.method.value, pair.confidence)
+    6 2 likeness 1.0
+    7 1 likeness 1.0
+    """
+    if not auto:
+        return tuple(ThreadPair(t.tid, pins[t.tid], PairingMethod.PINNED, 1.0) for t in canary if t.tid in pins)
+    entries = [{thread.entry_point for thread in side} - {None} for side in (canary, ours)]
+    evidence = _Evidence(_side(canary), _side(ours), _likeness(canary, ours), bool(entries[0] & entries[1]))
+    pairs = dict(pins)
+    for _ in range(ROUNDS_MAX):
+        before, pairs = pairs, _pair_round(evidence, pins, pairs)
+        if pairs == before:
+            break
+    return _explain_pairs(evidence, pins, pairs)
+
+
+def _side(threads: Sequence[ThreadEvidence]) -> _Side:
+    side = _Side({thread.tid: thread for thread in threads}, {}, {})
+    side.place.update((thread.tid, number) for number, thread in enumerate(threads))
+    for thread in sorted(threads, key=lambda thread: thread.creator or (-1, 0)):
+        if thread.creator is not None:
+            siblings = side.families.setdefault(thread.creator[0], {}).setdefault(thread.entry_point, [])
+            side.place[thread.tid] = len(siblings)
+            siblings.append(thread)
+    return side
+
+
+# Likeness: weighted shingles in common
+
+
+def _likeness(canary: Sequence[ThreadEvidence], ours: Sequence[ThreadEvidence]) -> dict[_Candidate, float]:
+    """Tell for each two threads that have a shingle in common how alike their beginnings are, 0 to 1.
+
+    This is the weight they have in common over the geometric mean of their weights. Early shingles weigh more: one log
+    may be cut off or part from the other soon. Rare ones weigh more: a loop that every thread runs says little.
+    """
+    share = PREFIX_EVENTS_TOTAL // max(1, len(canary) + len(ours))
+    length = max(PREFIX_EVENTS_MIN, min(PREFIX_EVENTS_MAX, share))
+    holders: defaultdict[object, list[tuple[int, float]]] = defaultdict(list)  # who has it: (thread, weight there)
+    for number, thread in enumerate(itertools.chain(canary, ours)):
+        for shingle, weight in _shingles(thread.fingerprints[:length].tolist()).items():
+            holders[shingle].append((number, weight))
+    totals = [0.0] * (len(canary) + len(ours))
+    shared: defaultdict[_Candidate, float] = defaultdict(float)
+    work = 0
+    for having in sorted(holders.values(), key=len):
+        left = [holder for holder in having if holder[0] < len(canary)]
+        right = having[len(left) :]
+        work += len(left) * len(right)
+        if work > SHARED_WORK_MAX:
+            break
+        rarity = 2 / max(2, len(having))
+        for number, weight in having:
+            totals[number] += weight * rarity
+        for (c, c_weight), (o, o_weight) in itertools.product(left, right):
+            shared[c, o] += min(c_weight, o_weight) * rarity
+    return {
+        (canary[c].tid, ours[o - len(canary)].tid): min(1.0, weight / (totals[c] * totals[o]) ** 0.5)
+        for (c, o), weight in shared.items()
+    }
+
+
+def _shingles(events: list[int]) -> dict[object, float]:
+    """Map each event and each run of events to the weight of the place where it first stands.
+
+    >>> _shingles([5, 5])
+    {5: 0.125}
+    """
+    runs = list(zip(*(events[start:] for start in range(RUN_EVENTS)), strict=False))
+    weights = [1 / (EARLY_EVENTS + position) for position in range(len(events))]
+    found: dict[object, float] = {}
+    for shingles in (events, runs):  # backwards, so that the first place is what remains
+        found.update(zip(reversed(shingles), reversed(weights[: len(shingles)]), strict=True))
+    return found
+
+
+# The score of a candidate, believing some pairs
+
+
+def _score(evidence: _Evidence, candidate: _Candidate, pairs: Mapping[int, int]) -> float:
+    c, o = evidence.canary.threads[candidate[0]], evidence.ours.threads[candidate[1]]
+    score = evidence.likeness.get(candidate, 0.0)
+    if c.first_call == o.first_call:
+        score += FIRST_CALL_SCORE
+    if _other_entry(evidence, c, o):
+        score += OTHER_ENTRY_SCORE
+    elif c.entry_point is not None and c.entry_point == o.entry_point:
+        score += ENTRY_SCORE
+    if _are_siblings(c, o, pairs):
+        score += SIBLING_SCORE + (CONTEXT_SCORE if c.start_context == o.start_context else 0.0)
+    return max(0.0, score)
+
+
+def _other_entry(evidence: _Evidence, c: ThreadEvidence, o: ThreadEvidence) -> bool:
+    unknown = c.entry_point is None or o.entry_point is None
+    return evidence.entries_comparable and not unknown and c.entry_point != o.entry_point
+
+
+def _are_siblings(c: ThreadEvidence, o: ThreadEvidence, pairs: Mapping[int, int]) -> bool:
+    """Whether two creators that are a pair made these two threads with the same entry point."""
+    if c.creator is None or o.creator is None:
+        return False
+    return pairs.get(c.creator[0]) == o.creator[0] and c.entry_point == o.entry_point
+
+
+def _families(evidence: _Evidence, c: int, o: int) -> Iterator[tuple[list[ThreadEvidence], list[ThreadEvidence]]]:
+    """Each entry point's children of two creators, in order of creation."""
+    theirs = evidence.ours.families.get(o, {})
+    for entry_point, children in evidence.canary.families.get(c, {}).items():
+        yield children, theirs.get(entry_point, [])
+
+
+def _only_children(evidence: _Evidence, pairs: Mapping[int, int]) -> Iterator[_Candidate]:
+    for creators in pairs.items():
+        for mine, theirs in _families(evidence, *creators):
+            if len(mine) == len(theirs) == 1:
+                yield mine[0].tid, theirs[0].tid
+
+
+# One round: the best total assignment, then what the creation tree and the order of appearance still tell
+
+
+def _pair_round(evidence: _Evidence, pins: Mapping[int, int], before: Mapping[int, int]) -> dict[int, int]:
+    """Pair all threads anew, believing the creators' pairs of the round before."""
+    pairs, taken = dict(pins), set(pins.values())
+    weights = {}
+    for candidate in itertools.chain(evidence.likeness, _only_children(evidence, before)):
+        if candidate[0] not in pairs and candidate[1] not in taken:
+            score = _score(evidence, candidate, before)
+            if score >= SCORE_MIN:
+                weights[candidate] = _exact_weight(evidence, candidate, score)
+    pairs.update(assign(weights))
+    taken.update(pairs.values())
+    _pair_children(evidence, pairs, taken, list(pairs))
+    _pair_by_first_call(evidence, pairs, taken)
+    if not pairs and len(evidence.canary.threads) == len(evidence.ours.threads) == 1:
+        pairs.update(zip(evidence.canary.threads, evidence.ours.threads, strict=True))  # to show how event 0 differs
+    return pairs
+
+
+def _exact_weight(evidence: _Evidence, candidate: _Candidate, score: float) -> int:
+    """Make the score an integer, so that sums are exact, with a preference among equals for the same place.
+
+    It is squared, because then pairs that do not cross are the best: 1² + 1² is less than 0² + 2².
+    """
+    distance = evidence.canary.place[candidate[0]] - evidence.ours.place[candidate[1]]
+    return round(score * 1e6) * 10**12 - distance**2
+
+
+def _pair_children(evidence: _Evidence, pairs: dict[int, int], taken: set[int], creators: list[int]) -> None:
+    """Go down the creation tree and pair the siblings that are left."""
+    for creator in creators:  # grows: a new pair may have children
+        for mine, theirs in _families(evidence, creator, pairs[creator]):
+            for c, o in _leftover_siblings(mine, theirs, pairs, taken):
+                pairs[c] = o
+                taken.add(o)
+                creators.append(c)
+
+
+def _leftover_siblings(
+    mine: Sequence[ThreadEvidence], theirs: Sequence[ThreadEvidence], pairs: Mapping[int, int], taken: set[int]
+) -> Iterator[_Candidate]:
+    """First those with the same start context, then the rest, in order of creation; the caller pairs each at once."""
+    for any_context in (False, True):
+        for c in (thread for thread in mine if thread.tid not in pairs):
+            free = (o for o in theirs if o.tid not in taken and (any_context or o.start_context == c.start_context))
+            yield from ((c.tid, o.tid) for o in itertools.islice(free, 1))
+
+
+def _pair_by_first_call(evidence: _Evidence, pairs: dict[int, int], taken: set[int]) -> None:
+    """Pair what is left by the same first call in order of appearance, and each one's children right after it."""
+    same_call: defaultdict[str | None, list[ThreadEvidence]] = defaultdict(list)
+    for thread in evidence.ours.threads.values():
+        same_call[thread.first_call].append(thread)
+    for c in (thread for thread in evidence.canary.threads.values() if thread.tid not in pairs):
+        free = (o for o in same_call[c.first_call] if o.tid not in taken and not _other_entry(evidence, c, o))
+        for o in itertools.islice(free, 1):
+            pairs[c.tid] = o.tid
+            taken.add(o.tid)
+            _pair_children(evidence, pairs, taken, [c.tid])
+
+
+# The assignment
+
+
+def assign(weights: Mapping[_Candidate, int]) -> dict[int, int]:
+    """Choose candidates, no thread twice, with the greatest total of their (positive) weights.
+
+    >>> assign({(1, 1): 9, (1, 2): 8, (2, 1): 8})
+    {1: 2, 2: 1}
+    """
+    chosen: dict[int, int] = {}
+    for part in _connected_parts(weights):
+        rows, columns = (list(dict.fromkeys(tids)) for tids in zip(*part, strict=True))
+        if max(len(rows), len(columns)) > ASSIGNMENT_THREADS_MAX:
+            chosen.update(_best_first(sorted(part, key=lambda candidate: -weights[candidate])))
+            continue
+        columns += [-1] * (len(rows) - len(columns))  # to be without a partner
+        cost = [[-weights.get((c, o), 0) for o in columns] for c in rows]
+        chosen.update((rows[i], columns[j]) for i, j in enumerate(cheapest_columns(cost)) if cost[i][j])
+    return chosen
+
+
+def _best_first(candidates: Iterable[_Candidate]) -> dict[int, int]:
+    chosen: dict[int, int] = {}
+    taken = set()
+    for c, o in candidates:
+        if c not in chosen and o not in taken:
+            chosen[c] = o
+            taken.add(o)
+    return chosen
+
+
+def _connected_parts(candidates: Iterable[_Candidate]) -> list[list[_Candidate]]:
+    """Split the candidates into parts that have no thread in common."""
+    of_thread: defaultdict[tuple[bool, int], list[_Candidate]] = defaultdict(list)
+    for c, o in candidates:
+        of_thread[True, c].append((c, o))
+        of_thread[False, o].append((c, o))
+    parts = []
+    for key in list(of_thread):
+        part: dict[_Candidate, None] = {}
+        reached = [key]
+        for thread in reached:  # grows
+            for c, o in of_thread.pop(thread, ()):
+                part[c, o] = None
+                reached += (True, c), (False, o)
+        if part:
+            parts.append(list(part))
+    return parts
+
+
+def cheapest_columns(cost: Sequence[Sequence[int]]) -> list[int]:
+    """Give each row a column of its own at the least total cost (Hungarian algorithm, O(rows² · columns)).
+
+    There are at least as many columns as rows. The costs are integers, so that the answer is exact.
+
+    >>> cheapest_columns([[1, 2], [1, 9]])
+    [1, 0]
+    """
+    width = len(cost[0])
+    row_price, column_price = [0] * len(cost), [0] * (width + 1)
+    row_at = [-1] * (width + 1)  # the row that has this column; one more column, where each row comes in
+    for row in range(len(cost)):
+        row_at[width] = row
+        column, came_from = _free_column(cost, row_at, row_price, column_price)
+        while column != width:
+            row_at[column] = row_at[came_from[column]]
+            column = came_from[column]
+    column_of = {row: column for column, row in enumerate(row_at[:width])}
+    return [column_of[row] for row in range(len(cost))]
+
+
+def _free_column(
+    cost: Sequence[Sequence[int]], row_at: Sequence[int], row_price: list[int], column_price: list[int]
+) -> tuple[int, list[int]]:
+    """Find the cheapest chain of moves from the new row to a column without a row, and adjust the prices to it."""
+    width = len(cost[0])
+    row, came_from, reached, unreached = row_at[width], [width] * width, [width], list(range(width))
+    slack = [price - row_price[row] - column_price[j] for j, price in enumerate(cost[row])]
+    while True:
+        column = min(unreached, key=slack.__getitem__)
+        step = slack[column]
+        for j in reached:
+            row_price[row_at[j]] += step
+            column_price[j] -= step
+        for j in unreached:
+            slack[j] -= step
+        if row_at[column] < 0:
+            return column, came_from
+        unreached.remove(column)
+        reached.append(column)
+        row = row_at[column]
+        for j in unreached:
+            detour = cost[row][j] - row_price[row] - column_price[j]
+            if detour < slack[j]:
+                slack[j], came_from[j] = detour, column
+
+
+# What to say of each pair
+
+
+def _explain_pairs(
+    evidence: _Evidence, pins: Mapping[int, int], pairs: Mapping[int, int]
+) -> tuple[ThreadPair, ...]:
+    alike: defaultdict[int, list[int]] = defaultdict(list)
+    for c, o in evidence.likeness:  # those who share the rarest shingle stand first
+        alike[c].append(o)
+    partner_of_ours = {o: c for c, o in pairs.items()}
+    explained = []
+    for c in (tid for tid in evidence.canary.threads if tid in pairs):
+        if c in pins:
+            explained.append(ThreadPair(c, pins[c], PairingMethod.PINNED, 1.0))
+            continue
+        method, confidence = _method_and_confidence(evidence, (c, pairs[c]), pairs)
+        rivals = itertools.islice(dict.fromkeys(itertools.chain(alike[c], evidence.ours.threads)), RIVALS_MAX)
+        free = [o for o in rivals if o != pairs[c] and partner_of_ours.get(o) not in pins]
+        other = _alternative(evidence, pairs, partner_of_ours, c, free)
+        explained.append(ThreadPair(c, pairs[c], method, confidence if other is None else confidence / 2, other))
+    return tuple(explained)
+
+
+def _method_and_confidence(
+    evidence: _Evidence, pair: _Candidate, pairs: Mapping[int, int]
+) -> tuple[PairingMethod, float]:
+    """Creation is worth much, and more where there is no sibling to mistake; likeness does the rest."""
+    c, o = evidence.canary.threads[pair[0]], evidence.ours.threads[pair[1]]
+    likeness = 1.0 if c.fingerprints == o.fingerprints else evidence.likeness.get(pair, 0.0)
+    if c.creator and o.creator and _are_siblings(c, o, pairs):
+        sure = 0.75 if pair in _only_children(evidence, {c.creator[0]: o.creator[0]}) else 0.5
+        return PairingMethod.CREATION, sure + (1 - sure) * likeness
+    if likeness and max(likeness, _score(evidence, pair, pairs)) >= SCORE_MIN:
+        return PairingMethod.LIKENESS, max(UNSURE, likeness)
+    return PairingMethod.FIRST_CALL, UNSURE if c.first_call == o.first_call else UNSURE / 2
+
+
+def _alternative(
+    evidence: _Evidence,
+    pairs: Mapping[int, int],
+    partner_of_ours: Mapping[int, int],
+    c: int,
+    rivals: Iterable[int],
+) -> int | None:
+    """Find the rival that `c` could have for the least loss of score, if that is hardly any and would matter.
+
+    Where the rival has a partner, the two would swap. A pair of wholly equal streams is beyond doubt, and to swap
+    twins (wholly equal as well) would change nothing.
+    """
+    canary, ours, o = evidence.canary.threads, evidence.ours.threads, pairs[c]
+    if canary[c].fingerprints == ours[o].fingerprints:
+        return None
+    best, least_loss = None, AMBIGUOUS_LOSS
+    score = _score(evidence, (c, o), pairs)
+    for rival in rivals:
+        loss = score - _score(evidence, (c, rival), pairs)
+        other = partner_of_ours.get(rival)
+        twins = ours[rival].fingerprints == ours[o].fingerprints
+        if other is not None:
+            loss += _score(evidence, (other, rival), pairs) - _score(evidence, (other, o), pairs)
+            twins = twins or canary[other].fingerprints == canary[c].fingerprints
+        if loss < least_loss and not twins:
+            best, least_loss = rival, loss
+    return best
+
+
+# ══ walk ══════════════════════════════════════════════════════════════════════════════════════════════════════════
+
+_SMALLEST_BLOCK: Final = 1 << 6
+_GREATEST_BLOCK: Final = 1 << 13
+
+
+def equal_run(one: array[int], start: int, other: array[int], other_start: int, most: int) -> int:
+    """How many entries are equal, one by one, from the two starts on, up to ``most``.
+
+    Whole blocks are compared by the C of `array`; only a block that differs is halved down to the place.
+
+    >>> equal_run(array("q", [7, 1, 2, 3]), 1, array("q", [1, 2, 9]), 0, 3)
+    2
+    """
+    done, block = 0, _SMALLEST_BLOCK
+    while done < most:
+        size = min(block, most - done)
+        left = one[start + done : start + done + size]
+        right = other[other_start + done : other_start + done + size]
+        if left != right:
+            return done + _equal_beginning(left, right)
+        done += size
+        block = min(block * 2, _GREATEST_BLOCK)
+    return done
+
+
+def _equal_beginning(one: array[int], other: array[int]) -> int:
+    """How many entries two different arrays of one length have in common at their beginning."""
+    low, high = 0, len(one)  # one[:low] is equal, one[:high] is not
+    while high - low > 1:
+        middle = (low + high) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@dataclass(slots=True)
+class Cursor:
+    """One side of a walk: the next event of a thread, and how many shared-global creates floated before it."""
+
+    log: Log
+    tid: int
+    stream: Stream
+    shared: frozenset[int]
+    """Positions of the stream's shared-global creates."""
+    position: int = 0
+    floated: int = 0
+    shift: int = 0
+    """What a re-synchronisation took off the index, so that the two sides are level again."""
+
+    @property
+    def at_end(self) -> bool:
+        """Whether there is no next event."""
+        return self.position >= len(self.stream)
+
+    @property
+    def idx(self) -> int:
+        """The index of the next event."""
+        return self.stream.idx_at(self.position)
+
+    @property
+    def level(self) -> int:
+        """The index of the next event as the other side should have it."""
+        return self.idx - self.floated - self.shift
+
+    @property
+    def at_shared_global(self) -> bool:
+        """Whether the next event is a shared-global create."""
+        return self.position in self.shared
+
+    def event(self, ahead: int = 0) -> Event | None:
+        """The next event, or the one so many further on; None where the stream does not go so far."""
+        position = self.position + ahead
+        return self.log.event(self.tid, position) if 0 <= position < len(self.stream) else None
+
+
+class Step(NamedTuple):
+    """A stretch of a walk: ``canary`` and ``ours`` events from two positions on; one count is 0 where events floated."""
+
+    canary_position: int
+    ours_position: int
+    canary: int
+    ours: int
+
+
+class Walker:
+    """Walks a mapped pair by the rules of schema v1 ("Walking a mapped pair"), up to the first difference."""
+
+    def __init__(self, canary: Cursor, ours: Cursor, steps_kept: int) -> None:
+        self.canary, self.ours = canary, ours
+        self.matched = 0
+        self.equal_after_all = 0
+        """Matches whose fingerprints differ: the writers spell equal payloads differently."""
+        self.steps: deque[Step] = deque(maxlen=steps_kept)
+
+    @property
+    def level(self) -> bool:
+        """Whether both sides have a next event, and at the same adjusted index."""
+        return not self.canary.at_end and not self.ours.at_end and self.canary.level == self.ours.level
+
+    def walk(self) -> PairStatus:
+        """Goes on until both sides are at their end, or differ; says which."""
+        while True:
+            self._match_equal_fingerprints()
+            if self.level and self._next_events_equal():
+                self.equal_after_all += 1
+                self._step(1, 1)
+            elif self.canary.at_shared_global:
+                self._step(1, 0)
+            elif self.ours.at_shared_global:
+                self._step(0, 1)
+            else:
+                return self._status()
+
+    def _match_equal_fingerprints(self) -> None:
+        canary, ours = self.canary, self.ours
+        while self.level:
+            ends = canary.stream.run_end(canary.position), ours.stream.run_end(ours.position)
+            most = min(ends[0] - canary.position, ends[1] - ours.position)
+            fingerprints = canary.stream.fingerprints, ours.stream.fingerprints
+            count = equal_run(fingerprints[0], canary.position, fingerprints[1], ours.position, most)
+            self._step(count, count)
+            if count < most:
+                break
+
+    def _step(self, canary: int, ours: int) -> None:
+        """Passes a run of matches, or floats what stands on one side."""
+        if canary or ours:
+            self.steps.append(Step(self.canary.position, self.ours.position, canary, ours))
+        self.canary.position += canary
+        self.ours.position += ours
+        if canary == ours:
+            self.matched += canary
+        else:
+            self.canary.floated += canary
+            self.ours.floated += ours
+
+    def _next_events_equal(self) -> bool:
+        """The exact rules' answer where the fingerprints differ."""
+        canary, ours = self.canary.event(), self.ours.event()
+        return canary is not None and ours is not None and events_equal(canary, ours)
+
+    def _status(self) -> PairStatus:
+        if self.canary.at_end and self.ours.at_end:
+            return PairStatus.IDENTICAL
+        if self.canary.at_end:
+            return PairStatus.CANARY_ENDED
+        if self.ours.at_end:
+            return PairStatus.OURS_ENDED
+        return PairStatus.DIVERGED
+
+
+# ══ report model ══════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+@dataclass(frozen=True, slots=True)
+class DiffOptions:
+    """What a comparison was asked to do."""
+
+    tid_map: Mapping[int, int] = field(default_factory=dict)
+    auto_map: bool = True
+    context: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class LogSummary:
+    """One input, in numbers."""
+
+    name: str
+    bytes: int
+    events: int
+    threads: int
+    warnings: tuple[LogWarning, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventPair:
+    """What both sides have at one place of a walk; None where one side has nothing there."""
+
+    canary: Event | None
+    ours: Event | None
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """The first place where the two sides of a pair differ, and what surrounds it."""
+
+    mismatch: Mismatch
+    canary: Event
+    ours: Event
+    fields: tuple[FieldDifference, ...]
+    context: tuple[EventPair, ...]
+    following: EventPair
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadReport:
+    """What became of one pair of threads."""
+
+    pair: ThreadPair
+    status: PairStatus
+    canary_events: int
+    ours_events: int
+    matched: int
+    canary_floated: int
+    ours_floated: int
+    canary_left: int
+    """Events that were not compared: behind a divergence or the end of the other side."""
+    ours_left: int
+    divergence: Divergence | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnmappedThread:
+    """A thread without a partner."""
+
+    tid: int
+    events: int
+    first_calls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoneSharedGlobal:
+    """A shared-global object that the other log does not have, and where it was wrapped."""
+
+    created: SharedGlobal
+    lineno: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that a comparison of two logs found. Renderers only format it."""
+
+    canary: LogSummary
+    ours: LogSummary
+    options: DiffOptions
+    threads: tuple[ThreadReport, ...]
+    canary_unmapped: tuple[UnmappedThread, ...]
+    ours_unmapped: tuple[UnmappedThread, ...]
+    canary_only: tuple[LoneSharedGlobal, ...]
+    ours_only: tuple[LoneSharedGlobal, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the gate says: identical only if nothing at all is different, missing or left over."""
+        left_over = self.canary_unmapped or self.ours_unmapped or self.canary_only or self.ours_only
+        identical = all(thread.status is PairStatus.IDENTICAL for thread in self.threads)
+        return Verdict.IDENTICAL if identical and not left_over else Verdict.DIVERGENT
+
+
+# ══ comparison ════════════════════════════════════════════════════════════════════════════════════════════════════
+
+_FIRST_CALLS_SHOWN: Final = 3
+_MOST_EQUAL_AFTER_ALL: Final = 64
+"""More questions that the exact rules answer with "equal": the writers differ in format, index canonical bytes."""
+
+
+class FormatsDifferError(Exception):
+    """The fingerprints of bytes are of no use: the logs spell equal payloads differently. Never leaves `diff_logs`."""
+
+
+def _evidence(log: Log) -> list[ThreadEvidence]:
+    """What pairing wants to know of each thread, in order of first appearance."""
+    ordinals: Counter[int] = Counter()
+    created: dict[int, tuple[int, Creation]] = {}
+    for creation in sorted(log.index.creations, key=lambda creation: (creation.creator_tid, creation.idx)):
+        created.setdefault(creation.child_tid, (ordinals[creation.creator_tid], creation))
+        ordinals[creation.creator_tid] += 1
+    evidence = []
+    for tid, stream in log.index.streams.items():
+        of_root = ThreadEvidence(tid, stream.fingerprints, log.index.first_calls.get(tid))
+        if tid in created:
+            ordinal, creation = created[tid]
+            creator = (creation.creator_tid, ordinal)
+            of_child = replace(of_root, creator=creator, entry_point=creation.entry_point)
+            evidence.append(replace(of_child, start_context=creation.start_context))
+        else:
+            evidence.append(of_root)
+    return evidence
+
+
+def _checked_pins(canary: Log, ours: Log, tid_map: Mapping[int, int]) -> Mapping[int, int]:
+    """The pins, if both logs have the threads that they name."""
+    for log, tids in ((canary, tid_map.keys()), (ours, tid_map.values())):
+        for tid in tids:
+            if tid not in log.index.streams:
+                known = ", ".join(map(str, sorted(log.index.streams)))
+                raise UsageError(f"--tid-map: {log.source.name} has no thread {tid} (it has {shorten(known, 200)})")
+    return tid_map
+
+
+def _shared_positions(log: Log) -> dict[int, frozenset[int]]:
+    """The positions of the shared-global creates, by thread."""
+    positions: dict[int, set[int]] = {}
+    for created in log.index.shared_globals:
+        position = log.index.streams[created.tid].position_of(created.idx)
+        positions.setdefault(created.tid, set()).add(position)
+    return {tid: frozenset(found) for tid, found in positions.items()}
+
+
+def _lone_shared_globals(log: Log, other: Log) -> tuple[LoneSharedGlobal, ...]:
+    """The shared-global objects of one log that the other has on no thread, by SID, each where it first stands."""
+    known = {created.sid for created in other.index.shared_globals}
+    lone: dict[str, SharedGlobal] = {}
+    for created in log.index.shared_globals:
+        if created.sid not in known:
+            lone.setdefault(created.sid, created)
+    return tuple(LoneSharedGlobal(lone[sid], _line_of(log, lone[sid].tid, lone[sid].idx)) for sid in sorted(lone))
+
+
+def _line_of(log: Log, tid: int, idx: int) -> int:
+    return log.line_of(tid, log.index.streams[tid].position_of(idx))[0]
+
+
+def _unmapped(log: Log, mapped: Collection[int]) -> tuple[UnmappedThread, ...]:
+    return tuple(
+        UnmappedThread(tid, len(stream), tuple(itertools.islice(log.calls(tid), _FIRST_CALLS_SHOWN)))
+        for tid, stream in sorted(log.index.streams.items())
+        if tid not in mapped
+    )
+
+
+def _summary(log: Log) -> LogSummary:
+    index = log.index
+    return LogSummary(log.source.name, index.bytes, index.events, len(index.streams), tuple(index.warnings))
+
+
+def _context(walker: Walker, count: int) -> tuple[EventPair, ...]:
+    """The last ``count`` places of a walk, oldest first."""
+    canary, ours = walker.canary, walker.ours
+    pairs: list[EventPair] = []
+    for step in reversed(walker.steps):
+        for back in range(max(step.canary, step.ours), 0, -1):
+            if len(pairs) == count:
+                break
+            left = canary.log.event(canary.tid, step.canary_position + back - 1) if step.canary else None
+            right = ours.log.event(ours.tid, step.ours_position + back - 1) if step.ours else None
+            pairs.append(EventPair(left, right))
+    return tuple(reversed(pairs))
+
+
+def _divergence(walker: Walker, context: int) -> Divergence:
+    """The difference at which a walk stopped."""
+    canary, ours = walker.canary.event(), walker.ours.event()
+    assert canary is not None and ours is not None  # else a side has ended, and nothing diverged
+    mismatch, fields = Mismatch.MISSING, []
+    if walker.level and canary.kind != ours.kind:
+        mismatch, fields = Mismatch.KIND, [FieldDifference("kind", canary.kind, ours.kind)]
+    elif walker.level:
+        mismatch, fields = Mismatch.PAYLOAD, _differing_fields(canary, ours)
+    following = EventPair(walker.canary.event(1), walker.ours.event(1))
+    return Divergence(mismatch, canary, ours, tuple(fields), _context(walker, context), following)
+
+
+def _differing_fields(canary: Event, ours: Event) -> list[FieldDifference]:
+    fields = list(field_differences(compared_payload(canary), compared_payload(ours), "payload"))
+    if fields:
+        return fields
+    # A shared-global create against a local one: only the identity of the object differs.
+    key = "payload.handle_semantic_id"
+    sids = (event.payload.get("handle_semantic_id", MISSING) for event in (canary, ours))
+    return [FieldDifference(key, *sids)]
+
+
+def _walk_pair(canary: Cursor, ours: Cursor, pair: ThreadPair, options: DiffOptions, canonical: bool) -> ThreadReport:
+    walker = Walker(canary, ours, options.context)
+    status = walker.walk()
+    if walker.equal_after_all > _MOST_EQUAL_AFTER_ALL and not canonical:
+        raise FormatsDifferError
+    return ThreadReport(
+        pair=pair,
+        status=status,
+        canary_events=len(canary.stream),
+        ours_events=len(ours.stream),
+        matched=walker.matched,
+        canary_floated=canary.floated,
+        ours_floated=ours.floated,
+        canary_left=len(canary.stream) - canary.position,
+        ours_left=len(ours.stream) - ours.position,
+        divergence=_divergence(walker, options.context) if status is PairStatus.DIVERGED else None,
+    )
+
+
+def _compare(canary: Log, ours: Log, options: DiffOptions, canonical: bool) -> Report:
+    for log in (canary, ours):
+        if not log.index.events:
+            raise InputError(log.source.name, "nothing to compare: no event after the header")
+    pins = _checked_pins(canary, ours, options.tid_map)
+    pairs = pair_threads(_evidence(canary), _evidence(ours), pins, options.auto_map)
+    if not pairs:
+        raise UsageError("nothing to compare: no thread of canary could be paired with one of ours; pin with --tid-map")
+    shared = _shared_positions(canary), _shared_positions(ours)
+
+    def cursor(log: Log, tid: int, positions: Mapping[int, frozenset[int]]) -> Cursor:
+        return Cursor(log, tid, log.index.streams[tid], positions.get(tid, frozenset()))
+
+    threads = []
+    for pair in pairs:
+        cursors = cursor(canary, pair.canary_tid, shared[0]), cursor(ours, pair.ours_tid, shared[1])
+        threads.append(_walk_pair(*cursors, pair, options, canonical))
+    return Report(
+        canary=_summary(canary),
+        ours=_summary(ours),
+        options=options,
+        threads=tuple(threads),
+        canary_unmapped=_unmapped(canary, {pair.canary_tid for pair in pairs}),
+        ours_unmapped=_unmapped(ours, {pair.ours_tid for pair in pairs}),
+        canary_only=_lone_shared_globals(canary, ours),
+        ours_only=_lone_shared_globals(ours, canary),
+    )
+
+
+def diff_logs(
+    canary: str, ours: str, options: DiffOptions | None = None, progress: Progress | None = None
+) -> Report:
+    """Compares two event logs: where, on each guest thread, does behaviour first differ?
+
+    The paths may be ``-`` for standard input, one of them. Raises `InputError` where a log cannot be read or has
+    nothing to compare, `UsageError` where the options name threads that are not there.
+    """
+    asked = options or DiffOptions()
+    with contextlib.closing(LogSource(canary)) as one, contextlib.closing(LogSource(ours)) as other:
+        if not formats_differ(one, other):
+            with contextlib.suppress(FormatsDifferError):
+                return _compare_sources(one, other, asked, progress, canonical=False)
+            one.rewind()
+            other.rewind()
+        return _compare_sources(one, other, asked, progress, canonical=True)
+
+
+def _compare_sources(
+    canary: LogSource, ours: LogSource, options: DiffOptions, progress: Progress | None, *, canonical: bool
+) -> Report:
+    indexes = index_both(canary, ours, canonical=canonical, progress=progress)
+    return _compare(Log(canary, indexes[0]), Log(ours, indexes[1]), options, canonical)
+
+
+# ══ Markdown ══════════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+def md_text(text: str) -> str:
+    r"""``text`` as Markdown that shows just that text, on one line, in a table as well.
+
+    >>> print(md_text("a|b <script> *x*"))
+    a\|b \<script\> \*x\*
+    """
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|~&$])", r"\\\1", printable(text))
+
+
+def md_code(text: str) -> str:
+    """``text`` as a code span whatever it holds: the fence is longer than any run of backticks in it.
+
+    >>> print(md_code("a`b|c"))
+    ``a`b\\|c``
+    """
+    text = printable(text).replace("|", "\\|")
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    padding = " " if not text.strip() or text[0] == "`" or text[-1] == "`" else ""
+    return f"{fence}{padding}{text}{padding}{fence}"
+
+
+def md_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table; a heading that ends in ``>`` is a column of numbers, aligned right. Cells are Markdown."""
+    aligned = ["---:" if heading.endswith(">") else "---" for heading in headings]
+    names = [heading.rstrip(">") for heading in headings]
+    return [f"| {' | '.join(cells)} |" for cells in (names, aligned, *rows)]
+
+
+def md_fence(lines: Iterable[str], language: str = "") -> list[str]:
+    """A fenced block of lines, whatever backticks they hold."""
+    block = [printable(line) for line in lines]
+    fence = "`" * max(3, max((len(run) for line in block for run in re.findall("`+", line)), default=0) + 1)
+    return [f"{fence}{language}", *block, fence]
+
+
+# ══ renderers ═════════════════════════════════════════════════════════════════════════════════════════════════════
+
+_EVENT_WIDTH: Final = 160
+_VALUE_WIDTH: Final = 80
+
+_STATUS_WORDS: Final = {
+    PairStatus.IDENTICAL: "identical",
+    PairStatus.DIVERGED: "**diverged**",
+    PairStatus.CANARY_ENDED: "canary ended first",
+    PairStatus.OURS_ENDED: "ours ended first",
+}
+_METHOD_WORDS: Final = {
+    PairingMethod.PINNED: "pinned",
+    PairingMethod.CREATION: "creation tree",
+    PairingMethod.LIKENESS: "likeness",
+    PairingMethod.FIRST_CALL: "first call",
+}
+_MISMATCH_WORDS: Final = {
+    Mismatch.KIND: "the kinds of the events differ",
+    Mismatch.PAYLOAD: "the payloads differ",
+    Mismatch.MISSING: "the indexes differ: one log lost events here",
+}
+
+
+def event_text(event: Event) -> str:
+    """An event on one line: kind, the call's name, then the other payload fields as they are.
+
+    >>> event_text(Event(7, "kernel.call", 6, 3, {"name": "NtClose", "handle": "0xF8000004"}))
+    'kernel.call NtClose handle="0xF8000004"'
+    """
+    fields = (
+        f"{printable(key)}={shorten(printable(json_text(value)), _VALUE_WIDTH)}"
+        for key, value in event.payload.items()
+        if key != "name" or event.name is None
+    )
+    words = (printable(event.kind), printable(event.name or ""), *fields)
+    return shorten(" ".join(filter(None, words)), _EVENT_WIDTH)
+
+
+def _place(event: Event | None) -> str:
+    return f"#{event.idx} line {event.lineno}" if event else ""
+
+
+def _event_block(divergence: Divergence) -> list[str]:
+    """What both sides did around a divergence, as a diff: ``-`` is canary, ``+`` is ours."""
+    rows: list[tuple[str, Event | None, Event | None]]
+    rows = [(" ", pair.canary, pair.ours) for pair in divergence.context]
+    for pair in (EventPair(divergence.canary, divergence.ours), divergence.following):
+        rows += [("-", pair.canary, None), ("+", None, pair.ours)]
+    left = max(len(_place(canary)) for _, canary, _ in rows)
+    right = max(len(_place(ours)) for _, _, ours in rows)
+    lines = [f"  {'canary':<{left}}  {'ours':<{right}}"]
+    for mark, canary, ours in rows:
+        event = canary or ours
+        text = event_text(event) if event else "(the log ends here)"
+        lines.append(f"{mark} {_place(canary):<{left}}  {_place(ours):<{right}}  {text}")
+    return md_fence(lines, "diff")
+
+
+def _value_cell(value: object) -> str:
+    return md_code(shorten(printable(json_text(value)), _VALUE_WIDTH)) if value is not MISSING else "*absent*"
+
+
+def _counted(count: int, noun: str) -> str:
+    """A number with its noun: ``1 event``, ``2,000 events``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _verdict_lines(report: Report) -> list[str]:
+    statuses = Counter(thread.status for thread in report.threads)
+    pairs = _counted(len(report.threads), "thread pair")
+    matched = sum(thread.matched for thread in report.threads)
+    if report.verdict is Verdict.IDENTICAL:
+        return [f"**Identical:** all {_counted(matched, 'event')} of {pairs} match."]
+    found = [
+        (statuses[PairStatus.DIVERGED], "diverged"),
+        (statuses[PairStatus.CANARY_ENDED] + statuses[PairStatus.OURS_ENDED], "ended on one side before the other"),
+        (statuses[PairStatus.IDENTICAL], "identical"),
+    ]
+    parts = [f"{count:,} {words}" for count, words in found if count]
+    for count, noun, words in (
+        (len(report.canary_unmapped) + len(report.ours_unmapped), "thread", "without a partner"),
+        (len(report.canary_only) + len(report.ours_only), "shared-global object", "in one log only"),
+    ):
+        if count:
+            parts.append(f"{_counted(count, noun)} {words}")
+    return [f"**Divergent:** of {pairs}, {', '.join(parts)}; {_counted(matched, 'event')} match."]
+
+
+def _first_index(thread: ThreadReport, side: Callable[[Divergence], Event]) -> str:
+    return str(side(thread.divergence).idx) if thread.divergence else "–"
+
+
+def _summary_row(thread: ThreadReport) -> list[str]:
+    pair = thread.pair
+    found = _METHOD_WORDS[pair.method]
+    if pair.method is not PairingMethod.PINNED:
+        found += f" {pair.confidence:.2f}"
+    return [
+        str(pair.canary_tid),
+        str(pair.ours_tid),
+        found,
+        f"{thread.canary_events:,}",
+        f"{thread.ours_events:,}",
+        f"{thread.matched:,}",
+        f"{thread.canary_floated}/{thread.ours_floated}",
+        _STATUS_WORDS[thread.status],
+        _first_index(thread, lambda divergence: divergence.canary),
+        _first_index(thread, lambda divergence: divergence.ours),
+    ]
+
+
+_SUMMARY_HEADINGS: Final = (
+    "canary tid>",
+    "ours tid>",
+    "paired by",
+    "canary events>",
+    "ours events>",
+    "matched>",
+    "floating_skipped (c/o)",
+    "status",
+    "first divergence, canary idx>",
+    "ours idx>",
+)
+
+
+def _divergence_lines(thread: ThreadReport, divergence: Divergence) -> list[str]:
+    title = f"### canary tid {thread.pair.canary_tid} / ours tid {thread.pair.ours_tid}"
+    place = f"canary index {divergence.canary.idx} (line {divergence.canary.lineno}), "
+    place += f"ours index {divergence.ours.idx} (line {divergence.ours.lineno})"
+    lines = [title, "", f"After {_counted(thread.matched, 'matching event')}, at {place}:"]
+    lines += [f"{_MISMATCH_WORDS[divergence.mismatch]}.", "", *_event_block(divergence)]
+    if divergence.fields:
+        rows = [[md_code(d.path), _value_cell(d.left), _value_cell(d.right)] for d in divergence.fields]
+        lines += ["", *md_table(("field", "canary", "ours"), rows)]
+    return [*lines, ""]
+
+
+def _unmapped_lines(report: Report) -> list[str]:
+    rows = [
+        [side, str(thread.tid), f"{thread.events:,}", ", ".join(map(md_code, thread.first_calls)) or "–"]
+        for side, threads in (("canary", report.canary_unmapped), ("ours", report.ours_unmapped))
+        for thread in threads
+    ]
+    headings = ("log", "tid>", "events>", "first calls")
+    return ["## Threads without a partner", "", *md_table(headings, rows), ""] if rows else []
+
+
+def _lone_words(created: SharedGlobal) -> tuple[str, str, str]:
+    return created.sid, f"{created.pointer:#010x}", created.object_type
+
+
+def _lone_lines(report: Report) -> list[str]:
+    rows = [
+        [side, *map(md_code, _lone_words(lone.created)), str(lone.created.tid), str(lone.lineno)]
+        for side, alone in (("canary", report.canary_only), ("ours", report.ours_only))
+        for lone in alone
+    ]
+    headings = ("log", "SID", "pointer", "type", "tid>", "line>")
+    return ["## Shared-global objects in one log only", "", *md_table(headings, rows), ""] if rows else []
+
+
+def _not_compared_lines(report: Report) -> list[str]:
+    lines = []
+    for thread in report.threads:
+        if thread.canary_left or thread.ours_left:
+            where = "behind the divergence" if thread.divergence else "behind the end of the other side"
+            tids = f"canary tid {thread.pair.canary_tid} / ours tid {thread.pair.ours_tid}"
+            lines.append(f"- {tids}: {thread.canary_left:,} / {_counted(thread.ours_left, 'event')} {where}")
+    unmapped = [sum(t.events for t in threads) for threads in (report.canary_unmapped, report.ours_unmapped)]
+    if any(unmapped):
+        lines.append(f"- threads without a partner: {unmapped[0]:,} events of canary, {unmapped[1]:,} of ours")
+    floats = [sum(t.canary_floated for t in report.threads), sum(t.ours_floated for t in report.threads)]
+    lines.append(f"- shared-global creates that floated: {floats[0]:,} of canary, {floats[1]:,} of ours")
+    for kind, fields in SKIPPED_FIELDS.items():
+        lines.append(f"- {md_code(kind)}: {', '.join(md_code(name) for name in sorted(fields))}, engine-local")
+    lines.append(f"- of every event: {', '.join(map(md_code, SKIPPED_OF_EVERY_EVENT))}")
+    return ["## Not compared", "", *lines, ""]
+
+
+def warning_text(warning: LogWarning) -> str:
+    """What a warning says, in words."""
+    if warning.kind is WarningKind.TORN_TAIL:
+        return f"line {warning.lineno}: the last line is torn ({_counted(warning.count, 'byte')}), left out"
+    lost = _counted(warning.count, "event")
+    return f"tid {warning.tid}: {lost} lost, the first at index {warning.idx}"
+
+
+def _input_lines(report: Report) -> list[str]:
+    rows = [
+        [side, md_code(log.name), f"{log.bytes:,}", f"{log.events:,}", str(log.threads)]
+        for side, log in (("canary", report.canary), ("ours", report.ours))
+    ]
+    lines = ["## Inputs", "", *md_table(("side", "log", "bytes>", "events>", "threads>"), rows), ""]
+    warnings = [(log.name, warning) for log in (report.canary, report.ours) for warning in log.warnings]
+    if warnings:
+        lines += [f"- warning: {md_code(name)}: {warning_text(warning)}" for name, warning in warnings] + [""]
+    options = report.options
+    pins = ",".join(f"{canary}={ours}" for canary, ours in options.tid_map.items()) or "none"
+    pairing = "on" if options.auto_map else "off"
+    return [*lines, f"Options: pins {pins}; automatic pairing {pairing}; context {options.context}.", ""]
+
+
+def render_markdown(report: Report) -> str:
+    """The report for people: verdict, summary, then the evidence."""
+    lines = ["# Event log comparison", "", *_verdict_lines(report), ""]
+    lines += [*md_table(_SUMMARY_HEADINGS, map(_summary_row, report.threads)), ""]
+    diverged = [(thread, thread.divergence) for thread in report.threads if thread.divergence]
+    if diverged:
+        lines += ["## First divergences", ""]
+    for thread, divergence in diverged:
+        lines += _divergence_lines(thread, divergence)
+    lines += _unmapped_lines(report) + _lone_lines(report) + _not_compared_lines(report) + _input_lines(report)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _json_event(event: Event | None) -> object:
+    if event is None:
+        return None
+    return {"line": event.lineno, "idx": event.idx, "kind": event.kind, "payload": event.payload}
+
+
+def _json_pair(pair: EventPair) -> object:
+    return {"canary": _json_event(pair.canary), "ours": _json_event(pair.ours)}
+
+
+def _json_field(difference: FieldDifference) -> object:
+    sides = (("canary", difference.left), ("ours", difference.right))
+    return {"path": difference.path} | {side: value for side, value in sides if value is not MISSING}
+
+
+def _json_divergence(divergence: Divergence) -> object:
+    return {
+        "class": divergence.mismatch.value,
+        "canary_idx": divergence.canary.idx,
+        "ours_idx": divergence.ours.idx,
+        "fields": [_json_field(difference) for difference in divergence.fields],
+        "event": _json_pair(EventPair(divergence.canary, divergence.ours)),
+        "next": _json_pair(divergence.following),
+        "context": [_json_pair(pair) for pair in divergence.context],
+    }
+
+
+def _json_thread(thread: ThreadReport) -> object:
+    return {
+        "canary_tid": thread.pair.canary_tid,
+        "ours_tid": thread.pair.ours_tid,
+        "paired_by": thread.pair.method.value,
+        "confidence": round(thread.pair.confidence, 4),
+        "alternative_ours_tid": thread.pair.alternative,
+        "status": thread.status.value,
+        "canary_events": thread.canary_events,
+        "ours_events": thread.ours_events,
+        "matched": thread.matched,
+        "floating_skipped": {"canary": thread.canary_floated, "ours": thread.ours_floated},
+        "not_compared": {"canary": thread.canary_left, "ours": thread.ours_left},
+        "divergence": _json_divergence(thread.divergence) if thread.divergence else None,
+    }
+
+
+def _json_unmapped(threads: Iterable[UnmappedThread]) -> object:
+    return [{"tid": t.tid, "events": t.events, "first_calls": t.first_calls} for t in threads]
+
+
+def _json_input(log: LogSummary) -> object:
+    warnings = [
+        {"kind": w.kind.value, "tid": w.tid, "line": w.lineno, "idx": w.idx, "count": w.count} for w in log.warnings
+    ]
+    return {"name": log.name, "bytes": log.bytes, "events": log.events, "threads": log.threads, "warnings": warnings}
+
+
+def _json_lone(lone: LoneSharedGlobal) -> object:
+    created = lone.created
+    place = {"tid": created.tid, "idx": created.idx, "line": lone.lineno}
+    return {"sid": created.sid, "pointer": f"{created.pointer:#010x}", "object_type": created.object_type} | place
+
+
+def render_json(report: Report) -> str:
+    """The report for programs: the fields that schema v1 pins, and every number that the Markdown has."""
+    options = report.options
+    sides = (("canary", report.canary_only), ("ours", report.ours_only))
+    document = {
+        "format": "diff-events-report",
+        "format_version": 1,
+        "verdict": report.verdict.value,
+        "threads": [_json_thread(thread) for thread in report.threads],
+        "unmapped": {
+            "canary": [thread.tid for thread in report.canary_unmapped],
+            "ours": [thread.tid for thread in report.ours_unmapped],
+        },
+        "unmapped_threads": {
+            "canary": _json_unmapped(report.canary_unmapped),
+            "ours": _json_unmapped(report.ours_unmapped),
+        },
+        "shared_globals": {
+            "canary_only": [lone.created.sid for lone in report.canary_only],
+            "ours_only": [lone.created.sid for lone in report.ours_only],
+            "places": {side: [_json_lone(lone) for lone in alone] for side, alone in sides},
+        },
+        "inputs": {"canary": _json_input(report.canary), "ours": _json_input(report.ours)},
+        "options": {
+            "tid_map": {str(canary): ours for canary, ours in options.tid_map.items()},
+            "auto_map": options.auto_map,
+            "context": options.context,
+        },
+        "skipped_fields": {kind: sorted(fields) for kind, fields in SKIPPED_FIELDS.items()},
+    }
+    return json.dumps(document, indent=1, default=str) + "\n"
+
+
+# ══ command line ══════════════════════════════════════════════════════════════════════════════════════════════════
+
+PROGRAM: Final = "diff_events.py"
+
+_EXIT_CODES: Final = """\
+exit codes:
+  0    the work was done, and the gate, if one was asked for, holds
+  1    the gate does not hold
+  2    it could not be done: usage, unreadable or malformed input, nothing to compare, a report that cannot be written
+  130  interrupted
+"""
+
+
+class OptionParser(argparse.ArgumentParser):
+    """A parser whose complaints are errors like all others: one line, exit 2."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        """Raises `UsageError`."""
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Where a command writes."""
+
+    out: TextIO
+    err: TextIO
+
+
+def _natural(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"expected a whole number of 0 or more, found {printable(text)!r}")
+    return int(text)
+
+
+def parse_tid_map(text: str) -> dict[int, int]:
+    """Pairs of tids, canary's and ours's, as the option writes them. Raises `UsageError`.
+
+    >>> parse_tid_map("6=1,7=2")
+    {6: 1, 7: 2}
+    """
+    pairs: dict[int, int] = {}
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*([0-9]{1,18})\s*=\s*([0-9]{1,18})\s*", part, re.ASCII)
+        if match is None:
+            raise UsageError(f"--tid-map: expected CANARY=OURS[,CANARY=OURS…], found {printable(part)!r}")
+        canary, ours = int(match[1]), int(match[2])
+        if canary in pairs or ours in pairs.values():
+            raise UsageError(f"--tid-map: {canary}={ours} names a thread that an earlier pair has")
+        pairs[canary] = ours
+    return pairs
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """One ``--report FORMAT:PATH``."""
+
+    format: str
+    path: str
+
+
+def report_requests(texts: Sequence[str], formats: Collection[str]) -> tuple[ReportRequest, ...]:
+    """What the ``--report`` options ask for. Raises `UsageError`."""
+    requests = []
+    for text in texts:
+        name, _, path = text.partition(":")
+        if name not in formats or not path:
+            known = ", ".join(formats)
+            raise UsageError(f"--report: expected FORMAT:PATH with a format of {known}; found {printable(text)!r}")
+        requests.append(ReportRequest(name, path))
+    return tuple(requests)
+
+
+class Outputs:
+    """Where the reports of one command go: opened before the long work, written after it, each whole or not at all.
+
+    Standard output takes one document: a report that asks for it (``-``), or else Markdown, unless ``--out`` has that.
+    Raises `UsageError` for two documents in one place or an input as output, `OutputError` for what cannot be written.
+    """
+
+    def __init__(
+        self, requests: Iterable[ReportRequest], out: str | None, *, quiet: bool, inputs: Sequence[str]
+    ) -> None:
+        self._requests = list(requests)
+        if out is not None:
+            self._requests.append(ReportRequest("markdown", out))
+        elif not quiet and all(request.path != STANDARD_STREAM for request in self._requests):
+            self._requests.append(ReportRequest("markdown", STANDARD_STREAM))
+        self._check_paths(inputs)
+        self._stack = contextlib.ExitStack()
+        self._files: dict[str, PendingFile] = {}
+
+    def _check_paths(self, inputs: Sequence[str]) -> None:
+        seen = {os.path.realpath(path): "an input" for path in inputs if path != STANDARD_STREAM}
+        for request in self._requests:
+            place = request.path if request.path == STANDARD_STREAM else os.path.realpath(request.path)
+            if place in seen:
+                name = "standard output" if place == STANDARD_STREAM else request.path
+                raise UsageError(f"{name} is {seen[place]} already: it takes one document")
+            seen[place] = "an output"
+
+    def __enter__(self) -> Outputs:
+        with self._stack:  # whatever was opened goes, should a later one fail
+            for request in self._requests:
+                if request.path != STANDARD_STREAM:
+                    self._files[request.path] = self._stack.enter_context(PendingFile(request.path))
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def write(self, renderers: Mapping[str, Callable[[], str]], streams: Streams) -> None:
+        """Renders and writes everything that was asked for; a format is rendered once."""
+        texts = {name: renderers[name]() for name in dict.fromkeys(request.format for request in self._requests)}
+        for request in self._requests:
+            if request.path in self._files:
+                self._files[request.path].commit(texts[request.format])
+        for request in self._requests:
+            if request.path == STANDARD_STREAM:
+                streams.out.write(texts[request.format])
+
+
+def _add_report_options(parser: OptionParser, formats: Collection[str]) -> argparse._ArgumentGroup:
+    group = parser.add_argument_group("reports")
+    group.add_argument("--out", metavar="FILE", help="write the Markdown report there and not to standard output")
+    group.add_argument(
+        "--report",
+        metavar="FORMAT:PATH",
+        action="append",
+        default=[],
+        help=f"write a report as well (repeatable); FORMAT is {' or '.join(formats)}; PATH - is standard output",
+    )
+    group.add_argument("--quiet", action="store_true", help="no Markdown on standard output, no progress, no warnings")
+    return group
+
+
+_REPORT_RENDERERS: Final[Mapping[str, Callable[[Report], str]]] = {"markdown": render_markdown, "json": render_json}
+
+
+def _diff_parser() -> OptionParser:
+    parser = OptionParser(
+        prog=PROGRAM,
+        usage=f"{PROGRAM} --canary LOG --ours LOG [options]",
+        description="Finds, on each guest thread, the first event where two engines' logs of one program part ways.\n"
+        "LOG is schema v1 JSON Lines, plain or .gz, .bz2, .xz (or .zst where this Python reads it); - is standard\n"
+        "input. What cannot be read twice is spooled to a temporary file (in $TMPDIR).",
+        epilog=_EXIT_CODES + f"\nexamples:\n  {PROGRAM} --canary c.jsonl --ours o.jsonl\n"
+        f"  {PROGRAM} --canary c.jsonl.gz --ours o.jsonl --validate-identical --report json:diff.json\n",
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    parser.add_argument("--canary", metavar="LOG", required=True, help="the log of the reference engine")
+    parser.add_argument("--ours", metavar="LOG", required=True, help="the log of the engine under test")
+    gate = parser.add_argument_group("gate")
+    gate.add_argument("--validate-identical", action="store_true", help="exit 1 on any divergence")
+    pairing = parser.add_argument_group("pairing of threads")
+    pairing.add_argument("--tid-map", metavar="C=O[,C=O…]", default="", help="pin pairs: canary's tid = ours's tid")
+    pairing.add_argument("--no-auto-map", action="store_true", help="compare the pinned pairs only")
+    group = _add_report_options(parser, _REPORT_RENDERERS)
+    group.add_argument(
+        "--context", metavar="N", type=_natural, default=5, help="events shown before a divergence (default 5)"
+    )
+    return parser
+
+
+def diff_command(argv: Sequence[str], streams: Streams) -> ExitCode:
+    """Compares two event logs and writes the reports."""
+    args = _diff_parser().parse_args(argv)
+    if args.canary == args.ours == STANDARD_STREAM:
+        raise UsageError("--canary and --ours cannot both be standard input")
+    options = DiffOptions(
+        tid_map=parse_tid_map(args.tid_map) if args.tid_map else {},
+        auto_map=not args.no_auto_map,
+        context=args.context,
+    )
+    requests = report_requests(args.report, _REPORT_RENDERERS)
+    progress = Progress(None if args.quiet else streams.err)
+    with Outputs(requests, args.out, quiet=args.quiet, inputs=(args.canary, args.ours)) as outputs:
+        try:
+            report = diff_logs(args.canary, args.ours, options, progress)
+        finally:
+            progress.erase()
+        if not args.quiet:
+            _say_warnings(report, streams.err)
+        outputs.write({name: functools.partial(render, report) for name, render in _REPORT_RENDERERS.items()}, streams)
+    holds = report.verdict is Verdict.IDENTICAL or not args.validate_identical
+    return ExitCode.OK if holds else ExitCode.GATE
+
+
+def _say_warnings(report: Report, err: TextIO) -> None:
+    for log in (report.canary, report.ours):
+        for warning in log.warnings:
+            err.write(f"{PROGRAM}: warning: {printable(log.name)}: {warning_text(warning)}\n")
+
+
+_COMMANDS: Final[Mapping[str, Callable[[Sequence[str], Streams], ExitCode]]] = {}
+"""What the first argument may name; anything else is the comparison of two logs."""
+
+
+def run(argv: Sequence[str], streams: Streams) -> ExitCode:
+    """Does what the arguments ask for; every failure that a user can mend becomes one line and exit code 2."""
+    try:
+        command = _COMMANDS.get(argv[0]) if argv else None
+        code = command(argv[1:], streams) if command else diff_command(argv, streams)
+        streams.out.flush()
+    except DiffEventsError as error:
+        streams.err.write(f"{PROGRAM}: error: {printable(str(error))}\n")
+        return ExitCode.ERROR
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        return ExitCode.ERROR  # whoever read the output has gone: there is nobody to tell
+    except OSError as error:
+        streams.err.write(f"{PROGRAM}: error: standard output: {error.strerror}\n")
+        return ExitCode.ERROR
+    return code
+
+
+def main() -> int:
+    """The process: standard streams in, exit code out."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+    try:
+        code = run(sys.argv[1:], Streams(sys.stdout, sys.stderr))
+    except Exception:  # a bug: it must not look like a divergence, which is what Python's own exit code 1 means here
+        traceback.print_exc()
+        code = ExitCode.ERROR
+    if code is not ExitCode.OK:
+        _drop_unwritten_output()
+    return code
+
+
+def _drop_unwritten_output() -> None:
+    """Keeps the interpreter from failing, with an exit code of its own, on output that nobody reads."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
