@@ -451,22 +451,19 @@ class LogSource:
         """How far the file itself has been read: what progress is measured by."""
         return self._raw.tell() if self.size is not None else 0
 
-    def _next_chunk(self, lines_before: int) -> bytes:
+    def _next_chunk(self) -> bytes:
         with self._named_errors():
             chunk = self._stream.read(CHUNK_BYTES)
             rest = b"" if chunk.endswith(b"\n") else self._stream.readline(MAX_LINE_BYTES)
             if self._spool is not None and not self._spooled:
                 self._spool.write(chunk + rest)
                 self._spool.flush()  # another process may read it back
-        if len(rest) == MAX_LINE_BYTES and not rest.endswith(b"\n"):
-            lineno = lines_before + chunk.count(b"\n") + 1
-            raise InputError(self.name, f"a line of more than {MAX_LINE_BYTES >> 20} MiB", lineno=lineno)
         return chunk + rest
 
     def peek(self) -> bytes:
         """The first chunk, which `chunks` will still begin with."""
         if self._ahead is None:
-            self._ahead = self._next_chunk(0)
+            self._ahead = self._next_chunk()
         return self._ahead
 
     def rewind(self) -> None:
@@ -478,13 +475,11 @@ class LogSource:
         self._ahead = None
 
     def chunks(self) -> Iterator[bytes]:
-        """The text in pieces of whole lines; only the last line of all may lack its newline."""
+        """The text in pieces of whole lines; only the last line of all, or one that is too long, lacks its newline."""
         chunk, self._ahead = self.peek(), b""
-        lines = 0
         while chunk:
-            lines += chunk.count(b"\n")
             yield chunk
-            chunk = self._next_chunk(lines)
+            chunk = self._next_chunk()
 
     def read_back(self, offset: int, length: int) -> bytes:
         """The bytes at an offset of the text, once all of it was read."""
@@ -753,11 +748,11 @@ class LayoutReader:
         for name, groups in zip(RawEvent._fields, self._groups, strict=True):
             groups.append(before + layout.captured.index(name))
 
-    def columns(self, text: bytes, start: int = 0) -> Columns:
-        """The events of all lines of ``text`` from ``start``. Raises `BadLineError`."""
+    def columns(self, text: bytes, start: int, lines: int) -> Columns:
+        """The events of ``text`` from ``start``, where so many lines begin. Raises `BadLineError`."""
         if self._pattern is not None:
             found = self._pattern.findall(text, start)
-            if found and len(found) == text.count(b"\n", start):
+            if found and len(found) == lines:
                 groups = list(zip(*found, strict=True))
                 # Of the groups of all layouts a line filled those of one; the others are empty.
                 return Columns(*(self._joined([groups[n] for n in of_field]) for of_field in self._groups))
@@ -1191,14 +1186,6 @@ class _BadEventError(NotJsonError):
         self.number = number
 
 
-@contextlib.contextmanager
-def _at_event(number: int) -> Iterator[None]:
-    try:
-        yield
-    except NotJsonError as error:
-        raise _BadEventError(error, number) from error
-
-
 class _Indexer:
     """Makes the index of one log, chunk by chunk. Raises `InputError` at the first line that is no event."""
 
@@ -1222,17 +1209,20 @@ class _Indexer:
         start = 0 if self._header_seen else self._after_header(text)
         if start < len(text):
             self.index.chunks.append(_Chunk(offset + start, len(text) - start, self._lineno))
-            self._add_events(text, start)
-        self._lineno += text.count(b"\n", start)
+            lines = text.count(b"\n", start)
+            self._add_events(text, start, lines)
+            self._lineno += lines
 
     def _without_torn_tail(self, chunk: bytes) -> bytes:
         """The chunk in whole lines: a last line without newline gets one, or goes if it is not a whole JSON object."""
         if chunk.endswith(b"\n"):
             return chunk
         tail = chunk[chunk.rfind(b"\n") + 1 :]
+        lineno = self._lineno + chunk.count(b"\n")
+        if len(tail) >= MAX_LINE_BYTES:
+            raise InputError(self._name, f"expected lines of less than {MAX_LINE_BYTES >> 20} MiB", lineno=lineno)
         if tail.isspace() or is_json_object(tail.removeprefix(BYTE_ORDER_MARK)):
             return chunk + b"\n"
-        lineno = self._lineno + chunk.count(b"\n")
         self.index.warnings.append(LogWarning(WarningKind.TORN_TAIL, lineno=lineno, count=len(tail)))
         return chunk[: -len(tail)]
 
@@ -1264,9 +1254,9 @@ class _Indexer:
         lineno = self._lineno + text.count(b"\n", start, position)
         return InputError(self._name, str(error), lineno=lineno, field=error.field)
 
-    def _add_events(self, text: bytes, start: int) -> None:
+    def _add_events(self, text: bytes, start: int, lines: int) -> None:
         try:
-            columns = self._reader.columns(text, start)
+            columns = self._reader.columns(text, start, lines)
         except BadLineError as error:
             raise self._error(text, start, error.position, error) from error
         if not columns.kinds:
@@ -1300,11 +1290,14 @@ class _Indexer:
             exact: Iterable[int] = range(len(columns.kinds))
             values = [0] * len(columns.kinds)
         else:
-            exact = [n for n, kind in enumerate(columns.kinds) if kind in SPECIAL_KINDS]
+            is_special = map(SPECIAL_KINDS.__contains__, columns.kinds)
+            exact = itertools.compress(range(len(columns.kinds)), is_special)
             values = list(map(fingerprint, zip(columns.kinds, columns.payloads, strict=True)))
         for n in exact:
-            with _at_event(n):
+            try:
                 values[n] = self._exact_fingerprint(columns, n)
+            except NotJsonError as error:
+                raise _BadEventError(error, n) from error
         return values
 
     def _exact_fingerprint(self, columns: Columns, n: int) -> int:
@@ -1340,8 +1333,10 @@ class _Indexer:
         for n, (kind, tid) in enumerate(zip(columns.kinds, columns.tids, strict=True)):
             if kind == b"kernel.call" and tid in self._no_call_yet:
                 self._no_call_yet.remove(tid)
-                with _at_event(n):
+                try:
                     self.index.first_calls[int(tid)] = call_name(parse_payload(columns.payloads[n]))
+                except NotJsonError as error:
+                    raise _BadEventError(error, n) from error
 
     def finish(self, source: LogSource) -> LogIndex:
         """The whole index. Raises `InputError` where the file has no header, or a thread has an index twice."""
@@ -1995,8 +1990,8 @@ class Cursor:
     log: Log
     tid: int
     stream: Stream
-    shared: frozenset[int]
-    """Positions of the stream's shared-global creates."""
+    shared: Mapping[int, str]
+    """The SIDs of the stream's shared-global creates, by position."""
     position: int = 0
     floated: int = 0
     shift: int = 0
@@ -2018,9 +2013,9 @@ class Cursor:
         return self.idx - self.floated - self.shift
 
     @property
-    def at_shared_global(self) -> bool:
-        """Whether the next event is a shared-global create."""
-        return self.position in self.shared
+    def sid(self) -> str | None:
+        """The SID of the shared-global object that the next event creates; None for any other event."""
+        return self.shared.get(self.position)
 
     def event(self, ahead: int = 0) -> Event | None:
         """The next event, or the one so many further on; None where the stream does not go so far."""
@@ -2059,9 +2054,9 @@ class Walker:
             if self.level and self._next_events_equal():
                 self.equal_after_all += 1
                 self._step(1, 1)
-            elif self.canary.at_shared_global:
+            elif self.canary.sid is not None:
                 self._step(1, 0)
-            elif self.ours.at_shared_global:
+            elif self.ours.sid is not None:
                 self._step(0, 1)
             else:
                 return self._status()
@@ -2091,6 +2086,8 @@ class Walker:
 
     def _next_events_equal(self) -> bool:
         """The exact rules' answer where the fingerprints differ."""
+        if self.canary.sid != self.ours.sid:
+            return False  # no need to read them
         canary, ours = self.canary.event(), self.ours.event()
         return canary is not None and ours is not None and events_equal(canary, ours)
 
@@ -2243,13 +2240,13 @@ def _checked_pins(canary: Log, ours: Log, tid_map: Mapping[int, int]) -> Mapping
     return tid_map
 
 
-def _shared_positions(log: Log) -> dict[int, frozenset[int]]:
-    """The positions of the shared-global creates, by thread."""
-    positions: dict[int, set[int]] = {}
+def _shared_positions(log: Log) -> dict[int, dict[int, str]]:
+    """The SIDs of the shared-global creates, by thread and position."""
+    positions: dict[int, dict[int, str]] = {}
     for created in log.index.shared_globals:
         position = log.index.streams[created.tid].position_of(created.idx)
-        positions.setdefault(created.tid, set()).add(position)
-    return {tid: frozenset(found) for tid, found in positions.items()}
+        positions.setdefault(created.tid, {})[position] = created.sid
+    return positions
 
 
 def _lone_shared_globals(log: Log, other: Log) -> tuple[LoneSharedGlobal, ...]:
@@ -2345,8 +2342,8 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, canonical: bool) -> R
         raise UsageError("nothing to compare: no thread of canary could be paired with one of ours; pin with --tid-map")
     shared = _shared_positions(canary), _shared_positions(ours)
 
-    def cursor(log: Log, tid: int, positions: Mapping[int, frozenset[int]]) -> Cursor:
-        return Cursor(log, tid, log.index.streams[tid], positions.get(tid, frozenset()))
+    def cursor(log: Log, tid: int, positions: Mapping[int, Mapping[int, str]]) -> Cursor:
+        return Cursor(log, tid, log.index.streams[tid], positions.get(tid, {}))
 
     threads = []
     for pair in pairs:

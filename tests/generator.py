@@ -27,8 +27,22 @@ from pathlib import Path
 from random import Random
 from typing import Any, BinaryIO
 
-type_names = "Event Mutant Semaphore Thread Timer File Enumerator IOCompletion Module NotifyListener"
-OBJECT_TYPES = (*type_names.split(), "Session", "Socket", "SymbolicLink", "Device")
+OBJECT_TYPES = (
+    "Event",
+    "Mutant",
+    "Semaphore",
+    "Thread",
+    "Timer",
+    "File",
+    "Enumerator",
+    "IOCompletion",
+    "Module",
+    "NotifyListener",
+    "Session",
+    "Socket",
+    "SymbolicLink",
+    "Device",
+)
 SHARED_TYPES = ("Event", "Semaphore", "Mutant")
 SKIPPED_FIELDS: dict[str, tuple[str, ...]] = {
     "handle.create": ("raw_handle_id", "handle_semantic_id"),
@@ -39,6 +53,7 @@ SKIPPED_FIELDS: dict[str, tuple[str, ...]] = {
 }
 STATUSES = (0, 0, 0, 0, 0, 0x102, 0xC0, 0x103, 0x80, 0x40000000, 0xC0000008, 0xC000000D, 0xC000000F)
 MASK64 = 2**64 - 1
+ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def shared_global_sid(pointer: int, object_type: str) -> int:
@@ -114,6 +129,11 @@ def escape_first(text: str) -> str:
     return f'"{body}"'
 
 
+def quoted(text: str, fmt: Format) -> str:
+    """A JSON string as the writer spells it, without needless escapes."""
+    return json.dumps(text) if fmt.ascii_only else ENCODER.encode(text)
+
+
 def ordered(keys: Iterable[str], order: str) -> list[str]:
     """The keys of one payload object in the order of the writer."""
     listed = list(keys)
@@ -127,7 +147,7 @@ def render(value: Any, fmt: Format) -> str:
     if isinstance(value, NumberText):
         return str(value)
     if isinstance(value, str):
-        return escape_first(value) if fmt.escape_values else json.dumps(value, ensure_ascii=fmt.ascii_only)
+        return escape_first(value) if fmt.escape_values else quoted(value, fmt)
     if isinstance(value, list):
         return f"[{fmt.item_separator.join(render(item, fmt) for item in value)}]"
     if isinstance(value, dict):
@@ -142,7 +162,7 @@ def render_object(members: Iterable[tuple[str, Any]], fmt: Format) -> str:
 
 def render_member(key: str, value: Any, fmt: Format) -> str:
     """`"key":value`."""
-    key_text = escape_first(key) if fmt.escape_keys else json.dumps(key, ensure_ascii=fmt.ascii_only)
+    key_text = escape_first(key) if fmt.escape_keys else quoted(key, fmt)
     return key_text + fmt.key_separator + render(value, fmt)
 
 
@@ -1219,15 +1239,15 @@ class Segment:
 
 
 class Planter:
-    """Makes the segments of a planted pair: filler that both sides share, with one change in its middle."""
+    """Makes the segments of a planted pair: filler that both sides share, with one change in it."""
 
-    def __init__(self, rng: Random, loop_heavy: bool) -> None:
+    def __init__(self, rng: Random, loop_heavy: bool, variety: int) -> None:
         self.rng, self.book = rng, Book()
         makers, weights = zip(*WORK_PHRASES, strict=True)
-        self.phrases = [self.book.phrase(maker(rng)) for maker in rng.choices(makers, weights, k=2000)]
+        self.phrases = [self.book.phrase(maker(rng)) for maker in rng.choices(makers, weights, k=variety)]
         self.loops = [self.book.phrase(steps) for steps in tight_loops()]
         self.loop_share = 0.9 if loop_heavy else 0.0
-        self.callers = 4 if loop_heavy else 2**20
+        self.callers = 4 if loop_heavy else 1024
         self.detours = [
             self.book.phrase(call(name, {"args": [7]})) for name in ("XamShowUI", "NtCancelTimer")
         ]
@@ -1296,7 +1316,8 @@ class Planter:
 
     def segment(self, length: int) -> Segment:
         """One stretch of both streams with one change, which can be read in one way only."""
-        before, after = self.filler(length // 2), self.filler(length - length // 2)
+        lead = self.rng.randint(6, length - 6)
+        before, after = self.filler(lead), self.filler(length - lead)
         while True:
             cls = self.rng.choice(list(self.makers))
             segment = Segment(cls, before, *self.makers[cls](), after)
@@ -1332,7 +1353,7 @@ def write_planted(
     if not 0 < changes <= events // 20:
         raise ValueError("a change needs 20 events around it")
     rng = Random(f"planted {seed}")
-    planter = Planter(rng, loop_heavy)
+    planter = Planter(rng, loop_heavy, variety=min(2000, 50 + events // 10))
     canary = LineWriter(canary_out, "canary", COMPACT, planter.book.steps, rng)
     ours = LineWriter(ours_out, "ours", ours_format, planter.book.steps, rng)
     planted, canary_idx, ours_idx = [], 0, 0
@@ -1476,7 +1497,15 @@ def write_pair(directory: Path, pair: Pair) -> None:
     (directory / "canary.jsonl").write_bytes(pair.canary)
     (directory / "ours.jsonl").write_bytes(pair.ours)
     planted = {tid: truth and asdict(truth) for tid, truth in pair.planted.items()}
-    write_truth(directory, {"tid_map": pair.tid_map, "planted": planted, "unmapped": pair.unmapped})
+    write_truth(
+        directory,
+        {
+            "tid_map": pair.tid_map,
+            "planted": planted,
+            "unmapped": pair.unmapped,
+            "one_sided_sids": pair.one_sided_sids,
+        },
+    )
 
 
 def write_truth(directory: Path, truth: Any) -> None:
