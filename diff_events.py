@@ -17,6 +17,7 @@ import contextlib
 import enum
 import functools
 import hashlib
+import heapq
 import importlib
 import io
 import itertools
@@ -35,8 +36,8 @@ import time
 import traceback
 import zlib
 from array import array
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from multiprocessing.connection import Connection
@@ -361,7 +362,7 @@ class PendingFile:
 
 # ══ reading ═══════════════════════════════════════════════════════════════════════════════════════════════════════
 
-CHUNK_BYTES: Final = 1 << 18
+CHUNK_BYTES: Final = 1 << 16
 """How much text is looked at in one go: small enough for the processor's cache, large enough to forget the calls."""
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
@@ -1130,26 +1131,24 @@ class LogIndex:
 class Log:
     """An indexed log and its source: finds events again. Raises `InputError` where one cannot be decoded."""
 
-    _CHUNKS_AT_HAND: ClassVar = 16
+    _CHUNKS_AT_HAND: ClassVar = 64
 
     def __init__(self, source: LogSource, index: LogIndex) -> None:
         self.source, self.index = source, index
         self._reader = LayoutReader()
         self._lines_of_chunk = functools.lru_cache(self._CHUNKS_AT_HAND)(self._read_lines)
 
-    def _read_lines(self, number: int) -> dict[int, list[tuple[int, bytes]]]:
+    def _read_lines(self, number: int) -> dict[bytes, list[tuple[int, bytes]]]:
         """Line number and text of each event in a chunk, by tid."""
         chunk = self.index.chunks[number]
-        text = self.source.read_back(chunk.offset, chunk.length)
-        if not text.endswith(b"\n"):
-            text += b"\n"
-        lines: dict[int, list[tuple[int, bytes]]] = {}
-        lineno, counted = chunk.first_lineno, 0
-        for start, end, raw in self._reader.lines(text):
-            lineno += text.count(b"\n", counted, start)
-            counted = start
-            lines.setdefault(int(raw.tid), []).append((lineno, text[start:end]))
-        return lines
+        lines = self.source.read_back(chunk.offset, chunk.length).split(b"\n")
+        lines_and_blanks = enumerate(lines, chunk.first_lineno)
+        numbered = [(lineno, line) for lineno, line in lines_and_blanks if line and not line.isspace()]
+        text = b"\n".join([*(line for _, line in numbered), b""])
+        of_tid: dict[bytes, list[tuple[int, bytes]]] = {}
+        for tid, line in zip(self._reader.columns(text, 0, len(numbered)).tids, numbered, strict=True):
+            of_tid.setdefault(tid, []).append(line)
+        return of_tid
 
     def line_of(self, tid: int, position: int) -> tuple[int, bytes]:
         """Line number and text of the event of a thread at a position."""
@@ -1158,7 +1157,7 @@ class Log:
     def line_of_arrival(self, tid: int, arrival: int) -> tuple[int, bytes]:
         """The same of the event that was the ``arrival``-th of its thread in the file."""
         chunk, nth = self.index.streams[tid].place(arrival)
-        return self._lines_of_chunk(chunk)[tid][nth]
+        return self._lines_of_chunk(chunk)[b"%d" % tid][nth]
 
     def calls(self, tid: int) -> Iterator[str]:
         """The names in the ``kernel.call`` events of a thread, in their order."""
@@ -1517,19 +1516,31 @@ def index_both(
             child.end()
 
 
-# ══ pairing ════════════════════════════════════════════════════════════════════════════════════════════════════════
+# ══ pairing ═════════════════════════════════════════════════════════════════════════════════════════════════════════
+#
+# Tids come from a counter of the engine and mean nothing to the other one. What carries over, strongest
+# first: what the user pinned; the creation tree (the creators are a pair, the entry points are the same, it
+# is the same one of the creator's creations); the likeness of the streams; the order of appearance among
+# threads with the same first call.
+#
+# Creation and likeness add up to one score for each two threads that have anything in common, and the
+# assignment with the best total wins, so a thread whose partner is missing cannot take another's. Creators
+# must be paired before children can be told by them, but many children are told by their streams: so this
+# goes in rounds, each of which believes the creators of the round before, until nothing changes. Only the
+# first events of a stream are looked at. Only whether fingerprints are equal counts, and every tie is
+# broken by order: same logs, same pairs.
 
-PREFIX_EVENTS_MIN, PREFIX_EVENTS_MAX = 128, 2048  # looked at per thread: between these, its share of the total
-PREFIX_EVENTS_TOTAL = 65_536
+PREFIX_EVENTS_MIN, PREFIX_EVENTS_MAX = 128, 2048  # per thread; in between, a share of the total
+PREFIX_EVENTS_TOTAL = 49_152
 RUN_EVENTS = 4  # a shingle is a single event or a run of this many
-EARLY_EVENTS = 8  # the weight at position p is 1 / (EARLY_EVENTS + p): events 10–100 count as much as 100–1000
-SHARED_WORK_MAX = 400_000  # times that two threads meet in a shingle; the rarest shingles come first
+EARLY_EVENTS = 8  # position p weighs 1 / (EARLY_EVENTS + p): events 10 to 100 count as much as 100 to 1000
+SHARED_WORK_MAX = 400_000  # times that two threads meet in a shingle; rare shingles come first
 ASSIGNMENT_THREADS_MAX = 128  # of threads that hang together; beyond it, the best candidate is taken first
 ROUNDS_MAX = 6
 RIVALS_MAX = 64  # per thread, before a choice is called unambiguous
 
-SIBLING_SCORE, CONTEXT_SCORE, ENTRY_SCORE, FIRST_CALL_SCORE = 0.3, 0.1, 0.1, 0.05  # on the scale of likeness, 0 to 1
-OTHER_ENTRY_SCORE = -0.5
+SIBLING_SCORE, CONTEXT_SCORE, ENTRY_SCORE = 0.3, 0.1, 0.1  # on the scale of likeness, 0 to 1
+FIRST_CALL_SCORE, OTHER_ENTRY_SCORE = 0.05, -0.5
 SCORE_MIN = 0.1  # to have less in common than this is chance
 AMBIGUOUS_LOSS = 0.05  # another choice that loses less score than this is nearly as good
 UNSURE = 0.2  # the confidence in a pair that only the order of appearance made
@@ -1572,11 +1583,11 @@ _Candidate = tuple[int, int]  # (canary's tid, ours's tid)
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One log's threads in order of appearance, and for each creator its children by entry point, oldest first."""
+    """One log's threads in order of appearance, and each creator's children by entry point, oldest first."""
 
     threads: dict[int, ThreadEvidence]
     families: dict[int, dict[str | None, list[ThreadEvidence]]]
-    place: dict[int, int]  # of a child among those of the same creator and entry point, of a root among all threads
+    place: dict[int, int]  # among siblings of the same entry point; of a root: among all threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -1590,12 +1601,15 @@ class _Evidence:
 
 
 def pair_threads(
-    canary: Sequence[ThreadEvidence], ours: Sequence[ThreadEvidence], pins: Mapping[int, int], auto: bool = True
+    canary: Sequence[ThreadEvidence],
+    ours: Sequence[ThreadEvidence],
+    pins: Mapping[int, int],
+    auto: bool = True,
 ) -> tuple[ThreadPair, ...]:
     """Pair the threads one to one, in the order of `canary`; a thread without a partner is in no pair.
 
-    Both sides come in order of first appearance. `pins` (canary's tid → ours's) name tids that exist, none twice;
-    without `auto` they are all there is.
+    Both sides come in order of first appearance. `pins` (canary's tid → ours's) name tids that exist, none
+    twice; without `auto` they are all there is.
 
     >>> loader, worker = array("q", [1, 2, 3, 4, 5]), array("q", [1, 7, 8, 9])
     >>> for pair in pair_threads([ThreadEvidence(6, loader), ThreadEvidence(7, worker)],
@@ -1605,9 +1619,10 @@ def pair_threads(
     7 1 likeness 1.0
     """
     if not auto:
-        return tuple(ThreadPair(t.tid, pins[t.tid], PairingMethod.PINNED, 1.0) for t in canary if t.tid in pins)
+        return tuple(_pinned(thread.tid, pins) for thread in canary if thread.tid in pins)
     entries = [{thread.entry_point for thread in side} - {None} for side in (canary, ours)]
-    evidence = _Evidence(_side(canary), _side(ours), _likeness(canary, ours), bool(entries[0] & entries[1]))
+    likeness = _likeness(canary, ours)
+    evidence = _Evidence(_side(canary), _side(ours), likeness, not entries[0].isdisjoint(entries[1]))
     pairs = dict(pins)
     for _ in range(ROUNDS_MAX):
         before, pairs = pairs, _pair_round(evidence, pins, pairs)
@@ -1633,33 +1648,41 @@ def _side(threads: Sequence[ThreadEvidence]) -> _Side:
 def _likeness(canary: Sequence[ThreadEvidence], ours: Sequence[ThreadEvidence]) -> dict[_Candidate, float]:
     """Tell for each two threads that have a shingle in common how alike their beginnings are, 0 to 1.
 
-    This is the weight they have in common over the geometric mean of their weights. Early shingles weigh more: one log
-    may be cut off or part from the other soon. Rare ones weigh more: a loop that every thread runs says little.
+    This is the weight in common over the geometric mean of both weights. Early shingles weigh more: one log
+    may be cut off or part from the other soon. Rare ones weigh more: a loop that every thread runs says
+    little, and what too many threads have is left out, which bounds the work.
     """
-    share = PREFIX_EVENTS_TOTAL // max(1, len(canary) + len(ours))
-    length = max(PREFIX_EVENTS_MIN, min(PREFIX_EVENTS_MAX, share))
-    holders: defaultdict[object, list[tuple[int, float]]] = defaultdict(list)  # who has it: (thread, weight there)
-    for number, thread in enumerate(itertools.chain(canary, ours)):
-        for shingle, weight in _shingles(thread.fingerprints[:length].tolist()).items():
-            holders[shingle].append((number, weight))
-    totals = [0.0] * (len(canary) + len(ours))
-    shared: defaultdict[_Candidate, float] = defaultdict(float)
+    threads = [*canary, *ours]
+    totals = [0.0] * len(threads)
+    shared: defaultdict[tuple[int, int], float] = defaultdict(float)
     work = 0
-    for having in sorted(holders.values(), key=len):
-        left = [holder for holder in having if holder[0] < len(canary)]
-        right = having[len(left) :]
-        work += len(left) * len(right)
-        if work > SHARED_WORK_MAX:
+    for holders in _holders_of_shingles(threads):
+        left = [holder for holder in holders if holder[0] < len(canary)]
+        right = holders[len(left) :]
+        meetings = len(left) * len(right)
+        work += meetings
+        if work > SHARED_WORK_MAX or meetings > ASSIGNMENT_THREADS_MAX**2:
             break
-        rarity = 2 / max(2, len(having))
-        for number, weight in having:
+        rarity = 2 / max(2, len(holders))
+        for number, weight in holders:
             totals[number] += weight * rarity
         for (c, c_weight), (o, o_weight) in itertools.product(left, right):
             shared[c, o] += min(c_weight, o_weight) * rarity
     return {
-        (canary[c].tid, ours[o - len(canary)].tid): min(1.0, weight / (totals[c] * totals[o]) ** 0.5)
+        (threads[c].tid, threads[o].tid): min(1.0, weight / (totals[c] * totals[o]) ** 0.5)
         for (c, o), weight in shared.items()
     }
+
+
+def _holders_of_shingles(threads: Sequence[ThreadEvidence]) -> list[list[tuple[int, float]]]:
+    """For each shingle, the rarest first, who has it: (number of the thread, weight there)."""
+    share = PREFIX_EVENTS_TOTAL // max(1, len(threads))
+    length = max(PREFIX_EVENTS_MIN, min(PREFIX_EVENTS_MAX, share))
+    holders: defaultdict[object, list[tuple[int, float]]] = defaultdict(list)
+    for number, thread in enumerate(threads):
+        for shingle, weight in _shingles(thread.fingerprints[:length].tolist()).items():
+            holders[shingle].append((number, weight))
+    return sorted(holders.values(), key=len)
 
 
 def _shingles(events: list[int]) -> dict[object, float]:
@@ -1705,7 +1728,9 @@ def _are_siblings(c: ThreadEvidence, o: ThreadEvidence, pairs: Mapping[int, int]
     return pairs.get(c.creator[0]) == o.creator[0] and c.entry_point == o.entry_point
 
 
-def _families(evidence: _Evidence, c: int, o: int) -> Iterator[tuple[list[ThreadEvidence], list[ThreadEvidence]]]:
+def _families(
+    evidence: _Evidence, c: int, o: int
+) -> Iterator[tuple[list[ThreadEvidence], list[ThreadEvidence]]]:
     """Each entry point's children of two creators, in order of creation."""
     theirs = evidence.ours.families.get(o, {})
     for entry_point, children in evidence.canary.families.get(c, {}).items():
@@ -1736,7 +1761,7 @@ def _pair_round(evidence: _Evidence, pins: Mapping[int, int], before: Mapping[in
     _pair_children(evidence, pairs, taken, list(pairs))
     _pair_by_first_call(evidence, pairs, taken)
     if not pairs and len(evidence.canary.threads) == len(evidence.ours.threads) == 1:
-        pairs.update(zip(evidence.canary.threads, evidence.ours.threads, strict=True))  # to show how event 0 differs
+        pairs.update(zip(evidence.canary.threads, evidence.ours.threads, strict=True))  # to show what differs
     return pairs
 
 
@@ -1760,17 +1785,21 @@ def _pair_children(evidence: _Evidence, pairs: dict[int, int], taken: set[int], 
 
 
 def _leftover_siblings(
-    mine: Sequence[ThreadEvidence], theirs: Sequence[ThreadEvidence], pairs: Mapping[int, int], taken: set[int]
+    mine: Iterable[ThreadEvidence],
+    theirs: Iterable[ThreadEvidence],
+    pairs: Mapping[int, int],
+    taken: set[int],
 ) -> Iterator[_Candidate]:
-    """First those with the same start context, then the rest, in order of creation; the caller pairs each at once."""
-    for any_context in (False, True):
+    """First those with the same start context, then the rest, by order of creation."""
+    for any_context in (False, True):  # lazily: the caller pairs each before the next
         for c in (thread for thread in mine if thread.tid not in pairs):
-            free = (o for o in theirs if o.tid not in taken and (any_context or o.start_context == c.start_context))
-            yield from ((c.tid, o.tid) for o in itertools.islice(free, 1))
+            free = (o for o in theirs if o.tid not in taken)
+            fitting = (o for o in free if any_context or o.start_context == c.start_context)
+            yield from ((c.tid, o.tid) for o in itertools.islice(fitting, 1))
 
 
 def _pair_by_first_call(evidence: _Evidence, pairs: dict[int, int], taken: set[int]) -> None:
-    """Pair what is left by the same first call in order of appearance, and each one's children right after it."""
+    """Pair what is left by the same first call in order of appearance, each one's children right after it."""
     same_call: defaultdict[str | None, list[ThreadEvidence]] = defaultdict(list)
     for thread in evidence.ours.threads.values():
         same_call[thread.first_call].append(thread)
@@ -1856,7 +1885,7 @@ def cheapest_columns(cost: Sequence[Sequence[int]]) -> list[int]:
 def _free_column(
     cost: Sequence[Sequence[int]], row_at: Sequence[int], row_price: list[int], column_price: list[int]
 ) -> tuple[int, list[int]]:
-    """Find the cheapest chain of moves from the new row to a column without a row, and adjust the prices to it."""
+    """Find the cheapest chain of moves from the new row to a column without a row, and adjust the prices."""
     width = len(cost[0])
     row, came_from, reached, unreached = row_at[width], [width] * width, [width], list(range(width))
     slack = [price - row_price[row] - column_price[j] for j, price in enumerate(cost[row])]
@@ -1882,6 +1911,10 @@ def _free_column(
 # What to say of each pair
 
 
+def _pinned(c: int, pins: Mapping[int, int]) -> ThreadPair:
+    return ThreadPair(c, pins[c], PairingMethod.PINNED, 1.0)
+
+
 def _explain_pairs(
     evidence: _Evidence, pins: Mapping[int, int], pairs: Mapping[int, int]
 ) -> tuple[ThreadPair, ...]:
@@ -1892,13 +1925,14 @@ def _explain_pairs(
     explained = []
     for c in (tid for tid in evidence.canary.threads if tid in pairs):
         if c in pins:
-            explained.append(ThreadPair(c, pins[c], PairingMethod.PINNED, 1.0))
+            explained.append(_pinned(c, pins))
             continue
         method, confidence = _method_and_confidence(evidence, (c, pairs[c]), pairs)
         rivals = itertools.islice(dict.fromkeys(itertools.chain(alike[c], evidence.ours.threads)), RIVALS_MAX)
         free = [o for o in rivals if o != pairs[c] and partner_of_ours.get(o) not in pins]
         other = _alternative(evidence, pairs, partner_of_ours, c, free)
-        explained.append(ThreadPair(c, pairs[c], method, confidence if other is None else confidence / 2, other))
+        confidence = confidence if other is None else confidence / 2
+        explained.append(ThreadPair(c, pairs[c], method, confidence, other))
     return tuple(explained)
 
 
@@ -1909,7 +1943,9 @@ def _method_and_confidence(
     c, o = evidence.canary.threads[pair[0]], evidence.ours.threads[pair[1]]
     likeness = 1.0 if c.fingerprints == o.fingerprints else evidence.likeness.get(pair, 0.0)
     if c.creator and o.creator and _are_siblings(c, o, pairs):
-        sure = 0.75 if pair in _only_children(evidence, {c.creator[0]: o.creator[0]}) else 0.5
+        mine = evidence.canary.families[c.creator[0]][c.entry_point]
+        theirs = evidence.ours.families[o.creator[0]][o.entry_point]
+        sure = 0.75 if len(mine) == len(theirs) == 1 else 0.3
         return PairingMethod.CREATION, sure + (1 - sure) * likeness
     if likeness and max(likeness, _score(evidence, pair, pairs)) >= SCORE_MIN:
         return PairingMethod.LIKENESS, max(UNSURE, likeness)
@@ -1925,8 +1961,8 @@ def _alternative(
 ) -> int | None:
     """Find the rival that `c` could have for the least loss of score, if that is hardly any and would matter.
 
-    Where the rival has a partner, the two would swap. A pair of wholly equal streams is beyond doubt, and to swap
-    twins (wholly equal as well) would change nothing.
+    Where the rival has a partner, the two would swap. A pair of wholly equal streams is beyond doubt, and to
+    swap twins (wholly equal as well) would change nothing.
     """
     canary, ours, o = evidence.canary.threads, evidence.ours.threads, pairs[c]
     if canary[c].fingerprints == ours[o].fingerprints:
@@ -1943,6 +1979,536 @@ def _alternative(
         if loss < least_loss and not twins:
             best, least_loss = rival, loss
     return best
+
+
+# ══ re-synchronisation ═══════════════════════════════════════════════════════════════════════════════════════════════
+#
+# Two streams of fingerprints differ at (c, o). Three questions, three steps:
+#
+#   1. Where are they *believably* together again? A run of equal events is believed when its events are rare
+#      enough together; two common calls in a row prove nothing. Small edits are found by Myers' O(ND) search,
+#      which adds edits until some path ends in a believable run; big ones by the nearest k-gram that both
+#      sides share, in windows that grow geometrically, so that the cost stays linear in the distance gained.
+#   2. What is the smallest edit up to there? Myers again, within the gap.
+#   3. Which edits belong together? Both halves of a move do, and edits with next to nothing between them.
+#
+# Only equality and position decide, never the value of a fingerprint, so keyed hashes give the same answer.
+
+BELIEVABLE_BITS = 30.0      # a run of equal events with this much surprise is no coincidence ...
+BELIEVABLE_EVENTS = 256     # ... nor is one as long as this, even in a loop
+SETTLED_EVENTS = 512        # after so many equal events no other explanation is looked for
+REPEAT_WORTH = 1 / 16       # an event seen before in the same run says little: loops repeat themselves
+SEPARATING_BITS = 8.0       # a matched run with less, between two edits, is taken for a coincidence
+NEAR_MOVE = 16              # a common event missing here and extra there has moved, if so near
+NEAR_EVENTS = 64            # edits this close to each other are looked at together (moves, coincidences)
+NEAR_HUNKS = 256            # ... up to so many at once
+MAX_EDITS_OPEN = 32         # Myers' D, where the end is not known
+MAX_EDITS_CLOSED = 96       # Myers' D, within a gap whose end is known
+MAX_GAP_CLOSED = 4096       # events on both sides of such a gap
+FIRST_WINDOW = 64
+WINDOW_GROWTH = 4
+MAX_GRAM = 32
+MAX_ANCHORS = 512           # candidates tried per window
+MAX_CHANGED = 16            # events in a row that may count as "changed"; bounds the labels asked for
+MAX_REORDERED = 4096
+COUNT_CHUNK = 1 << 15       # bounds the frequency table, and the surprise of one event (15 bits)
+_NOWHERE = -(1 << 60)       # a diagonal that no path has reached
+
+
+class Side(enum.Enum):
+    """Whose stream."""
+
+    CANARY = "canary"
+    OURS = "ours"
+
+
+class Change(enum.Enum):
+    """What happened in a hunk, seen from ours."""
+
+    CHANGED = "changed"                   # the same calls with other arguments
+    MISSING_ON_OURS = "missing_on_ours"
+    EXTRA_ON_OURS = "extra_on_ours"
+    REPLACED = "replaced"
+    REORDERED = "reordered"               # the same events in another order
+    REPEATED = "repeated"                 # one side made whole turns more of the loop around
+    UNRECOVERED = "unrecovered"           # never together again
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """`canary[c_start:c_end]` stands against `ours[o_start:o_end]`; between hunks events match one to one.
+
+    >>> Hunk(10, 11, 10, 13).canary_events, Hunk(10, 11, 10, 13).ours_events
+    (1, 3)
+    """
+
+    c_start: int
+    c_end: int
+    o_start: int
+    o_end: int
+
+    @property
+    def canary_events(self) -> int:
+        """How many events of canary it holds."""
+        return self.c_end - self.c_start
+
+    @property
+    def ours_events(self) -> int:
+        """How many events of ours it holds."""
+        return self.o_end - self.o_start
+
+
+Events: TypeAlias = "array[int]"
+EventsView: TypeAlias = "array[int] | memoryview[int]"
+Label = Callable[[Side, int], Hashable]
+"""What an event is without its arguments, e.g. its kind and the name of the call. It may cost a file read."""
+
+
+class Surprise:
+    """How rare an event is, in bits: −log2 of its frequency in both streams, at least 1.
+
+    The counts are exact for frequent events and low by at most one per chunk for rare ones: after a chunk
+    each count loses one and the zeros are dropped (Misra and Gries), which bounds the table whatever the
+    stream.
+
+    >>> surprise = Surprise(array("q", [7] * 6 + [8, 9]), array("q"))
+    >>> surprise.of(7), surprise.of(9)
+    (1.0, 3.0)
+    """
+
+    def __init__(self, canary: Events, ours: Events) -> None:
+        self._total = max(1, len(canary) + len(ours))
+        self._counts: Counter[int] = Counter()
+        self._dropped = 0
+        for events in (canary, ours):
+            for start in range(0, len(events), COUNT_CHUNK):
+                self._count(events[start:start + COUNT_CHUNK])
+        self.enough = min(BELIEVABLE_BITS, 10 + math.log2(self._total))  # short streams: fewer coincidences
+
+    def _count(self, chunk: Events) -> None:
+        self._counts.update(chunk)
+        if len(self._counts) > COUNT_CHUNK:
+            self._counts = Counter({event: n - 1 for event, n in self._counts.items() if n > 1})
+            self._dropped += 1
+
+    def of(self, event: int) -> float:
+        """The bits of one event."""
+        return max(1.0, math.log2(self._total / max(1, self._counts.get(event, 0) + self._dropped)))
+
+    def total(self, events: Events) -> float:
+        """The bits of some events, as if each were independent of the others."""
+        return sum(map(self.of, events))
+
+    def believes(self, run: Events) -> bool:
+        """Whether so much equality is no coincidence. Repeated events hardly count: turns of a loop agree."""
+        if len(run) >= BELIEVABLE_EVENTS:
+            return True
+        bits, seen = 0.0, set()
+        for event in run:
+            bits += self.of(event) * (REPEAT_WORTH if event in seen else 1.0)
+            if bits >= self.enough:
+                return True
+            seen.add(event)
+        return False
+
+    def believes_at_end(self, run: Events, edits: int) -> bool:
+        """Whether a run up to the end of both streams is worth the edits that lead to it."""
+        return 1 + self.total(run[-BELIEVABLE_EVENTS:]) >= math.log2(max(1, edits))
+
+
+class EditSearch:
+    """Myers' greedy O(ND) search from a corner (c, o): the furthest point per diagonal with 0, 1, 2, … edits.
+
+    Points are (x, y), counted from the corner; the diagonal is k = x − y. A path leaves every diagonal at a
+    real difference, so each hunk starts where a plain walk would stop.
+
+    >>> search = EditSearch(array("q", [1, 2, 3, 4]), 0, 4, array("q", [1, 3, 4]), 0, 3)
+    >>> [points for points in search.steps(max_edits=1, max_run=9)]
+    [[(1, 1, 1)], [(1, 2, 0), (4, 3, 2)]]
+    >>> search.hunks(4, 3)
+    [Hunk(c_start=1, c_end=2, o_start=1, o_end=1)]
+    """
+
+    def __init__(self, canary: Events, c: int, c_end: int, ours: Events, o: int, o_end: int) -> None:
+        self._canary, self._ours, self._c, self._o = canary, ours, c, o
+        self.width, self.height = c_end - c, o_end - o
+        self._furthest: dict[int, int] = {}
+        self._trace: list[dict[int, int]] = []
+
+    def steps(self, max_edits: int, max_run: int) -> Iterator[list[tuple[int, int, int]]]:
+        """For each number of edits, per diagonal: `(x, y, length of the equal run that ends there)`."""
+        for edits in range(max_edits + 1):
+            before = dict(self._furthest)
+            self._trace.append(before)
+            reached = []
+            for k in range(-edits, edits + 1, 2):
+                start = self._enter(before, k)[1] if edits else 0
+                if start == _NOWHERE:
+                    self._furthest.pop(k, None)
+                    continue
+                x = self._furthest[k] = self._follow(start, start - k, max_run)
+                reached.append((x, x - k, x - start))
+            yield reached
+
+    def _enter(self, before: dict[int, int], k: int) -> tuple[int, int]:
+        """The better way onto diagonal `k`: (diagonal left, x after the edit); at a tie canary's event."""
+        missing, extra = before.get(k - 1, _NOWHERE), before.get(k + 1, _NOWHERE)
+        missing = missing + 1 if _NOWHERE < missing < self.width else _NOWHERE
+        extra = extra if _NOWHERE < extra < self.height + k + 1 else _NOWHERE
+        return (k + 1, extra) if extra > missing else (k - 1, missing)
+
+    def _follow(self, x: int, y: int, max_run: int) -> int:
+        """Along the diagonal to the next difference."""
+        canary, ours, c = self._canary, self._ours, self._c
+        shift = self._o + y - x
+        end = min(self.width, x + self.height - y, x + max_run)
+        while x + 32 <= end and canary[c + x:c + x + 32] == ours[shift + x:shift + x + 32]:
+            x += 32
+        while x < end and canary[c + x] == ours[shift + x]:
+            x += 1
+        return x
+
+    def hunks(self, x: int, y: int) -> list[Hunk]:
+        """The edits of the path that the last step found to (x, y), in order."""
+        found: list[Hunk] = []
+        k = x - y
+        for before in reversed(self._trace[1:]):
+            k_from, x_edited = self._enter(before, k)
+            x_from = before[k_from]
+            o_from, o_edited = self._o + x_from - k_from, self._o + x_edited - k
+            edit = Hunk(self._c + x_from, self._c + x_edited, o_from, o_edited)
+            if found and (found[-1].c_start, found[-1].o_start) == (edit.c_end, edit.o_end):
+                edit = _join(edit, found.pop())
+            found.append(edit)
+            k = k_from
+        return found[::-1]
+
+
+def _join(first: Hunk, last: Hunk) -> Hunk:
+    """One hunk from the start of `first` to the end of `last`."""
+    return Hunk(first.c_start, last.c_end, first.o_start, last.o_end)
+
+
+class Resynchronizer:
+    """Finds, for one pair of streams, where they come together again after a difference.
+
+    The work for one difference is linear in the distance to the place where they meet again. The frequencies
+    are counted at the first difference, so a pair without one costs nothing.
+
+    >>> canary, ours = array("q", range(100)), array("q", [*range(50), 777, *range(50, 100)])
+    >>> resync = Resynchronizer(canary, ours, label=lambda side, position: "call")
+    >>> resync.rejoin(50, 50)
+    (50, 51)
+    >>> resync.difference(50, 50)
+    (Hunk(c_start=50, c_end=50, o_start=50, o_end=51), <Change.EXTRA_ON_OURS: 'extra_on_ours'>)
+    """
+
+    def __init__(self, canary: Events, ours: Events, label: Label) -> None:
+        self._canary, self._ours, self._label = canary, ours, label
+        self._planned: dict[tuple[int, int], Hunk | None] = {}
+
+    @functools.cached_property
+    def _surprise(self) -> Surprise:
+        return Surprise(self._canary, self._ours)
+
+    def rejoin(self, c: int, o: int) -> tuple[int, int] | None:
+        """Where the streams, which differ at canary's `c` and ours's `o`, are together again; None is never.
+
+        The answer is the end of a minimal hunk: its events differ at both ends.
+        """
+        if (c, o) not in self._planned:
+            self._planned = self._plan(c, o)
+        hunk = self._planned[c, o]
+        return None if hunk is None else (hunk.c_end, hunk.o_end)
+
+    def difference(self, c: int, o: int) -> tuple[Hunk, Change]:
+        """The whole hunk that starts at (c, o), and its class; to both ends if the streams never meet
+        again.
+        """
+        end = self.rejoin(c, o)
+        if end is None:
+            return Hunk(c, len(self._canary), o, len(self._ours)), Change.UNRECOVERED
+        hunk = Hunk(c, end[0], o, end[1])
+        return hunk, classify(self._canary, self._ours, hunk, self._label)
+
+    # -- the plan: a cluster of hunks near each other --------------------------------------------------------
+
+    def _plan(self, c: int, o: int) -> dict[tuple[int, int], Hunk | None]:
+        """The hunks from (c, o) on, near each other, by where they start; None stands for no recovery."""
+        cluster: list[Hunk] = []
+        lost = False
+        while len(cluster) < NEAR_HUNKS:
+            found = self._recover(c, o)
+            if found is None:
+                lost = True
+                break
+            cluster += found
+            c, o = found[-1].c_end, found[-1].o_end
+            run = self._run(c, o, SETTLED_EVENTS)
+            c, o = c + run, o + run
+            if run == SETTLED_EVENTS or c == len(self._canary) or o == len(self._ours):
+                break
+        cluster = self._merge(self._merge_moves(cluster), self._slides_back)
+        cluster = self._merge(cluster, self._is_weak)
+        plan: dict[tuple[int, int], Hunk | None] = {(hunk.c_start, hunk.o_start): hunk for hunk in cluster}
+        return plan | {(c, o): None} if lost else plan
+
+    def _run(self, c: int, o: int, most: int) -> int:
+        """How many events are equal from (c, o) on, counted up to `most`."""
+        theirs, mine = self._canary[c:c + most], self._ours[o:o + most]
+        if theirs == mine:
+            return len(theirs)
+        pairs = enumerate(zip(theirs, mine, strict=False))  # one may end before the other
+        return next((n for n, (a, b) in pairs if a != b), min(len(theirs), len(mine)))
+
+    def _run_before(self, c: int, o: int, most: int) -> int:
+        """How many events are equal just before (c, o), counted up to `most`."""
+        n = 0
+        while n < most and self._canary[c - n - 1] == self._ours[o - n - 1]:
+            n += 1
+        return n
+
+    # -- where they are together again -----------------------------------------------------------------------
+
+    def _recover(self, c: int, o: int) -> list[Hunk] | None:
+        """The smallest edits from the difference at (c, o) to the next believable run."""
+        return self._recover_near(c, o) or self._recover_far(c, o)
+
+    def _recover_near(self, c: int, o: int) -> list[Hunk] | None:
+        """With few edits: the fewest that lead to a believable run; of these the longest run, the least
+        shift.
+
+        In a loop a wrong shift by some events looks right up to the loop's end. So where the first believable
+        run is short, a few edits more may lead to one that lasts.
+        """
+        search = EditSearch(self._canary, c, len(self._canary), self._ours, o, len(self._ours))
+        best: list[Hunk] | None = None
+        most = MAX_EDITS_OPEN
+        for edits, reached in enumerate(search.steps(MAX_EDITS_OPEN, SETTLED_EVENTS)):
+            believed = [(-run, abs(x - y), x, y) for x, y, run in reached
+                        if self._accepts(search, c, x, y, run, edits)]
+            if believed:
+                run, _, x, y = min(believed)
+                settled = -run == SETTLED_EVENTS or (x, y) == (search.width, search.height)
+                if settled or best is None:
+                    best, most = search.hunks(x, y), min(most, 2 * edits + 4)
+                if settled:
+                    break
+            if edits >= most:
+                break
+        return best
+
+    def _accepts(self, search: EditSearch, c: int, x: int, y: int, run: int, edits: int) -> bool:
+        events = self._canary[c + x - run:c + x]
+        if x == search.width and y == search.height and self._surprise.believes_at_end(events, edits):
+            return True
+        return run > 1 and self._surprise.believes(events)
+
+    def _recover_far(self, c: int, o: int) -> list[Hunk] | None:
+        """With many edits: the nearest believable anchor in windows that grow geometrically."""
+        width, height = len(self._canary) - c, len(self._ours) - o
+        window = FIRST_WINDOW
+        while True:
+            anchor = self._anchor(c, o, window)
+            if anchor is not None:
+                return self._align(c, o, *anchor)
+            if window >= max(width, height):
+                break
+            window *= WINDOW_GROWTH
+        same = self._run_before(c + width, o + height, min(width, height))
+        tail = self._canary[c + width - same:]
+        if self._surprise.believes_at_end(tail, width + height - 2 * same):
+            return self._align(c, o, c + width - same, o + height - same)
+        return None
+
+    def _anchor(self, c: int, o: int, window: int) -> tuple[int, int] | None:
+        """The start of the nearest believable run of equal events within the window, if there is one."""
+        # a view is no copy: windows may be as big as the streams
+        theirs = memoryview(self._canary)[c:c + window]
+        mine = memoryview(self._ours)[o:o + window]
+        for i, j in _shared_grams(theirs, mine, _gram_length(window)):
+            back = self._run_before(c + i, o + j, min(i, j, BELIEVABLE_EVENTS))
+            x, y = c + i - back, o + j - back
+            if self._surprise.believes(self._canary[x:x + self._run(x, y, BELIEVABLE_EVENTS)]):
+                return x, y
+        return None
+
+    # -- the smallest edit up to there -----------------------------------------------------------------------
+
+    def _align(self, c: int, o: int, c_end: int, o_end: int) -> list[Hunk]:
+        """The edits of the gap from the difference at (c, o) to the anchor; one hunk where they are many."""
+        same = self._run_before(c_end, o_end, min(c_end - c, o_end - o))
+        c_end, o_end = c_end - same, o_end - same
+        gap = Hunk(c, c_end, o, o_end)
+        if not self._has_much_in_common(gap):
+            return [gap]
+        search = EditSearch(self._canary, c, c_end, self._ours, o, o_end)
+        for reached in search.steps(MAX_EDITS_CLOSED, search.width):
+            if any((x, y) == (search.width, search.height) for x, y, _ in reached):
+                return search.hunks(search.width, search.height)
+        return [gap]
+
+    def _has_much_in_common(self, gap: Hunk) -> bool:
+        """Whether few edits may do, at most one event in two: else matches in it are coincidences."""
+        size = gap.canary_events + gap.ours_events
+        if abs(gap.canary_events - gap.ours_events) > MAX_EDITS_CLOSED or size > MAX_GAP_CLOSED:
+            return False
+        theirs, mine = map(Counter, self._events(gap))
+        return size - 2 * (theirs & mine).total() <= min(MAX_EDITS_CLOSED, size // 2)
+
+    # -- which edits belong together -------------------------------------------------------------------------
+
+    def _merge_moves(self, cluster: list[Hunk]) -> list[Hunk]:
+        """Hunks near each other that together hold the same events on both sides become one: a move."""
+        merged: list[Hunk] = []
+        while cluster:
+            size = self._move_size(cluster)
+            merged.append(self._trim(_join(cluster[0], cluster[size - 1])))
+            cluster = cluster[size:]
+        return merged
+
+    def _move_size(self, cluster: list[Hunk]) -> int:
+        """How many hunks from the first on make up one move; 1 if it is none."""
+        balance: Counter[int] = Counter()
+        bits = 0.0
+        first = cluster[0]
+        for size, hunk in enumerate(cluster, 1):
+            if max(hunk.canary_events, hunk.ours_events, hunk.c_start - first.c_end) > NEAR_EVENTS:
+                break
+            theirs, mine = self._events(hunk)
+            balance.update(theirs)
+            balance.subtract(mine)
+            bits += self._surprise.total(theirs)
+            # A common event that is missing here and extra further on is more likely two edits than one move.
+            if not any(balance.values()) and hunk.c_start - first.c_end <= max(NEAR_MOVE, 2 ** min(bits, 60)):
+                return size
+        return 1
+
+    def _merge(self, cluster: list[Hunk], belong: Callable[[Hunk, Hunk], bool]) -> list[Hunk]:
+        """Neighbours that belong together become one hunk."""
+        merged: list[Hunk] = []
+        for next_hunk in cluster:
+            hunk = next_hunk
+            while merged and belong(merged[-1], hunk):
+                hunk = self._trim(_join(merged.pop(), hunk))
+            merged.append(hunk)
+        return merged
+
+    def _slides_back(self, first: Hunk, second: Hunk) -> bool:
+        """Whether the second hunk, of one side only, could as well stand right behind the first.
+
+        In a loop it often can. Then one hunk says the same in no more edits, unless the first stands for
+        itself as a plain change.
+        """
+        if second.canary_events and second.ours_events:
+            return False
+        events, start, end = ((self._ours, second.o_start, second.o_end) if second.ours_events else
+                              (self._canary, second.c_start, second.c_end))
+        between = second.c_start - first.c_end
+        return events[start - between:start] == events[end - between:end] and not self._is_changed(first)
+
+    def _is_weak(self, first: Hunk, second: Hunk) -> bool:
+        """Whether what matches between two hunks may be a coincidence: the likelier, the bigger they are."""
+        places = max(max(1, h.canary_events) * max(1, h.ours_events) for h in (first, second))
+        between = self._canary[first.c_end:first.c_end + BELIEVABLE_EVENTS]
+        between = between[:second.c_start - first.c_end]
+        if self._surprise.total(between) >= SEPARATING_BITS + math.log2(places):
+            return False
+        return not (self._is_changed(first) and self._is_changed(second))
+
+    def _is_changed(self, hunk: Hunk) -> bool:
+        return _is_changed(hunk, self._label)
+
+    def _trim(self, hunk: Hunk) -> Hunk:
+        """Without the equal events at its end. (Its first events differ already.)"""
+        same = self._run_before(hunk.c_end, hunk.o_end, min(hunk.canary_events, hunk.ours_events))
+        return Hunk(hunk.c_start, hunk.c_end - same, hunk.o_start, hunk.o_end - same)
+
+    def _events(self, hunk: Hunk) -> tuple[Events, Events]:
+        return self._canary[hunk.c_start:hunk.c_end], self._ours[hunk.o_start:hunk.o_end]
+
+
+def _gram_length(window: int) -> int:
+    """Longer grams in bigger windows, so that coincidences stay few: 2 at 64 events, 16 at 16,384.
+
+    >>> [_gram_length(64 << shift) for shift in (0, 2, 4, 6, 8, 10, 12)]
+    [2, 4, 4, 8, 16, 16, 32]
+    """
+    return min(MAX_GRAM, 1 << (window.bit_length() - 3) // 3)
+
+
+def _grams(events: EventsView, length: int) -> EventsView:
+    """A hash of the `length` (a power of two) events from each position on, made by doubling."""
+    width = 1
+    while width < length:
+        events = array("q", map(hash, zip(events, itertools.islice(events, width, None), strict=False)))
+        width *= 2
+    return events
+
+
+def _shared_grams(canary: EventsView, ours: EventsView, length: int) -> list[tuple[int, int]]:
+    """The positions (canary, ours) where a gram first occurs on both sides, nearest to the start first.
+
+    On canary's side only every `length / 2`-th gram is looked at, which bounds the memory and still meets
+    every common run of one and a half times `length`. What matters to the caller is the run around, so a
+    hash that
+    collides only costs a look.
+
+    >>> _shared_grams(array("q", [1, 2, 3, 4, 5]), array("q", [9, 9, 9, 3, 4]), 2)
+    [(2, 3)]
+    """
+    stride = max(1, length // 2)
+    sampled = _grams(canary, length)[::stride]
+    first = dict(zip(reversed(sampled), range(stride * (len(sampled) - 1), -1, -stride), strict=True))
+    grams = _grams(ours, length)
+    met = {gram: j for j, gram in zip(range(len(grams) - 1, -1, -1), reversed(grams), strict=True) if gram in first}
+    places = ((first[gram], j) for gram, j in met.items())
+    return heapq.nsmallest(MAX_ANCHORS, places, key=lambda place: (sum(place), place))
+
+
+# -- the class of a hunk -------------------------------------------------------------------------------------
+
+
+def classify(canary: Events, ours: Events, hunk: Hunk, label: Label) -> Change:
+    """What happened in a hunk after which the streams are together again. Asks few labels.
+
+    >>> canary, ours = array("q", [1, 2, 1, 2, 3]), array("q", [1, 2, 3])
+    >>> classify(canary, ours, Hunk(2, 4, 2, 2), label=lambda side, position: "call")
+    <Change.REPEATED: 'repeated'>
+    """
+    theirs, mine = canary[hunk.c_start:hunk.c_end], ours[hunk.o_start:hunk.o_end]
+    if not mine:
+        turns = _is_turns(canary, hunk.c_start, hunk.c_end)
+        return Change.REPEATED if turns else Change.MISSING_ON_OURS
+    if not theirs:
+        turns = _is_turns(ours, hunk.o_start, hunk.o_end)
+        return Change.REPEATED if turns else Change.EXTRA_ON_OURS
+    if len(theirs) == len(mine) <= MAX_REORDERED and sorted(theirs) == sorted(mine):
+        return Change.REORDERED
+    return Change.CHANGED if _is_changed(hunk, label) else Change.REPLACED
+
+
+def _is_changed(hunk: Hunk, label: Label) -> bool:
+    """Whether the hunk is a few events against the same calls with other arguments."""
+    if not 0 < hunk.canary_events == hunk.ours_events <= MAX_CHANGED:
+        return False
+    return all(label(Side.CANARY, hunk.c_start + n) == label(Side.OURS, hunk.o_start + n)
+               for n in range(hunk.canary_events))
+
+
+def _is_turns(events: Events, start: int, end: int) -> bool:
+    """Whether `events[start:end]` is whole turns of the loop that stands before or after it.
+
+    >>> events = array("q", [1, 2, 3, 1, 2, 3, 1, 2, 3, 4])
+    >>> _is_turns(events, 3, 9), _is_turns(events, 4, 7), _is_turns(events, 4, 6)
+    (True, True, False)
+    """
+    block = events[start:end]
+    for period in range(1, len(block) + 1):
+        if len(block) % period == 0 and block[period:] == block[:-period]:
+            turn = block[:period]
+            return turn in (events[max(0, start - period):start], events[end:end + period])
+    return False
 
 
 # ══ walk ══════════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -1989,7 +2555,6 @@ class Cursor:
 
     log: Log
     tid: int
-    stream: Stream
     shared: Mapping[int, str]
     """The SIDs of the stream's shared-global creates, by position."""
     position: int = 0
@@ -1998,49 +2563,97 @@ class Cursor:
     """What a re-synchronisation took off the index, so that the two sides are level again."""
 
     @property
+    def stream(self) -> Stream:
+        """All events of the thread."""
+        return self.log.index.streams[self.tid]
+
+    @property
     def at_end(self) -> bool:
         """Whether there is no next event."""
         return self.position >= len(self.stream)
 
     @property
-    def idx(self) -> int:
-        """The index of the next event."""
-        return self.stream.idx_at(self.position)
-
-    @property
     def level(self) -> int:
         """The index of the next event as the other side should have it."""
-        return self.idx - self.floated - self.shift
+        return self.stream.idx_at(self.position) - self.floated - self.shift
 
     @property
     def sid(self) -> str | None:
         """The SID of the shared-global object that the next event creates; None for any other event."""
         return self.shared.get(self.position)
 
-    def event(self, ahead: int = 0) -> Event | None:
-        """The next event, or the one so many further on; None where the stream does not go so far."""
-        position = self.position + ahead
-        return self.log.event(self.tid, position) if 0 <= position < len(self.stream) else None
+    def skip_to(self, position: int) -> None:
+        """Passes everything up to a position; the shared-global creates among it float."""
+        self.floated += sum(self.position <= floating < position for floating in self.shared)
+        self.position = position
+
+
+class _FloatlessEvents:
+    """A stream as re-synchronisation sees it: without the shared-global creates, which may stand anywhere."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._floating = sorted(cursor.shared)
+        self._kept_before = [position - nth for nth, position in enumerate(self._floating)]
+        fingerprints = cursor.stream.fingerprints
+        bounds = itertools.pairwise((-1, *self._floating, len(fingerprints)))
+        pieces = (fingerprints[start + 1 : end] for start, end in bounds)
+        self.fingerprints = functools.reduce(array.__iadd__, pieces, array("q")) if self._floating else fingerprints
+
+    def inward(self, position: int) -> int:
+        """The position here of an event of the stream that does not float."""
+        return position - bisect.bisect_left(self._floating, position)
+
+    def outward(self, position: int) -> int:
+        """The position in the stream of an event here."""
+        return position + bisect.bisect_right(self._kept_before, position)
+
+
+class StepKind(enum.Enum):
+    """What a stretch of a walk is."""
+
+    MATCHED = enum.auto()
+    FLOATED = enum.auto()
+    DIFFERED = enum.auto()
 
 
 class Step(NamedTuple):
-    """A stretch of a walk: ``canary`` and ``ours`` events from two positions on; one count is 0 where events floated."""
+    """A stretch of a walk: so many events of canary and of ours, from two positions on."""
 
+    kind: StepKind
     canary_position: int
     ours_position: int
     canary: int
     ours: int
 
 
-class Walker:
-    """Walks a mapped pair by the rules of schema v1 ("Walking a mapped pair"), up to the first difference."""
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A place where a walk met two events that differ, and what became of it. Positions count a stream's events."""
 
-    def __init__(self, canary: Cursor, ours: Cursor, steps_kept: int) -> None:
+    canary_position: int
+    ours_position: int
+    lost: bool
+    """The indexes differ: one log lost events here."""
+    change: Change
+    canary_count: int
+    """Events that have no counterpart, the floating ones apart."""
+    ours_count: int
+    matched_before: int
+    """Matches of the whole walk before this."""
+    canary_rejoin: int
+    """Where the streams are together again; the streams' ends if never."""
+    ours_rejoin: int
+
+
+class Walker:
+    """Walks a mapped pair by the rules of schema v1 ("Walking a mapped pair"), from difference to difference."""
+
+    def __init__(self, canary: Cursor, ours: Cursor) -> None:
         self.canary, self.ours = canary, ours
         self.matched = 0
         self.equal_after_all = 0
         """Matches whose fingerprints differ: the writers spell equal payloads differently."""
-        self.steps: deque[Step] = deque(maxlen=steps_kept)
+        self.steps: list[Step] = []
 
     @property
     def level(self) -> bool:
@@ -2053,11 +2666,11 @@ class Walker:
             self._match_equal_fingerprints()
             if self.level and self._next_events_equal():
                 self.equal_after_all += 1
-                self._step(1, 1)
+                self._match(1)
             elif self.canary.sid is not None:
-                self._step(1, 0)
+                self._pass(StepKind.FLOATED, self.canary.position + 1, self.ours.position)
             elif self.ours.sid is not None:
-                self._step(0, 1)
+                self._pass(StepKind.FLOATED, self.canary.position, self.ours.position + 1)
             else:
                 return self._status()
 
@@ -2068,28 +2681,31 @@ class Walker:
             most = min(ends[0] - canary.position, ends[1] - ours.position)
             fingerprints = canary.stream.fingerprints, ours.stream.fingerprints
             count = equal_run(fingerprints[0], canary.position, fingerprints[1], ours.position, most)
-            self._step(count, count)
+            self._match(count)
             if count < most:
                 break
 
-    def _step(self, canary: int, ours: int) -> None:
-        """Passes a run of matches, or floats what stands on one side."""
-        if canary or ours:
-            self.steps.append(Step(self.canary.position, self.ours.position, canary, ours))
-        self.canary.position += canary
-        self.ours.position += ours
-        if canary == ours:
-            self.matched += canary
-        else:
-            self.canary.floated += canary
-            self.ours.floated += ours
+    def _match(self, count: int) -> None:
+        if count:
+            self.steps.append(Step(StepKind.MATCHED, self.canary.position, self.ours.position, count, count))
+        self.matched += count
+        self.canary.position += count
+        self.ours.position += count
+
+    def _pass(self, kind: StepKind, canary_position: int, ours_position: int) -> None:
+        """Goes on to two positions; what is passed has no counterpart."""
+        canary, ours = self.canary, self.ours
+        counts = canary_position - canary.position, ours_position - ours.position
+        self.steps.append(Step(kind, canary.position, ours.position, *counts))
+        canary.skip_to(canary_position)
+        ours.skip_to(ours_position)
 
     def _next_events_equal(self) -> bool:
         """The exact rules' answer where the fingerprints differ."""
         if self.canary.sid != self.ours.sid:
             return False  # no need to read them
-        canary, ours = self.canary.event(), self.ours.event()
-        return canary is not None and ours is not None and events_equal(canary, ours)
+        canary, ours = (side.log.event(side.tid, side.position) for side in (self.canary, self.ours))
+        return events_equal(canary, ours)
 
     def _status(self) -> PairStatus:
         if self.canary.at_end and self.ours.at_end:
@@ -2099,6 +2715,109 @@ class Walker:
         if self.ours.at_end:
             return PairStatus.OURS_ENDED
         return PairStatus.DIVERGED
+
+    def pass_difference(self) -> Difference:
+        """From a place where both sides differ on to where they are together again, or to their ends."""
+        canary, ours = self.canary, self.ours
+        start = canary.position, ours.position
+        lost = not self.level
+        change, ends, counts = self._lost_events() if lost else self._edited_events()
+        difference = Difference(*start, lost, change, *counts, self.matched, *ends)
+        self._pass(StepKind.DIFFERED, *ends)
+        if not canary.at_end and not ours.at_end:
+            ours.shift += ours.level - canary.level
+        return difference
+
+    def _lost_events(self) -> tuple[Change, tuple[int, int], tuple[int, int]]:
+        """Where one log lacks indexes: the other's events up to the index at which the first goes on."""
+        behind, ahead = sorted((self.canary, self.ours), key=lambda side: side.level)
+        gap = ahead.level - behind.level
+        end = behind.position
+        while end < len(behind.stream) and gap > 0:
+            gap -= end not in behind.shared
+            end += 1
+        count = end - behind.position
+        if behind is self.canary:
+            return Change.MISSING_ON_OURS, (end, ahead.position), (count, 0)
+        return Change.EXTRA_ON_OURS, (ahead.position, end), (0, count)
+
+    @functools.cached_property
+    def _floatless(self) -> tuple[_FloatlessEvents, _FloatlessEvents]:
+        return _FloatlessEvents(self.canary), _FloatlessEvents(self.ours)
+
+    @functools.cached_property
+    def _resynchronizer(self) -> Resynchronizer:
+        canary, ours = self._floatless
+        return Resynchronizer(canary.fingerprints, ours.fingerprints, self._label)
+
+    def _label(self, side: Side, position: int) -> tuple[str, str | None]:
+        """What an event is without its arguments."""
+        n = 0 if side is Side.CANARY else 1
+        cursor = (self.canary, self.ours)[n]
+        event = cursor.log.event(cursor.tid, self._floatless[n].outward(position))
+        return event.kind, event.name
+
+    def _edited_events(self) -> tuple[Change, tuple[int, int], tuple[int, int]]:
+        """What re-synchronisation makes of the difference here."""
+        canary, ours = self._floatless
+        places = canary.inward(self.canary.position), ours.inward(self.ours.position)
+        hunk, change = self._resynchronizer.difference(*places)
+        ends = canary.outward(hunk.c_end), ours.outward(hunk.o_end)
+        return change, ends, (hunk.canary_events, hunk.ours_events)
+
+
+@dataclass(frozen=True, slots=True)
+class PairWalk:
+    """The whole walk of a pair: up to the first difference as schema v1 says, and how it went on from there."""
+
+    canary: Cursor
+    ours: Cursor
+    status: PairStatus
+    """How the walk up to the first difference ended."""
+    matched: int
+    """Matches up to there."""
+    floated: tuple[int, int]
+    """Shared-global creates that floated up to there, of canary and of ours."""
+    left: tuple[int, int]
+    """Events behind that place, of canary and of ours."""
+    differences: tuple[Difference, ...]
+    end: PairStatus
+    """How the last stretch ended: `DIVERGED` if there are more differences, or the last one never ended."""
+    matched_in_all: int
+    steps: tuple[Step, ...]
+    equal_after_all: int
+
+    @property
+    def comparable(self) -> int:
+        """The events of the longer side, those that floated apart: what a perfect walk would have matched."""
+        return max(len(side.stream) - side.floated for side in (self.canary, self.ours))
+
+
+def walk_pair(canary: Cursor, ours: Cursor, most_differences: int) -> PairWalk:
+    """Walks a pair to its end, or to one difference more than ``most_differences``."""
+    walker = Walker(canary, ours)
+    status = end = walker.walk()
+    first = walker.matched, (canary.floated, ours.floated)
+    left = len(canary.stream) - canary.position, len(ours.stream) - ours.position
+    differences: list[Difference] = []
+    while end is PairStatus.DIVERGED and len(differences) < most_differences:
+        differences.append(walker.pass_difference())
+        if differences[-1].change is Change.UNRECOVERED:
+            break
+        end = walker.walk()
+    return PairWalk(
+        canary=canary,
+        ours=ours,
+        status=status,
+        matched=first[0],
+        floated=first[1],
+        left=left,
+        differences=tuple(differences),
+        end=end,
+        matched_in_all=walker.matched,
+        steps=tuple(walker.steps),
+        equal_after_all=walker.equal_after_all,
+    )
 
 
 # ══ report model ══════════════════════════════════════════════════════════════════════════════════════════════════
@@ -2111,6 +2830,10 @@ class DiffOptions:
     tid_map: Mapping[int, int] = field(default_factory=dict)
     auto_map: bool = True
     context: int = 5
+    max_divergences: int = 1
+    """How many divergences of a pair are reported; 0 is all of them."""
+    score_to_the_end: bool = False
+    """Whether the parity score must be exact, however many divergences there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -2134,14 +2857,40 @@ class EventPair:
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """The first place where the two sides of a pair differ, and what surrounds it."""
+    """A place where the two sides of a pair differ, what surrounds it, and what became of it."""
 
     mismatch: Mismatch
+    change: Change
     canary: Event
     ours: Event
     fields: tuple[FieldDifference, ...]
     context: tuple[EventPair, ...]
     following: EventPair
+    canary_count: int
+    """Events that have no counterpart, up to where the streams are together again or end."""
+    ours_count: int
+    rejoin: EventPair | None
+    """The first events of both sides after that; None if there are none."""
+    matched_before: int
+    """Matching events before this, from the start of the thread."""
+    matched_after: int
+    """Matching events from there to the next divergence or the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParityScore:
+    """How much of what could match does match, after every divergence that the streams recover from."""
+
+    matched: int
+    comparable: int
+    """The events of the longer side, those that floated apart."""
+    complete: bool = True
+    """Whether the walk went to the end; else the score is a lower bound."""
+
+    @property
+    def value(self) -> float:
+        """From 0 to 1; 1 only if everything matches."""
+        return self.matched / self.comparable if self.comparable else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -2156,9 +2905,18 @@ class ThreadReport:
     canary_floated: int
     ours_floated: int
     canary_left: int
-    """Events that were not compared: behind a divergence or the end of the other side."""
+    """Events behind the first divergence, or behind the end of the other side."""
     ours_left: int
-    divergence: Divergence | None
+    divergences: tuple[Divergence, ...]
+    """The first ones, as many as were asked for."""
+    divergences_found: int
+    """All that the walk met."""
+    parity: ParityScore
+
+    @property
+    def divergence(self) -> Divergence | None:
+        """The first one."""
+        return self.divergences[0] if self.divergences else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -2198,10 +2956,20 @@ class Report:
         identical = all(thread.status is PairStatus.IDENTICAL for thread in self.threads)
         return Verdict.IDENTICAL if identical and not left_over else Verdict.DIVERGENT
 
+    @property
+    def parity(self) -> ParityScore:
+        """The score of all threads together; those without a partner match nothing."""
+        scores = [thread.parity for thread in self.threads]
+        unmapped = (sum(t.events for t in threads) for threads in (self.canary_unmapped, self.ours_unmapped))
+        comparable = sum(score.comparable for score in scores) + sum(unmapped)
+        return ParityScore(sum(s.matched for s in scores), comparable, all(score.complete for score in scores))
+
 
 # ══ comparison ════════════════════════════════════════════════════════════════════════════════════════════════════
 
 _FIRST_CALLS_SHOWN: Final = 3
+MOST_SCORED_DIFFERENCES: Final = 2000
+"""Differences of a pair that are walked through for the score alone, where fewer are to be reported."""
 _MOST_EQUAL_AFTER_ALL: Final = 64
 """More questions that the exact rules answer with "equal": the writers differ in format, index canonical bytes."""
 
@@ -2276,60 +3044,105 @@ def _summary(log: Log) -> LogSummary:
     return LogSummary(log.source.name, index.bytes, index.events, len(index.streams), tuple(index.warnings))
 
 
-def _context(walker: Walker, count: int) -> tuple[EventPair, ...]:
-    """The last ``count`` places of a walk, oldest first."""
-    canary, ours = walker.canary, walker.ours
+def _context(walk: PairWalk, difference: Difference, count: int) -> tuple[EventPair, ...]:
+    """The last ``count`` places of a walk before a difference, oldest first."""
+    here = (difference.canary_position, difference.ours_position)
+    last = bisect.bisect_left(walk.steps, here, key=lambda step: (step.canary_position, step.ours_position))
     pairs: list[EventPair] = []
-    for step in reversed(walker.steps):
-        for back in range(max(step.canary, step.ours), 0, -1):
-            if len(pairs) == count:
-                break
-            left = canary.log.event(canary.tid, step.canary_position + back - 1) if step.canary else None
-            right = ours.log.event(ours.tid, step.ours_position + back - 1) if step.ours else None
-            pairs.append(EventPair(left, right))
+    for step in reversed(walk.steps[:last]):
+        for back in range(1, min(max(step.canary, step.ours), count - len(pairs)) + 1):
+            canary = _event_at(walk.canary, step.canary_position + step.canary - back) if back <= step.canary else None
+            ours = _event_at(walk.ours, step.ours_position + step.ours - back) if back <= step.ours else None
+            pairs.append(EventPair(canary, ours))
+        if len(pairs) == count:
+            break
     return tuple(reversed(pairs))
 
 
-def _divergence(walker: Walker, context: int) -> Divergence:
-    """The difference at which a walk stopped."""
-    canary, ours = walker.canary.event(), walker.ours.event()
-    assert canary is not None and ours is not None  # else a side has ended, and nothing diverged
-    mismatch, fields = Mismatch.MISSING, []
-    if walker.level and canary.kind != ours.kind:
-        mismatch, fields = Mismatch.KIND, [FieldDifference("kind", canary.kind, ours.kind)]
-    elif walker.level:
-        mismatch, fields = Mismatch.PAYLOAD, _differing_fields(canary, ours)
-    following = EventPair(walker.canary.event(1), walker.ours.event(1))
-    return Divergence(mismatch, canary, ours, tuple(fields), _context(walker, context), following)
+def _event_at(cursor: Cursor, position: int) -> Event | None:
+    """The event at a position; None behind the stream's end."""
+    return cursor.log.event(cursor.tid, position) if position < len(cursor.stream) else None
 
 
-def _differing_fields(canary: Event, ours: Event) -> list[FieldDifference]:
-    fields = list(field_differences(compared_payload(canary), compared_payload(ours), "payload"))
-    if fields:
-        return fields
-    # A shared-global create against a local one: only the identity of the object differs.
-    key = "payload.handle_semantic_id"
-    sids = (event.payload.get("handle_semantic_id", MISSING) for event in (canary, ours))
-    return [FieldDifference(key, *sids)]
+def _mismatch(difference: Difference, canary: Event, ours: Event) -> tuple[Mismatch, tuple[FieldDifference, ...]]:
+    """In what two events differ: the class, as schema v1 has it, and the fields."""
+    if difference.lost:
+        return Mismatch.MISSING, ()
+    if canary.kind != ours.kind:
+        return Mismatch.KIND, (FieldDifference("kind", canary.kind, ours.kind),)
+    fields = tuple(field_differences(compared_payload(canary), compared_payload(ours), "payload"))
+    if not fields:  # a shared-global create against a local one: only the identity of the object differs
+        key = "handle_semantic_id"
+        sids = (event.payload.get(key, MISSING) for event in (canary, ours))
+        fields = (FieldDifference(f"payload.{key}", *sids),)
+    return Mismatch.PAYLOAD, fields
 
 
-def _walk_pair(canary: Cursor, ours: Cursor, pair: ThreadPair, options: DiffOptions, canonical: bool) -> ThreadReport:
-    walker = Walker(canary, ours, options.context)
-    status = walker.walk()
-    if walker.equal_after_all > _MOST_EQUAL_AFTER_ALL and not canonical:
-        raise FormatsDifferError
+def _divergence(walk: PairWalk, difference: Difference, matched_after: int, context: int) -> Divergence:
+    """A difference with everything that a report shows of it."""
+    c, o = difference.canary_position, difference.ours_position
+    canary, ours = walk.canary.log.event(walk.canary.tid, c), walk.ours.log.event(walk.ours.tid, o)
+    mismatch, fields = _mismatch(difference, canary, ours)
+    rejoin = EventPair(
+        _event_at(walk.canary, difference.canary_rejoin), _event_at(walk.ours, difference.ours_rejoin)
+    )
+    return Divergence(
+        mismatch=mismatch,
+        change=difference.change,
+        canary=canary,
+        ours=ours,
+        fields=fields,
+        context=_context(walk, difference, context),
+        following=EventPair(_event_at(walk.canary, c + 1), _event_at(walk.ours, o + 1)),
+        canary_count=difference.canary_count,
+        ours_count=difference.ours_count,
+        rejoin=rejoin if rejoin.canary and rejoin.ours else None,
+        matched_before=difference.matched_before,
+        matched_after=matched_after,
+    )
+
+
+def _divergences(walk: PairWalk, options: DiffOptions) -> tuple[Divergence, ...]:
+    """The first divergences of a walk, as many as were asked for."""
+    asked = walk.differences[: options.max_divergences or None]
+    ends = [*(difference.matched_before for difference in walk.differences[1:]), walk.matched_in_all]
+    return tuple(
+        _divergence(walk, difference, end - difference.matched_before, options.context)
+        for difference, end in zip(asked, ends, strict=False)  # there are more ends than were asked for
+    )
+
+
+def _thread_report(walk: PairWalk, pair: ThreadPair, options: DiffOptions) -> ThreadReport:
+    complete = walk.end is not PairStatus.DIVERGED or walk.differences[-1].change is Change.UNRECOVERED
     return ThreadReport(
         pair=pair,
-        status=status,
-        canary_events=len(canary.stream),
-        ours_events=len(ours.stream),
-        matched=walker.matched,
-        canary_floated=canary.floated,
-        ours_floated=ours.floated,
-        canary_left=len(canary.stream) - canary.position,
-        ours_left=len(ours.stream) - ours.position,
-        divergence=_divergence(walker, options.context) if status is PairStatus.DIVERGED else None,
+        status=walk.status,
+        canary_events=len(walk.canary.stream),
+        ours_events=len(walk.ours.stream),
+        matched=walk.matched,
+        canary_floated=walk.floated[0],
+        ours_floated=walk.floated[1],
+        canary_left=walk.left[0],
+        ours_left=walk.left[1],
+        divergences=_divergences(walk, options),
+        divergences_found=len(walk.differences),
+        parity=ParityScore(walk.matched_in_all, walk.comparable, complete),
     )
+
+
+def _walk_pairs(canary: Log, ours: Log, pairs: Iterable[ThreadPair], options: DiffOptions) -> list[PairWalk]:
+    """The walks of all pairs."""
+    shared = _shared_positions(canary), _shared_positions(ours)
+    unbounded = options.score_to_the_end or not options.max_divergences
+    most = sys.maxsize if unbounded else max(options.max_divergences, MOST_SCORED_DIFFERENCES)
+    return [
+        walk_pair(
+            Cursor(canary, pair.canary_tid, shared[0].get(pair.canary_tid, {})),
+            Cursor(ours, pair.ours_tid, shared[1].get(pair.ours_tid, {})),
+            most,
+        )
+        for pair in pairs
+    ]
 
 
 def _compare(canary: Log, ours: Log, options: DiffOptions, canonical: bool) -> Report:
@@ -2340,20 +3153,14 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, canonical: bool) -> R
     pairs = pair_threads(_evidence(canary), _evidence(ours), pins, options.auto_map)
     if not pairs:
         raise UsageError("nothing to compare: no thread of canary could be paired with one of ours; pin with --tid-map")
-    shared = _shared_positions(canary), _shared_positions(ours)
-
-    def cursor(log: Log, tid: int, positions: Mapping[int, Mapping[int, str]]) -> Cursor:
-        return Cursor(log, tid, log.index.streams[tid], positions.get(tid, {}))
-
-    threads = []
-    for pair in pairs:
-        cursors = cursor(canary, pair.canary_tid, shared[0]), cursor(ours, pair.ours_tid, shared[1])
-        threads.append(_walk_pair(*cursors, pair, options, canonical))
+    walks = _walk_pairs(canary, ours, pairs, options)
+    if not canonical and sum(walk.equal_after_all for walk in walks) > _MOST_EQUAL_AFTER_ALL:
+        raise FormatsDifferError
     return Report(
         canary=_summary(canary),
         ours=_summary(ours),
         options=options,
-        threads=tuple(threads),
+        threads=tuple(_thread_report(walk, pair, options) for walk, pair in zip(walks, pairs, strict=True)),
         canary_unmapped=_unmapped(canary, {pair.canary_tid for pair in pairs}),
         ours_unmapped=_unmapped(ours, {pair.ours_tid for pair in pairs}),
         canary_only=_lone_shared_globals(canary, ours),
@@ -2441,6 +3248,15 @@ _METHOD_WORDS: Final = {
     PairingMethod.LIKENESS: "likeness",
     PairingMethod.FIRST_CALL: "first call",
 }
+_CHANGE_WORDS: Final = {
+    Change.CHANGED: "changed: the same call with other values",
+    Change.MISSING_ON_OURS: "missing on ours",
+    Change.EXTRA_ON_OURS: "extra on ours",
+    Change.REPLACED: "replaced by others",
+    Change.REORDERED: "reordered: the same events in another order",
+    Change.REPEATED: "repeated: a loop that ran a different number of turns",
+    Change.UNRECOVERED: "unrecovered: the streams never come together again",
+}
 _MISMATCH_WORDS: Final = {
     Mismatch.KIND: "the kinds of the events differ",
     Mismatch.PAYLOAD: "the payloads differ",
@@ -2487,6 +3303,17 @@ def _value_cell(value: object) -> str:
     return md_code(shorten(printable(json_text(value)), _VALUE_WIDTH)) if value is not MISSING else "*absent*"
 
 
+def percent(score: ParityScore) -> str:
+    """A score in percent, rounded down, so that only what is whole is 100 %.
+
+    >>> percent(ParityScore(99_999_999, 100_000_000)), percent(ParityScore(1, 1)), percent(ParityScore(1, 3, False))
+    ('99.99 %', '100 %', 'at least 33.33 %')
+    """
+    hundredths = score.matched * 10_000 // score.comparable if score.comparable else 10_000
+    text = "100 %" if hundredths == 10_000 else f"{hundredths / 100:.2f} %"
+    return text if score.complete else f"at least {text}"
+
+
 def _counted(count: int, noun: str) -> str:
     """A number with its noun: ``1 event``, ``2,000 events``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
@@ -2510,7 +3337,7 @@ def _verdict_lines(report: Report) -> list[str]:
     ):
         if count:
             parts.append(f"{_counted(count, noun)} {words}")
-    return [f"**Divergent:** of {pairs}, {', '.join(parts)}; {_counted(matched, 'event')} match."]
+    return [f"**Divergent:** of {pairs}, {', '.join(parts)}. Parity: {percent(report.parity)}."]
 
 
 def _first_index(thread: ThreadReport, side: Callable[[Divergence], Event]) -> str:
@@ -2531,6 +3358,8 @@ def _summary_row(thread: ThreadReport) -> list[str]:
         f"{thread.matched:,}",
         f"{thread.canary_floated}/{thread.ours_floated}",
         _STATUS_WORDS[thread.status],
+        f"{thread.divergences_found:,}{'' if thread.parity.complete else ' or more'}",
+        percent(thread.parity),
         _first_index(thread, lambda divergence: divergence.canary),
         _first_index(thread, lambda divergence: divergence.ours),
     ]
@@ -2545,17 +3374,34 @@ _SUMMARY_HEADINGS: Final = (
     "matched>",
     "floating_skipped (c/o)",
     "status",
+    "divergences>",
+    "parity>",
     "first divergence, canary idx>",
     "ours idx>",
 )
 
 
-def _divergence_lines(thread: ThreadReport, divergence: Divergence) -> list[str]:
+def _outcome_lines(divergence: Divergence) -> list[str]:
+    """What happened at a divergence, and where the streams are together again."""
+    counts = f"{_counted(divergence.canary_count, 'event')} of canary against {divergence.ours_count:,} of ours"
+    lines = [f"What happened: **{_CHANGE_WORDS[divergence.change]}** ({counts})."]
+    rejoin = divergence.rejoin
+    if rejoin is not None and rejoin.canary and rejoin.ours:
+        place = f"canary index {rejoin.canary.idx} (line {rejoin.canary.lineno}), "
+        place += f"ours index {rejoin.ours.idx} (line {rejoin.ours.lineno})"
+        lines.append(f"The streams are together again at {place}, for {_counted(divergence.matched_after, 'event')}.")
+    return lines
+
+
+def _divergence_lines(thread: ThreadReport, divergence: Divergence, number: int) -> list[str]:
     title = f"### canary tid {thread.pair.canary_tid} / ours tid {thread.pair.ours_tid}"
+    if len(thread.divergences) > 1:
+        title += f", divergence {number} of {thread.divergences_found:,}"
     place = f"canary index {divergence.canary.idx} (line {divergence.canary.lineno}), "
     place += f"ours index {divergence.ours.idx} (line {divergence.ours.lineno})"
-    lines = [title, "", f"After {_counted(thread.matched, 'matching event')}, at {place}:"]
-    lines += [f"{_MISMATCH_WORDS[divergence.mismatch]}.", "", *_event_block(divergence)]
+    after = f"After {_counted(divergence.matched_before, 'matching event')}, at {place}:"
+    lines = [title, "", after, f"{_MISMATCH_WORDS[divergence.mismatch]}.", *_outcome_lines(divergence)]
+    lines += ["", *_event_block(divergence)]
     if divergence.fields:
         rows = [[md_code(d.path), _value_cell(d.left), _value_cell(d.right)] for d in divergence.fields]
         lines += ["", *md_table(("field", "canary", "ours"), rows)]
@@ -2590,7 +3436,7 @@ def _not_compared_lines(report: Report) -> list[str]:
     lines = []
     for thread in report.threads:
         if thread.canary_left or thread.ours_left:
-            where = "behind the divergence" if thread.divergence else "behind the end of the other side"
+            where = "behind the first divergence" if thread.divergence else "behind the end of the other side"
             tids = f"canary tid {thread.pair.canary_tid} / ours tid {thread.pair.ours_tid}"
             lines.append(f"- {tids}: {thread.canary_left:,} / {_counted(thread.ours_left, 'event')} {where}")
     unmapped = [sum(t.events for t in threads) for threads in (report.canary_unmapped, report.ours_unmapped)]
@@ -2624,18 +3470,20 @@ def _input_lines(report: Report) -> list[str]:
     options = report.options
     pins = ",".join(f"{canary}={ours}" for canary, ours in options.tid_map.items()) or "none"
     pairing = "on" if options.auto_map else "off"
-    return [*lines, f"Options: pins {pins}; automatic pairing {pairing}; context {options.context}.", ""]
+    most = options.max_divergences or "all"
+    asked = f"pins {pins}; automatic pairing {pairing}; context {options.context}; divergences shown per pair {most}"
+    return [*lines, f"Options: {asked}.", ""]
 
 
 def render_markdown(report: Report) -> str:
     """The report for people: verdict, summary, then the evidence."""
     lines = ["# Event log comparison", "", *_verdict_lines(report), ""]
     lines += [*md_table(_SUMMARY_HEADINGS, map(_summary_row, report.threads)), ""]
-    diverged = [(thread, thread.divergence) for thread in report.threads if thread.divergence]
-    if diverged:
-        lines += ["## First divergences", ""]
-    for thread, divergence in diverged:
-        lines += _divergence_lines(thread, divergence)
+    if any(thread.divergences for thread in report.threads):
+        lines += ["## Divergences", ""]
+    for thread in report.threads:
+        for number, divergence in enumerate(thread.divergences, 1):
+            lines += _divergence_lines(thread, divergence, number)
     lines += _unmapped_lines(report) + _lone_lines(report) + _not_compared_lines(report) + _input_lines(report)
     return "\n".join(lines).rstrip() + "\n"
 
@@ -2661,6 +3509,12 @@ def _json_divergence(divergence: Divergence) -> object:
         "canary_idx": divergence.canary.idx,
         "ours_idx": divergence.ours.idx,
         "fields": [_json_field(difference) for difference in divergence.fields],
+        "change": divergence.change.value,
+        "canary_count": divergence.canary_count,
+        "ours_count": divergence.ours_count,
+        "matched_before": divergence.matched_before,
+        "matched_after": divergence.matched_after,
+        "rejoin": _json_pair(divergence.rejoin) if divergence.rejoin else None,
         "event": _json_pair(EventPair(divergence.canary, divergence.ours)),
         "next": _json_pair(divergence.following),
         "context": [_json_pair(pair) for pair in divergence.context],
@@ -2681,7 +3535,15 @@ def _json_thread(thread: ThreadReport) -> object:
         "floating_skipped": {"canary": thread.canary_floated, "ours": thread.ours_floated},
         "not_compared": {"canary": thread.canary_left, "ours": thread.ours_left},
         "divergence": _json_divergence(thread.divergence) if thread.divergence else None,
+        "divergences": [_json_divergence(divergence) for divergence in thread.divergences],
+        "divergences_found": thread.divergences_found,
+        "parity": _json_parity(thread.parity),
     }
+
+
+def _json_parity(score: ParityScore) -> object:
+    value = math.floor(score.value * 1e6) / 1e6
+    return {"score": value, "matched": score.matched, "comparable": score.comparable, "complete": score.complete}
 
 
 def _json_unmapped(threads: Iterable[UnmappedThread]) -> object:
@@ -2709,6 +3571,7 @@ def render_json(report: Report) -> str:
         "format": "diff-events-report",
         "format_version": 1,
         "verdict": report.verdict.value,
+        "parity": _json_parity(report.parity),
         "threads": [_json_thread(thread) for thread in report.threads],
         "unmapped": {
             "canary": [thread.tid for thread in report.canary_unmapped],
@@ -2728,6 +3591,7 @@ def render_json(report: Report) -> str:
             "tid_map": {str(canary): ours for canary, ours in options.tid_map.items()},
             "auto_map": options.auto_map,
             "context": options.context,
+            "max_divergences": options.max_divergences,
         },
         "skipped_fields": {kind: sorted(fields) for kind, fields in SKIPPED_FIELDS.items()},
     }
@@ -2770,6 +3634,13 @@ def _natural(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > 18:
         raise argparse.ArgumentTypeError(f"expected a whole number of 0 or more, found {printable(text)!r}")
     return int(text)
+
+
+def _percentage(text: str) -> float:
+    match = re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,9})?", text, re.ASCII)
+    if match is None or float(text) > 100:
+        raise argparse.ArgumentTypeError(f"expected a percentage from 0 to 100, found {printable(text)!r}")
+    return float(text)
 
 
 def parse_tid_map(text: str) -> dict[int, int]:
@@ -2892,12 +3763,25 @@ def _diff_parser() -> OptionParser:
     parser.add_argument("--ours", metavar="LOG", required=True, help="the log of the engine under test")
     gate = parser.add_argument_group("gate")
     gate.add_argument("--validate-identical", action="store_true", help="exit 1 on any divergence")
+    gate.add_argument(
+        "--fail-under",
+        metavar="PCT",
+        type=_percentage,
+        help="exit 1 if fewer events match, in percent of the longer side, after all divergences that recover",
+    )
     pairing = parser.add_argument_group("pairing of threads")
     pairing.add_argument("--tid-map", metavar="C=O[,C=O…]", default="", help="pin pairs: canary's tid = ours's tid")
     pairing.add_argument("--no-auto-map", action="store_true", help="compare the pinned pairs only")
     group = _add_report_options(parser, _REPORT_RENDERERS)
     group.add_argument(
         "--context", metavar="N", type=_natural, default=5, help="events shown before a divergence (default 5)"
+    )
+    group.add_argument(
+        "--max-divergences",
+        metavar="N",
+        type=_natural,
+        default=1,
+        help="report so many divergences of each pair (default 1; 0 is all)",
     )
     return parser
 
@@ -2911,6 +3795,8 @@ def diff_command(argv: Sequence[str], streams: Streams) -> ExitCode:
         tid_map=parse_tid_map(args.tid_map) if args.tid_map else {},
         auto_map=not args.no_auto_map,
         context=args.context,
+        max_divergences=args.max_divergences,
+        score_to_the_end=args.fail_under is not None,
     )
     requests = report_requests(args.report, _REPORT_RENDERERS)
     progress = Progress(None if args.quiet else streams.err)
@@ -2922,8 +3808,9 @@ def diff_command(argv: Sequence[str], streams: Streams) -> ExitCode:
         if not args.quiet:
             _say_warnings(report, streams.err)
         outputs.write({name: functools.partial(render, report) for name, render in _REPORT_RENDERERS.items()}, streams)
-    holds = report.verdict is Verdict.IDENTICAL or not args.validate_identical
-    return ExitCode.OK if holds else ExitCode.GATE
+    differs = args.validate_identical and report.verdict is Verdict.DIVERGENT
+    falls_short = args.fail_under is not None and report.parity.value * 100 < args.fail_under
+    return ExitCode.GATE if differs or falls_short else ExitCode.OK
 
 
 def _say_warnings(report: Report, err: TextIO) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import diff_events
 from tests import generator, reference
 
+THREAD_FIELDS = ("canary_tid", "ours_tid", "status", "canary_events", "ours_events", "matched", "floating_skipped")
 SEEDS = int(os.environ.get("DIFF_EVENTS_SEEDS", "250"))
 
 
@@ -21,7 +22,7 @@ def pinned_fields(document: dict[str, Any]) -> dict[str, Any]:
     threads = [
         {
             key: thread[key]
-            for key in ("canary_tid", "ours_tid", "status", "canary_events", "ours_events", "matched", "floating_skipped")
+            for key in THREAD_FIELDS
         }
         | {"divergence": thread["divergence"] and pinned_divergence(thread["divergence"])}
         for thread in document["threads"]

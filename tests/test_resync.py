@@ -1,0 +1,430 @@
+"""Tests of re-synchronisation: planted changes with known answers, a slow twin on small streams."""
+
+from __future__ import annotations
+
+import random
+import unittest
+from array import array
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from diff_events import Change, Hunk, Resynchronizer, Side
+
+# -- events as numbers: a fingerprint that can be read back, under a key -------------------------------------
+
+ARGUMENTS = 1 << 24  # an event is label * ARGUMENTS + argument
+ODD = 0x9E3779B97F4A7C15
+INVERSE = pow(ODD, -1, 1 << 64)
+
+
+def fingerprints(events: Sequence[int], key: int) -> array[int]:
+    """Signed 64-bit numbers without any order, other ones for another key, equal where the events are."""
+    mask, half = (1 << 64) - 1, 1 << 63
+    return array("q", [((event * ODD + key) & mask ^ half) - half for event in events])
+
+
+def label_of(fingerprint: int, key: int) -> int:
+    return ((fingerprint - key) * INVERSE & ((1 << 64) - 1)) // ARGUMENTS
+
+
+# -- base streams --------------------------------------------------------------------------------------------
+
+FREQUENT = [0 * ARGUMENTS, 1 * ARGUMENTS, 2 * ARGUMENTS, 3 * ARGUMENTS]
+FREQUENT_WEIGHTS = [440, 440, 10, 10]
+
+
+def draws(rng: random.Random, n: int, frequent: float = 0.9) -> list[int]:
+    """Independent draws: `frequent` of them from four events, the rest of 115 calls with many arguments."""
+    common = rng.choices(FREQUENT, FREQUENT_WEIGHTS, k=n)
+    return [event if rng.random() < frequent else rare(rng) for event in common]
+
+
+def rare(rng: random.Random) -> int:
+    return rng.randrange(4, 119) * ARGUMENTS + rng.randrange(2000)
+
+
+def loops(rng: random.Random, n: int) -> list[int]:
+    """Loops of two to eight events and two to sixty turns, with straight code between."""
+    events: list[int] = []
+    while len(events) < n:
+        events += draws(rng, rng.randrange(2, 9), 0.8) * rng.randrange(2, 60)
+        events += draws(rng, rng.randrange(5, 60), 0.6)
+    return events[:n]
+
+
+def varied(rng: random.Random, n: int) -> list[int]:
+    """Streams in which most events have telling arguments."""
+    return [rng.randrange(119) * ARGUMENTS + rng.randrange(5000) for _ in range(n)]
+
+
+# -- planted changes -----------------------------------------------------------------------------------------
+
+
+class Fresh:
+    """Arguments that nothing else has."""
+
+    def __init__(self) -> None:
+        self.next = ARGUMENTS // 2
+
+    def like(self, event: int) -> int:
+        self.next += 1
+        return event // ARGUMENTS * ARGUMENTS + self.next
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    hunk: Hunk
+    kind: Change
+    recipe: str
+
+
+@dataclass(slots=True)
+class Case:
+    """Two streams and what was planted, in order."""
+
+    canary: list[int]
+    ours: list[int]
+    planted: list[Planted] = field(default_factory=list)
+
+
+Recipe = Callable[[random.Random, list[int], Fresh], tuple[list[int], list[int]]]
+
+
+def change(rng: random.Random, ahead: list[int], fresh: Fresh) -> tuple[list[int], list[int]]:
+    block = ahead[:rng.choice([1, 1, 1, 2, 3])]
+    return block, [fresh.like(event) for event in block]
+
+
+def delete_one(rng: random.Random, ahead: list[int], fresh: Fresh) -> tuple[list[int], list[int]]:
+    return ahead[:1], []
+
+
+def insert_one(rng: random.Random, ahead: list[int], fresh: Fresh) -> tuple[list[int], list[int]]:
+    return [], draws(rng, 1)
+
+
+def insert_new(rng: random.Random, ahead: list[int], fresh: Fresh) -> tuple[list[int], list[int]]:
+    return [], [fresh.like(rare(rng)) for _ in range(rng.randrange(1, 5))]
+
+
+def delete_block(rng: random.Random, ahead: list[int], fresh: Fresh) -> tuple[list[int], list[int]]:
+    return ahead[:rng.choice([2, 3, 5, 10, 20, 40, 100])], []
+
+
+def insert_block(rng: random.Random, ahead: list[int], fresh: Fresh) -> tuple[list[int], list[int]]:
+    return [], draws(rng, rng.choice([2, 3, 5, 10, 20, 40, 100]))
+
+
+def insert_huge(rng: random.Random, ahead: list[int], fresh: Fresh) -> tuple[list[int], list[int]]:
+    return [], draws(rng, rng.choice([500, 3000]))
+
+
+def swap(rng: random.Random, ahead: list[int], fresh: Fresh) -> tuple[list[int], list[int]]:
+    return ahead[:2], ahead[1::-1]
+
+
+def rotate(rng: random.Random, ahead: list[int], fresh: Fresh) -> tuple[list[int], list[int]]:
+    size = rng.randrange(3, 12)
+    cut = rng.randrange(1, size)
+    return ahead[:size], ahead[cut:size] + ahead[:cut]
+
+
+def replace(rng: random.Random, ahead: list[int], fresh: Fresh) -> tuple[list[int], list[int]]:
+    return ahead[:rng.randrange(1, 12)], [fresh.like(rare(rng)) for _ in range(rng.randrange(1, 12))]
+
+
+def turns(rng: random.Random, ahead: list[int], fresh: Fresh) -> tuple[list[int], list[int]]:
+    """A loop, put into both streams, that ends some turns earlier or later on ours."""
+    body = draws(rng, rng.randrange(1, 9), 0.7)
+    theirs = rng.randrange(2, 30)
+    mine = max(1, theirs + rng.choice([-5, -2, -1, 1, 2, 7]))
+    return body * theirs, body * mine
+
+
+RECIPES: list[Recipe] = [change, delete_one, insert_one, insert_new, delete_block, insert_block, insert_huge,
+                         swap, rotate, replace, turns]
+INSERTING = (turns,)  # what they give for canary is put into the base as well
+
+
+def plant(rng: random.Random, base: list[int], count: int, gap: int,
+          recipes: Sequence[Recipe] = RECIPES) -> Case:
+    """About `count` changes in `base`, `gap` or more events apart and away from both ends."""
+    case, fresh, done = Case([], []), Fresh(), 0
+    room = len(base) - count * gap - 300
+    for n, place in enumerate(sorted(rng.randrange(100, room) for _ in range(count))):
+        place = max(done, place + n * gap)
+        recipe = rng.choice(recipes)
+        theirs, mine = recipe(rng, base[place:place + 200], fresh)
+        for side, block in ((case.canary, theirs), (case.ours, mine)):
+            side += base[done:place] + block
+        case.planted.append(Planted(
+            Hunk(len(case.canary) - len(theirs), len(case.canary),
+                 len(case.ours) - len(mine), len(case.ours)),
+            Change.UNRECOVERED, recipe.__name__))
+        done = place + (0 if recipe is turns else len(theirs))  # a loop is put into the base as well
+    case.canary += base[done:]
+    case.ours += base[done:]
+    exact = [(canonical(case, planted.hunk), planted.recipe) for planted in case.planted]
+    case.planted = [Planted(hunk, naive_class(case, hunk), recipe)
+                    for hunk, recipe in exact if hunk is not None]
+    return case
+
+
+def canonical(case: Case, hunk: Hunk) -> Hunk | None:
+    """The same change where the streams first really differ, as short as can be; None if it is none."""
+    c, c_end, o, o_end = hunk.c_start, hunk.c_end, hunk.o_start, hunk.o_end
+    while case.canary[c] == case.ours[o]:
+        if c == c_end and o == o_end:
+            return None
+        if c == c_end or o == o_end:  # one side is empty: the whole hunk slides
+            assert case.canary[c_end] == case.ours[o_end]
+            c_end, o_end = c_end + 1, o_end + 1
+        c, o = c + 1, o + 1
+    while c < c_end and o < o_end and case.canary[c_end - 1] == case.ours[o_end - 1]:
+        c_end, o_end = c_end - 1, o_end - 1
+    return Hunk(c, c_end, o, o_end)
+
+
+def naive_class(case: Case, hunk: Hunk) -> Change:
+    """The rules for the class once more, in the plainest words."""
+    theirs, mine = case.canary[hunk.c_start:hunk.c_end], case.ours[hunk.o_start:hunk.o_end]
+    if not theirs:
+        repeated = naive_turns(case.ours, hunk.o_start, hunk.o_end)
+        return Change.REPEATED if repeated else Change.EXTRA_ON_OURS
+    if not mine:
+        repeated = naive_turns(case.canary, hunk.c_start, hunk.c_end)
+        return Change.REPEATED if repeated else Change.MISSING_ON_OURS
+    if Counter(theirs) == Counter(mine):
+        return Change.REORDERED
+    same_calls = [event // ARGUMENTS for event in theirs] == [event // ARGUMENTS for event in mine]
+    return Change.CHANGED if same_calls and len(mine) <= 16 else Change.REPLACED
+
+
+def naive_turns(events: list[int], start: int, end: int) -> bool:
+    n = end - start
+    for period in range(1, n + 1):
+        for turn in (events[max(0, start - period):start], events[end:end + period]):
+            if n % period == 0 and turn * (n // period) == events[start:end]:
+                return True
+    return False
+
+
+# -- the walk ------------------------------------------------------------------------------------------------
+
+
+def fingerprint_label(canary: array[int], ours: array[int], key: int) -> Callable[[Side, int], Hashable]:
+    return lambda side, place: label_of((canary if side is Side.CANARY else ours)[place], key)
+
+
+def walk(canary: array[int], ours: array[int],
+         streams: Resynchronizer) -> Iterator[tuple[Hunk, Change]]:
+    """What the caller does: an equal run, a difference, an equal run, … to the end of one stream."""
+    c, o = equal_run(canary, ours, 0, 0)
+    while c < len(canary) and o < len(ours):
+        hunk, kind = streams.difference(c, o)
+        yield hunk, kind
+        c, o = equal_run(canary, ours, hunk.c_end, hunk.o_end)
+
+
+def equal_run(canary: array[int], ours: array[int], c: int, o: int) -> tuple[int, int]:
+    """The first difference from (c, o) on, by blocks of falling size."""
+    for size in (1 << 12, 1 << 6, 1):
+        while c < len(canary) and o < len(ours) and canary[c:c + size] == ours[o:o + size]:
+            step = min(size, len(canary) - c)
+            c, o = c + step, o + step
+    return c, o
+
+
+def found_in(case: Case, key: int) -> list[tuple[Hunk, Change]]:
+    canary, ours = fingerprints(case.canary, key), fingerprints(case.ours, key)
+    return list(walk(canary, ours, Resynchronizer(canary, ours, fingerprint_label(canary, ours, key))))
+
+
+# -- the tests -----------------------------------------------------------------------------------------------
+
+
+class PlantedChanges(unittest.TestCase):
+    """Scattered changes come back with their exact place and class, and nothing else does."""
+
+    def check(self, make: Callable[[random.Random, int], list[int]], seed: int) -> None:
+        rng = random.Random(seed)
+        case = plant(rng, make(rng, 100_000), 100, 600)
+        found = found_in(case, rng.getrandbits(64))
+        planted = [(planted.hunk, planted.kind) for planted in case.planted]
+        self.assertGreater(len(planted), 80)
+        self.assertGreaterEqual(len(set(planted) & set(found)) / len(planted), 0.99)
+        self.assertLessEqual(len(set(found) - set(planted)), 2)
+
+    def test_random_draws_mostly_of_four_events(self) -> None:
+        self.check(draws, 1)
+
+    def test_loops(self) -> None:
+        self.check(loops, 2)
+
+    def test_telling_arguments(self) -> None:
+        self.check(varied, 3)
+
+    def test_each_recipe_alone(self) -> None:
+        for recipe in RECIPES:
+            for make in (draws, loops, varied):
+                with self.subTest(recipe=recipe.__name__, base=make.__name__):
+                    rng = random.Random(recipe.__name__)
+                    case = plant(rng, make(rng, 20_000), 20, 600, [recipe])
+                    want = {(planted.hunk, planted.kind) for planted in case.planted}
+                    self.assertLessEqual(len(want ^ set(found_in(case, 99))), 2)
+
+    def test_changes_anywhere_even_close_to_each_other(self) -> None:
+        rng = random.Random(4)
+        case = plant(rng, draws(rng, 200_000), 200, 1, [change, delete_one, insert_new, swap])
+        want = {(planted.hunk, planted.kind) for planted in case.planted}
+        found = found_in(case, 5)
+        self.assertGreaterEqual(len(want & set(found)) / len(want), 0.97)
+        self.assertLessEqual(len(found), len(want))
+
+    def test_the_key_of_the_fingerprints_does_not_matter(self) -> None:
+        rng = random.Random(6)
+        for make in (draws, loops):
+            case = plant(rng, make(rng, 50_000), 100, 1)
+            self.assertEqual(found_in(case, 1), found_in(case, 0xDEADBEEFCAFEF00D))
+
+
+class NoRecovery(unittest.TestCase):
+    """Streams that never meet again are told so, and at a bounded number of looks."""
+
+    def test_entirely_different(self) -> None:
+        case = Case(list(range(1000, 31_000)), list(range(50_000, 90_000)))
+        self.assertEqual(found_in(case, 7), [(Hunk(0, 30_000, 0, 40_000), Change.UNRECOVERED)])
+
+    def test_draws_of_the_same_four_events(self) -> None:
+        rng = random.Random(8)
+        fresh = Fresh()
+        sides = [[fresh.like(event) if rng.random() < 0.1 else event for event in draws(rng, 50_000, 1.0)]
+                 for _ in range(2)]
+        found = found_in(Case([-1, *sides[0]], [-2, *sides[1]]), 9)
+        self.assertEqual(found, [(Hunk(0, 50_001, 0, 50_001), Change.UNRECOVERED)])
+
+    def test_common_events_alone_prove_nothing(self) -> None:
+        enter, leave = FREQUENT[:2]
+        rng = random.Random(10)
+        before = draws(rng, 5000)
+        case = Case([*before, 1 << 40, enter, leave, *range(1 << 41, (1 << 41) + 300)],
+                    [*before, 1 << 42, enter, leave, *range(1 << 43, (1 << 43) + 400)])
+        self.assertEqual([kind for _, kind in found_in(case, 11)], [Change.UNRECOVERED])
+
+
+class SmallCases(unittest.TestCase):
+    """What a reader would expect, spelled out. A capital is the same call with other arguments."""
+
+    REST = [*range(1000, 1200)]
+
+    def found(self, canary: str, ours: str) -> list[tuple[int, int, int, int, str]]:
+        sides = [[ord(event.lower()) * ARGUMENTS + event.isupper() for event in side]
+                 for side in (canary, ours)]
+        case = Case(*([*self.REST, *side, *self.REST[::-1]] for side in sides))
+        return [(h.c_start - 200, h.c_end - 200, h.o_start - 200, h.o_end - 200, kind.value)
+                for h, kind in found_in(case, 12)]
+
+    def test_classes(self) -> None:
+        for canary, ours, expected in [
+            ("abc", "aBc", [(1, 2, 1, 2, "changed")]),
+            ("abcd", "aBCd", [(1, 3, 1, 3, "changed")]),
+            ("abcde", "aBcDe", [(1, 2, 1, 2, "changed"), (3, 4, 3, 4, "changed")]),
+            ("abc", "ac", [(1, 2, 1, 1, "missing_on_ours")]),
+            ("ac", "axyc", [(1, 1, 1, 3, "extra_on_ours")]),
+            ("abc", "axyc", [(1, 2, 1, 3, "replaced")]),
+            ("abc", "axc", [(1, 2, 1, 2, "replaced")]),
+            ("abcd", "acbd", [(1, 3, 1, 3, "reordered")]),
+            ("abcdefg", "adefbcg", [(1, 6, 1, 6, "reordered")]),
+            ("aab", "ab", [(1, 2, 1, 1, "repeated")]),
+            ("abcabcd", "abcabcabcabcd", [(6, 6, 6, 12, "repeated")]),
+            ("abcabcabcx", "abcx", [(3, 9, 3, 3, "repeated")]),
+        ]:
+            with self.subTest(canary=canary, ours=ours):
+                self.assertEqual(self.found(canary, ours), expected)
+
+    def test_a_last_event_that_changed_is_no_lost_stream(self) -> None:
+        case = Case([*self.REST, 5 * ARGUMENTS], [*self.REST, 5 * ARGUMENTS + 1])
+        self.assertEqual(found_in(case, 13), [(Hunk(200, 201, 200, 201), Change.CHANGED)])
+
+    def test_a_shift_in_a_long_loop_is_one_change(self) -> None:
+        ours = "abc" * 30 + "xy" + "bc" + "abc" * 29
+        self.assertEqual(self.found("abc" * 60, ours), [(90, 91, 90, 92, "replaced")])
+
+    def test_labels_are_asked_for_differences_only(self) -> None:
+        rng = random.Random(14)
+        case = plant(rng, draws(rng, 50_000), 50, 600)
+        canary, ours = fingerprints(case.canary, 0), fingerprints(case.ours, 0)
+        asked: Counter[tuple[Side, int]] = Counter()
+        label = fingerprint_label(canary, ours, 0)
+
+        def counting(side: Side, place: int) -> Hashable:
+            asked[side, place] += 1
+            return label(side, place)
+
+        hunks = [hunk for hunk, _ in walk(canary, ours, Resynchronizer(canary, ours, counting))]
+        inside = {(Side.CANARY, place) for hunk in hunks for place in range(hunk.c_start, hunk.c_end)}
+        inside |= {(Side.OURS, place) for hunk in hunks for place in range(hunk.o_start, hunk.o_end)}
+        self.assertLessEqual(set(asked), inside)
+        self.assertLessEqual(asked.total(), 32 * len(hunks))
+
+
+class SlowTwin(unittest.TestCase):
+    """Thousands of small random streams against properties and the longest common subsequence."""
+
+    def streams(self, rng: random.Random) -> tuple[list[int], list[int], int]:
+        canary = [rng.randrange(rng.choice([2, 4, 200])) for _ in range(rng.randrange(1, 60))]
+        ours, edits = list(canary), rng.randrange(0, 5)
+        for _ in range(edits):
+            place = rng.randrange(len(ours) + 1)
+            ours[place:place + rng.randrange(3)] = [rng.randrange(300) for _ in range(rng.randrange(3))]
+        end = [*range(1000, 1000 + rng.choice([0, 20]))]
+        return canary + end, ours + end, edits
+
+    def test_properties(self) -> None:
+        rng = random.Random(15)
+        near_optimal = sparse = 0
+        for _ in range(4000):
+            canary, ours, edits = self.streams(rng)
+            found = found_in(Case(canary, ours), rng.getrandbits(64))
+            matched = self.check_hunks(canary, ours, found)
+            if edits <= 2 and canary[-1] >= 1000:
+                sparse += 1
+                near_optimal += matched >= longest_common(canary, ours) - 2
+                self.assertNotIn(Change.UNRECOVERED, [kind for _, kind in found])
+        self.assertGreater(sparse, 1000)
+        self.assertGreaterEqual(near_optimal / sparse, 0.99)
+
+    def check_hunks(self, canary: list[int], ours: list[int],
+                    found: list[tuple[Hunk, Change]]) -> int:
+        """Ordered, disjoint, equal one to one between, not to be shrunk, gives matches."""
+        c = o = matched = 0
+        for hunk, kind in found:
+            self.assertEqual(canary[c:hunk.c_start], ours[o:hunk.o_start])
+            self.assertTrue(hunk.canary_events or hunk.ours_events)
+            matched += hunk.c_start - c
+            theirs, mine = canary[hunk.c_start:hunk.c_end], ours[hunk.o_start:hunk.o_end]
+            if theirs and mine:
+                self.assertNotEqual(theirs[0], mine[0])
+            if kind is not Change.UNRECOVERED:
+                self.assertEqual(kind, naive_class(Case(canary, ours), hunk))
+                self.assertFalse(theirs and mine and theirs[-1] == mine[-1])
+            c, o = hunk.c_end, hunk.o_end
+        rest = min(len(canary) - c, len(ours) - o)
+        self.assertEqual(canary[c:c + rest], ours[o:o + rest])
+        return matched + rest
+
+
+def longest_common(canary: list[int], ours: list[int]) -> int:
+    """The length of the longest common subsequence, by the textbook's table."""
+    row = [0] * (len(ours) + 1)
+    for theirs in canary:
+        above, row = row, [0]
+        for place, mine in enumerate(ours):
+            row.append(above[place] + 1 if theirs == mine else max(above[place + 1], row[place]))
+    return row[-1]
+
+
+
+if __name__ == "__main__":
+    unittest.main()
