@@ -486,6 +486,7 @@ class LogSource:
         """The bytes at an offset of the text, once all of it was read."""
         with self._named_errors():
             file = self._raw if self._spool is None else self._spool
+            file.seek(0, os.SEEK_END)  # forgets its buffer: another process may have moved the file's place since
             file.seek(offset)
             return file.read(length)
 
