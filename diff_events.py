@@ -934,8 +934,13 @@ def _canonical_number(text: str) -> int | float | Decimal:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _unlike_any_json(value: object) -> list[object]:
+    """Stands for an exact decimal: `NaN` is refused wherever it is read, so nothing that was read is written like it."""
+    return [math.nan, str(value)]
+
+
 def _canonical_json(value: object) -> bytes:
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=repr)
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_unlike_any_json)
     return text.encode("utf-8", "surrogatepass")
 
 
