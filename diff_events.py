@@ -175,6 +175,12 @@ def _nesting(text: str) -> int:
     return deepest
 
 
+def _closed(text: str) -> bool:
+    """Whether every bracket that is opened in ``text`` is closed."""
+    tokens = Counter(token[0] for token in _BRACKETS_AND_STRINGS.finditer(text))
+    return tokens["["] == tokens["]"] and tokens["{"] == tokens["}"]
+
+
 def parse_json(text: bytes | str, parse_float: Callable[[str], object] = exact_float) -> object:
     """The value of one JSON text (UTF-8), read strictly: no ``NaN``, no endless nesting, numbers by value.
 
@@ -206,11 +212,11 @@ def parse_json(text: bytes | str, parse_float: Callable[[str], object] = exact_f
 def is_json_object(text: bytes) -> bool:
     """Whether ``text`` is a whole JSON object, be its values past what `parse_json` bears."""
     try:
-        return isinstance(json.loads(text.decode()), dict)
+        return isinstance(json.loads(text.decode(), parse_int=str, parse_float=str), dict)  # numbers of any length
     except (json.JSONDecodeError, UnicodeDecodeError):
         return False
-    except (ValueError, RecursionError):
-        return True  # it is well-formed up to a number or a depth that cannot be read
+    except RecursionError:
+        return _closed(text.decode())  # a depth that cannot be read
 
 
 def json_type(value: object) -> str:
