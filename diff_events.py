@@ -3837,44 +3837,68 @@ _COMMANDS: Final[Mapping[str, Callable[[Sequence[str], Streams], ExitCode]]] = {
 
 def run(argv: Sequence[str], streams: Streams) -> ExitCode:
     """Does what the arguments ask for; every failure that a user can mend becomes one line and exit code 2."""
+    code = ExitCode.OK
     try:
         command = _COMMANDS.get(argv[0]) if argv else None
-        code = command(argv[1:], streams) if command else diff_command(argv, streams)
+        with contextlib.redirect_stdout(streams.out), contextlib.suppress(SystemExit):  # of --help and --version
+            code = command(argv[1:], streams) if command else diff_command(argv, streams)
         streams.out.flush()
     except DiffEventsError as error:
-        streams.err.write(f"{PROGRAM}: error: {printable(str(error))}\n")
+        _complain(streams, str(error))
         return ExitCode.ERROR
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         return ExitCode.ERROR  # whoever read the output has gone: there is nobody to tell
     except OSError as error:
-        streams.err.write(f"{PROGRAM}: error: standard output: {error.strerror}\n")
+        _complain(streams, f"standard output: {error.strerror or error}")
         return ExitCode.ERROR
     return code
 
 
+def _complain(streams: Streams, problem: str) -> None:
+    with contextlib.suppress(OSError):  # nobody reads it; the exit code says it
+        streams.err.write(f"{PROGRAM}: error: {printable(problem)}\n")
+
+
 def main() -> int:
     """The process: standard streams in, exit code out."""
+    _occupy_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
     try:
         code = run(sys.argv[1:], Streams(sys.stdout, sys.stderr))
     except Exception:  # a bug: it must not look like a divergence, which is what Python's own exit code 1 means here
-        traceback.print_exc()
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
         code = ExitCode.ERROR
     if code is not ExitCode.OK:
         _drop_unwritten_output()
     return code
 
 
+def _occupy_closed_streams() -> None:
+    """Gives closed standard streams a stand-in: else the next file that is opened becomes, say, standard input.
+
+    What is written to the one of standard output fails, as it should; standard error has nobody to tell.
+    """
+    for number, mode in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, mode)  # takes the lowest number that is free
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+
+
 def _drop_unwritten_output() -> None:
     """Keeps the interpreter from failing, with an exit code of its own, on output that nobody reads."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":
