@@ -315,6 +315,14 @@ def json_text(value: object) -> str:
 # ══ writing files ═════════════════════════════════════════════════════════════════════════════════════════════════
 
 
+def _is_special(path: str) -> bool:
+    """Whether something is there and no ordinary file: what a link such as ``/dev/stdout`` names counts."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return False
+
+
 class PendingFile:
     """A file that appears whole or not at all: opened before the long work, renamed into place by `commit`.
 
@@ -324,13 +332,12 @@ class PendingFile:
     def __init__(self, target: str | os.PathLike[str]) -> None:
         self.name = os.fspath(target)
         self._target = Path(os.path.realpath(self.name))
-        self._in_place = self._target.exists() and not self._target.is_file()
         self._temporary: Path | None = None
         try:
-            if self._in_place:
-                self._file = open(self._target, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
+            if _is_special(self.name):
+                self._file = open(self.name, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
             else:
-                fd, name = tempfile.mkstemp(prefix=f".{self._target.name}.", dir=self._target.parent)
+                fd, name = tempfile.mkstemp(prefix=".diff-events-", dir=self._target.parent)
                 self._temporary = Path(name)
                 self._file = open(fd, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
         except OSError as error:
