@@ -3670,7 +3670,7 @@ def parse_tid_map(text: str) -> dict[int, int]:
     """
     pairs: dict[int, int] = {}
     for part in text.split(","):
-        match = re.fullmatch(r"\s*([0-9]{1,18})\s*=\s*([0-9]{1,18})\s*", part, re.ASCII)
+        match = re.fullmatch(r"\s*([0-9]{1,999})\s*=\s*([0-9]{1,999})\s*", part, re.ASCII)
         if match is None:
             raise UsageError(f"--tid-map: expected CANARY=OURS[,CANARY=OURS…], found {printable(part)!r}")
         canary, ours = int(match[1]), int(match[2])
