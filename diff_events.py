@@ -3230,7 +3230,8 @@ def md_code(text: str) -> str:
     >>> print(md_code("a`b|c"))
     ``a`b\\|c``
     """
-    text = printable(text).replace("|", "\\|")
+    # In a table a backslash takes the next character with it: a pipe behind an odd number of them cannot be escaped.
+    text = re.sub(r"(\\*)\|", lambda run: run[1] + ("\\x7c" if len(run[1]) % 2 else "\\|"), printable(text))
     fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     padding = " " if not text.strip() or text[0] == "`" or text[-1] == "`" else ""
     return f"{fence}{padding}{text}{padding}{fence}"
