@@ -632,9 +632,9 @@ def _check_version(text: str) -> None:
 
 def _raw_event(members: Sequence[_Member]) -> RawEvent:
     fields = {member.key: member.value for member in members}
-    for name, text in fields.items():
-        if name != "payload":
-            parse_field(text, name)  # all but the payload has to be JSON, whatever becomes of it
+    for member in members:
+        if member.key != "payload":
+            parse_field(member.value, member.key)  # all but the payload has to be JSON, whatever becomes of it
     if "schema_version" in fields:
         _check_version(fields["schema_version"])
     kind = str(_required(fields, "kind", str, "a string"))
