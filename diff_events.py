@@ -3319,8 +3319,12 @@ def _event_block(divergence: Divergence) -> list[str]:
     return md_fence(lines, "diff")
 
 
+def _text_cell(text: str) -> str:
+    return md_code(shorten(printable(text), _VALUE_WIDTH))
+
+
 def _value_cell(value: object) -> str:
-    return md_code(shorten(printable(json_text(value)), _VALUE_WIDTH)) if value is not MISSING else "*absent*"
+    return _text_cell(json_text(value)) if value is not MISSING else "*absent*"
 
 
 def percent(score: ParityScore) -> str:
@@ -3423,14 +3427,14 @@ def _divergence_lines(thread: ThreadReport, divergence: Divergence, number: int)
     lines = [title, "", after, f"{_MISMATCH_WORDS[divergence.mismatch]}.", *_outcome_lines(divergence)]
     lines += ["", *_event_block(divergence)]
     if divergence.fields:
-        rows = [[md_code(d.path), _value_cell(d.left), _value_cell(d.right)] for d in divergence.fields]
+        rows = [[_text_cell(d.path), _value_cell(d.left), _value_cell(d.right)] for d in divergence.fields]
         lines += ["", *md_table(("field", "canary", "ours"), rows)]
     return [*lines, ""]
 
 
 def _unmapped_lines(report: Report) -> list[str]:
     rows = [
-        [side, str(thread.tid), f"{thread.events:,}", ", ".join(map(md_code, thread.first_calls)) or "–"]
+        [side, str(thread.tid), f"{thread.events:,}", ", ".join(map(_text_cell, thread.first_calls)) or "–"]
         for side, threads in (("canary", report.canary_unmapped), ("ours", report.ours_unmapped))
         for thread in threads
     ]
@@ -3444,7 +3448,7 @@ def _lone_words(created: SharedGlobal) -> tuple[str, str, str]:
 
 def _lone_lines(report: Report) -> list[str]:
     rows = [
-        [side, *map(md_code, _lone_words(lone.created)), str(lone.created.tid), str(lone.lineno)]
+        [side, *map(_text_cell, _lone_words(lone.created)), str(lone.created.tid), str(lone.lineno)]
         for side, alone in (("canary", report.canary_only), ("ours", report.ours_only))
         for lone in alone
     ]
