@@ -948,7 +948,7 @@ def _canonical_number(text: str) -> int | float | Decimal:
 
 
 def _unlike_any_json(value: object) -> list[object]:
-    """Stands for an exact decimal: `NaN` is refused wherever it is read, so nothing that was read is written like it."""
+    """Stands for an exact decimal: `NaN` is refused wherever it is read, so nothing that is read is written so."""
     return [math.nan, str(value)]
 
 
@@ -2917,6 +2917,8 @@ class ThreadReport:
     """What became of one pair of threads."""
 
     pair: ThreadPair
+    key: str
+    """What canary's thread is called apart from its tid: where it starts, and the how-manieth such thread it is."""
     status: PairStatus
     canary_events: int
     ours_events: int
@@ -2955,6 +2957,48 @@ class LoneSharedGlobal:
     lineno: int
 
 
+class Progression(enum.Enum):
+    """How a thread stands against an earlier run."""
+
+    NEW = "new"
+    GONE = "gone"
+    LATER = "later"
+    EARLIER = "earlier"
+    SAME = "same"
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadProgress:
+    """One thread against an earlier run; the tids are those of this run, of the earlier one if it is not paired now."""
+
+    canary_tid: int
+    ours_tid: int
+    progression: Progression
+    events: int
+    """How many events more (or, negative, fewer) match before the first divergence."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineComparison:
+    """This run against an earlier one."""
+
+    name: str
+    same_canary: bool
+    """Whether both are of the same canary log, as far as its size tells."""
+    threads: tuple[ThreadProgress, ...]
+    new_unmapped: int
+    """By how much the number of threads without a partner grew."""
+    new_shared_globals: tuple[str, ...]
+    """SIDs that are in one log only now."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is earlier or new: what the ratchet asks."""
+        worse = (Progression.NEW, Progression.EARLIER)
+        left_over = self.new_unmapped or self.new_shared_globals
+        return not left_over and all(thread.progression not in worse for thread in self.threads)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """Everything that a comparison of two logs found. Renderers only format it."""
@@ -2967,6 +3011,7 @@ class Report:
     ours_unmapped: tuple[UnmappedThread, ...]
     canary_only: tuple[LoneSharedGlobal, ...]
     ours_only: tuple[LoneSharedGlobal, ...]
+    baseline: BaselineComparison | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -3131,10 +3176,22 @@ def _divergences(walk: PairWalk, options: DiffOptions) -> tuple[Divergence, ...]
     )
 
 
-def _thread_report(walk: PairWalk, pair: ThreadPair, options: DiffOptions) -> ThreadReport:
+def _thread_keys(evidence: Iterable[ThreadEvidence]) -> dict[int, str]:
+    """A name for each thread that does not hang on its tid."""
+    seen: Counter[tuple[str | None, str | None]] = Counter()
+    keys = {}
+    for thread in evidence:
+        start = (thread.entry_point, thread.first_call)
+        keys[thread.tid] = "/".join((thread.entry_point or "", thread.first_call or "", str(seen[start])))
+        seen[start] += 1
+    return keys
+
+
+def _thread_report(walk: PairWalk, pair: ThreadPair, key: str, options: DiffOptions) -> ThreadReport:
     complete = walk.end is not PairStatus.DIVERGED or walk.differences[-1].change is Change.UNRECOVERED
     return ThreadReport(
         pair=pair,
+        key=key,
         status=walk.status,
         canary_events=len(walk.canary.stream),
         ours_events=len(walk.ours.stream),
@@ -3169,17 +3226,21 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, canonical: bool) -> R
         if not log.index.events:
             raise InputError(log.source.name, "nothing to compare: no event after the header")
     pins = _checked_pins(canary, ours, options.tid_map)
-    pairs = pair_threads(_evidence(canary), _evidence(ours), pins, options.auto_map)
+    evidence = _evidence(canary)
+    pairs = pair_threads(evidence, _evidence(ours), pins, options.auto_map)
     if not pairs:
         raise UsageError("nothing to compare: no thread of canary could be paired with one of ours; pin with --tid-map")
     walks = _walk_pairs(canary, ours, pairs, options)
     if not canonical and sum(walk.equal_after_all for walk in walks) > _MOST_EQUAL_AFTER_ALL:
         raise FormatsDifferError
+    keys = _thread_keys(evidence)
     return Report(
         canary=_summary(canary),
         ours=_summary(ours),
         options=options,
-        threads=tuple(_thread_report(walk, pair, options) for walk, pair in zip(walks, pairs, strict=True)),
+        threads=tuple(
+            _thread_report(walk, pair, keys[pair.canary_tid], options) for walk, pair in zip(walks, pairs, strict=True)
+        ),
         canary_unmapped=_unmapped(canary, {pair.canary_tid for pair in pairs}),
         ours_unmapped=_unmapped(ours, {pair.ours_tid for pair in pairs}),
         canary_only=_lone_shared_globals(canary, ours),
@@ -3210,6 +3271,201 @@ def _compare_sources(
 ) -> Report:
     indexes = index_both(canary, ours, canonical=canonical, progress=progress)
     return _compare(Log(canary, indexes[0]), Log(ours, indexes[1]), options, canonical)
+
+
+# ══ baseline ══════════════════════════════════════════════════════════════════════════════════════════════════════
+
+REPORT_FORMAT: Final = "diff-events-report"
+REPORT_FORMAT_VERSION: Final = 1
+
+
+def divergence_fingerprint(thread: ThreadReport) -> str | None:
+    """What stops a thread from matching, as 16 digits that do not hang on indexes or tids; None if nothing does."""
+    if thread.status is PairStatus.IDENTICAL:
+        return None
+    essence: list[object] = [thread.status.value]
+    if divergence := thread.divergence:
+        fields = [[d.path, json_text(d.left), json_text(d.right)] for d in divergence.fields]
+        sides = [[event.kind, event.name] for event in (divergence.canary, divergence.ours)]
+        essence += [divergence.mismatch.value, divergence.change.value, sides, fields]
+    return hashlib.blake2b(json.dumps(essence).encode(), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """How far a thread matched in some run, and what stopped it there."""
+
+    canary_tid: int
+    ours_tid: int
+    key: str
+    matched: int
+    fingerprint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What a comparison with an earlier run needs of its report."""
+
+    name: str
+    canary_size: tuple[int, int] | None
+    """Bytes and events of the canary log, where the report has them."""
+    threads: tuple[_Standing, ...]
+    unmapped: int
+    shared_globals: frozenset[str]
+
+
+class _Document:
+    """A JSON document that is read field by field; what is missing or of another type raises `InputError`."""
+
+    def __init__(self, name: str, value: object, path: str = "") -> None:
+        self._name, self._value, self._path = name, value, path
+
+    def get(self, key: str) -> _Document:
+        """A member of this object."""
+        path = f"{self._path}.{key}".lstrip(".")
+        if not isinstance(self._value, dict) or key not in self._value:
+            raise InputError(self._name, "expected a JSON report of this tool, found no such field", field=path)
+        return _Document(self._name, self._value[key], path)
+
+    def items(self) -> list[_Document]:
+        """The items of this array."""
+        values = cast(list[object], self._typed(list, "an array"))
+        return [_Document(self._name, value, f"{self._path}[{n}]") for n, value in enumerate(values)]
+
+    def text(self) -> str:
+        """This string."""
+        return str(self._typed(str, "a string"))
+
+    def number(self) -> int:
+        """This integer."""
+        return cast(int, self._typed(int, "an integer"))
+
+    def text_or_none(self) -> str | None:
+        """This string, or null."""
+        return None if self._value is None else self.text()
+
+    def __contains__(self, key: str) -> bool:
+        return isinstance(self._value, dict) and key in self._value
+
+    def _typed(self, kind: type, expected: str) -> object:
+        if type(self._value) is not kind:
+            raise InputError(self._name, f"expected {expected}, found {json_type(self._value)}", field=self._path)
+        return self._value
+
+
+def read_baseline(path: str) -> Baseline:
+    """Reads the JSON report of an earlier run. Raises `InputError` where it is none, or of a newer format."""
+    try:
+        document = _Document(path, parse_json(Path(path).read_bytes()))
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror}") from error
+    except NotJsonError as error:
+        raise InputError(path, f"expected a JSON report of this tool: {error}") from error
+    if document.get("format").text() != REPORT_FORMAT:
+        raise InputError(path, f"expected {REPORT_FORMAT!r}", field="format")
+    version = document.get("format_version").number()
+    if version != REPORT_FORMAT_VERSION:
+        raise InputError(path, f"expected {REPORT_FORMAT_VERSION}, found {version}", field="format_version")
+    canary = document.get("inputs").get("canary") if "inputs" in document else None
+    unmapped, lone = document.get("unmapped"), document.get("shared_globals")
+    return Baseline(
+        name=path,
+        canary_size=(canary.get("bytes").number(), canary.get("events").number()) if canary else None,
+        threads=tuple(map(_read_standing, document.get("threads").items())),
+        unmapped=len(unmapped.get("canary").items()) + len(unmapped.get("ours").items()),
+        shared_globals=frozenset(
+            sid.text() for side in ("canary_only", "ours_only") for sid in lone.get(side).items()
+        ),
+    )
+
+
+def _read_standing(thread: _Document) -> _Standing:
+    """A thread's standing from the fields that schema v1 pins, and from those that this tool adds where they are."""
+    status = thread.get("status").text()
+    stopped_by = None if status == PairStatus.IDENTICAL.value else status
+    return _Standing(
+        canary_tid=thread.get("canary_tid").number(),
+        ours_tid=thread.get("ours_tid").number(),
+        key=thread.get("key").text() if "key" in thread else "",
+        matched=thread.get("matched").number(),
+        fingerprint=thread.get("fingerprint").text_or_none() if "fingerprint" in thread else stopped_by,
+    )
+
+
+def _standing(thread: ThreadReport) -> _Standing:
+    pair = thread.pair
+    return _Standing(pair.canary_tid, pair.ours_tid, thread.key, thread.matched, divergence_fingerprint(thread))
+
+
+def _same_threads(before: Iterable[_Standing], now: Iterable[_Standing]) -> Iterator[tuple[_Standing, _Standing]]:
+    """The same thread in two runs: by tid and name, else by what stops it, else by name, else by canary's tid."""
+    left, right = list(before), list(now)
+    criteria: tuple[Callable[[_Standing], object], ...] = (
+        lambda thread: (thread.canary_tid, thread.key),
+        lambda thread: thread.fingerprint,
+        lambda thread: thread.key,
+        lambda thread: thread.canary_tid,
+    )
+    for criterion in criteria:
+        counts = [Counter(map(criterion, side)) for side in (left, right)]
+        of_before = {criterion(thread): thread for thread in left}
+        for thread in list(right):
+            key = criterion(thread)
+            if key is not None and counts[0][key] == counts[1][key] == 1:
+                left.remove(of_before[key])
+                right.remove(thread)
+                yield of_before[key], thread
+
+
+def _progress(before: _Standing, now: _Standing, same_canary: bool) -> ThreadProgress:
+    """How one thread stands against the earlier run.
+
+    In the same canary log a divergence has its place. In another recording places shift by themselves, and what stops
+    the thread tells whether it is the same divergence.
+    """
+    events = now.matched - before.matched
+    if before.fingerprint is None or now.fingerprint is None:
+        progression = Progression.SAME
+        if before.fingerprint != now.fingerprint:
+            progression = Progression.NEW if before.fingerprint is None else Progression.GONE
+    elif events == 0 or (not same_canary and before.fingerprint == now.fingerprint):
+        progression = Progression.SAME
+    else:
+        progression = Progression.LATER if events > 0 else Progression.EARLIER
+    return ThreadProgress(now.canary_tid, now.ours_tid, progression, events)
+
+
+def compare_with_baseline(report: Report, baseline: Baseline) -> BaselineComparison:
+    """What got better and what got worse since an earlier run."""
+    same_canary = baseline.canary_size in (None, (report.canary.bytes, report.canary.events))
+    now = [_standing(thread) for thread in report.threads]
+    same = list(_same_threads(baseline.threads, now))
+    threads = {id(thread): _progress(before, thread, same_canary) for before, thread in same}
+    known = {id(before) for before, _ in same}
+    lost = [  # paired then, not now: nothing of it matches any more
+        ThreadProgress(thread.canary_tid, thread.ours_tid, Progression.EARLIER, -thread.matched)
+        for thread in baseline.threads
+        if id(thread) not in known
+    ]
+    found = [
+        threads.get(id(thread))
+        or ThreadProgress(
+            thread.canary_tid,
+            thread.ours_tid,
+            Progression.SAME if thread.fingerprint is None else Progression.NEW,
+            thread.matched,
+        )
+        for thread in now
+    ]
+    unmapped = len(report.canary_unmapped) + len(report.ours_unmapped)
+    sids = {lone.created.sid for lone in (*report.canary_only, *report.ours_only)}
+    return BaselineComparison(
+        name=baseline.name,
+        same_canary=same_canary,
+        threads=(*found, *lost),
+        new_unmapped=max(0, unmapped - baseline.unmapped),
+        new_shared_globals=tuple(sorted(sids - baseline.shared_globals)),
+    )
 
 
 # ══ Markdown ══════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -3364,6 +3620,45 @@ def _verdict_lines(report: Report) -> list[str]:
     return [f"**Divergent:** of {pairs}, {', '.join(parts)}. Parity: {percent(report.parity)}."]
 
 
+_PROGRESSION_WORDS: Final = {
+    Progression.EARLIER: "earlier",
+    Progression.NEW: "new",
+    Progression.LATER: "later",
+    Progression.GONE: "gone",
+    Progression.SAME: "same",
+}
+
+
+def _baseline_sentence(baseline: BaselineComparison) -> str:
+    """What changed since the earlier run: better first, as ``3 threads later, 1 earlier``."""
+    counts = Counter(thread.progression for thread in baseline.threads)
+    order = (Progression.LATER, Progression.GONE, Progression.EARLIER, Progression.NEW, Progression.SAME)
+    parts = [f"{counts[p]} {_PROGRESSION_WORDS[p]}" for p in order if counts[p]]
+    if parts:
+        first = counts[next(p for p in order if counts[p])]
+        parts[0] = parts[0].replace(" ", f" thread{'' if first == 1 else 's'} ", 1)
+    if baseline.new_unmapped:
+        parts.append(f"{_counted(baseline.new_unmapped, 'more thread')} without a partner")
+    if baseline.new_shared_globals:
+        parts.append(f"{_counted(len(baseline.new_shared_globals), 'more shared-global object')} in one log only")
+    return ", ".join(parts)
+
+
+def _baseline_lines(baseline: BaselineComparison | None) -> list[str]:
+    if baseline is None:
+        return []
+    rows = [
+        [str(t.canary_tid), str(t.ours_tid), _PROGRESSION_WORDS[t.progression], f"{t.events:+,}" if t.events else "0"]
+        for t in baseline.threads
+        if t.progression is not Progression.SAME
+    ]
+    lines = ["## Against the baseline", "", f"Baseline: {md_code(baseline.name)}.", ""]
+    if not baseline.same_canary:
+        lines += ["It was made from another canary log: divergences are told by what stops a thread, not where.", ""]
+    table = md_table(("canary tid>", "ours tid>", "since then", "matching events before the first divergence>"), rows)
+    return [*lines, *(table if rows else ["No thread moved."]), ""]
+
+
 def _first_index(thread: ThreadReport, side: Callable[[Divergence], Event]) -> str:
     return str(side(thread.divergence).idx) if thread.divergence else "–"
 
@@ -3502,12 +3797,15 @@ def _input_lines(report: Report) -> list[str]:
 def render_markdown(report: Report) -> str:
     """The report for people: verdict, summary, then the evidence."""
     lines = ["# Event log comparison", "", *_verdict_lines(report), ""]
+    if report.baseline is not None:
+        lines += [f"**Against the baseline:** {_baseline_sentence(report.baseline)}.", ""]
     lines += [*md_table(_SUMMARY_HEADINGS, map(_summary_row, report.threads)), ""]
     if any(thread.divergences for thread in report.threads):
         lines += ["## Divergences", ""]
     for thread in report.threads:
         for number, divergence in enumerate(thread.divergences, 1):
             lines += _divergence_lines(thread, divergence, number)
+    lines += _baseline_lines(report.baseline)
     lines += _unmapped_lines(report) + _lone_lines(report) + _not_compared_lines(report) + _input_lines(report)
     return "\n".join(lines).rstrip() + "\n"
 
@@ -3549,6 +3847,8 @@ def _json_thread(thread: ThreadReport) -> object:
     return {
         "canary_tid": thread.pair.canary_tid,
         "ours_tid": thread.pair.ours_tid,
+        "key": thread.key,
+        "fingerprint": divergence_fingerprint(thread),
         "paired_by": thread.pair.method.value,
         "confidence": round(thread.pair.confidence, 4),
         "alternative_ours_tid": thread.pair.alternative,
@@ -3587,13 +3887,36 @@ def _json_lone(lone: LoneSharedGlobal) -> object:
     return {"sid": created.sid, "pointer": f"{created.pointer:#010x}", "object_type": created.object_type} | place
 
 
+def _json_baseline(baseline: BaselineComparison | None) -> object:
+    if baseline is None:
+        return None
+    counts = Counter(thread.progression for thread in baseline.threads)
+    return {
+        "name": baseline.name,
+        "same_canary": baseline.same_canary,
+        "holds": baseline.holds,
+        "summary": {progression.value: counts[progression] for progression in Progression},
+        "threads": [
+            {
+                "canary_tid": thread.canary_tid,
+                "ours_tid": thread.ours_tid,
+                "progression": thread.progression.value,
+                "events": thread.events,
+            }
+            for thread in baseline.threads
+        ],
+        "new_unmapped": baseline.new_unmapped,
+        "new_shared_globals": baseline.new_shared_globals,
+    }
+
+
 def render_json(report: Report) -> str:
     """The report for programs: the fields that schema v1 pins, and every number that the Markdown has."""
     options = report.options
     sides = (("canary", report.canary_only), ("ours", report.ours_only))
     document = {
-        "format": "diff-events-report",
-        "format_version": 1,
+        "format": REPORT_FORMAT,
+        "format_version": REPORT_FORMAT_VERSION,
         "verdict": report.verdict.value,
         "parity": _json_parity(report.parity),
         "threads": [_json_thread(thread) for thread in report.threads],
@@ -3610,6 +3933,7 @@ def render_json(report: Report) -> str:
             "ours_only": [lone.created.sid for lone in report.ours_only],
             "places": {side: [_json_lone(lone) for lone in alone] for side, alone in sides},
         },
+        "baseline": _json_baseline(report.baseline),
         "inputs": {"canary": _json_input(report.canary), "ours": _json_input(report.ours)},
         "options": {
             "tid_map": {str(canary): ours for canary, ours in options.tid_map.items()},
@@ -3793,6 +4117,8 @@ def _diff_parser() -> OptionParser:
         type=_percentage,
         help="exit 1 if fewer events match, in percent of the longer side, after all divergences that recover",
     )
+    gate.add_argument("--baseline", metavar="REPORT.json", help="say what moved since the run of that JSON report")
+    gate.add_argument("--ratchet", action="store_true", help="exit 1 if a divergence is earlier than there, or new")
     pairing = parser.add_argument_group("pairing of threads")
     pairing.add_argument("--tid-map", metavar="C=O[,C=O…]", default="", help="pin pairs: canary's tid = ours's tid")
     pairing.add_argument("--no-auto-map", action="store_true", help="compare the pinned pairs only")
@@ -3815,6 +4141,8 @@ def diff_command(argv: Sequence[str], streams: Streams) -> ExitCode:
     args = _diff_parser().parse_args(argv)
     if args.canary == args.ours == STANDARD_STREAM:
         raise UsageError("--canary and --ours cannot both be standard input")
+    if args.ratchet and args.baseline is None:
+        raise UsageError("--ratchet needs --baseline: the report to hold on to")
     options = DiffOptions(
         tid_map=parse_tid_map(args.tid_map) if args.tid_map else {},
         auto_map=not args.no_auto_map,
@@ -3823,21 +4151,33 @@ def diff_command(argv: Sequence[str], streams: Streams) -> ExitCode:
         score_to_the_end=args.fail_under is not None,
     )
     requests = report_requests(args.report, _REPORT_RENDERERS)
+    baseline = read_baseline(args.baseline) if args.baseline is not None else None
     progress = Progress(None if args.quiet else streams.err)
     with Outputs(requests, args.out, quiet=args.quiet, inputs=(args.canary, args.ours)) as outputs:
         try:
             report = diff_logs(args.canary, args.ours, options, progress)
         finally:
             progress.erase()
+        if baseline is not None:
+            report = replace(report, baseline=compare_with_baseline(report, baseline))
         if not args.quiet:
             _say_warnings(report, streams.err)
         outputs.write({name: functools.partial(render, report) for name, render in _REPORT_RENDERERS.items()}, streams)
+    return ExitCode.OK if _gates_hold(report, args) else ExitCode.GATE
+
+
+def _gates_hold(report: Report, args: argparse.Namespace) -> bool:
+    """Whether every gate that was asked for holds."""
     differs = args.validate_identical and report.verdict is Verdict.DIVERGENT
     falls_short = args.fail_under is not None and report.parity.value * 100 < args.fail_under
-    return ExitCode.GATE if differs or falls_short else ExitCode.OK
+    slips = args.ratchet and report.baseline is not None and not report.baseline.holds
+    return not (differs or falls_short or slips)
 
 
 def _say_warnings(report: Report, err: TextIO) -> None:
+    if report.baseline is not None and not report.baseline.same_canary:
+        name = printable(report.baseline.name)
+        err.write(f"{PROGRAM}: warning: {name}: it was made from another canary log than this one\n")
     for log in (report.canary, report.ours):
         for warning in log.warnings:
             err.write(f"{PROGRAM}: warning: {printable(log.name)}: {warning_text(warning)}\n")
