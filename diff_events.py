@@ -3,10 +3,41 @@
 # requires-python = ">=3.11"
 # dependencies = []
 # ///
-"""Where, exactly, do two programs that should behave alike first part ways?
+"""Where, exactly, do two programs that should behave alike first part ways, and why?
 
     python3 diff_events.py --canary c.jsonl --ours o.jsonl
     python3 diff_events.py --canary c.jsonl --ours o.jsonl --validate-identical
+
+Two engines run the same guest program and each writes a log of its events (schema-v1.md). This file reads both and
+reports, per guest thread, the first event where behaviour differs, and what became of it. It is a program and a
+module: `diff_logs` compares, `render_markdown` and its siblings put a `Report` into words.
+
+Nearly all events of two good logs are equal, so hardly any is decoded: each log is indexed in one pass, which keeps
+a fingerprint of each event and no text. An equal fingerprint is trusted; a different one is only a question, and
+then the two events are read back from the file and the exact rules decide.
+
+A definition uses only what stands above it. From top to bottom:
+
+    vocabulary · enums, limits and exit codes
+    errors · what the user can mend
+    JSON values · strict reading, equality by value, the fields that differ
+    text that is safe to show · escapes, shortening
+    writing files · whole or not at all
+    reading · the bytes of a log: compression, pipes, chunks of lines
+    events · what a line must be; line layouts that are learned
+    rules · which fields are skipped, shared-global objects, when two events are equal
+    fingerprints · 64 bits that stand for what counts of an event
+    index · one pass over a log: streams, and where to find an event again
+    two logs at once · formats, processes, progress
+    pairing · which thread of ours is which thread of canary
+    re-synchronisation · where two streams come together again, and what happened between
+    walk · a pair of threads, event by event
+    report model · everything that a comparison found, as values
+    comparison · from two paths to a `Report`
+    baseline · a report against that of an earlier run
+    Markdown · text that stays text
+    renderers · a `Report` as Markdown and as JSON
+    command line · options, outputs, exit codes
 """
 
 from __future__ import annotations
@@ -1428,7 +1459,7 @@ def formats_differ(canary: LogSource, ours: LogSource) -> bool:
 
 
 class Progress:
-    """How far long work has come: bytes done of bytes in all, and the phase, on a terminal's last line.
+    """How far long work has come: the phase, and how much is done of how much, on a terminal's last line.
 
     On anything but a terminal it is silent.
     """
@@ -1439,13 +1470,17 @@ class Progress:
         self._stream = stream if stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb" else None
         self._shown_at = 0.0
 
-    def show(self, phase: str, done: int, total: int) -> None:
-        """Says where the work is, unless it was said a moment ago."""
+    def show_bytes(self, phase: str, done: int, total: int) -> None:
+        """Says how many bytes are done; ``total`` is 0 where nobody knows it."""
+        of_total = f" of {total / 1e6:,.0f} MB ({min(done * 100 // total, 100)} %)" if total else " MB"
+        self.show(f"{phase} {done / 1e6:,.0f}{of_total}")
+
+    def show(self, text: str) -> None:
+        """Says where the work is, unless something was said a moment ago."""
         if self._stream is None or time.monotonic() - self._shown_at < self._SECONDS_BETWEEN:
             return
         self._shown_at = time.monotonic()
-        of_total = f" of {total / 1e6:,.0f} MB ({min(done * 100 // total, 100)} %)" if total else " MB"
-        self._stream.write(f"\r\x1b[K{phase}: {done / 1e6:,.0f}{of_total}")
+        self._stream.write(f"\r\x1b[K{text}")
         self._stream.flush()
 
     def erase(self) -> None:
@@ -1517,7 +1552,7 @@ def index_both(
 
     def tick(side: int, count: int) -> None:
         done[side] = count
-        meter.show("reading", sum(done), total)
+        meter.show_bytes("reading", sum(done), total)
 
     def tick_ours(count: int) -> None:
         done[1] = count
@@ -1528,7 +1563,7 @@ def index_both(
         if child is None:
             return canary_index, index_source(ours, canonical=canonical, tick=functools.partial(tick, 1))
         while not child.answer.poll(0.05):
-            meter.show("reading", sum(done), total)
+            meter.show_bytes("reading", sum(done), total)
         return canary_index, child.result()
     finally:
         if child is not None:
@@ -2603,7 +2638,7 @@ class Cursor:
 
     def skip_to(self, position: int) -> None:
         """Passes everything up to a position; the shared-global creates among it float."""
-        self.floated += sum(self.position <= floating < position for floating in self.shared)
+        self.floated += sum(passed in self.shared for passed in range(self.position, position))
         self.position = position
 
 
@@ -2705,7 +2740,10 @@ class Walker:
                 break
 
     def _match(self, count: int) -> None:
-        if count:
+        if self.steps and self.steps[-1].kind is StepKind.MATCHED:
+            last = self.steps.pop()
+            self.steps.append(last._replace(canary=last.canary + count, ours=last.ours + count))
+        elif count:
             self.steps.append(Step(StepKind.MATCHED, self.canary.position, self.ours.position, count, count))
         self.matched += count
         self.canary.position += count
@@ -3206,22 +3244,25 @@ def _thread_report(walk: PairWalk, pair: ThreadPair, key: str, options: DiffOpti
     )
 
 
-def _walk_pairs(canary: Log, ours: Log, pairs: Iterable[ThreadPair], options: DiffOptions) -> list[PairWalk]:
+def _walk_pairs(
+    canary: Log, ours: Log, pairs: Sequence[ThreadPair], options: DiffOptions, progress: Progress
+) -> list[PairWalk]:
     """The walks of all pairs."""
     shared = _shared_positions(canary), _shared_positions(ours)
     unbounded = options.score_to_the_end or not options.max_divergences
     most = sys.maxsize if unbounded else max(options.max_divergences, MOST_SCORED_DIFFERENCES)
-    return [
-        walk_pair(
+    walks = []
+    for number, pair in enumerate(pairs, 1):
+        progress.show(f"comparing thread {number} of {len(pairs)}")
+        cursors = (
             Cursor(canary, pair.canary_tid, shared[0].get(pair.canary_tid, {})),
             Cursor(ours, pair.ours_tid, shared[1].get(pair.ours_tid, {})),
-            most,
         )
-        for pair in pairs
-    ]
+        walks.append(walk_pair(*cursors, most))
+    return walks
 
 
-def _compare(canary: Log, ours: Log, options: DiffOptions, canonical: bool) -> Report:
+def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *, canonical: bool) -> Report:
     for log in (canary, ours):
         if not log.index.events:
             raise InputError(log.source.name, "nothing to compare: no event after the header")
@@ -3230,7 +3271,7 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, canonical: bool) -> R
     pairs = pair_threads(evidence, _evidence(ours), pins, options.auto_map)
     if not pairs:
         raise UsageError("nothing to compare: no thread of canary could be paired with one of ours; pin with --tid-map")
-    walks = _walk_pairs(canary, ours, pairs, options)
+    walks = _walk_pairs(canary, ours, pairs, options, progress)
     if not canonical and sum(walk.equal_after_all for walk in walks) > _MOST_EQUAL_AFTER_ALL:
         raise FormatsDifferError
     keys = _thread_keys(evidence)
@@ -3248,6 +3289,13 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, canonical: bool) -> R
     )
 
 
+def _compare_sources(
+    canary: LogSource, ours: LogSource, options: DiffOptions, progress: Progress, *, canonical: bool
+) -> Report:
+    indexes = index_both(canary, ours, canonical=canonical, progress=progress)
+    return _compare(Log(canary, indexes[0]), Log(ours, indexes[1]), options, progress, canonical=canonical)
+
+
 def diff_logs(
     canary: str, ours: str, options: DiffOptions | None = None, progress: Progress | None = None
 ) -> Report:
@@ -3256,21 +3304,14 @@ def diff_logs(
     The paths may be ``-`` for standard input, one of them. Raises `InputError` where a log cannot be read or has
     nothing to compare, `UsageError` where the options name threads that are not there.
     """
-    asked = options or DiffOptions()
+    settings = options or DiffOptions(), progress or Progress()
     with contextlib.closing(LogSource(canary)) as one, contextlib.closing(LogSource(ours)) as other:
         if not formats_differ(one, other):
             with contextlib.suppress(FormatsDifferError):
-                return _compare_sources(one, other, asked, progress, canonical=False)
+                return _compare_sources(one, other, *settings, canonical=False)
             one.rewind()
             other.rewind()
-        return _compare_sources(one, other, asked, progress, canonical=True)
-
-
-def _compare_sources(
-    canary: LogSource, ours: LogSource, options: DiffOptions, progress: Progress | None, *, canonical: bool
-) -> Report:
-    indexes = index_both(canary, ours, canonical=canonical, progress=progress)
-    return _compare(Log(canary, indexes[0]), Log(ours, indexes[1]), options, canonical)
+        return _compare_sources(one, other, *settings, canonical=True)
 
 
 # ══ baseline ══════════════════════════════════════════════════════════════════════════════════════════════════════
