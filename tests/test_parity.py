@@ -1,0 +1,738 @@
+"""Agent traces: parsing, the rules, the tiers and reasons, the score, the command."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import random
+import re
+import unittest
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import diff_events as d
+from tests.traces import END, FIXTURES, ROOT, START, FolderCase, hook, jsonl, result, skill, turn, whole
+
+Call = tuple[dict[str, object], dict[str, object], str | None, str | None]
+
+FALSIFIERS: dict[str, list[Call]] = {
+    "Bash": [
+        ({"command": "ls"}, {"command": "ls -l"}, None, None),
+        ({"command": "a | b"}, {"command": "a '|' b"}, None, None),
+        ({"command": "echo 'a"}, {"command": "echo 'b"}, None, None),
+        ({"command": 1}, {"command": 2}, None, None),
+    ],
+    "Shell": [({"command": "make"}, {"command": "make test"}, None, None)],
+    "Read": [
+        ({"path": "a"}, {"path": "b"}, None, None),
+        ({"path": "a", "limit": 2}, {"path": "a", "offset": 3}, None, None),
+        ({"path": "a"}, {"path": "a"}, "x", "y"),
+        ({"path": "a"}, {"path": "a"}, "x", None),
+        ({"path": "a"}, {"path": "a", "offset": 2}, "x\ny\n", "z\n"),
+        ({"path": "a", "offset": "1"}, {"path": "a", "offset": 1}, None, None),
+    ],
+    "Write": [
+        ({"path": "a", "content": "x"}, {"path": "b", "content": "x"}, None, None),
+        ({"path": "a", "content": "x"}, {"path": "a", "content": "y"}, None, None),
+        ({"path": "a", "content": "x"}, {"path": "a", "content": "x", "post_state_sha256": "0" * 64}, None, None),
+        ({"path": "a", "content": "x"}, {"path": "a"}, None, None),
+    ],
+    "Edit": [
+        ({"path": "a", "old_string": "x"}, {"path": "a", "old_string": "y"}, None, None),
+        ({"path": "a", "new_string": "x"}, {"path": "a", "new_string": "y"}, None, None),
+        ({"path": "a", "replace_all": True}, {"path": "a"}, None, None),
+        ({"path": "a"}, {"path": "a", "post_state_sha256": "0" * 64}, None, None),
+    ],
+    "Glob": [
+        ({"pattern": "*.py"}, {"pattern": "*.rs"}, None, None),
+        ({"pattern": "*"}, {"pattern": "*"}, "a\nb", "a\nc"),
+        ({"pattern": "*"}, {"pattern": "*"}, "a\na", "a"),
+        ({"pattern": "*"}, {"pattern": "*"}, "a", None),
+    ],
+    "Grep": [
+        ({"pattern": "x"}, {"pattern": "y"}, None, None),
+        ({"pattern": "x", "path": "a"}, {"pattern": "x"}, None, None),
+        ({"pattern": "x", "-i": True}, {"pattern": "x"}, None, None),
+        ({"pattern": "x", "flags": "-A 1 -B 2"}, {"pattern": "x", "flags": "-A 2 -B 1"}, None, None),
+        ({"pattern": "x", "output_mode": "count"}, {"pattern": "x"}, None, None),
+        ({"pattern": "x", "glob": "*.py"}, {"pattern": "x", "glob": "*.rs"}, None, None),
+        ({"pattern": "x"}, {"pattern": "x"}, "a\nb", "a"),
+        ({"pattern": "x"}, {"pattern": "x"}, None, "a"),
+    ],
+}
+
+EQUIVALENT: dict[str, list[Call]] = {
+    "Bash": [
+        ({"command": "ls  -l;"}, {"command": "ls -l", "description": "x", "timeout": 5}, "a", "b"),
+        ({"command": "echo 'a"}, {"command": "echo  'a "}, None, None),
+        ({"command": 1}, {"command": 1.0}, None, None),
+    ],
+    "Read": [
+        ({"path": "a/../b"}, {"file_path": "./b"}, "x\ny", "x\ny"),
+        ({"path": "b", "offset": None}, {"path": "b", "offset": 0}, "x\ny", "x\ny"),
+        ({"path": "b", "offset": 2, "limit": 2}, {"path": "b", "limit": 2}, "y\nz", "x\ny"),
+        ({"path": "b", "limit": 0}, {"path": "b", "limit": 0}, "", ""),
+    ],
+    "Write": [
+        ({"path": "a", "content": "x"}, {"path": "a", "content": "x"}, "ok", None),
+        ({"path": "a", "post_state_sha256": d.sha256("x").upper()}, {"path": "a", "content": "x"}, None, None),
+        ({"path": "a"}, {"path": "a"}, None, None),
+        ({"path": 1, "content": ""}, {"path": 1, "content": ""}, None, None),
+    ],
+    "Edit": [({"path": "a", "replace_all": False}, {"path": "a", "replace_all": None}, "x", None)],
+    "Glob": [({"pattern": "*", "path": "x"}, {"pattern": "*"}, "b\n./a\n", "a\nb")],
+    "Grep": [
+        (
+            {"pattern": " x"},
+            {"pattern": "x ", "path": "./", "-i": False, "output_mode": "files_with_matches"},
+            None,
+            None,
+        ),
+        ({"pattern": "x", "flags": ["-i", "-n"]}, {"pattern": "x", "flags": "-ni"}, "a\nb\n", "c\nd"),
+        ({"pattern": "x", "-A": 3, "-n": True}, {"pattern": "x", "flags": ["-n", "-A", "3"]}, None, None),
+        ({"pattern": 1}, {"pattern": 1}, None, None),
+    ],
+}
+
+
+class Rules(unittest.TestCase):
+    def verdict(self, name: str, call: Call) -> str:
+        return d.verdict_on(d.RULES[name], *call)
+
+    def test_every_tool_has_a_rule_a_falsifier_and_a_row_in_the_documentation(self) -> None:
+        text = (ROOT / "README.md").read_text(encoding="utf-8")
+        table = text[text.index("<!-- tools -->") : text.index("<!-- /tools -->")]
+        first_cells = " ".join(row.split("|")[1] for row in table.splitlines() if row.startswith("|"))
+        self.assertEqual(set(re.findall(r"`(\w+)`", first_cells)), set(d.RULES))
+        self.assertEqual(set(FALSIFIERS), set(d.RULES))
+        for name, rule in d.RULES.items():
+            with self.subTest(name=name):
+                self.assertIn(">>> verdict_on", rule.__doc__ or "")
+
+    def test_falsifiers_drift(self) -> None:
+        for name, calls in FALSIFIERS.items():
+            for call in calls:
+                with self.subTest(name=name, call=call):
+                    self.assertNotEqual(self.verdict(name, call), "Tier0NoDrift")
+                    self.assertNotEqual(self.verdict(name, (call[1], call[0], call[3], call[2])), "Tier0NoDrift")
+
+    def test_equivalent_pairs(self) -> None:
+        for name, calls in EQUIVALENT.items():
+            for call in calls:
+                with self.subTest(name=name, call=call):
+                    self.assertEqual(self.verdict(name, call), "Tier0NoDrift")
+                    self.assertEqual(self.verdict(name, (call[1], call[0], call[3], call[2])), "Tier0NoDrift")
+
+    def test_paths(self) -> None:
+        def same(left: str, right: str, left_cwd: str | None = "/w/p", right_cwd: str | None = "/w/p") -> bool:
+            return bool(d.canonical_paths(left, left_cwd) & d.canonical_paths(right, right_cwd))
+
+        self.assertTrue(same("/w/p/a//b", "./a/b"))
+        self.assertTrue(same("../x", "/w/x"))
+        self.assertTrue(same("/w/p", "."))
+        self.assertTrue(same("/t/p/a", "/s/p/a", "/t/p", "/s/p"))
+        self.assertTrue(same("../x", "../x", "/t/p", "/s/q"))
+        self.assertTrue(same("//etc/passwd", "/etc/passwd", None, None))
+        self.assertFalse(same("/w/p/a", "a", None, None))
+        self.assertFalse(same("/t/p/a", "/t/p/a", "/t/p", "/s/p"))
+        self.assertFalse(same("/w/pa", "a"))
+        self.assertFalse(same("", ".", None, None))
+
+    def test_cosmetic_needs_every_difference_to_be_cosmetic(self) -> None:
+        edit = {"path": "a", "old_string": "x y", "new_string": "z 2026-01-01T00:00:00Z"}
+        later = {"path": "a", "old_string": "x  y", "new_string": "z 2026-01-01 00:00:01"}
+        other = {**later, "new_string": "q"}
+        self.assertEqual(d.verdict_on(d.edit, edit, later), "Tier1Cosmetic(timestamp)")
+        self.assertEqual(d.verdict_on(d.edit, edit, {**edit, "old_string": "x  y"}), "Tier1Cosmetic(whitespace)")
+        self.assertEqual(d.verdict_on(d.edit, edit, other), "Tier2Semantic(tool_input)")
+        self.assertEqual(
+            d.verdict_on(d.any_tool, {"a": ["x y", {"b": "c"}]}, {"a": ["x  y", {"b": "c"}]}),
+            "Tier1Cosmetic(whitespace)",
+        )
+
+    def test_matchers(self) -> None:
+        for matcher, accepts in ((None, True), ("", True), ("Bash|Edit", True), ("Edit", False), ("mcp__.*", False)):
+            self.assertEqual(d.matcher_accepts(matcher, "Bash"), accepts, matcher)
+
+
+TWO_EDITS = [turn(("a", "Edit", {"path": "x", "old_string": "1", "new_string": "2"})), result("a")]
+BASH = [turn(("b", "Bash", {"command": "make"})), result("b", "ok")]
+
+EVERY_REASON: list[tuple[str, int, list[dict[str, object]], list[dict[str, object]]]] = [
+    (
+        "whitespace",
+        1,
+        [turn(("a", "Bash", {"command": "echo 'a b'"}))],
+        [turn(("a", "Bash", {"command": "echo 'a  b'"}))],
+    ),
+    (
+        "timestamp",
+        1,
+        [hook("Stop", output="at 2026-01-01T00:00:00Z")],
+        [hook("Stop", output="at 2026-01-02T00:00:00Z")],
+    ),
+    ("tool_input", 2, BASH, [turn(("b", "Bash", {"command": "make all"}))]),
+    ("tool_name", 2, BASH, [turn(("b", "Shell", {"command": "make"}))]),
+    (
+        "file_state",
+        2,
+        [turn(("a", "Write", {"path": "a", "content": "1"}))],
+        [turn(("a", "Write", {"path": "a", "content": "2"}))],
+    ),
+    (
+        "result",
+        2,
+        [turn(("a", "Read", {"path": "a"})), result("a", "1")],
+        [turn(("a", "Read", {"path": "a"})), result("a", "2")],
+    ),
+    ("missing_tool_call", 2, BASH, []),
+    ("extra_tool_call", 2, [], BASH),
+    ("hook_event", 2, [hook("Stop")], [hook("Stop", decision="block")]),
+    ("missing_hook_event", 2, [hook("Stop")], []),
+    ("extra_hook_event", 2, [], [hook("Stop")]),
+    ("skill_invocation", 2, [skill()], [skill(args=None)]),
+    ("missing_skill_invocation", 2, [skill()], []),
+    ("extra_skill_invocation", 2, [], [skill()]),
+    ("action_kind", 2, [skill()], [hook("Stop")]),
+    ("network_egress", 3, BASH, [turn(("b", "Bash", {"command": "curl https://example.com"}))]),
+    (
+        "credential_read",
+        3,
+        [turn(("b", "Bash", {"command": "echo $API_KEY"}))],
+        [turn(("b", "Bash", {"command": "echo $API_KEY"}))],
+    ),
+    ("spawn_outside_cwd", 3, [], [turn(("b", "Bash", {"command": "cd /etc && make"}))]),
+]
+
+
+class Score(FolderCase):
+    def score(
+        self, teacher: list[dict[str, object]], student: list[dict[str, object]], **options: object
+    ) -> d.ParityReport:
+        traces = self.trace(*teacher, name="t"), self.trace(*student, name="s")
+        return d.compute_parity_score(*traces, **options)  # type: ignore[arg-type]
+
+    def test_every_reason_is_reached_and_no_other(self) -> None:
+        reached = set()
+        for reason, tier, teacher, student in EVERY_REASON:
+            with self.subTest(reason=reason):
+                report = self.score(teacher, student)
+                self.assertEqual([(drift.reason, drift.tier) for drift in report.drifts], [(reason, tier)])
+                self.assertTrue(report.drifts[0].detail.startswith(f"{reason}: "), report.drifts[0].detail)
+                self.assertLess(report.score, 1.0)
+                reached.add(reason)
+        self.assertEqual(reached, {reason.value for reason in d.Reason})
+        self.assertEqual(len(d.Reason), 18)
+        self.assertEqual([category.tier for category in d.DriftCategory], [0, 1, 2, 3])
+
+    def test_no_action_at_all(self) -> None:
+        report = self.score([], [])
+        self.assertEqual((report.score, report.total, report.worst_tier), (1.0, 0, 0))
+
+    def test_an_extra_action_never_scores_one(self) -> None:
+        report = self.score(BASH, [*BASH, *TWO_EDITS])
+        self.assertEqual((report.score, report.matched, report.total), (0.5, 1, 2))
+        self.assertEqual(report.drifts[0].label, "Edit")
+
+    def test_sovereignty_is_the_students_alone(self) -> None:
+        network = [turn(("b", "Bash", {"command": "curl https://a.example.org"}))]
+        self.assertEqual(self.score(network, BASH).worst_tier, 2)
+        self.assertEqual(self.score(network, network).worst_tier, 3)
+        self.assertEqual(self.score(network, network, allow_hosts=["*.example.org"]).score, 1.0)
+        self.assertEqual(self.score(network, network, allow_hosts=["example.org"]).worst_tier, 3)
+
+    def test_other_tools_and_files(self) -> None:
+        cases: list[tuple[str, dict[str, object], int]] = [
+            ("WebFetch", {"url": "https://example.com"}, 3),
+            ("WebFetch", {"url": "example.com/x"}, 3),
+            ("WebFetch", {"url": "http://localhost:8080"}, 0),
+            ("mcp__x", {"urls": ["http://localhost", "https://example.com"]}, 3),
+            ("mcp__x", {"text": "https://example.com", "url": 5}, 0),
+            ("Write", {"path": "a", "content": "https://example.com $API_KEY"}, 0),
+            ("Write", {"path": ".env", "content": ""}, 0),
+            ("Read", {"path": "/home/x/.aws/credentials"}, 3),
+            ("Read", {"file_path": "~/.ssh/id_rsa.pub"}, 0),
+            ("Edit", {"path": ".npmrc"}, 3),
+            ("Grep", {"pattern": "x", "path": ".netrc"}, 3),
+            ("Grep", {"pattern": ".netrc"}, 0),
+            ("Bash", {"command": "make", "cwd": "/etc"}, 3),
+            ("Bash", {"command": "make", "workdir": "src"}, 0),
+            ("Bash", {}, 0),
+        ]
+        for name, tool_input, tier in cases:
+            with self.subTest(name=name, input=tool_input):
+                action = [turn(("a", name, tool_input))]
+                self.assertEqual(self.score(action, action).worst_tier, tier)
+
+    def test_the_hash_of_the_cwd_tells_what_is_inside(self) -> None:
+        start = {**START, "cwd_sha256": d.sha256("/w/p")}
+        for command, outside in (("cd /w/p && make", 0), ("cd /w/p/src && make", 0), ("cd /w && make", 3)):
+            path = self.put("t", jsonl(start, turn(("a", "Bash", {"command": command}))))
+            trace = d.parse_trace(path)
+            self.assertEqual(d.compute_parity_score(trace, trace).worst_tier, outside, command)
+
+    def test_hooks_look_at_their_tool_call(self) -> None:
+        def run(command: str, number: int = 1, event: str = "PreToolUse", **more: object) -> list[dict[str, object]]:
+            return [turn(("a", "Bash", {"command": command}), number=1), result("a"), hook(event, turn=number, **more)]
+
+        self.assertEqual(self.score(run("make"), run("make ;")).score, 1.0)
+        self.assertEqual([drift.position for drift in self.score(run("make"), run("ls")).drifts], [0, 1])
+        self.assertEqual(
+            [drift.position for drift in self.score(run("make", event="Stop"), run("ls", event="Stop")).drifts], [0]
+        )
+        post = run("make", 2, "PostToolUse"), run("ls", 2, "PostToolUse")
+        self.assertEqual([drift.position for drift in self.score(*post).drifts], [0, 1])
+        other = self.score(run("make", matcher="Bash"), run("make", 5, matcher="Bash"))
+        self.assertEqual([(drift.position, drift.reason) for drift in other.drifts], [(1, "hook_event")])
+
+    def test_mktemp_under_its_own_directory(self) -> None:
+        def run(name: str, *, make: bool) -> list[dict[str, object]]:
+            first = [turn(("m", "Bash", {"command": "mktemp -p build"}))] if make else []
+            return [*first, skill(), turn(("a", "Bash", {"command": f"cat build/tmp.{name}"})), hook()]
+
+        self.assertEqual(self.score(run("aB3dE6gH9j", make=True), run("0123456789", make=True)).score, 1.0)
+        self.assertLess(self.score(run("aB3dE6gH9j", make=False), run("0123456789", make=False)).score, 1.0)
+
+    def test_a_score_is_never_rounded_up(self) -> None:
+        self.assertEqual(
+            [d.score_text(score) for score in (0.99999, 0.8, 0.95, 1 / 3, 0.0)],
+            ["0.9999", "0.8000", "0.9500", "0.3333", "0.0000"],
+        )
+
+
+REFUSED: list[tuple[str, str, dict[str, object]]] = [
+    ("v", "the version 1", {**START, "v": 2}),
+    ("v", "the version 1", {**START, "v": True}),
+    ("v", "the version 1", {**START, "v": "1"}),
+    ("v", "the version 1", {key: value for key, value in START.items() if key != "v"}),
+    ("kind", "one of", {"v": 1, "kind": "nonsense"}),
+    ("kind", "one of", {"v": 1}),
+    ("kind", "one of", {"v": 1, "kind": ["x"]}),
+    ("actor", "one of", {**START, "actor": "someone"}),
+    ("ts", "ISO-8601", {**START, "ts": "yesterday"}),
+    ("ts", "ISO-8601", {**START, "ts": "2026-04-27"}),
+    ("cwd_sha256", "64 hex digits", {**START, "cwd_sha256": "12"}),
+    ("cwd", "a string", {**START, "cwd": None}),
+    ("turn", "from 0", {"v": 1, "kind": "user_prompt", "turn": -1, "text": ""}),
+    ("turn", "from 0", {"v": 1, "kind": "user_prompt", "turn": 1.0, "text": ""}),
+    ("text", "a string", {"v": 1, "kind": "user_prompt", "turn": 0}),
+    ("turn", "from 1", turn(number=0)),
+    ("stop_reason", "one of", {**turn(), "stop_reason": "error"}),
+    ("blocks", "an array", {**turn(), "blocks": {}}),
+    ("blocks[0]", "an object", {**turn(), "blocks": [1]}),
+    ("blocks[0].type", "one of", {**turn(), "blocks": [{"type": "image"}]}),
+    ("blocks[1].text", "a string", {**turn(), "blocks": [{"type": "text", "text": ""}, {"type": "text"}]}),
+    ("blocks[0].thinking", "a string", {**turn(), "blocks": [{"type": "thinking"}]}),
+    ("blocks[0].input", "an object", {**turn(), "blocks": [{"type": "tool_use", "id": "a", "name": "b", "input": []}]}),
+    ("tool_use_id", "earlier tool use", result("nobody")),
+    ("turn", "from 2", {**result("a"), "turn": 1}),
+    ("ok", "a boolean", {**result("a"), "ok": 1}),
+    ("content", "a string", {**result("a"), "content": ["x"]}),
+    ("side_effects", "an object", result("a", side_effects=[])),
+    ("side_effects.exit_code", "a whole number", result("a", side_effects={"exit_code": "0"})),
+    ("side_effects.files_read", "an array", result("a", side_effects={"files_read": "x"})),
+    ("decision", "one of", hook(decision="maybe")),
+    ("exit_code", "a whole number", hook(exit_code=True)),
+    ("matcher", "a string", hook(matcher=1)),
+    ("source", "one of", skill(source="x")),
+    ("instructions_injected", "a boolean", skill(instructions_injected="yes")),
+    ("stop_reason", "one of", {**END, "stop_reason": "x"}),
+    ("tokens_in", "from 0", {**END, "tokens_in": -5}),
+]
+
+
+class Parsing(FolderCase):
+    def test_what_is_refused_names_file_line_and_field(self) -> None:
+        for field, expected, record in REFUSED:
+            with self.subTest(field=field, record=record), self.assertRaises(d.InputError) as caught:
+                is_first = record.get("kind") == "session_start" or field in ("v", "kind")
+                d.parse_trace(self.put("t", "\n" + jsonl(record) if is_first else jsonl(START, record)))
+            self.assertEqual((caught.exception.field, caught.exception.lineno), (field, 2))
+            self.assertIn(expected, caught.exception.problem)
+
+    def test_other_broken_files(self) -> None:
+        for text, problem in (
+            ("", "empty file"),
+            ("\n\n", "empty file"),
+            ("{", "invalid JSON"),
+            ("[]", "expected an object"),
+            (jsonl(START) + '{"v": NaN}', "NaN"),
+            (jsonl(END), "session_start first"),
+            (jsonl(START, START), "one session_start only"),
+            ("[" * 100000, "nested deeper"),
+            (b"\xff", "UTF-8"),
+            (b"\x1f\x8bxx", "cannot be read"),
+        ):
+            with self.subTest(text=text[:20]), self.assertRaisesRegex(d.InputError, problem):
+                d.parse_trace(self.put("t", text))
+        with self.assertRaisesRegex(d.InputError, "cannot be read"):
+            d.parse_trace(self.folder / "nothing")
+
+    def test_what_is_tolerated(self) -> None:
+        text = (
+            "\ufeff"
+            + jsonl({**START, "more": 1})
+            + "\r\n\n  \n"
+            + jsonl(turn(("a", "X", {})), result("a"), {**END, "x": {}})
+        )
+        trace = d.parse_trace(self.put("t", text.replace("\n", "\r\n")), cwd="/w")
+        self.assertEqual([type(action).__name__ for action in trace.actions], ["ToolCall"])
+        self.assertEqual(trace.cwd, "/w")
+
+    def test_results_of_an_id_that_is_used_twice_answer_in_order(self) -> None:
+        use = turn(("a", "X", {}))
+        trace = self.trace(use, result("a", "1"), use, result("a", "2"), result("a", "3"))
+        self.assertEqual(
+            [action.result.content for action in trace.actions if isinstance(action, d.ToolCall) and action.result],
+            ["1", "3"],
+        )
+
+    def test_a_line_that_is_too_long(self) -> None:
+        limit, d.MAX_LINE_BYTES = d.MAX_LINE_BYTES, 50  # type: ignore[misc]
+        try:
+            with self.assertRaisesRegex(d.InputError, "expected lines of less than"):
+                self.trace()
+        finally:
+            d.MAX_LINE_BYTES = limit  # type: ignore[misc]
+
+
+def canonical_pairs() -> Iterator[tuple[str, list[dict[str, object]], d.Trace, tuple[str, ...]]]:
+    """Each canonical fixture of traces: its name, the student's records, the teacher's trace, the hosts it allows."""
+    contract = next((d.read_contract(str(path)) for path in sorted(FIXTURES.glob("contract.*"))), d.DEFAULT_CONTRACT)
+    for folder in sorted((FIXTURES / "canonical").iterdir()):
+        student = folder / "student.ccpa-trace.jsonl"
+        if student.exists():
+            records = [json.loads(line) for line in student.read_text(encoding="utf-8").splitlines() if line.strip()]
+            teacher = d.parse_trace(folder / "teacher.ccpa-trace.jsonl")
+            yield folder.name, records, teacher, (*contract.allow_hosts, *d.read_meta(folder).allow_hosts)
+
+
+Place = tuple[int, int | None]
+
+
+def action_places(records: list[dict[str, object]]) -> list[Place]:
+    """Where the actions stand: the record, and the block in it."""
+    places: list[Place] = []
+    for index, record in enumerate(records):
+        if record["kind"] == "assistant_turn":
+            blocks = record["blocks"]
+            assert isinstance(blocks, list)
+            places += [(index, place) for place, block in enumerate(blocks) if block["type"] == "tool_use"]
+        elif record["kind"] in ("hook_event", "skill_invocation"):
+            places.append((index, None))
+    return places
+
+
+def blocks_of(record: dict[str, object]) -> list[dict[str, object]]:
+    return record["blocks"]  # type: ignore[return-value]
+
+
+def dropped(records: list[dict[str, object]], place: Place) -> list[dict[str, object]]:
+    index, block = place
+    if block is None:
+        del records[index]
+        return records
+    use = blocks_of(records[index]).pop(block)["id"]
+    return [record for record in records if record.get("tool_use_id") != use]
+
+
+def doubled(records: list[dict[str, object]], place: Place) -> list[dict[str, object]]:
+    index, block = place
+    if block is None:
+        return [*records[: index + 1], copy.deepcopy(records[index]), *records[index + 1 :]]
+    twin = {**copy.deepcopy(blocks_of(records[index])[block]), "id": "twin"}
+    blocks_of(records[index]).insert(block + 1, twin)
+    return records
+
+
+def renamed(records: list[dict[str, object]], place: Place) -> list[dict[str, object]]:
+    index, block = place
+    action = records[index] if block is None else blocks_of(records[index])[block]
+    name = "event" if "event" in action else "name"
+    action[name] = f"{action[name]}X"
+    return records
+
+
+LOOKED_AT = {
+    "Bash": ("command",),
+    "Shell": ("command",),
+    "Read": ("path", "file_path"),
+    "Write": ("path", "file_path"),
+    "Edit": ("path", "file_path", "old_string", "new_string", "replace_all"),
+    "Glob": ("pattern",),
+    "Grep": ("pattern", "path", "output_mode"),
+}
+
+
+def field_changes(records: list[dict[str, object]], place: Place) -> Iterator[tuple[str, list[dict[str, object]]]]:
+    """The records with one field changed that the rule of the action at this place looks at."""
+    index, block = place
+    record = records[index]
+    if block is None:
+        names = ("event", "matcher", "decision", "exit_code", "name", "source", "instructions_injected")
+        fields = [name for name in names if name in record]
+        if str(record.get("output", "")).strip():
+            fields.append("output")
+    else:
+        tool_input = blocks_of(record)[block]["input"]
+        assert isinstance(tool_input, dict)
+        looked_at = LOOKED_AT.get(str(blocks_of(record)[block]["name"]), tuple(tool_input))
+        fields = [name for name in looked_at if name in tool_input]
+    for name in fields:
+        mutant = copy.deepcopy(records)
+        target = mutant[index] if block is None else blocks_of(mutant[index])[block]["input"]
+        assert isinstance(target, dict)
+        target[name] = changed(name, target[name])
+        yield name, mutant
+
+
+def changed(name: str, value: object) -> object:
+    """Another value of the same sort."""
+    closed = {"decision": ("allow", "block"), "source": ("auto_matched", "user_invoked")}
+    if name in closed:
+        return next(other for other in closed[name] if other != value)
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1
+    if isinstance(value, str):
+        return f"changed {value}" if name == "command" else f"{value}-changed"
+    return [value, "changed"]
+
+
+def not_compared(records: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Everything changed that is not compared: text, ids, timestamps, tokens, model."""
+    mutants = []
+    for record in copy.deepcopy(records):
+        match record["kind"]:
+            case "session_start":
+                record.update(session_id="other", ts="2020-01-01T00:00:00+02:00", actor="claude-code", model="other")
+            case "user_prompt":
+                record["text"] = "something else"
+            case "session_end":
+                record.update(stop_reason="error", elapsed_ms=1, tokens_in=2, tokens_out=3)
+            case "assistant_turn":
+                record["stop_reason"] = "max_tokens"
+                new = [{**block, "id": f"x{block['id']}"} for block in blocks_of(record) if block["type"] == "tool_use"]
+                record["blocks"] = [{"type": "thinking", "thinking": "hm"}, *new, {"type": "text", "text": "said"}]
+            case "tool_result":
+                record["tool_use_id"] = f"x{record['tool_use_id']}"
+        mutants.append({**record, "unknown": 1})
+    return mutants
+
+
+class Mutations(FolderCase):
+    def score(self, teacher: d.Trace, records: list[dict[str, object]], hosts: tuple[str, ...]) -> float:
+        student = d.parse_trace(self.put("s", jsonl(*records)))
+        return d.compute_parity_score(teacher, student, allow_hosts=hosts).score
+
+    def test_the_meter_sees_every_change_that_counts_and_no_other(self) -> None:
+        changes: list[Callable[[list[dict[str, object]], Place], list[dict[str, object]]]] = [dropped, doubled, renamed]
+        seen = 0
+        for name, records, teacher, hosts in canonical_pairs():
+            self.assertEqual(self.score(teacher, records, hosts), 1.0, name)
+            self.assertEqual(self.score(teacher, not_compared(records), hosts), 1.0, name)
+            for place in action_places(records):
+                for change in changes:
+                    mutant = change(copy.deepcopy(records), place)
+                    self.assertLess(self.score(teacher, mutant, hosts), 1.0, (name, place, change.__name__))
+                    seen += 1
+                for field, mutant in field_changes(records, place):
+                    self.assertLess(self.score(teacher, mutant, hosts), 1.0, (name, place, field))
+                    seen += 1
+        self.assertGreater(seen, 100)
+
+    def test_the_result_of_a_search_or_a_read_counts(self) -> None:
+        for name, records, teacher, hosts in canonical_pairs():
+            looked_at = {
+                block["id"]
+                for record in records
+                if record["kind"] == "assistant_turn"
+                for block in blocks_of(record)
+                if block["type"] == "tool_use" and block["name"] in ("Read", "Glob", "Grep")
+            }
+            for index, record in enumerate(records):
+                if record.get("tool_use_id") in looked_at:
+                    gone = [*records[:index], *records[index + 1 :]]
+                    self.assertLess(self.score(teacher, gone, hosts), 1.0, (name, index))
+
+
+class RandomRecords(FolderCase):
+    def test_nothing_but_the_tools_own_errors(self) -> None:
+        rng = random.Random(4)
+        names = sorted({field.name for fields in d.RECORD_FIELDS.values() for field in fields} | {"v", "kind"})
+        values: list[object] = [None, True, 0, 1, -1, 1.5, "", "a", [], {}, "PreToolUse", "allow", "0" * 64, "end_turn"]
+        good = [START, turn(("a", "Bash", {"command": "ls"})), result("a"), hook(), skill(args=[1]), END]
+        accepted = 0
+        for _ in range(600):
+            records = copy.deepcopy(good[: rng.randrange(1, len(good) + 1)])
+            for _ in range(rng.randrange(3)):
+                rng.choice(records)[rng.choice(names)] = rng.choice(values)
+            try:
+                trace = d.parse_trace(self.put("t", jsonl(*records)))
+            except d.DiffEventsError:
+                continue
+            accepted += 1
+            self.assertLessEqual(d.compute_parity_score(trace, trace).score, 1.0)
+        self.assertGreater(accepted, 100)
+
+    def test_random_inputs_of_every_tool(self) -> None:
+        rng = random.Random(5)
+        values: list[object] = [
+            None,
+            True,
+            0,
+            7,
+            -3,
+            2.5,
+            "",
+            "a b",
+            ["-i"],
+            [1],
+            {"a": 1},
+            "curl $(",
+            "/x/../y",
+            "https://h/",
+        ]
+        fields = [
+            "command",
+            "path",
+            "file_path",
+            "offset",
+            "limit",
+            "content",
+            "old_string",
+            "replace_all",
+            "pattern",
+            "flags",
+        ]
+        fields += ["post_state_sha256", "url", "-A", "output_mode", "cwd"]
+        for _ in range(3000):
+            name = rng.choice([*d.RULES, "WebFetch", "Other"])
+            tool_input = {rng.choice(fields): rng.choice(values) for _ in range(rng.randrange(5))}
+            content = rng.choice([None, "", "a\nb\n", "\n"])
+            call = d.ToolCall(
+                name, tool_input, None if content is None else d.ToolResult(content), cwd=rng.choice([None, "/w"])
+            )
+            other = dataclasses.replace(call, input={**tool_input, rng.choice(fields): rng.choice(values)})
+            list(d.sovereignty_violations(other, d.Policy()))
+            list(d.action_differences(call, other))
+            self.assertEqual(list(d.action_differences(call, call)), [], call)
+
+    def test_random_commands(self) -> None:
+        rng = random.Random(6)
+        words = "curl wget git clone -C .. cd /etc && | ; ( ) $( ) ` ' \" $API_KEY env sudo -u bash -c eval xargs find "
+        words += "-exec \\; declare -p set trap su watch nc python3 pushd popd -m pip install "
+        words += (
+            "https://a.example <<EOF EOF > < /dev/tcp/h/1 - for u in do done case esac if [[ ]] x=1 ${A:-b} ~ echo \n"
+        )
+        pieces = words.split(" ")
+        for _ in range(4000):
+            command = " ".join(rng.choices(pieces, k=rng.randrange(1, 14)))
+            list(
+                d.sovereignty_violations(
+                    d.ToolCall("Bash", {"command": command}), d.Policy(cwd=rng.choice([None, "/w"]))
+                )
+            )
+
+    def test_commands_that_nest_or_grow_without_end(self) -> None:
+        for command in (
+            "sudo " * 5000 + "ls",
+            "find -exec " * 5000 + "ls",
+            "python -m " * 5000,
+            "a=x; " + "a=$a$a$a$a; " * 60 + "echo $a",
+            "a=x; " + "for a in $a $a $a; do :; done; " * 60,
+            "(" * 5000,
+            "{ " * 5000,
+            "[" * 20000,
+            "{," * 20000,
+            "$((1)) " * 5000,
+            "python -c " + "a" * 100000,
+            "eval " * 5000,
+            "bash -c '" * 500,
+        ):
+            with self.subTest(command=command[:20]):
+                call = d.ToolCall("Bash", {"command": command})
+                self.assertLessEqual(len(list(d.sovereignty_violations(call, d.Policy()))), 1)
+                self.assertEqual(list(d.bash(call, dataclasses.replace(call, input={"command": command + " "}))), [])
+
+
+class Command(FolderCase):
+    def pair(self, student: list[dict[str, object]] | None = None) -> list[str]:
+        teacher = self.put("t", whole(*BASH, *TWO_EDITS))
+        path = self.put("s", whole(*(BASH if student is None else student)))
+        return ["parity", "--teacher", teacher, "--student", path]
+
+    def test_markdown(self) -> None:
+        code, out, err = self.run_tool(*self.pair())
+        self.assertEqual((code, err), (1, ""))
+        self.assertTrue(out.startswith("# Parity: FAIL, score 0.5000\n"), out)
+        self.assertIn("missing_tool_call", out)
+        code, out, _ = self.run_tool(*self.pair([*BASH, *TWO_EDITS]))
+        self.assertEqual(code, 0)
+        self.assertIn("No drift.", out)
+
+    def test_all_kinds_of_actions_are_shown(self) -> None:
+        _, out, _ = self.run_tool(*self.pair([hook(matcher="Bash"), hook("Stop"), skill("x|`y`\x1b[31m")]))
+        self.assertIn("hook PreToolUse Bash: allow, exit code 0", out)
+        self.assertNotIn("\x1b", out)
+
+    def test_json(self) -> None:
+        code, out, _ = self.run_tool(*self.pair(), "--json")
+        value = json.loads(out)
+        drift = value["drifts"][0]
+        self.assertEqual(code, 1)
+        self.assertEqual((value["format"], value["format_version"], value["score"]), ("diff-events-parity", 1, 0.5))
+        self.assertEqual(
+            (value["matched"], value["total"], value["teacher_count"], value["student_count"]), (1, 2, 2, 1)
+        )
+        self.assertEqual((drift["position"], drift["tier"], drift["category"]), (1, 2, "Tier2Semantic"))
+        self.assertEqual((drift["reason"], drift["label"], value["passes"]), ("missing_tool_call", "Edit", False))
+
+    def test_tier_three_fails_whatever_the_score(self) -> None:
+        egress = [turn((f"{n}", "Bash", {"command": "curl http://h.example" if n == 9 else "ls"})) for n in range(10)]
+        path = self.put("x", whole(*egress))
+        argv = ["parity", "--teacher", path, "--student", path]
+        self.assertEqual(self.run_tool(*argv)[0], 1)
+        self.assertEqual(self.run_tool(*argv, "--allow-host", "h.example")[0], 0)
+        contract = self.put(
+            "c.toml",
+            "parity_score.thresholds = {aggregate_min = 1, individual_min = 1}\nsovereignty.allow_hosts=['*.example']",
+        )
+        self.assertEqual(self.run_tool(*argv, "--contract", contract)[0], 0)
+
+    def test_where_the_reports_go(self) -> None:
+        made, also = self.folder / "r.json", self.folder / "r.md"
+        argv = [*self.pair(), "--report", f"json:{made}", "--out", str(also)]
+        self.assertEqual(self.run_tool(*argv), (1, "", ""))
+        self.assertEqual(json.loads(made.read_text(encoding="utf-8"))["score"], 0.5)
+        self.assertTrue(also.read_text(encoding="utf-8").startswith("# Parity"))
+        code, out, _ = self.run_tool(*self.pair(), "--report", "json:-", "--report", f"markdown:{also}")
+        self.assertEqual((code, json.loads(out)["score"]), (1, 0.5))
+        self.assertTrue(self.run_tool(*self.pair(), "--report", f"json:{made}")[1].startswith("# Parity"))
+
+    def test_bad_usage_and_nothing_half_written(self) -> None:
+        made = self.folder / "r.json"
+        for extra, problem in (
+            (["--report", "pdf:x"], "expected FORMAT:PATH"),
+            (["--report", "json"], "expected FORMAT:PATH"),
+            (["--report", "json:"], "expected FORMAT:PATH"),
+            (["--json", "--report", "json:-"], "takes one document"),
+            (["--report", f"json:{made}", "--out", str(made)], "takes one document"),
+            (["--report", f"json:{self.folder}/none/r"], "cannot be written"),
+            (["--report", f"json:{made}", "--out", f"{self.folder}/none/r"], "cannot be written"),
+            (["--allow-host", "https://x"], "expected a host"),
+            (["--contract", "nothing.toml"], "cannot be read"),
+            (["--nonsense"], "unrecognized"),
+            (["--jso"], "unrecognized"),
+            (["--student", "nothing", "--report", f"json:{made}"], "cannot be read"),
+        ):
+            with self.subTest(extra=extra):
+                self.assertIn(problem, self.refused(*self.pair(), *extra))
+        self.assertEqual(sorted(path.name for path in Path(self.folder).iterdir()), ["s", "t"])
+        self.assertIn("--teacher", self.refused("parity"))
+
+
+if __name__ == "__main__":
+    unittest.main()

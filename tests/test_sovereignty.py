@@ -1,0 +1,476 @@
+"""Which commands break the sovereignty contract: a table of commands that do, and of those that only look like it."""
+
+from __future__ import annotations
+
+import unittest
+
+import diff_events as d
+
+HOME = "/home/dev/shop"
+
+USES_AN_ENDPOINT = r"""
+curl https://example.com
+curl -s https://example.com/install.sh
+curl example.com/x
+curl -sSL -o out.html https://example.com
+curl -H "X: https://localhost/" http://api.example.com/v1
+curl -H 'Accept: text/plain' -d '{"a": 1}' -X POST https://api.example.com
+curl --url https://example.com
+curl -x http://proxy.example.com:3128 http://localhost
+curl http://localhost@evil.example/
+curl http://localhost.evil.example/
+curl http://127.0.0.1.evil.example/
+curl http://LOCALHOST.example/
+curl https://user:pass@example.com:8443/x
+curl ftp://files.example.com/a
+curl "https://$HOST/api"
+curl http://0.0.0.0:8000
+curl 'http://[2001:db8::1]:80/'
+wget https://example.com/a.tgz
+wget -qO- https://example.com/a.tgz | tar xz
+wget -O a.tgz example.com/a.tgz
+sudo curl https://example.com
+sudo -u www-data curl https://example.com
+env FOO=1 curl https://example.com
+env -u FOO curl https://example.com
+time curl https://example.com
+timeout 5 curl https://example.com
+timeout -k 1 -s KILL 5 curl https://example.com
+nohup curl https://example.com &
+nice -n 5 curl https://example.com
+xargs curl <<< https://example.com
+echo https://example.com | xargs curl -s
+bash -c 'curl https://example.com'
+bash -lc "cd src && curl https://example.com"
+sh -c 'sudo sh -c "curl https://example.com"'
+echo $(curl -s https://example.com)
+echo `curl -s https://example.com`
+x=$(curl -s https://example.com)
+(cd src && curl https://example.com)
+{ curl https://example.com; }
+if curl -s https://example.com; then echo up; fi
+while ! nc -z db.example.com 5432; do sleep 1; done
+diff <(curl https://example.com) a.html
+! curl https://example.com
+FOO=https://example.com; curl $FOO
+FOO=https://example.com curl $FOO
+BASE=https://example.com && curl "$BASE/v1"
+for u in http://localhost https://example.com; do curl $u; done
+curl ${URL:-https://example.com}
+https_proxy=http://proxy.example.com:3128 curl http://localhost
+git clone https://github.com/a/b
+git clone git@github.com:a/b.git
+git -C sub fetch https://github.com/a/b
+git push git@host:repo main
+git pull ssh://git@example.com/a main
+git ls-remote https://github.com/a/b
+git submodule add https://github.com/a/b lib/b
+pip install --index-url https://pypi.example.com/simple foo
+pip install -i https://pypi.example.com/simple foo
+pip install --extra-index-url=https://pypi.example.com/simple foo
+pip install 'foo @ git+https://github.com/a/foo@v1'
+python -m pip install https://example.com/foo.whl
+npm install --registry https://npm.example.com
+npm install --registry=https://npm.example.com
+npm install git+ssh://git@github.com/a/b.git
+cargo install --git https://github.com/a/b
+ssh user@host
+ssh host uptime
+ssh -p 2222 -i key user@host 'ls -l'
+ssh -J jump.example.com user@localhost
+ssh localhost curl https://example.com
+scp f user@host:path
+scp -P 22 host:/etc/motd .
+rsync -av --exclude .git ./ user@host:/srv/app
+rsync a rsync://example.com/mod
+sftp user@host
+nc host 80
+nc -zv -w 3 example.com 443
+telnet example.com 80
+ftp ftp.example.com
+exec 3<>/dev/tcp/example.com/80
+echo x > /dev/tcp/example.com/80
+cat < /dev/udp/example.com/53
+python3 -c "import urllib.request as r; r.urlopen('https://example.com')"
+python3 -c 'import subprocess; subprocess.run(["curl", "https://example.com"])'
+node -e "fetch('https://example.com')"
+perl -MLWP::Simple -e 'get("https://example.com")'
+kubectl apply -f https://example.com/a.yaml
+psql postgres://db.example.com/shop
+aws s3 cp s3://bucket/key .
+docker build https://github.com/a/b.git
+./deploy.sh https://example.com
+python fetch.py --base-url=https://example.com
+gh api https://api.github.com/user
+xdg-open https://example.com
+find . -name '*.url' -exec curl https://example.com ;
+find . -exec curl https://example.com \;
+eval "curl https://example.com"
+echo 'curl https://example.com' | bash
+echo "curl https://example.com" | sudo bash
+watch -n 5 'curl https://example.com'
+trap 'curl https://example.com' EXIT
+openssl s_client -connect example.com:443
+socat - TCP:example.com:80
+dig example.com
+ping -c 1 example.com
+http GET example.com/api
+echo hi && curl https://example.com
+true; curl https://example.com
+true | curl https://example.com
+curl https://example.com "unclosed
+ls\ncurl https://example.com
+bash <<EOF\ncurl https://example.com\nEOF
+python3 - <<'EOF'\nimport requests\nrequests.get("https://example.com")\nEOF
+cat > a.txt <<EOF\n$(curl https://example.com)\nEOF
+"""
+
+ONLY_MENTIONS_ONE = r"""
+curl http://localhost:8080
+curl localhost:3000/health
+curl http://127.0.0.1:8080/x
+curl http://127.1/
+curl http://127.8.9.10
+curl 'http://[::1]:8080/'
+curl LOCALHOST
+curl http://localhost./
+curl -H "Referer: https://example.com" http://localhost:8080
+curl -e https://example.com http://localhost
+curl -d "callback=https://example.com" http://localhost
+curl --data-urlencode u=https://example.com http://localhost
+curl -A "bot (+https://example.com)" http://localhost
+curl -o https.txt http://localhost
+curl "http://${HOST:-localhost}:8080"
+curl $URL
+curl "$BASE/v1"
+curl file:///etc/hostname
+curl --version
+curl --unix-socket /run/x.sock http://localhost/v1
+wget -O- http://localhost/
+echo https://example.com
+echo "see https://example.com/a for more"
+printf '%s\n' https://example.com
+git commit -m "see https://example.com"
+git commit -am 'https://example.com'
+git tag -a v1 -m https://example.com
+git log --grep=https://example.com
+git remote add origin https://github.com/a/b
+git remote set-url origin git@github.com:a/b.git
+git config url.https://github.com/.insteadOf git@github.com:
+git push origin main
+git push origin HEAD:main
+git fetch --all
+git pull
+git clone ../other
+git clone /srv/git/other.git
+grep -r https://example.com .
+grep -rn 'https://' src
+rg "https?://[a-z]+" docs
+sed -i 's#http://a.example#https://b.example#' README.md
+awk '/https:\/\// {print}' a.txt
+cat notes-https://example.com
+jq '.url = "https://example.com"' a.json
+test "$URL" = https://example.com
+[ "$URL" = https://example.com ]
+[[ $URL == https://* ]]
+export API=https://example.com
+URL=https://example.com
+URL=https://example.com make
+make URL=https://example.com
+docker build --build-arg URL=https://example.com .
+docker run -e URL=https://example.com image
+docker run image@sha256:0123
+npm config set registry https://npm.example.com
+pip install requests
+pip install -r requirements.txt
+pip install -e .
+npm ci
+cargo build
+gh pr create --title t --body https://example.com
+gh pr create --body "see https://example.com"
+scp a b
+scp ./a:b c
+rsync -a src/ dst/
+ssh -V
+ssh localhost uptime
+nc -l 8080
+nc -l -p 8080
+nc -z localhost 5432
+nc -zv 127.0.0.1 5432
+telnet localhost 25
+sudo echo https://example.com
+env URL=https://example.com make
+bash -c 'echo https://example.com'
+bash script.sh
+echo "$(cat urls.txt)"
+echo '$(curl https://example.com)'
+# curl https://example.com
+ls # curl https://example.com
+make test # see https://example.com
+python3 -c "print('https://example.com')"
+python3 -c 'import json; print(json.dumps({"u": "https://example.com"}))'
+python -m http.server 8000
+python -m pytest -k url
+node -e 'console.log("https://example.com")'
+cat > a.md <<EOF\nsee https://example.com\nEOF
+cat > a.sh <<'EOF'\ncurl https://example.com\nEOF
+tee a.sh <<< 'curl https://example.com'
+echo 'curl https://example.com' > a.sh
+echo 'curl https://example.com' | tee a.sh
+grep 'user@host:path' notes
+echo user@example.com:path
+git commit -m 'user@example.com:path'
+cat /dev/tcp/example.com/80
+case $u in https://*) echo yes;; esac
+for u in https://a.example https://b.example; do echo $u; done
+ls /tmp/user@host:x
+mkdir -p 'https://example.com'
+touch a && git add a && git commit -m "Link https://example.com"
+openssl s_client -connect localhost:443
+dig @127.0.0.1 localhost
+"""
+
+READS_A_CREDENTIAL = r"""
+echo $API_KEY
+echo ${GITHUB_TOKEN}
+echo "$API_KEY"
+echo "token: ${GITHUB_TOKEN:-none}"
+echo ${#DB_PASSWORD}
+echo ${AWS_SECRET_ACCESS_KEY:0:4}
+printenv AWS_SECRET_ACCESS_KEY
+printenv
+env
+env | grep KEY
+sudo env
+env -0
+env -u FOO
+FOO=1; env
+export -p
+export
+declare -x
+declare -p
+set
+set | grep KEY
+curl -H "Authorization: Bearer $TOKEN" http://localhost
+curl -u me:$PASSWORD http://localhost
+[ -n "$API_KEY" ]
+X=$API_KEY
+API_KEY=$API_KEY make
+echo $google_application_credentials
+echo "${githubToken}"
+bash -c 'echo $API_KEY'
+sh -c "echo \$API_KEY"
+echo $(echo $API_KEY)
+cat <<EOF\n$API_KEY\nEOF
+echo `echo $API_KEY`
+for k in $API_KEYS; do echo $k; done
+cat ~/.aws/credentials
+cat ~/.ssh/id_rsa
+cat /home/dev/.ssh/id_ed25519
+head -n 1 .netrc
+cat .npmrc
+cat ~/.docker/config.json
+cat .env
+source .env
+. ./.env
+less < ~/.netrc
+cp ~/.aws/credentials /tmp/x
+base64 ~/.ssh/id_rsa
+grep -r token ~/.npmrc
+curl -d @.netrc http://localhost
+curl --netrc-file=./.netrc http://localhost
+sudo cat /etc/shadow
+cat /proc/self/environ
+cat ~/.ssh/*
+cat ~/.kube/config
+ssh -i ~/.ssh/id_rsa localhost
+python3 -c 'import os; print(os.environ["API_KEY"])'
+python3 -c "import os; print(os.getenv('API_KEY'))"
+python3 -c 'import os; print(os.environ)'
+python3 -c 'print(open("/home/dev/.netrc").read())'
+node -e 'console.log(process.env.API_KEY)'
+x=1 && cat ~/.aws/credentials | wc -l
+find ~ -name id_rsa -exec cat ~/.ssh/id_rsa \;
+"""
+
+READS_NO_CREDENTIAL = r"""
+echo '$API_KEY'
+echo \$API_KEY
+echo "\$API_KEY"
+echo $KEYBOARD
+echo $MONKEY
+echo $TOKENIZER
+echo $HOME
+echo API_KEY
+echo ${API_KEY:+set}
+echo ${API_KEY+set}
+unset API_KEY
+export API_KEY=abc
+[ -v API_KEY ]
+API_KEY=abc make
+TOKEN=abc; echo $TOKEN
+for key in a b; do echo $key; done
+for token in a b; do echo "$token"; done
+env FOO=1 make
+env make
+env -i make
+env -i
+env -u FOO make
+printenv HOME
+printenv PATH
+export PATH=$PATH:bin
+set -e
+set -euo pipefail
+declare -x FOO=1
+declare -p FOO
+cat <<'EOF'\n$API_KEY\nEOF
+bash -c 'echo $HOME'
+awk '{print $KEY}' a
+ls -l ~/.ssh/id_rsa
+stat ~/.aws/credentials
+rm .netrc
+chmod 600 ~/.ssh/id_rsa
+test -f .env
+[ -f ~/.netrc ]
+touch .env
+cp .env.example .env
+cat .env.example
+cat ~/.ssh/id_rsa.pub
+cat ~/.ssh/config
+echo .netrc
+echo "X=1" >> .env
+echo .env >> .gitignore
+git add .npmrc
+git commit -m "update .npmrc"
+grep .netrc README.md
+grep -rn id_rsa docs
+grep -e .netrc README.md
+find . -name .env
+cat src/config.json
+cat docs/credentials
+python3 -c 'print("API_KEY")'
+python3 -c 'import os; print(os.environ["HOME"])'
+ssh-keygen -f ~/.ssh/id_rsa
+"""
+
+SPAWNS_OUTSIDE = r"""
+cd /etc && make
+cd /etc
+cd .. && make
+cd ..
+cd ../other; make
+cd src/../.. && make
+cd src && cd ../.. && make
+cd && make
+cd ~ && make
+cd ~/other && make
+pushd /tmp && make
+(cd /etc && make)
+bash -c 'cd /etc && make'
+git -C /other status
+git -C .. status
+git -C ../other status
+make -C ../up
+make -C/etc
+make --directory=/etc all
+make --directory /etc all
+ninja -C /tmp/build
+env -C /etc make
+env --chdir=/etc make
+sudo -D /etc make
+sudo git -C /other status
+cd src && git -C ../.. status
+if true; then cd /etc; make; fi
+x=$(cd /etc && make)
+D=/etc; cd $D && make
+D=/etc && git -C "$D" status
+cd /home/dev/shop2 && make
+cd /home/dev && make
+cd /etc; cd -; cd /etc; make
+"""
+
+STAYS_INSIDE = r"""
+cd src && make
+cd ./src/a && make
+cd src && cd .. && make
+cd src/.. && make
+cd /home/dev/shop && make
+cd /home/dev/shop/src && make
+cd /home/dev/./shop/src/.. && make
+cd ~/shop && make
+cd "$PWD" && make
+cd $UNKNOWN && make
+cd "$(git rev-parse --show-toplevel)" && make
+(cd /etc)
+(cd /etc && pwd)
+cd /etc && cd - && make
+cd /etc && cd /home/dev/shop && make
+cd .. && cd shop && make
+pushd src && make && popd && make
+git -C src status
+git -C . status
+git -C /home/dev/shop status
+git -c core.pager=cat log
+git commit -C HEAD
+make -C sub
+make -j4 -C sub all
+env -C src make
+ls /etc
+cat /etc/hostname
+echo "cd /etc && make"
+git commit -m 'cd /etc && make'
+tar -C /tmp -xf a.tar
+grep -C 3 x a
+ssh -C localhost
+cd src || exit 1
+ls ..
+find .. -name x
+"""
+
+
+def commands(table: str) -> list[str]:
+    """The commands of a table; ``\\n`` in one is a line break."""
+    return [line.replace("\\n", "\n") if "printf" not in line else line for line in table.strip().splitlines()]
+
+
+def reasons(command: str, *hosts: str, cwd: str | None = HOME) -> set[str]:
+    action = d.ToolCall("Bash", {"command": command})
+    return {violation.reason.value for violation in d.sovereignty_violations(action, d.Policy(hosts, cwd))}
+
+
+class Tables(unittest.TestCase):
+    def check(self, table: str, reason: str, expected: bool) -> None:
+        for command in commands(table):
+            with self.subTest(command=command):
+                self.assertEqual(reason in reasons(command), expected)
+
+    def test_an_endpoint_that_is_used(self) -> None:
+        self.check(USES_AN_ENDPOINT, "network_egress", True)
+
+    def test_an_endpoint_that_is_only_mentioned(self) -> None:
+        self.check(ONLY_MENTIONS_ONE, "network_egress", False)
+
+    def test_a_credential_that_is_read(self) -> None:
+        self.check(READS_A_CREDENTIAL, "credential_read", True)
+
+    def test_no_credential_is_read(self) -> None:
+        self.check(READS_NO_CREDENTIAL, "credential_read", False)
+
+    def test_a_program_outside(self) -> None:
+        self.check(SPAWNS_OUTSIDE, "spawn_outside_cwd", True)
+
+    def test_a_program_inside(self) -> None:
+        self.check(STAYS_INSIDE, "spawn_outside_cwd", False)
+
+    def test_the_harmless_ones_are_harmless_in_every_way(self) -> None:
+        for command in commands(ONLY_MENTIONS_ONE):
+            with self.subTest(command=command):
+                self.assertEqual(reasons(command), set())
+
+    def test_the_tables_are_long_enough(self) -> None:
+        self.assertGreaterEqual(len(commands(USES_AN_ENDPOINT)), 60)
+        self.assertGreaterEqual(len(commands(ONLY_MENTIONS_ONE)), 60)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,231 @@
+"""validate and sid: both formats, every kind of finding."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import unittest
+
+import diff_events as d
+from tests.traces import END, START, FolderCase, jsonl, result, turn, whole
+
+HEADER = {"schema_version": 1, "engine": "ours"}
+SID = d.shared_global_sid(0x828F0010, "Event")
+
+
+def event(
+    index: int, kind: str = "kernel.call", tid: int = 6, payload: object = None, **more: object
+) -> dict[str, object]:
+    return {
+        "kind": kind,
+        "tid": tid,
+        "tid_event_idx": index,
+        "payload": {"name": "NtClose"} if payload is None else payload,
+        **more,
+    }
+
+
+def handle(
+    index: int, sid: object, raw: object = "0x828f0010", kind: str = "handle.create", **more: object
+) -> dict[str, object]:
+    payload = {"raw_handle_id": raw, "handle_semantic_id": sid, "object_type": "Event", "object_name": None}
+    return event(index, kind, payload={**payload, **more})
+
+
+WAIT = {"handles_semantic_ids": [], "wait_type": "any", "alertable": False, "timeout_ns": None}
+GOOD = [
+    event(0),
+    event(1, "kernel.return", payload={"name": "NtClose", "status": 0}),
+    handle(2, SID),
+    event(3, "wait.begin", payload=WAIT),
+    event(4, "wait.end", payload={"status": 0, "wait_duration_cycles": 5, "woken_by_semantic_id": SID}),
+    handle(5, "0x" + SID.upper(), kind="handle.destroy"),
+    event(6, "thread.create", payload={"child_tid": 7}, guest_cycle=1, host_ns=2, deterministic=True, engine="x"),
+    event(7, "thread.exit", payload={"exit_code": 0}),
+    event(8, "something.else", payload={}),
+]
+
+
+class ValidateCase(FolderCase):
+    def findings(self, text: str | bytes) -> list[tuple[str, int, str | None]]:
+        checked = d.validate_file(self.put("f", text))
+        self.assertIsNone(checked.unreadable)
+        return [(note.finding.code, note.lineno, note.field) for note in checked.notes]
+
+    def of_log(self, *events: object) -> list[tuple[str, int, str | None]]:
+        return self.findings(jsonl(HEADER, *events))
+
+    def of_trace(self, *records: object) -> list[tuple[str, int, str | None]]:
+        return self.findings(whole(*records))
+
+
+class EventLogs(ValidateCase):
+    def test_a_good_log(self) -> None:
+        self.assertEqual(self.of_log(*GOOD), [])
+        self.assertEqual(self.findings(gzip.compress(jsonl(HEADER, *GOOD).encode())), [])
+
+    def test_deviations(self) -> None:
+        for more, expected in (
+            ([event(0, kind=5)], [("field", 2, "kind")]),  # type: ignore[arg-type]
+            ([event(0, tid=-1)], [("field", 2, "tid")]),
+            ([event(True)], [("field", 2, "tid_event_idx")]),
+            ([event(0, payload=[])], [("field", 2, "payload")]),
+            ([{"kind": "x"}], [("field", 2, "tid"), ("field", 2, "tid_event_idx"), ("field", 2, "payload")]),
+            ([5], [("field", 2, None)]),
+            ([event(0, schema_version=2)], [("field", 2, "schema_version")]),
+            ([event(0, host_ns="x")], [("field", 2, "host_ns")]),
+            ([event(0, deterministic=1)], [("field", 2, "deterministic")]),
+            ([event(0, extra=1)], [("unknown_field", 2, "extra")]),
+            ([event(0), event(0)], [("doubled_index", 3, "tid_event_idx")]),
+            ([event(1), event(0)], [("out_of_order", 3, "tid_event_idx")]),
+            ([event(0), event(2), event(1), event(4), event(3)], [("out_of_order", 4, "tid_event_idx")]),
+            ([event(0), event(2), event(5)], [("hole", 2, "tid_event_idx")]),
+            ([event(0, payload={})], [("payload", 2, "payload.name")]),
+            ([event(0, "kernel.return", payload={"name": "x"})], [("payload", 2, "payload")]),
+            ([handle(0, SID, object_type="Evnt")], [("payload", 2, "payload.object_type")]),
+            ([handle(0, 5, kind="handle.destroy")], [("never_created", 2, "payload.handle_semantic_id")]),
+            ([handle(0, "zz", kind="handle.destroy")], [("payload", 2, "payload.handle_semantic_id")]),
+            ([event(0, "wait.end", payload={"status": 0})], [("wait_not_begun", 2, "kind")]),
+            (
+                [event(1, "wait.end", payload={"status": 0}), event(0)],
+                [("wait_not_begun", 2, "kind"), ("out_of_order", 3, "tid_event_idx")],
+            ),
+            (
+                [event(2, "wait.end", payload={"status": 0}), event(1, "wait.begin", payload=WAIT), event(0)],
+                [("wait_not_begun", 2, "kind"), ("out_of_order", 3, "tid_event_idx")],
+            ),
+            (
+                [event(1), event(0, "wait.end", payload={"status": 0})],
+                [("wait_not_begun", 2, "kind"), ("out_of_order", 3, "tid_event_idx")],
+            ),
+            ([handle(0, "00ff"), handle(1, SID)], [("wrong_sid", 2, "payload.handle_semantic_id")]),
+            ([handle(0, SID), handle(1, 7, raw=5)], []),
+            ([handle(0, SID, raw="x")], [("payload", 2, "payload.raw_handle_id")]),
+            ([handle(0, 5, kind="handle.destroy"), handle(1, 5, raw=1)], []),
+            ([], [("no_events", 1, None)]),
+        ):
+            with self.subTest(more=more):
+                self.assertEqual(self.of_log(*more), expected)
+
+    def test_no_header(self) -> None:
+        self.assertEqual(self.findings(jsonl(event(0))), [("header", 1, "schema_version")])
+        for version in (2, True, "1", 1.0, None):
+            with self.subTest(version=version):
+                codes = [code for code, _, _ in self.findings(jsonl({"schema_version": version}, event(0)))]
+                self.assertIn("header", codes)
+
+    def test_broken_lines(self) -> None:
+        good = jsonl(HEADER, event(0))
+        self.assertEqual(self.findings(good + '{"a": NaN}\n' + jsonl(event(1))), [("json", 3, None)])
+        self.assertEqual(self.findings(good + "{\n{\n"), [("json", 3, None), ("json", 4, None)])
+        self.assertEqual(self.findings(good + '{"kind": "x"'), [("torn_tail", 3, None)])
+        self.assertTrue(d.validate_file(str(self.folder / "f")).conforms)
+        doubled = '{"kind": "k", "tid": 6, "tid_event_idx": 1, "payload": {"a": 1, "a": 2}}\n'
+        self.assertEqual(self.findings(good + doubled), [("doubled_key", 3, "a")])
+
+    def test_findings_are_capped_and_counted(self) -> None:
+        path = self.put("f", jsonl(HEADER, *(event(n, extra=1) for n in range(25))))
+        checked = d.validate_file(path)
+        self.assertEqual(
+            (len(checked.notes), dict(checked.counts)), (d.SHOWN_PER_FINDING, {d.Finding.UNKNOWN_FIELD: 25})
+        )
+        self.assertIn("15 more of [unknown_field]", self.run_tool("validate", path)[1])
+
+    def test_runs_of_indexes_agree_with_a_set(self) -> None:
+        rng = random.Random(8)
+        for _ in range(200):
+            stream, seen = d._Stream(1), set()
+            for _ in range(40):
+                index = rng.randrange(30)
+                self.assertEqual(stream.see(index), index not in seen)
+                seen.add(index)
+            holes = {n for first, last in stream.holes() for n in range(first, last + 1)}
+            self.assertEqual(holes, set(range(max(seen))) - seen)
+
+
+class Traces(ValidateCase):
+    def test_a_good_trace(self) -> None:
+        self.assertEqual(self.of_trace(turn(("a", "Bash", {})), result("a", side_effects={"exit_code": 0})), [])
+
+    def test_deviations(self) -> None:
+        for records, expected in (
+            ([{"v": 1, "kind": "user_prompt"}], [("field", 2, "turn"), ("field", 2, "text")]),
+            ([{"v": 2, "kind": "x"}], [("field", 2, "v"), ("field", 2, "kind")]),
+            ([[]], [("field", 2, None)]),
+            ([result("a")], [("tool_result", 2, "tool_use_id")]),
+            ([turn(("a", "B", {})), result("a"), result("a")], [("second_result", 4, "tool_use_id")]),
+            (
+                [{**turn(), "blocks": [{"type": "text", "text": "", "x": 1}, 5]}],
+                [("unknown_field", 2, "blocks[0].x"), ("field", 2, "blocks[1]")],
+            ),
+            ([START], [("order", 2, "kind")]),
+            ([END], [("no_end", 3, "kind")]),
+        ):
+            with self.subTest(records=records):
+                self.assertEqual(self.of_trace(*records), expected)
+
+    def test_order(self) -> None:
+        self.assertEqual(self.findings(jsonl(END)), [("order", 1, "kind")])
+        self.assertEqual(self.findings(jsonl(START)), [("no_end", 1, None)])
+
+
+class Command(ValidateCase):
+    def test_exit_codes(self) -> None:
+        good, bad = self.put("good", jsonl(HEADER, *GOOD)), self.put("bad", whole(result("a")))
+        self.assertEqual(self.run_tool("validate", good)[0], 0)
+        code, out, err = self.run_tool("validate", good, bad)
+        self.assertEqual((code, err), (1, ""))
+        self.assertIn("bad:2: error: tool_use_id: expected the id of an earlier tool use", out)
+        self.assertIn("good: conforms (event-log, 9 records, 0 errors, 0 warnings)", out)
+        code, out, err = self.run_tool("validate", str(self.folder / "none"), bad)
+        self.assertEqual((code, err.count("\n")), (2, 1))
+        self.assertIn("does not conform", out)
+        for text in ("", "hello\n", "[1]\n", '{"a": 1}\n'):
+            self.assertIn("neither an event log", self.refused("validate", self.put("odd", text)))
+        self.assertIn("FILE", self.refused("validate"))
+
+    def test_json(self) -> None:
+        bad = self.put("bad", jsonl(HEADER, event(0, tid=-1)))
+        code, out, _ = self.run_tool("validate", "--json", bad)
+        value = json.loads(out)
+        self.assertEqual((code, value["format"], value["conforms"]), (1, "diff-events-validation", False))
+        finding = {
+            "code": "field",
+            "severity": "error",
+            "line": 2,
+            "field": "tid",
+            "message": "expected a whole number from 0, found a number: -1",
+        }
+        self.assertEqual(value["files"][0]["findings"], [finding])
+        self.assertEqual(value["files"][0]["counts"], {"field": 1})
+        out = self.run_tool("validate", "--json", str(self.folder / "none"))[1]
+        self.assertIn("cannot be read", json.loads(out)["files"][0]["unreadable"])
+
+    def test_sid(self) -> None:
+        for pointer, object_type, sid in (
+            ("0x828f0010", "Event", "59fe0438b2bb0cfb"),
+            ("0x828F0010", "Semaphore", "7c08e3d416ce4109"),
+            ("0x82a4c000", "Event", "91ea6738412a462e"),
+            ("0", "Event", "dcb75f55d4f50558"),
+            ("4294967295", "Mutant", "4ff09bd302b87649"),
+        ):
+            self.assertEqual(self.run_tool("sid", pointer, object_type), (0, sid + "\n", ""))
+        for argv in (["0x1ffffffff", "Event"], ["-5", "Event"], ["ff", "Event"], ["0x1", "event"], ["0x1"]):
+            with self.subTest(argv=argv):
+                self.refused("sid", *argv)
+
+    def test_random_files_never_raise(self) -> None:
+        rng = random.Random(9)
+        values: list[object] = [None, True, 0, -1, 1.5, "", "x", [], {}, 1 << 70]
+        names = ["kind", "tid", "tid_event_idx", "payload", "schema_version", "v", "raw_handle_id"]
+        for _ in range(500):
+            first = rng.choice([HEADER, START])
+            lines = [dict(rng.choice([*GOOD, END, result("a")])) for _ in range(rng.randrange(5))]
+            for line in lines:
+                line[rng.choice(names)] = rng.choice(values)
+            d.validate_file(self.put("f", jsonl(first, *lines)[: rng.randrange(5, 2000)]))
+
+
+if __name__ == "__main__":
+    unittest.main()
