@@ -1464,11 +1464,15 @@ _WORTH_A_PROCESS: Final = 4 << 20
 """A log of fewer bytes is read before a second process would have started."""
 
 
+_HEADER_LINE = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t\r\v\f]*+\n)*+[^\n]*+\n")
+
+
 def _sample(source: LogSource) -> dict[tuple[bytes, bytes], bytes]:
     """Payloads from the beginning of a log, by kind and canonical text."""
     sample: dict[tuple[bytes, bytes], bytes] = {}
     text = source.peek()
-    start = text.find(b"\n") + 1
+    header = _HEADER_LINE.match(text)
+    start = header.end() if header else 0
     with contextlib.suppress(NotJsonError, UnicodeDecodeError, ValueError):  # the index will say it, and where
         for _, _, raw in itertools.islice(LayoutReader().lines(text, start), _SAMPLE_EVENTS):
             members = canonical_members(raw.payload)
