@@ -1,0 +1,108 @@
+"""What the tests of the whole program have in common: small logs, and a directory to run the command line in."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import diff_events
+
+PROGRAM = str(Path(diff_events.__file__).resolve())
+HEADER = b'{"schema_version":1,"engine":"test"}\n'
+SID = "59fe0438b2bb0cfb"
+"""Of (0x828f0010, Event), a test vector of the schema."""
+
+
+def event(
+    idx: int, kind: str = "kernel.call", payload: Mapping[str, Any] | None = None, tid: int = 6
+) -> dict[str, Any]:
+    """One event; its payload is that of a call with a name of its own unless another is given."""
+    fields = {"name": f"Call{idx}"} if payload is None else dict(payload)
+    return {"kind": kind, "tid": tid, "tid_event_idx": idx, "payload": fields}
+
+
+def calls(count: int, tid: int = 6) -> list[dict[str, Any]]:
+    """The first events of a thread that makes one call after the other."""
+    return [event(idx, tid=tid) for idx in range(count)]
+
+
+def shared_create(idx: int, tid: int = 6, **other: Any) -> dict[str, Any]:
+    """A shared-global create of the object in the test vector."""
+    payload = {"raw_handle_id": "0x828f0010", "handle_semantic_id": SID, "object_type": "Event", "object_name": None}
+    return event(idx, "handle.create", payload | other, tid)
+
+
+def log_bytes(events: Iterable[Mapping[str, Any]], header: bytes = HEADER) -> bytes:
+    """A log as its writer leaves it."""
+    return header + b"".join(json.dumps(one).encode() + b"\n" for one in events)
+
+
+class Outcome(NamedTuple):
+    """What came of one run of the program."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(*argv: str) -> Outcome:
+    """Runs the program in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    code = diff_events.run(argv, diff_events.Streams(out, err))
+    return Outcome(int(code), out.getvalue(), err.getvalue())
+
+
+def process(*argv: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, cwd: str | None = None) -> Outcome:
+    """Runs the program as a process of its own."""
+    done = subprocess.run(
+        [sys.executable, PROGRAM, *argv],
+        input=stdin,
+        capture_output=True,
+        env=os.environ | dict(env or {}),
+        cwd=cwd,
+        timeout=60,
+        check=False,
+    )
+    return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+class LogTestCase(unittest.TestCase):
+    """A test with a directory of its own."""
+
+    def setUp(self) -> None:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = Path(directory.name)
+
+    def write(self, name: str, data: bytes | Iterable[Mapping[str, Any]]) -> str:
+        """Writes a log: its bytes, or its events; returns its path."""
+        path = self.directory / name
+        path.write_bytes(data if isinstance(data, bytes) else log_bytes(data))
+        return str(path)
+
+    def listing(self) -> list[str]:
+        """What there is in the directory, hidden files as well."""
+        return sorted(os.listdir(self.directory))
+
+    def compare(
+        self, canary: bytes | Iterable[Mapping[str, Any]], ours: bytes | Iterable[Mapping[str, Any]], *options: str
+    ) -> dict[str, Any]:
+        """The JSON report for two logs."""
+        paths = self.write("canary.jsonl", canary), self.write("ours.jsonl", ours)
+        outcome = run("--canary", paths[0], "--ours", paths[1], "--quiet", "--report", "json:-", *options)
+        self.assertIn(outcome.code, (0, 1), outcome.err)
+        document: dict[str, Any] = json.loads(outcome.out)
+        return document
+
+    def gate(self, canary: bytes | Iterable[Mapping[str, Any]], ours: bytes | Iterable[Mapping[str, Any]]) -> int:
+        """The exit code of the gate for two logs."""
+        paths = self.write("canary.jsonl", canary), self.write("ours.jsonl", ours)
+        outcome = run("--canary", paths[0], "--ours", paths[1], "--quiet", "--validate-identical")
+        self.assertNotEqual(outcome.code, 2, outcome.err)
+        return outcome.code

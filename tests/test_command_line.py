@@ -1,0 +1,529 @@
+"""The command line: every option, where reports go, exit codes, and how a process ends."""
+
+import io
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import diff_events
+from tests.support import PROGRAM, LogTestCase, Outcome, calls, event, log_bytes, process, run
+
+
+class CommandLineTestCase(LogTestCase):
+    """Two logs that differ: index 2 of the only thread."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.canary = self.write("canary.jsonl", calls(6))
+        other = calls(6)
+        other[2]["payload"]["name"] = "Other"
+        self.ours = self.write("ours.jsonl", other)
+        self.logs = ("--canary", self.canary, "--ours", self.ours)
+        self.same = ("--canary", self.canary, "--ours", self.canary)
+
+    def path(self, name: str) -> str:
+        return str(self.directory / name)
+
+    def assert_refused(self, outcome: Outcome, *words: str) -> None:
+        self.assertEqual((outcome.code, outcome.out), (2, ""), outcome.err)
+        self.assertRegex(outcome.err, r"\Adiff_events\.py: error: [^\n]+\n\Z")
+        for word in words:
+            self.assertIn(word, outcome.err)
+
+
+class Options(CommandLineTestCase):
+    def test_help(self) -> None:
+        outcome = run("--help")
+        self.assertEqual((outcome.code, outcome.err), (0, ""))
+        for word in ("exit codes", "  0 ", "  1 ", "  2 ", "130", "temporary file", *self.options_of_the_issue()):
+            self.assertIn(word, outcome.out)
+        examples = outcome.out.partition("examples:")[2]
+        self.assertGreaterEqual(examples.count("diff_events.py --canary"), 2)
+        self.assertEqual(run(*self.logs, "--help").code, 0)
+
+    @staticmethod
+    def options_of_the_issue() -> tuple[str, ...]:
+        return (
+            *("--canary", "--ours", "--out", "--validate-identical", "--tid-map", "--no-auto-map", "--context"),
+            *("--report", "--version", "--quiet"),
+        )
+
+    def test_version(self) -> None:
+        self.assertEqual(run("--version"), (0, f"diff_events.py {diff_events.__version__}\n", ""))
+
+    def test_usage(self) -> None:
+        for argv in (
+            (),
+            ("--canary", self.canary),
+            ("--ours", self.canary),
+            ("--canary",),
+            ("nonsense",),
+            (*self.logs, "nonsense"),
+            (*self.logs, "--nonsense"),
+            (*self.logs, "--validate"),
+            (*self.logs, "--validate-identica"),
+            ("--can", self.canary, "--ours", self.ours),
+            (*self.logs, "--quie"),
+            (*self.logs, "--validate-identical=yes"),
+            (*self.logs, "-h "),
+            (*self.logs, "a\nb"),
+            (*self.logs, "\x1b[31m"),
+        ):
+            with self.subTest(argv=argv):
+                outcome = run(*argv)
+                self.assert_refused(outcome, "--help")
+                self.assertTrue(outcome.err[:-1].isprintable())
+
+    def test_exit_codes_of_the_gate(self) -> None:
+        self.assertEqual(run(*self.logs).code, 0)
+        self.assertEqual(run(*self.logs, "--validate-identical").code, 1)
+        self.assertEqual(run(*self.same, "--validate-identical").code, 0)
+
+    def test_gate_on_what_is_left_over(self) -> None:
+        more = self.write("more.jsonl", [*calls(6), event(0, payload={"name": "Lonely"}, tid=9)])
+        for sides in ((more, self.canary), (self.canary, more)):
+            argv = ("--canary", sides[0], "--ours", sides[1], "--tid-map", "6=6", "--no-auto-map")
+            self.assertEqual(run(*argv, "--validate-identical").code, 1)
+            self.assertIn("Lonely", run(*argv).out)
+
+    def test_context(self) -> None:
+        logs = self.write("c", calls(20)), self.write("o", [*calls(10), event(10, "other")])
+        for count, expected in (("0", 0), ("1", 1), ("5", 5), ("10", 10), ("11", 10), ("999999999999999999", 10)):
+            argv = ("--canary", logs[0], "--ours", logs[1], "--quiet", "--report", "json:-", "--context", count)
+            divergence = json.loads(run(*argv).out)["threads"][0]["divergence"]
+            context = [pair["canary"]["idx"] for pair in divergence["context"]]
+            self.assertEqual(context, list(range(10 - expected, 10)), count)
+            self.assertEqual(divergence["next"]["canary"]["idx"], 11)
+            self.assertIsNone(divergence["next"]["ours"])
+        for bad in ("-1", "1.5", "", "x", "٣", "1" * 19, "0x1", "1\n"):
+            with self.subTest(bad=bad):
+                self.assert_refused(run(*self.logs, f"--context={bad}"), "--context")
+
+    def test_context_with_floats_on_one_side(self) -> None:
+        shared = self.write("c", log_bytes([event(0), event(1, "handle.create", self.shared_payload()), event(2)]))
+        argv = ("--canary", shared, "--ours", self.write("o", [event(0), event(1, "x")]))
+        document = json.loads(run(*argv, "--quiet", "--report", "json:-").out)
+        context = document["threads"][0]["divergence"]["context"]
+        self.assertEqual(
+            [(bool(pair["canary"]), bool(pair["ours"])) for pair in context], [(True, True), (True, False)]
+        )
+
+    @staticmethod
+    def shared_payload() -> dict[str, object]:
+        return {"raw_handle_id": 0, "object_type": "Event", "handle_semantic_id": "dcb75f55d4f50558"}
+
+    def test_tid_map(self) -> None:
+        threads = [[*calls(3, 6), *calls(3, 7)], [*calls(3, 1), *calls(3, 18446744073709551615)]]
+        logs = [self.write(name, events) for name, events in zip("co", threads, strict=True)]
+        argv = ("--canary", logs[0], "--ours", logs[1], "--quiet", "--report", "json:-", "--tid-map")
+        for pins, expected in (
+            ("6=1,7=18446744073709551615", {6: 1, 7: 18446744073709551615}),
+            (" 7 = 1 ,6=18446744073709551615", {7: 1, 6: 18446744073709551615}),
+            ("007=1", {7: 1, 6: 18446744073709551615}),
+        ):
+            threads_found = json.loads(run(*argv, pins).out)["threads"]
+            self.assertEqual({one["canary_tid"]: one["ours_tid"] for one in threads_found}, expected)
+        document = json.loads(run(*argv, "6=1", "--no-auto-map").out)
+        self.assertEqual(len(document["threads"]), 1)
+        self.assertEqual(document["unmapped"], {"canary": [7], "ours": [18446744073709551615]})
+
+    def test_bad_tid_maps(self) -> None:
+        for bad in ("6", "6=", "=6", "6=1,", ",", "6=1=2", "a=b", "-6=1", "6:1", "6=1;7=2", "٦=1", "6.0=1", "6=1 7=2"):
+            with self.subTest(bad=bad):
+                self.assert_refused(run(*self.logs, f"--tid-map={bad}"), "--tid-map")
+        for doubled in ("6=6,6=7", "6=6,7=6", "6=6,6=6"):
+            with self.subTest(doubled=doubled):
+                self.assert_refused(run(*self.logs, "--tid-map", doubled), "--tid-map", doubled.split(",")[1])
+        self.assert_refused(run(*self.logs, "--tid-map", "5=6"), "--tid-map", self.canary, " 5 ")
+        self.assert_refused(run(*self.logs, "--tid-map", "6=5"), "--tid-map", self.ours, " 5 ")
+
+    def test_quiet(self) -> None:
+        torn = self.write("torn", log_bytes(calls(6)) + b'{"kind"')
+        argv = ("--canary", self.canary, "--ours", torn)
+        self.assertIn("warning", run(*argv).err)
+        self.assertEqual(run(*argv, "--quiet"), (0, "", ""))
+        outcome = run(*argv, "--quiet", "--out", self.path("out.md"))
+        self.assertEqual(outcome, (0, "", ""))
+        self.assertIn("torn", Path(self.path("out.md")).read_text())
+        self.assertEqual(run(*self.logs, "--quiet", "--validate-identical"), (1, "", ""))
+        self.assert_refused(run("--canary", "missing", "--ours", torn, "--quiet"))
+
+
+class Outputs(CommandLineTestCase):
+    def test_where_each_report_goes(self) -> None:
+        markdown, out = run(*self.logs).out, self.path("out")
+        self.assertTrue(markdown.startswith("# "))
+        document = run(*self.logs, "--report", "json:-").out
+        json.loads(document)
+        self.assertEqual(run(*self.logs, "--out", out).out, "")
+        self.assertEqual(Path(out).read_text(encoding="utf-8"), markdown)
+        self.assertEqual(run(*self.logs, "--report", f"json:{out}").out, markdown)
+        self.assertEqual(Path(out).read_text(), document)
+        self.assertEqual(run(*self.logs, "--out", out, "--report", "json:-").out, document)
+        self.assertEqual(Path(out).read_text(encoding="utf-8"), markdown)
+        self.assertEqual(run(*self.logs, "--report", "markdown:-").out, markdown)
+        self.assertEqual(run(*self.logs, "--out", "-").out, markdown)
+        self.assertEqual(run(*self.logs, "--quiet", "--report", f"markdown:{out}").out, "")
+
+    def test_many_reports(self) -> None:
+        places = [self.path(name) for name in ("a.json", "b.json", "c:d.md")]
+        argv = ("--report", f"json:{places[0]}", "--report", f"json:{places[1]}", "--report", f"markdown:{places[2]}")
+        outcome = run(*self.logs, *argv)
+        texts = [Path(place).read_text(encoding="utf-8") for place in places]
+        self.assertEqual((texts[0], outcome.out), (texts[1], texts[2]))
+
+    def test_requests_that_are_none(self) -> None:
+        for bad in ("json", "json:", ":x", "xml:x", "JSON:x", "", "x\ny:z"):
+            with self.subTest(bad=bad):
+                self.assert_refused(run(*self.logs, f"--report={bad}"), "--report")
+
+    def test_two_documents_in_one_place(self) -> None:
+        out = self.path("out")
+        Path(self.path("link")).symlink_to(out)
+        for argv in (
+            ("--report", "json:-", "--report", "markdown:-"),
+            ("--report", "json:-", "--report", "json:-"),
+            ("--report", "json:-", "--out", "-"),
+            ("--report", f"json:{out}", "--out", out),
+            ("--report", f"json:{out}", "--report", f"json:{out}"),
+            ("--report", f"json:{out}", "--out", self.path("./out")),
+            ("--report", f"json:{out}", "--out", self.path("link")),
+        ):
+            with self.subTest(argv=argv):
+                self.assert_refused(run(*self.logs, *argv), "already")
+                self.assertFalse(Path(out).exists())
+
+    def test_an_input_as_output(self) -> None:
+        Path(self.path("link")).symlink_to(self.canary)
+        before = self.listing(), Path(self.canary).read_bytes()
+        for place in (self.canary, self.ours, self.path("./canary.jsonl"), self.path("link")):
+            with self.subTest(place=place):
+                self.assert_refused(run(*self.logs, "--out", place), place)
+                self.assert_refused(run(*self.logs, "--report", f"json:{place}"), place)
+        self.assertEqual((self.listing(), Path(self.canary).read_bytes()), before)
+
+    def test_unwritable_places_are_found_before_the_long_work(self) -> None:
+        for place in (".", "no/such/directory", "canary.jsonl/x", "x" * 300):
+            for option in ("--out", "--report=json:"):
+                path = self.path(place)
+                argv = (option, path) if option == "--out" else (option + path,)
+                with self.subTest(argv=argv), mock.patch.object(diff_events, "diff_logs") as long_work:
+                    self.assert_refused(run(*self.logs, *argv), path)
+                    long_work.assert_not_called()
+        self.assertEqual(self.listing(), ["canary.jsonl", "ours.jsonl"])
+
+    def test_directory_that_may_not_be_written(self) -> None:
+        closed = self.directory / "closed"
+        closed.mkdir(mode=0o555)
+        if os.access(closed, os.W_OK):
+            self.skipTest("this user may write everywhere: a closed directory was not tested")
+        self.assert_refused(run(*self.logs, "--out", str(closed / "out")), "out")
+
+    def test_nothing_is_left_behind(self) -> None:
+        bad = self.write("bad", b"junk\n")
+        before = self.listing()
+        argv = ("--out", self.path("a"), "--report", f"json:{self.path('b')}")
+        self.assert_refused(run("--canary", bad, "--ours", self.ours, *argv))
+        self.assert_refused(run(*self.logs, *argv, "--report", f"json:{self.path('no/c')}"))
+        with mock.patch.object(diff_events, "diff_logs", side_effect=KeyboardInterrupt):
+            self.assertEqual(run(*self.logs, *argv), (130, "", ""))
+        with mock.patch.object(diff_events, "diff_logs", side_effect=RuntimeError), self.assertRaises(RuntimeError):
+            run(*self.logs, *argv)
+        with mock.patch.object(os, "replace", side_effect=OSError(28, "No space left on device")):
+            self.assert_refused(run(*self.logs, "--out", self.path("a")), "No space left")
+        self.assertEqual(self.listing(), before)
+
+    def test_existing_file_is_untouched_until_the_report_is_whole(self) -> None:
+        out = Path(self.path("out"))
+        out.write_text("old")
+        bad = self.write("bad", b"junk\n")
+        run("--canary", bad, "--ours", self.ours, "--out", str(out))
+        self.assertEqual(out.read_text(), "old")
+        run(*self.logs, "--out", str(out))
+        self.assertTrue(out.read_text(encoding="utf-8").startswith("#"))
+
+    def test_permissions(self) -> None:
+        out = self.directory / "out"
+        before = os.umask(0o027)
+        try:
+            run(*self.logs, "--out", str(out))
+            self.assertEqual(stat.S_IMODE(out.stat().st_mode), 0o640)
+            out.chmod(0o604)
+            run(*self.logs, "--out", str(out))
+            self.assertEqual(stat.S_IMODE(out.stat().st_mode), 0o604)
+        finally:
+            os.umask(before)
+
+    def test_links(self) -> None:
+        (self.directory / "there").mkdir()
+        link, target = self.directory / "link", self.directory / "there" / "report"
+        link.symlink_to(target)
+        for _ in range(2):  # first it dangles
+            run(*self.logs, "--out", str(link))
+            self.assertTrue(link.is_symlink())
+            self.assertTrue(target.read_text(encoding="utf-8").startswith("#"))
+        self.assertEqual(os.listdir(target.parent), ["report"])
+
+    def test_places_that_are_no_files(self) -> None:
+        self.assertEqual(run(*self.logs, "--out", os.devnull), (0, "", ""))
+        self.assertTrue(stat.S_ISCHR(os.stat(os.devnull).st_mode))
+        fifo = self.path("fifo")
+        os.mkfifo(fifo)
+        texts: list[str] = []
+        reader = threading.Thread(target=lambda: texts.append(Path(fifo).read_text(encoding="utf-8")))
+        reader.start()
+        run(*self.logs, "--out", fifo)
+        reader.join()
+        self.assertTrue(texts[0].startswith("#"))
+        self.assertTrue(stat.S_ISFIFO(os.stat(fifo).st_mode))
+
+    def test_descriptors_by_name(self) -> None:
+        if not os.path.exists("/dev/fd/1"):
+            self.skipTest("this system has no /dev/fd: process substitution was not tested")
+        for place in ("/dev/stdout", "/dev/fd/1"):
+            outcome = process(*self.logs, "--out", place)
+            self.assertEqual((outcome.code, outcome.out, outcome.err), (0, run(*self.logs).out, ""))
+
+    def test_long_names(self) -> None:
+        out = self.path("é" * 120 + "0" * 15)  # 255 bytes
+        self.assertEqual(run(*self.logs, "--out", out), (0, "", ""))
+        self.assertTrue(Path(out).is_file())
+
+    def test_strange_names(self) -> None:
+        for name in ("a b", "a\nb", "`|<b>", "\x1b[31m", "é\u202e", os.fsdecode(b"\xff\xfe"), "-", "%s"):
+            with self.subTest(name=name):
+                log = self.write(name, calls(3))
+                out = self.path("out of " + name)
+                argv = ("--canary", log, "--ours", log, "--validate-identical")
+                self.assertEqual(run(*argv, "--out", out), (0, "", ""))
+                text = Path(out).read_text(encoding="utf-8")
+                self.assertTrue(text.replace("\n", "").isprintable())
+                self.assertEqual(json.loads(run(*argv, "--report", "json:-").out)["inputs"]["canary"]["name"], log)
+
+    def test_failing_standard_output(self) -> None:
+        for error, said in ((BrokenPipeError(32, "Broken pipe"), False), (OSError(28, "No space left"), True)):
+            out, err = io.StringIO(), io.StringIO()
+            with mock.patch.object(out, "write", side_effect=error):
+                code = diff_events.run([*self.logs, "--validate-identical"], diff_events.Streams(out, err))
+            self.assertEqual((code, bool(err.getvalue())), (2, said))
+
+    def test_failing_standard_error(self) -> None:
+        err = io.StringIO()
+        with mock.patch.object(err, "write", side_effect=OSError(28, "No space left")):
+            code = diff_events.run(["--nonsense"], diff_events.Streams(io.StringIO(), err))
+        self.assertEqual(code, 2)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class ProgressLine(CommandLineTestCase):
+    def test_on_a_terminal_and_erased(self) -> None:
+        err = Terminal()
+        with (
+            mock.patch.dict(os.environ, {"TERM": "xterm"}),
+            mock.patch.object(diff_events.Progress, "_SECONDS_BETWEEN", 0.0),
+        ):
+            diff_events.run(self.logs, diff_events.Streams(io.StringIO(), err))
+            shown = err.getvalue()
+            self.assertIn("%", shown)
+            self.assertTrue(shown.endswith("\r\x1b[K"))
+            self.assertNotIn("\n", shown)
+            quiet = Terminal()
+            diff_events.run([*self.logs, "--quiet"], diff_events.Streams(io.StringIO(), quiet))
+            self.assertEqual(quiet.getvalue(), "")
+            bad = Terminal()
+            argv = ["--canary", self.canary, "--ours", self.write("bad", log_bytes(calls(1)) * 2)]
+            diff_events.run(argv, diff_events.Streams(io.StringIO(), bad))
+            self.assertRegex(bad.getvalue().rpartition("\r\x1b[K")[2], r"\Adiff_events\.py: error: [^\n]+\n\Z")
+
+    def test_not_elsewhere(self) -> None:
+        for terminal, name in ((Terminal(), "dumb"), (io.StringIO(), "xterm")):
+            with mock.patch.dict(os.environ, {"TERM": name}):
+                diff_events.run(self.logs, diff_events.Streams(io.StringIO(), terminal))
+            self.assertEqual(terminal.getvalue(), "")
+
+    def test_not_too_often(self) -> None:
+        err, argv = Terminal(), ("--canary", self.write("c", calls(2000)), "--ours", self.write("o", calls(2000)))
+        with mock.patch.dict(os.environ, {"TERM": "xterm"}), mock.patch.object(diff_events, "CHUNK_BYTES", 100):
+            diff_events.run(argv, diff_events.Streams(io.StringIO(), err))
+        self.assertLess(err.getvalue().count("\r"), 100)
+
+
+class Processes(CommandLineTestCase):
+    def test_exit_codes(self) -> None:
+        for argv, code in (
+            (self.logs, 0),
+            ((*self.logs, "--validate-identical"), 1),
+            ((*self.same, "--validate-identical"), 0),
+            (("--canary", self.canary), 2),
+            (("--canary", "missing", "--ours", "missing"), 2),
+            (("--help",), 0),
+            (("--version",), 0),
+        ):
+            with self.subTest(argv=argv):
+                self.assertEqual(process(*argv), run(*argv))
+                self.assertEqual(run(*argv).code, code)
+
+    def test_standard_input(self) -> None:
+        expected = run("--canary", self.canary, "--ours", self.ours, "--report", "json:-").out
+        for argv, data in (
+            (("--canary", "-", "--ours", self.ours), self.canary),
+            (("--canary", self.canary, "--ours", "-"), self.ours),
+        ):
+            outcome = process(*argv, "--report", "json:-", stdin=Path(data).read_bytes())
+            self.assertEqual(outcome.out.replace("standard input", data), expected)
+        self.assert_refused(run("--canary", "-", "--ours", "-"), "standard input")
+
+    def test_standard_input_from_a_file(self) -> None:
+        with open(self.canary, "rb") as file:
+            argv = [sys.executable, PROGRAM, "--canary", "-", "--ours", self.canary, "--validate-identical"]
+            self.assertEqual(subprocess.run(argv, stdin=file, capture_output=True, check=False).returncode, 0)
+
+    def test_named_pipes(self) -> None:
+        fifos = [self.path(name) for name in ("one", "two")]
+        for fifo, log in zip(fifos, (self.canary, self.ours), strict=True):
+            os.mkfifo(fifo)
+            data = Path(log).read_bytes()
+            writer = threading.Thread(target=Path(fifo).write_bytes, args=(data,))
+            writer.start()
+            self.addCleanup(writer.join)
+        outcome = run("--canary", fifos[0], "--ours", fifos[1], "--report", "json:-")
+        text = outcome.out.replace(fifos[0], self.canary).replace(fifos[1], self.ours)
+        self.assertEqual(text, run(*self.logs, "--report", "json:-").out)
+
+    def test_a_pipe_that_is_slow_to_begin(self) -> None:
+        argv = [sys.executable, PROGRAM, "--canary", "-", "--ours", self.canary, "--validate-identical"]
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as child:
+            assert child.stdin is not None
+            for byte in Path(self.canary).read_bytes()[:8]:
+                child.stdin.write(bytes([byte]))
+                child.stdin.flush()
+                time.sleep(0.005)
+            child.stdin.write(Path(self.canary).read_bytes()[8:])
+        self.assertEqual(child.returncode, 0)
+
+    def shell(self, redirections: str, *argv: str) -> Outcome:
+        command = f'"$@" {redirections}'
+        done = subprocess.run(
+            ["sh", "-c", command, "sh", sys.executable, PROGRAM, *argv], capture_output=True, check=False, timeout=60
+        )
+        return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def test_closed_standard_streams(self) -> None:
+        divergent = (*self.logs, "--validate-identical")
+        with self.subTest("output"):
+            outcome = self.shell(">&-", *divergent)
+            self.assertEqual(outcome.code, 2)
+            self.assertNotIn("Traceback", outcome.err)
+            self.assertEqual(self.shell(">&-", *divergent, "--quiet").code, 1)
+            self.assertEqual(self.shell(">&-", *divergent, "--out", self.path("out")).code, 1)
+        with self.subTest("error"):
+            self.assertEqual(self.shell("2>&-", "--nonsense"), (2, "", ""))
+            self.assertEqual(self.shell("2>&-", *divergent), run(*divergent))
+        with self.subTest("input"):
+            outcome = self.shell("<&-", "--canary", self.canary, "--ours", "-", "--validate-identical")
+            self.assertEqual(outcome.code, 2)
+            self.assertIn("standard input", outcome.err)
+        with self.subTest("all"):
+            self.assertEqual(self.shell(">&- 2>&- <&-", *divergent), (2, "", ""))
+
+    def test_full_standard_streams(self) -> None:
+        if not os.path.exists("/dev/full"):
+            self.skipTest("this system has no /dev/full")
+        for argv in ((*self.logs, "--validate-identical"), (*self.same, "--report", "json:-")):
+            outcome = self.shell(">/dev/full", *argv)
+            self.assertEqual(outcome.code, 2)
+            self.assertRegex(outcome.err, r"\A[^\n]+\n\Z")
+        self.assertEqual(self.shell("2>/dev/full", "--nonsense"), (2, "", ""))
+
+    def test_nobody_reads_the_output(self) -> None:
+        big = self.write("big", [event(0, payload={"name": "x" * 50, "n": tid}, tid=tid) for tid in range(500)])
+        for argv in ((*self.logs, "--validate-identical"), ("--canary", big, "--ours", big), ("--help",)):
+            read, write = os.pipe()
+            os.close(read)
+            with self.subTest(argv=argv), os.fdopen(write, "wb") as pipe:
+                done = subprocess.run(
+                    [sys.executable, PROGRAM, *argv], stdout=pipe, stderr=subprocess.PIPE, check=False, timeout=60
+                )
+                self.assertEqual(done.stderr, b"")
+                self.assertIn(done.returncode, (0, 2) if argv == ("--help",) else (2,))
+
+    def test_interrupted(self) -> None:
+        fifo = self.path("fifo")
+        os.mkfifo(fifo)
+        # A process that was started in the background does not hear interrupts unless it asks for them.
+        start = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        start += f"runpy.run_path({PROGRAM!r}, run_name='__main__')"
+        argv = [sys.executable, "-c", start, "--canary", fifo, "--ours", self.ours, "--out", self.path("out")]
+        before = self.listing()
+        child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with child, open(fifo, "wb") as pipe:  # it has opened the log, so it is past its start
+            pipe.write(log_bytes(calls(3)))
+            pipe.flush()
+            time.sleep(0.15)
+            child.send_signal(signal.SIGINT)
+            out, err = child.communicate(timeout=30)
+        self.assertEqual((child.returncode, out, err), (130, b"", b""))
+        self.assertEqual(self.listing(), before)
+
+    def test_the_same_bytes_every_time(self) -> None:
+        threads = [
+            event(idx, payload={"name": f"n{idx % 7}", "v": idx}, tid=tid) for idx in range(30) for tid in range(6)
+        ]
+        other = [one | {"tid": one["tid"] + 40} for one in threads if one["tid_event_idx"] + one["tid"] != 20]
+        argv = ("--canary", self.write("c", threads), "--ours", self.write("o", other))
+        for report in ("json:-", "markdown:-"):
+            expected = run(*argv, "--report", report)
+            for seed in ("0", "1", "random"):
+                self.assertEqual(process(*argv, "--report", report, env={"PYTHONHASHSEED": seed}), expected)
+
+    def test_from_another_directory(self) -> None:
+        outcome = process("--canary", "canary.jsonl", "--ours", "ours.jsonl", "--out", "o", cwd=str(self.directory))
+        self.assertEqual(outcome, (0, "", ""))
+        self.assertIn("o", self.listing())
+        self.assertIn("canary.jsonl", Path(self.path("o")).read_text(encoding="utf-8"))
+
+    def test_output_whatever_the_locale(self) -> None:
+        expected = run(*self.logs)
+        for env in ({"LC_ALL": "C", "PYTHONUTF8": "0"}, {"PYTHONIOENCODING": "latin-1"}):
+            self.assertEqual(process(*self.logs, env=env), expected)
+
+
+class Main(CommandLineTestCase):
+    """The outermost function, in this process."""
+
+    def main(self, *argv: str) -> Outcome:
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            mock.patch.object(sys, "argv", ["diff_events.py", *argv]),
+            mock.patch.object(sys, "stdout", out),
+            mock.patch.object(sys, "stderr", err),
+        ):
+            code = diff_events.main()
+        return Outcome(code, out.getvalue(), err.getvalue())
+
+    def test_codes(self) -> None:
+        argv = (*self.logs, "--validate-identical")
+        self.assertEqual(self.main(*argv), run(*argv))
+        self.assertEqual(self.main("--nonsense"), run("--nonsense"))
+
+    def test_a_bug_does_not_look_like_a_divergence(self) -> None:
+        with mock.patch.object(diff_events, "diff_logs", side_effect=ZeroDivisionError):
+            outcome = self.main(*self.logs)
+        self.assertEqual(outcome.code, 2)
+        self.assertIn("ZeroDivisionError", outcome.err)
+
+
+if __name__ == "__main__":
+    unittest.main()

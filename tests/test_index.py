@@ -1,0 +1,312 @@
+"""The index: streams, two processes, formats that differ, and the way back from a fingerprint to its event."""
+
+import contextlib
+import dataclasses
+import gzip
+import itertools
+import json
+import multiprocessing
+import os
+import random
+import threading
+import unittest
+from array import array
+from collections.abc import Mapping, Sequence
+from typing import Any
+from unittest import mock
+
+import diff_events
+from tests import generator
+from tests.support import HEADER, LogTestCase, Outcome, calls, event, log_bytes, run, shared_create
+from tests.test_random_pairs import pinned_fields
+
+
+def stream_of(indexes: Sequence[int], chunks: Sequence[int]) -> diff_events.Stream:
+    """A stream whose events arrive with these indexes, so many in each chunk; the fingerprint is the index."""
+    stream = diff_events.Stream()
+    ends = dict(zip(itertools.accumulate(chunks, initial=0), itertools.count(), strict=False))
+    for arrival, idx in enumerate(indexes):
+        if arrival in ends:
+            stream.begin_chunk(ends[arrival] * 3)
+        if idx != stream.next_idx:
+            stream.begin_run(idx)
+        stream.next_idx = idx + 1
+        stream.fingerprints.append(idx)
+    return stream
+
+
+class Streams(unittest.TestCase):
+    def test_against_a_slow_twin(self) -> None:
+        for seed in range(400):
+            rng = random.Random(seed)
+            indexes = sorted(rng.sample(range(60), rng.randint(1, 40)))
+            for _ in range(rng.choice((0, 0, 1, 3, 50))):
+                cut = rng.randrange(len(indexes))
+                indexes = indexes[cut:] + indexes[:cut] if rng.random() < 0.5 else indexes[:cut] + indexes[cut:][::-1]
+            chunks = [rng.randint(1, 9) for _ in indexes]
+            with self.subTest(seed=seed):
+                self.check(indexes, chunks)
+
+    def check(self, indexes: list[int], chunks: list[int]) -> None:
+        stream, ordered = stream_of(indexes, chunks), sorted(indexes)
+        self.assertIsNone(stream.into_index_order())
+        self.assertEqual(stream.fingerprints.tolist(), ordered)
+        self.assertEqual((len(stream), stream.reordered), (len(indexes), indexes != ordered))
+        for position, idx in enumerate(ordered):
+            self.assertEqual((stream.idx_at(position), stream.position_of(idx)), (idx, position))
+            arrival = indexes.index(idx)
+            self.assertEqual(stream.arrival_of(position), arrival)
+            end = stream.run_end(position)
+            self.assertGreater(end, position)
+            self.assertEqual(ordered[position:end], list(range(idx, idx + end - position)))
+            starts = [0, *itertools.accumulate(chunks)]
+            chunk = max(number for number, start in enumerate(starts) if start <= arrival)
+            self.assertEqual(stream.place(arrival), (chunk * 3, arrival - starts[chunk]))
+        missing = [idx for idx in range(ordered[-1] + 1) if idx not in set(indexes)]
+        lost, first = stream.lost()
+        self.assertEqual(lost, len(missing))
+        if missing:
+            self.assertEqual(first, missing[0])
+
+    def test_doubled_indexes(self) -> None:
+        for seed in range(300):
+            rng = random.Random(seed)
+            indexes = [rng.randrange(30) for _ in range(rng.randint(2, 12))]
+            first = next((idx for idx in sorted(indexes) if indexes.count(idx) > 1), None)
+            stream = stream_of(indexes, [len(indexes)])
+            with self.subTest(indexes=indexes):
+                self.assertEqual(stream.into_index_order(), first)
+                if first is not None:
+                    places = [place for place, idx in enumerate(indexes) if idx == first]
+                    self.assertEqual(stream.arrivals_of(first), places)
+
+
+class EqualRuns(unittest.TestCase):
+    def test_against_a_slow_twin(self) -> None:
+        rng = random.Random(1)
+        for _ in range(300):
+            size = rng.choice((0, 1, 5, 63, 64, 65, 200, 20_000))
+            one = array("q", (rng.randrange(3) for _ in range(size)))
+            other = one[:]
+            if size and rng.random() < 0.8:
+                other[rng.randrange(size)] ^= 4
+            start = rng.randrange(size + 1)
+            most = rng.randrange(size - start + 1)
+            slow = next((n for n in range(most) if one[start + n] != other[start + n]), most)
+            self.assertEqual(diff_events.equal_run(one, start, other, start, most), slow)
+
+
+class Paths(LogTestCase):
+    """Whatever way the work goes, the report is the same."""
+
+    def outcome(self, canary: bytes, ours: bytes, *options: str) -> Outcome:
+        paths = self.write("canary", canary), self.write("ours", ours)
+        return run("--canary", paths[0], "--ours", paths[1], "--report", "json:-", *options)
+
+    def outcome_of(self, pair: generator.Pair) -> Outcome:
+        return self.outcome(pair.canary, pair.ours, "--tid-map", self.pins(pair), "--no-auto-map")
+
+    @staticmethod
+    def pins(pair: generator.Pair) -> str:
+        return ",".join(f"{canary}={ours}" for canary, ours in pair.tid_map)
+
+    def two_processes(self, **other: Any) -> contextlib.ExitStack:
+        patches = mock.patch.multiple(diff_events, _WORTH_A_PROCESS=0, **other)
+        affinity = mock.patch.object(os, "sched_getaffinity", create=True, return_value={0, 1})
+        stack = contextlib.ExitStack()
+        stack.enter_context(patches)
+        stack.enter_context(affinity)
+        return stack
+
+    def test_two_processes(self) -> None:
+        for seed in range(12):
+            pair = generator.random_pair(seed)
+            expected = self.outcome_of(pair)
+            with self.subTest(seed=seed), self.two_processes():
+                self.assertEqual(self.outcome_of(pair), expected)
+
+    def test_two_processes_and_a_question_in_any_chunk(self) -> None:
+        """What the other process read is read back in this one, wherever it stands."""
+        events = [event(idx, payload={"name": f"Call{idx % 9}", "pad": "x" * 100}) for idx in range(8000)]
+        canary = log_bytes(events)
+        self.assertGreater(len(canary), 5 * diff_events.CHUNK_BYTES)
+        for at in range(50, 8000, 900):
+            other = log_bytes([*events[:at], event(at, payload={"name": "other"}), *events[at + 1 :]])
+            with self.subTest(at=at), self.two_processes():
+                document = json.loads(self.outcome(canary, other).out)
+                self.assertEqual(document["threads"][0]["divergence"]["event"]["ours"]["line"], at + 2)
+
+    def test_two_processes_and_spools(self) -> None:
+        events = [event(idx, payload={"name": f"Call{idx % 9}", "pad": "x" * 100}) for idx in range(5000)]
+        spaced = log_bytes(events)
+        compact = HEADER + b"".join(json.dumps(one, separators=(",", ":")).encode() + b"\n" for one in events[:4000])
+        expected = self.outcome(compact, spaced)
+        for canary, ours in itertools.product((compact, gzip.compress(compact)), (spaced, gzip.compress(spaced))):
+            with self.two_processes():
+                found = json.loads(self.outcome(canary, ours).out)
+            self.assertEqual(found, json.loads(expected.out))
+
+    def test_no_process_to_be_had(self) -> None:
+        pair = generator.random_pair(3)
+        expected = self.outcome_of(pair)
+        with self.two_processes(), mock.patch.object(os, "fork", side_effect=OSError(11, "no more processes")):
+            self.assertEqual(self.outcome_of(pair), expected)
+
+    def test_no_second_process_beside_other_threads(self) -> None:
+        stop = threading.Event()
+        thread = threading.Thread(target=stop.wait)
+        thread.start()
+        with self.two_processes(), mock.patch.object(os, "fork", side_effect=AssertionError):
+            self.assertEqual(self.outcome(log_bytes(calls(3)), log_bytes(calls(3))).code, 0)
+        stop.set()
+        thread.join()
+
+    def test_a_process_that_dies(self) -> None:
+        parent = os.getpid()
+        index_source = diff_events.index_source
+
+        def die_as_child(source: diff_events.LogSource, **options: Any) -> diff_events.LogIndex:
+            if os.getpid() != parent:
+                os._exit(7)
+            return index_source(source, **options)
+
+        with self.two_processes(index_source=die_as_child):
+            outcome = self.outcome(log_bytes(calls(3)), log_bytes(calls(3)))
+        self.assertEqual(outcome.code, 2)
+        self.assertRegex(outcome.err, r"\A[^\n]*ours: [^\n]*7\n\Z")
+        self.assertEqual(multiprocessing.active_children(), [])
+
+    @staticmethod
+    def pinned(outcome: Outcome) -> tuple[int, object]:
+        """The exit code and the fields that the schema pins."""
+        return outcome.code, pinned_fields(json.loads(outcome.out)) if outcome.out else None
+
+    def test_raw_and_canonical_fingerprints(self) -> None:
+        for seed in range(60):
+            pair = generator.random_pair(seed)
+            with self.subTest(seed=seed):
+                found = []
+                for differ in (False, True):
+                    with mock.patch.object(diff_events, "formats_differ", return_value=differ):
+                        found.append(self.pinned(self.outcome_of(pair)))
+                self.assertEqual(*found)
+
+    def test_portable_fingerprint(self) -> None:
+        portable = diff_events._portable_fingerprint()
+        self.assertEqual(portable((b"a", b"bc")), portable((b"a", b"bc")))
+        self.assertNotEqual(portable((b"a", b"bc")), portable((b"ab", b"c")))
+        for seed in range(10):
+            pair = generator.random_pair(seed)
+            expected = self.outcome_of(pair)
+            with mock.patch.object(diff_events, "fingerprint", portable):
+                self.assertEqual(self.outcome_of(pair), expected)
+
+    def test_formats_that_differ_only_later(self) -> None:
+        """The beginning promises equal bytes, then one side spells them otherwise: indexed anew, by value."""
+        events = [event(idx, payload={"name": "f", "n": idx}) for idx in range(1200)]
+        early = log_bytes(events[:600])
+        late = b"".join(json.dumps(one, separators=(",", ":")).encode() + b"\n" for one in events[600:])
+        canary = log_bytes(events)
+        self.assertEqual(self.reindexed(canary, early + late), [False, True])
+        self.assertEqual(self.reindexed(canary, gzip.compress(early + late)), [False, True])
+        self.assertEqual(self.reindexed(canary, canary), [False])
+        self.assertEqual(self.reindexed(canary, early + late.replace(b'"n":1199', b'"n":0')), [False, True])
+        self.assertEqual(self.reindexed(canary, log_bytes(events).replace(b'": ', b'":')), [True])
+
+    def reindexed(self, canary: bytes, ours: bytes) -> list[bool]:
+        """How the logs were indexed, one attempt after the other; the result is checked against another way."""
+        with mock.patch.object(diff_events, "index_both", wraps=diff_events.index_both) as index_both:
+            outcome = self.outcome(canary, ours)
+        ways = [call.kwargs["canonical"] for call in index_both.call_args_list]
+        with mock.patch.object(diff_events, "formats_differ", return_value=True):
+            self.assertEqual(self.outcome(canary, ours), outcome)
+        return ways
+
+    def test_formats_are_told_behind_blank_lines(self) -> None:
+        compact = HEADER + b"".join(json.dumps(one, separators=(",", ":")).encode() + b"\n" for one in calls(9))
+        for ours in (
+            log_bytes(calls(9)),
+            b"\n" + log_bytes(calls(9)),
+            b"\xef\xbb\xbf \r\n\n" + log_bytes(calls(9))[:-1],
+        ):
+            with self.subTest(ours=ours[:20]):
+                self.assertEqual(self.reindexed(compact, ours), [True])
+
+    def test_a_blank_line_changes_no_pairing(self) -> None:
+        """Two threads begin with the same call and appear in another order: only what follows tells them apart."""
+        streams = [[event(idx, payload={"name": "f", "n": idx * tid}, tid=tid) for idx in range(9)] for tid in (6, 7)]
+        joined = streams[0] + streams[1]
+        canary = HEADER + b"".join(json.dumps(one, separators=(",", ":")).encode() + b"\n" for one in joined)
+        ours = log_bytes(streams[1] + streams[0])
+        self.assertEqual(self.gate(canary, ours), 0)
+        self.assertEqual(self.gate(canary, b"\n" + ours), 0)
+
+    def test_memory_of_payloads_is_bounded(self) -> None:
+        events = [event(idx, payload={"name": "f", "n": idx % 50}) for idx in range(400)]
+        spaced, compact = log_bytes(events), log_bytes(events).replace(b": ", b":")
+        with mock.patch.object(diff_events, "MEMO_SIZE", 7):
+            self.assertEqual(json.loads(self.outcome(spaced, compact).out)["verdict"], "identical")
+
+
+class Index(LogTestCase):
+    def index(self, events: bytes | Sequence[Mapping[str, Any]], **options: Any) -> diff_events.LogIndex:
+        source = diff_events.LogSource(self.write("log", events if isinstance(events, bytes) else log_bytes(events)))
+        self.addCleanup(source.close)
+        return diff_events.index_source(source, **options)
+
+    def test_what_is_noted(self) -> None:
+        created = {"child_tid": 9, "entry_point": "0x82", "start_context": 0, "name": "x"}
+        index = self.index(
+            [
+                *(event(0, "other", {}), event(1, payload={"name": "First"}), event(0, tid=9), shared_create(2)),
+                *(event(3, "thread.create", created), event(4, "thread.create", {"child_tid": True}), event(5)),
+            ]
+        )
+        self.assertEqual((index.events, list(index.streams), index.first_calls), (7, [6, 9], {6: "First", 9: "Call0"}))
+        (shared,) = index.shared_globals
+        self.assertEqual((shared.tid, shared.idx, shared.pointer), (6, 2, 0x828F0010))
+        (creation,) = index.creations
+        self.assertEqual((creation.creator_tid, creation.idx, creation.child_tid), (6, 3, 9))
+
+    def test_first_call_in_index_order(self) -> None:
+        index = self.index([event(3), event(2), event(0, "other", {}), event(1), event(0, tid=7)])
+        self.assertEqual(index.first_calls, {6: "Call1", 7: "Call0"})
+
+    def test_first_call_without_a_name(self) -> None:
+        index = self.index([event(0, payload={"Name": 1}), event(0, payload={"name": [1]}, tid=7)])
+        self.assertEqual(list(index.first_calls), [6, 7])
+
+    def test_ticks(self) -> None:
+        ticks: list[int] = []
+        data = log_bytes(calls(9000))
+        self.index(data, tick=ticks.append)
+        self.assertEqual((ticks, ticks[-1] > 0), (sorted(ticks), True))
+
+    def test_errors_cross_processes(self) -> None:
+        error = diff_events.InputError("log", "problem", lineno=3, field="tid")
+        rebuild, arguments = error.__reduce__()
+        again = rebuild(*arguments)
+        self.assertEqual((str(again), again.lineno), (str(error), 3))
+
+    def test_records_are_values(self) -> None:
+        index = self.index(calls(3))
+        with self.assertRaises(dataclasses.FrozenInstanceError):
+            setattr(diff_events.LogWarning(diff_events.WarningKind.HOLE), "tid", 3)  # noqa: B010
+        self.assertEqual(index.warnings, [])
+
+    def test_unmapped_and_lone(self) -> None:
+        document = self.compare(
+            [event(0), shared_create(0, tid=7), *(event(idx, tid=8) for idx in range(9)), event(0, "x", {}, tid=9)],
+            [event(0)],
+            "--tid-map=6=6",
+            "--no-auto-map",
+        )
+        self.assertEqual(document["unmapped"]["canary"], [7, 8, 9])
+        numbers = [(one["tid"], one["events"]) for one in document["unmapped_threads"]["canary"]]
+        self.assertEqual(numbers, [(7, 1), (8, 9), (9, 1)])
+        (place,) = document["shared_globals"]["places"]["canary"]
+        self.assertEqual((place["tid"], place["line"]), (7, 3))
+
+
+if __name__ == "__main__":
+    unittest.main()
