@@ -250,7 +250,7 @@ def parse_json(text: bytes | str, parse_float: Callable[[str], object] = exact_f
     except UnicodeDecodeError as error:
         raise NotJsonError(f"invalid UTF-8 at byte {error.start}") from error
     except json.JSONDecodeError as error:
-        raise NotJsonError(f"invalid JSON: {error.msg} at column {error.colno}") from error
+        raise NotJsonError(f"invalid JSON: {error.msg.removesuffix(' at')}") from error
     except (ValueError, InvalidOperation) as error:
         raise NotJsonError("a number with more digits than can be read") from error
     return value
@@ -730,13 +730,18 @@ def parse_payload(text: bytes) -> dict[str, object]:
     return payload
 
 
+def decode_raw_event(line: bytes) -> RawEvent:
+    """The event on a line, its payload as it stands there. Raises `NotJsonError`."""
+    return _raw_event(_object_members(line)[0])
+
+
 def decode_event(line: bytes, lineno: int) -> Event:
     """The event on a line, its payload parsed. Raises `NotJsonError`.
 
     >>> decode_event(b'{"kind":"thread.exit","tid":6,"tid_event_idx":0,"payload":{"exit_code":0}}', 2)
     Event(lineno=2, kind='thread.exit', tid=6, idx=0, payload={'exit_code': 0})
     """
-    raw = _raw_event(_object_members(line)[0])
+    raw = decode_raw_event(line)
     kind = raw.kind.decode("utf-8", "surrogatepass")
     return Event(lineno, kind, int(raw.tid), int(raw.tid_event_idx), parse_payload(raw.payload))
 
@@ -1034,14 +1039,19 @@ def canonical_members(payload: bytes) -> dict[bytes, bytes]:
     return {_canonical_json(key): _canonical_json(item) for key, item in value.items()}
 
 
+def canonical_text(members: Mapping[bytes, bytes]) -> bytes:
+    """One text for the canonical members of a payload, whatever their order."""
+    return b",".join(sorted(b"%b:%b" % member for member in members.items()))
+
+
 def canonical_fingerprint(kind: bytes, members: Mapping[bytes, bytes], sid: str | None = None) -> int:
     """The fingerprint of an event from the canonical members of its payload, without those that its kind skips.
 
     ``sid`` is that of the shared-global object that the event creates, if it does.
     """
     skipped = _SKIPPED_KEYS.get(kind, ())
-    counted = sorted(b"%b:%b" % member for member in members.items() if member[0] not in skipped)
-    return fingerprint((kind, b"%b %b" % ((sid or "").encode(), b",".join(counted))))
+    counted = {key: value for key, value in members.items() if key not in skipped}
+    return fingerprint((kind, b"%b %b" % ((sid or "").encode(), canonical_text(counted))))
 
 
 # ══ index ═════════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -1237,18 +1247,27 @@ class Log:
         chunk, nth = self.index.streams[tid].place(arrival)
         return self._lines_of_chunk(chunk)[b"%d" % tid][nth]
 
-    def calls(self, tid: int) -> Iterator[str]:
-        """The names in the ``kernel.call`` events of a thread, in their order."""
-        events = (self.event(tid, position) for position in range(len(self.index.streams[tid])))
-        return (call_name(event.payload) for event in events if event.kind == "kernel.call")
+    @contextlib.contextmanager
+    def _at_line(self, lineno: int) -> Iterator[None]:
+        try:
+            yield
+        except NotJsonError as error:
+            raise InputError(self.source.name, str(error), lineno=lineno, field=error.field) from error
 
     def event(self, tid: int, position: int) -> Event:
         """The event of a thread at a position, decoded."""
         lineno, line = self.line_of(tid, position)
-        try:
+        with self._at_line(lineno):
             return decode_event(line, lineno)
-        except NotJsonError as error:
-            raise InputError(self.source.name, str(error), lineno=lineno, field=error.field) from error
+
+    def calls(self, tid: int, most_events: int = sys.maxsize) -> Iterator[str]:
+        """The names in the ``kernel.call`` events among the first of a thread, in their order."""
+        for position in range(min(most_events, len(self.index.streams[tid]))):
+            lineno, line = self.line_of(tid, position)
+            with self._at_line(lineno):
+                raw = decode_raw_event(line)
+                if raw.kind == b"kernel.call":
+                    yield call_name(parse_payload(raw.payload))
 
 
 MEMO_SIZE: Final = 1 << 14
@@ -1476,7 +1495,7 @@ def _sample(source: LogSource) -> dict[tuple[bytes, bytes], bytes]:
     with contextlib.suppress(NotJsonError, UnicodeDecodeError, ValueError):  # the index will say it, and where
         for _, _, raw in itertools.islice(LayoutReader().lines(text, start), _SAMPLE_EVENTS):
             members = canonical_members(raw.payload)
-            sample[raw.kind, b",".join(sorted(b"%b:%b" % member for member in members.items()))] = raw.payload
+            sample[raw.kind, canonical_text(members)] = raw.payload
     return sample
 
 
@@ -2731,14 +2750,19 @@ class Difference:
     ours_rejoin: int
 
 
+class FormatsDifferError(Exception):
+    """The fingerprints of bytes are of no use: the logs spell equal payloads differently. Never leaves `diff_logs`."""
+
+
 class Walker:
     """Walks a mapped pair by the rules of schema v1 ("Walking a mapped pair"), from difference to difference."""
 
-    def __init__(self, canary: Cursor, ours: Cursor) -> None:
+    def __init__(self, canary: Cursor, ours: Cursor, most_equal_after_all: int) -> None:
         self.canary, self.ours = canary, ours
         self.matched = 0
         self.equal_after_all = 0
         """Matches whose fingerprints differ: the writers spell equal payloads differently."""
+        self._most_equal_after_all = most_equal_after_all
         self.steps: list[Step] = []
 
     @property
@@ -2752,6 +2776,8 @@ class Walker:
             self._match_equal_fingerprints()
             if self.level and self._next_events_equal():
                 self.equal_after_all += 1
+                if self.equal_after_all > self._most_equal_after_all:
+                    raise FormatsDifferError
                 self._match(1)
             elif self.canary.sid is not None:
                 self._pass(StepKind.FLOATED, self.canary.position + 1, self.ours.position)
@@ -2882,9 +2908,12 @@ class PairWalk:
         return max(len(side.stream) - side.floated for side in (self.canary, self.ours))
 
 
-def walk_pair(canary: Cursor, ours: Cursor, most_differences: int) -> PairWalk:
-    """Walks a pair to its end, or to one difference more than ``most_differences``."""
-    walker = Walker(canary, ours)
+def walk_pair(canary: Cursor, ours: Cursor, most_differences: int, most_equal_after_all: int) -> PairWalk:
+    """Walks a pair to its end, or to one difference more than ``most_differences``.
+
+    Raises `FormatsDifferError` when more fingerprints than ``most_equal_after_all`` were of no use.
+    """
+    walker = Walker(canary, ours, most_equal_after_all)
     status = end = walker.walk()
     first = walker.matched, (canary.floated, ours.floated)
     left = len(canary.stream) - canary.position, len(ours.stream) - ours.position
@@ -3102,14 +3131,13 @@ class Report:
 # ══ comparison ════════════════════════════════════════════════════════════════════════════════════════════════════
 
 _FIRST_CALLS_SHOWN: Final = 3
+_FIRST_CALLS_SOUGHT: Final = 256
+"""Events of a thread without partner that are looked at for them."""
 MOST_SCORED_DIFFERENCES: Final = 2000
 """Differences of a pair that are walked through for the score alone, where fewer are to be reported."""
+_SPELLINGS_LOOKED_AT: Final = 64
 _MOST_EQUAL_AFTER_ALL: Final = 64
 """More questions that the exact rules answer with "equal": the writers differ in format, index canonical bytes."""
-
-
-class FormatsDifferError(Exception):
-    """The fingerprints of bytes are of no use: the logs spell equal payloads differently. Never leaves `diff_logs`."""
 
 
 def _evidence(log: Log) -> list[ThreadEvidence]:
@@ -3167,7 +3195,7 @@ def _line_of(log: Log, tid: int, idx: int) -> int:
 
 def _unmapped(log: Log, mapped: Collection[int]) -> tuple[UnmappedThread, ...]:
     return tuple(
-        UnmappedThread(tid, len(stream), tuple(itertools.islice(log.calls(tid), _FIRST_CALLS_SHOWN)))
+        UnmappedThread(tid, len(stream), (*itertools.islice(log.calls(tid, _FIRST_CALLS_SOUGHT), _FIRST_CALLS_SHOWN),))
         for tid, stream in sorted(log.index.streams.items())
         if tid not in mapped
     )
@@ -3205,10 +3233,6 @@ def _mismatch(difference: Difference, canary: Event, ours: Event) -> tuple[Misma
     if canary.kind != ours.kind:
         return Mismatch.KIND, (FieldDifference("kind", canary.kind, ours.kind),)
     fields = tuple(field_differences(compared_payload(canary), compared_payload(ours), "payload"))
-    if not fields:  # a shared-global create against a local one: only the identity of the object differs
-        key = "handle_semantic_id"
-        sids = (event.payload.get(key, MISSING) for event in (canary, ours))
-        fields = (FieldDifference(f"payload.{key}", *sids),)
     return Mismatch.PAYLOAD, fields
 
 
@@ -3277,7 +3301,7 @@ def _thread_report(walk: PairWalk, pair: ThreadPair, key: str, options: DiffOpti
 
 
 def _walk_pairs(
-    canary: Log, ours: Log, pairs: Sequence[ThreadPair], options: DiffOptions, progress: Progress
+    canary: Log, ours: Log, pairs: Sequence[ThreadPair], options: DiffOptions, progress: Progress, most_equal: int
 ) -> list[PairWalk]:
     """The walks of all pairs."""
     shared = _shared_positions(canary), _shared_positions(ours)
@@ -3290,8 +3314,30 @@ def _walk_pairs(
             Cursor(canary, pair.canary_tid, shared[0].get(pair.canary_tid, {})),
             Cursor(ours, pair.ours_tid, shared[1].get(pair.ours_tid, {})),
         )
-        walks.append(walk_pair(*cursors, most))
+        walks.append(walk_pair(*cursors, most, most_equal))
     return walks
+
+
+def _spellings(cursor: Cursor, position: int) -> dict[bytes, bytes]:
+    """The payloads of some events from a position on, as they are written, by kind and canonical members."""
+    spellings = {}
+    for at in range(position, min(position + _SPELLINGS_LOOKED_AT, len(cursor.stream))):
+        with contextlib.suppress(NotJsonError):  # a payload that nobody had to read so far
+            raw = decode_raw_event(cursor.log.line_of(cursor.tid, at)[1])
+            spellings[raw.kind + b" " + canonical_text(canonical_members(raw.payload))] = raw.payload
+    return spellings
+
+
+def _formats_matter(walks: Iterable[PairWalk]) -> bool:
+    """Whether events that are equal but written differently may have misled what happens behind a divergence."""
+    for walk in walks:
+        if walk.differences:
+            first = walk.differences[0]
+            canary = _spellings(walk.canary, first.canary_position)
+            ours = _spellings(walk.ours, first.ours_position)
+            if walk.equal_after_all or any(ours.get(key, text) != text for key, text in canary.items()):
+                return True
+    return False
 
 
 def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *, canonical: bool) -> Report:
@@ -3301,10 +3347,13 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *
     pins = _checked_pins(canary, ours, options.tid_map)
     evidence = _evidence(canary)
     pairs = pair_threads(evidence, _evidence(ours), pins, options.auto_map)
+    if not pairs and not canonical:
+        raise FormatsDifferError  # perhaps nothing was alike for that reason alone
     if not pairs:
         raise UsageError("nothing to compare: no thread of canary could be paired with one of ours; pin with --tid-map")
-    walks = _walk_pairs(canary, ours, pairs, options, progress)
-    if not canonical and sum(walk.equal_after_all for walk in walks) > _MOST_EQUAL_AFTER_ALL:
+    most_equal = sys.maxsize if canonical else _MOST_EQUAL_AFTER_ALL
+    walks = _walk_pairs(canary, ours, pairs, options, progress, most_equal)
+    if not canonical and _formats_matter(walks):
         raise FormatsDifferError
     keys = _thread_keys(evidence)
     return Report(
@@ -7824,6 +7873,11 @@ class ReportRequest:
     path: str
 
 
+def _path_or_stream(path: str) -> str:
+    """Where a report goes: ``/dev/stdout`` is the stream, be it a pipe, a terminal or a file that is appended to."""
+    return STANDARD_STREAM if path == "/dev/stdout" else path
+
+
 def report_requests(texts: Sequence[str], formats: Collection[str]) -> tuple[ReportRequest, ...]:
     """What the ``--report`` options ask for. Raises `UsageError`."""
     requests = []
@@ -7832,7 +7886,7 @@ def report_requests(texts: Sequence[str], formats: Collection[str]) -> tuple[Rep
         if name not in formats or not path:
             known = ", ".join(formats)
             raise UsageError(f"--report: expected FORMAT:PATH with a format of {known}; found {printable(text)!r}")
-        requests.append(ReportRequest(name, path))
+        requests.append(ReportRequest(name, _path_or_stream(path)))
     return tuple(requests)
 
 
@@ -7851,7 +7905,7 @@ class Outputs:
     ) -> None:
         self._requests = list(requests)
         if out is not None:
-            self._requests.append(ReportRequest("markdown", out))
+            self._requests.append(ReportRequest("markdown", _path_or_stream(out)))
         elif not quiet and all(request.path != STANDARD_STREAM for request in self._requests):
             self._requests.append(ReportRequest("markdown", STANDARD_STREAM))
         self._check_paths(inputs)
@@ -7930,7 +7984,9 @@ def _diff_parser() -> OptionParser:
     gate.add_argument("--baseline", metavar="REPORT.json", help="say what moved since the run of that JSON report")
     gate.add_argument("--ratchet", action="store_true", help="exit 1 if a divergence is earlier than there, or new")
     pairing = parser.add_argument_group("pairing of threads")
-    pairing.add_argument("--tid-map", metavar="C=O[,C=O…]", default="", help="pin pairs: canary's tid = ours's tid")
+    pairing.add_argument(
+        "--tid-map", metavar="C=O[,C=O…]", action="append", default=[], help="pin pairs: canary's tid = ours's tid"
+    )
     pairing.add_argument("--no-auto-map", action="store_true", help="compare the pinned pairs only")
     group = _add_report_options(parser, _REPORT_RENDERERS)
     group.add_argument(
@@ -7954,7 +8010,7 @@ def diff_command(argv: Sequence[str], streams: Streams) -> ExitCode:
     if args.ratchet and args.baseline is None:
         raise UsageError("--ratchet needs --baseline: the report to hold on to")
     options = DiffOptions(
-        tid_map=parse_tid_map(args.tid_map) if args.tid_map else {},
+        tid_map=parse_tid_map(",".join(args.tid_map)) if args.tid_map else {},
         auto_map=not args.no_auto_map,
         context=args.context,
         max_divergences=args.max_divergences,

@@ -1,4 +1,4 @@
-"""Reading: files of every sort, torn tails, and the learned line layouts against the exact reading of the same lines."""
+"""Reading: files of every sort, torn tails, and the learned line layouts against the exact reading of the lines."""
 
 import bz2
 import gzip

@@ -187,7 +187,7 @@ class Markdown(LogTestCase):
 
     @staticmethod
     def hostile_logs(text: str) -> tuple[bytes, bytes]:
-        """The text as kind, key, value, call name, object type; in the context, at the difference and in what is left."""
+        """The text as kind, key, value, call name, object type; in the context, at the difference and in the rest."""
         first = [event(0, f"k{text}", {f"a{text}": text, "name": text}), event(1, payload={"name": text})]
         lone = {"raw_handle_id": 1, "object_type": f"T{text}", "object_name": text}
         try:
@@ -221,7 +221,7 @@ class Markdown(LogTestCase):
             texts = reports(canary, ours, options, str(self.directory))
             structure, known = Structure(texts["md"]), numbers_in(json.loads(texts["json"]))
             known |= {number.lstrip("0") for number in known}
-            # The table of each thread, the places of the events, and the inputs; sums and percentages are left to the reader.
+            # The table of each thread, the places of the events, and the inputs; sums are left to the reader.
             cells = [
                 cell for table in structure.tables for row in table[2:] for cell in row if not cell.startswith("`")
             ]

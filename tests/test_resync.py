@@ -152,12 +152,12 @@ def plant(rng: random.Random, base: list[int], count: int, gap: int,
     """About `count` changes in `base`, `gap` or more events apart and away from both ends."""
     case, fresh, done = Case([], []), Fresh(), 0
     room = len(base) - count * gap - 300
-    for n, place in enumerate(sorted(rng.randrange(100, room) for _ in range(count))):
-        place = max(done, place + n * gap)
+    for n, start in enumerate(sorted(rng.randrange(100, room) for _ in range(count))):
+        place = max(done, start + n * gap)
         recipe = rng.choice(recipes)
         theirs, mine = recipe(rng, base[place:place + 200], fresh)
         for side, block in ((case.canary, theirs), (case.ours, mine)):
-            side += base[done:place] + block
+            side.extend(base[done:place] + block)
         case.planted.append(Planted(
             Hunk(len(case.canary) - len(theirs), len(case.canary),
                  len(case.ours) - len(mine), len(case.ours)),
@@ -316,7 +316,7 @@ class NoRecovery(unittest.TestCase):
 class SmallCases(unittest.TestCase):
     """What a reader would expect, spelled out. A capital is the same call with other arguments."""
 
-    REST = [*range(1000, 1200)]
+    REST = (*range(1000, 1200),)
 
     def found(self, canary: str, ours: str) -> list[tuple[int, int, int, int, str]]:
         sides = [[ord(event.lower()) * ARGUMENTS + event.isupper() for event in side]
