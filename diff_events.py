@@ -32,7 +32,10 @@ A definition uses only what stands above it. From top to bottom:
     pairing · which thread of ours is which thread of canary
     re-synchronisation · where two streams come together again, and what happened between
     walk · a pair of threads, event by event
+    names · what statuses and other numbers are called
     report model · everything that a comparison found, as values
+    calls · what a thread is in the midst of
+    causes · which divergence can have come out of which
     comparison · from two paths to a `Report`
     baseline · a report against that of an earlier run
     agent traces · what a coding agent did, record by record
@@ -1237,6 +1240,13 @@ class Log:
         for tid, line in zip(self._reader.columns(text, 0, len(numbered)).tids, numbered, strict=True):
             of_tid.setdefault(tid, []).append(line)
         return of_tid
+
+    def columns(self, number: int) -> Columns:
+        """All events of a chunk, in the order of the file."""
+        chunk = self.index.chunks[number]
+        text = self.source.read_back(chunk.offset, chunk.length)
+        text = text if text.endswith(b"\n") else text + b"\n"
+        return self._reader.columns(text, 0, text.count(b"\n"))
 
     def line_of(self, tid: int, position: int) -> tuple[int, bytes]:
         """Line number and text of the event of a thread at a position."""
@@ -2938,6 +2948,201 @@ def walk_pair(canary: Cursor, ours: Cursor, most_differences: int, most_equal_af
     )
 
 
+# ══ names ═════════════════════════════════════════════════════════════════════════════════════════════════════════
+
+STATUS_NAMES: Final[Mapping[int, str]] = {
+    0x00000000: "STATUS_SUCCESS",
+    0x000000C0: "STATUS_USER_APC",
+    0x00000100: "STATUS_KERNEL_APC",
+    0x00000101: "STATUS_ALERTED",
+    0x00000102: "STATUS_TIMEOUT",
+    0x00000103: "STATUS_PENDING",
+    0x00000104: "STATUS_REPARSE",
+    0x00000105: "STATUS_MORE_ENTRIES",
+    0x00000106: "STATUS_NOT_ALL_ASSIGNED",
+    0x0000010B: "STATUS_NOTIFY_CLEANUP",
+    0x0000010C: "STATUS_NOTIFY_ENUM_DIR",
+    0x40000000: "STATUS_OBJECT_NAME_EXISTS",
+    0x40000001: "STATUS_THREAD_WAS_SUSPENDED",
+    0x40000003: "STATUS_IMAGE_NOT_AT_BASE",
+    0x80000001: "STATUS_GUARD_PAGE_VIOLATION",
+    0x80000002: "STATUS_DATATYPE_MISALIGNMENT",
+    0x80000003: "STATUS_BREAKPOINT",
+    0x80000004: "STATUS_SINGLE_STEP",
+    0x80000005: "STATUS_BUFFER_OVERFLOW",
+    0x80000006: "STATUS_NO_MORE_FILES",
+    0x8000000A: "STATUS_HANDLES_CLOSED",
+    0x80000011: "STATUS_DEVICE_BUSY",
+    0x8000001A: "STATUS_NO_MORE_ENTRIES",
+    0xC0000001: "STATUS_UNSUCCESSFUL",
+    0xC0000002: "STATUS_NOT_IMPLEMENTED",
+    0xC0000003: "STATUS_INVALID_INFO_CLASS",
+    0xC0000004: "STATUS_INFO_LENGTH_MISMATCH",
+    0xC0000005: "STATUS_ACCESS_VIOLATION",
+    0xC0000006: "STATUS_IN_PAGE_ERROR",
+    0xC0000008: "STATUS_INVALID_HANDLE",
+    0xC000000B: "STATUS_INVALID_CID",
+    0xC000000D: "STATUS_INVALID_PARAMETER",
+    0xC000000E: "STATUS_NO_SUCH_DEVICE",
+    0xC000000F: "STATUS_NO_SUCH_FILE",
+    0xC0000010: "STATUS_INVALID_DEVICE_REQUEST",
+    0xC0000011: "STATUS_END_OF_FILE",
+    0xC0000012: "STATUS_WRONG_VOLUME",
+    0xC0000013: "STATUS_NO_MEDIA_IN_DEVICE",
+    0xC0000014: "STATUS_UNRECOGNIZED_MEDIA",
+    0xC0000016: "STATUS_MORE_PROCESSING_REQUIRED",
+    0xC0000017: "STATUS_NO_MEMORY",
+    0xC0000018: "STATUS_CONFLICTING_ADDRESSES",
+    0xC0000019: "STATUS_NOT_MAPPED_VIEW",
+    0xC000001A: "STATUS_UNABLE_TO_FREE_VM",
+    0xC000001D: "STATUS_ILLEGAL_INSTRUCTION",
+    0xC000001E: "STATUS_INVALID_LOCK_SEQUENCE",
+    0xC0000022: "STATUS_ACCESS_DENIED",
+    0xC0000023: "STATUS_BUFFER_TOO_SMALL",
+    0xC0000024: "STATUS_OBJECT_TYPE_MISMATCH",
+    0xC0000032: "STATUS_DISK_CORRUPT_ERROR",
+    0xC0000033: "STATUS_OBJECT_NAME_INVALID",
+    0xC0000034: "STATUS_OBJECT_NAME_NOT_FOUND",
+    0xC0000035: "STATUS_OBJECT_NAME_COLLISION",
+    0xC0000037: "STATUS_PORT_DISCONNECTED",
+    0xC0000039: "STATUS_OBJECT_PATH_INVALID",
+    0xC000003A: "STATUS_OBJECT_PATH_NOT_FOUND",
+    0xC000003B: "STATUS_OBJECT_PATH_SYNTAX_BAD",
+    0xC0000043: "STATUS_SHARING_VIOLATION",
+    0xC0000044: "STATUS_QUOTA_EXCEEDED",
+    0xC0000045: "STATUS_INVALID_PAGE_PROTECTION",
+    0xC0000046: "STATUS_MUTANT_NOT_OWNED",
+    0xC0000047: "STATUS_SEMAPHORE_LIMIT_EXCEEDED",
+    0xC000004B: "STATUS_THREAD_IS_TERMINATING",
+    0xC0000054: "STATUS_FILE_LOCK_CONFLICT",
+    0xC0000055: "STATUS_LOCK_NOT_GRANTED",
+    0xC0000056: "STATUS_DELETE_PENDING",
+    0xC000007A: "STATUS_PROCEDURE_NOT_FOUND",
+    0xC000007B: "STATUS_INVALID_IMAGE_FORMAT",
+    0xC000007F: "STATUS_DISK_FULL",
+    0xC0000094: "STATUS_INTEGER_DIVIDE_BY_ZERO",
+    0xC0000098: "STATUS_FILE_INVALID",
+    0xC000009A: "STATUS_INSUFFICIENT_RESOURCES",
+    0xC00000A2: "STATUS_MEDIA_WRITE_PROTECTED",
+    0xC00000A3: "STATUS_DEVICE_NOT_READY",
+    0xC00000B5: "STATUS_IO_TIMEOUT",
+    0xC00000BA: "STATUS_FILE_IS_A_DIRECTORY",
+    0xC00000BB: "STATUS_NOT_SUPPORTED",
+    0xC00000C0: "STATUS_DEVICE_DOES_NOT_EXIST",
+    0xC00000FD: "STATUS_STACK_OVERFLOW",
+    0xC0000101: "STATUS_DIRECTORY_NOT_EMPTY",
+    0xC0000103: "STATUS_NOT_A_DIRECTORY",
+    0xC0000106: "STATUS_NAME_TOO_LONG",
+    0xC000010A: "STATUS_PROCESS_IS_TERMINATING",
+    0xC000011F: "STATUS_TOO_MANY_OPENED_FILES",
+    0xC0000120: "STATUS_CANCELLED",
+    0xC0000121: "STATUS_CANNOT_DELETE",
+    0xC0000123: "STATUS_FILE_DELETED",
+    0xC0000128: "STATUS_FILE_CLOSED",
+    0xC0000135: "STATUS_DLL_NOT_FOUND",
+    0xC0000138: "STATUS_ORDINAL_NOT_FOUND",
+    0xC0000139: "STATUS_ENTRYPOINT_NOT_FOUND",
+    0xC0000185: "STATUS_IO_DEVICE_ERROR",
+    0xC0000194: "STATUS_POSSIBLE_DEADLOCK",
+    0xC0000225: "STATUS_NOT_FOUND",
+    0xC000022D: "STATUS_RETRY",
+    0xC0000264: "STATUS_RESOURCE_NOT_OWNED",
+}
+"""NTSTATUS codes as the kernel's own headers name them. What a wait returns besides is named by `wait_status_name`."""
+
+MOST_WAIT_OBJECTS: Final = 64
+_ABANDONED: Final = 0x80
+_ERROR_SEVERITY: Final = 0x80000000
+"""Codes from here on are warnings and errors; below are numbers that may as well be counts or addresses."""
+
+
+def wait_status_name(code: int) -> str | None:
+    """The name of what a wait ended with, where it tells which object ended it.
+
+    >>> wait_status_name(0), wait_status_name(0x81), wait_status_name(0x102)
+    ('STATUS_WAIT_0', 'STATUS_ABANDONED_WAIT_1', None)
+    """
+    if 0 <= code < MOST_WAIT_OBJECTS:
+        return f"STATUS_WAIT_{code}"
+    if _ABANDONED <= code < _ABANDONED + MOST_WAIT_OBJECTS:
+        return f"STATUS_ABANDONED_WAIT_{code - _ABANDONED}"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a number is to a reader: its 32 or 64 bits, and its name if it is a status that has one."""
+
+    code: int
+    name: str | None = None
+
+
+def unsigned_32(value: object) -> int | None:
+    """The 32 bits that a number or a text in hexadecimal stands for, signed, unsigned or widened to 64 bits.
+
+    >>> [hex(unsigned_32(value) or 0) for value in (-1073741809, "0xC000000F", 0xFFFFFFFFC000000F)]
+    ['0xc000000f', '0xc000000f', '0xc000000f']
+    >>> unsigned_32(True), unsigned_32("15"), unsigned_32(1 << 40)
+    (None, None, None)
+    """
+    if isinstance(value, str) and re.fullmatch(r"0[xX][0-9a-fA-F]{1,16}", value):
+        value = int(value, 16)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if type(value) is not int:
+        return None
+    if value >> 31 in (-1, 0x1FFFFFFFF):
+        return value & 0xFFFFFFFF
+    return value if 0 <= value < 1 << 32 else None
+
+
+def _is_wait(event: Event) -> bool:
+    return event.kind == "wait.end" or "Wait" in (event.name or "")
+
+
+def _may_be_status(event: Event, leaf: str, code: int) -> bool:
+    """Whether a field is one that holds a status: by its name, or by the call whose result it is."""
+    if leaf == "status":
+        return event.kind != "kernel.call"
+    if leaf != "return_value" or event.kind != "kernel.return":
+        return False
+    name = event.name or ""
+    returns_status = name.startswith(("Nt", "Zw")) or "WaitFor" in name or name == "KeDelayExecutionThread"
+    # Other calls return counts, pointers and booleans as well: only what looks like an error is one.
+    return returns_status or (code >= _ERROR_SEVERITY and re.match(r"[A-Z][a-z]+[A-Z]", name) is not None)
+
+
+_HEXADECIMAL_FIELD = re.compile(
+    r"handle|ptr$|pointer|addr|flags|access|entry_point|context|caller|mask|attributes|raw_handle_id|semantic_id"
+)
+_ADDRESSES_FROM: Final = 0x01000000
+"""Of arguments without a name, numbers from here on are handles and addresses rather than counts."""
+
+
+def _is_hexadecimal(leaf: str, value: int) -> bool:
+    if leaf.startswith(("args[", "return_value")):
+        return value >= _ADDRESSES_FROM
+    return value > 9 and _HEXADECIMAL_FIELD.search(leaf) is not None
+
+
+def meaning_of(event: Event, path: str, value: object) -> Meaning | None:
+    """What a person of the field reads in the field of an event at ``path``; None if it is just what it is.
+
+    >>> returned = Event(7, "kernel.return", 6, 3, {"name": "NtCreateFile"})
+    >>> meaning_of(returned, "payload.return_value", -1073741809)
+    Meaning(code=3221225487, name='STATUS_NO_SUCH_FILE')
+    """
+    leaf = path.rpartition(".")[2]
+    code = unsigned_32(value)
+    if code is not None and _may_be_status(event, leaf, code):
+        name = (wait_status_name(code) if _is_wait(event) else None) or STATUS_NAMES.get(code)
+        if name is not None:
+            return Meaning(code, name)
+    if type(value) is int and 0 <= value < 1 << 64 and _is_hexadecimal(leaf, value):
+        return Meaning(value)
+    return None
+
+
 # ══ report model ══════════════════════════════════════════════════════════════════════════════════════════════════
 
 
@@ -2974,6 +3179,66 @@ class EventPair:
 
 
 @dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a person of the field sees in a divergence at once."""
+
+    meanings: tuple[tuple[Meaning | None, Meaning | None], ...] = ()
+    """Of each field that differs, what canary's value and ours's stand for."""
+    calls: EventPair = EventPair(None, None)
+    """The call that each side's event belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a thread was in the middle of when its log ended, while the other side went on."""
+
+    side: Side
+    last: Event
+    call: Event | None
+    """The innermost call that had not returned."""
+    wait: Event | None
+    """The wait that had not ended."""
+
+
+class Relation(enum.Enum):
+    """In what way one divergence can have come out of another, the strongest first."""
+
+    CREATED_BY = "created_by"
+    WOKEN_BY = "woken_by"
+    SAME_VALUE = "same_value"
+    EARLIER_IN_LOG = "earlier_in_log"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """A value that a call returned differently upstream and that is there again in a later divergence."""
+
+    upstream: ThreadPair
+    upstream_path: str
+    path: str
+    side: Side
+    event: Event
+    """The event that has it again."""
+    value: object
+    name: str | None
+    """Its name, if it is a status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What a divergence, or the early end of a thread, is downstream of."""
+
+    relation: Relation
+    upstream: ThreadPair | None = None
+    side: Side | None = None
+    """The log that shows the relation."""
+    via: Event | None = None
+    """The event that handed it over: the creation of the thread, or the call that woke it."""
+    echoes: tuple[Echo, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Divergence:
     """A place where the two sides of a pair differ, what surrounds it, and what became of it."""
 
@@ -2993,6 +3258,7 @@ class Divergence:
     """Matching events before this, from the start of the thread."""
     matched_after: int
     """Matching events from there to the next divergence or the end."""
+    explanation: Explanation = Explanation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -3032,6 +3298,10 @@ class ThreadReport:
     divergences_found: int
     """All that the walk met."""
     parity: ParityScore
+    ending: Ending | None = None
+    """Where one side ended before the other."""
+    cause: Cause | None = None
+    """Of the first divergence, or of the early end; None where there is neither, and where to start."""
 
     @property
     def divergence(self) -> Divergence | None:
@@ -3054,6 +3324,29 @@ class LoneSharedGlobal:
 
     created: SharedGlobal
     lineno: int
+
+
+class StartReason(enum.Enum):
+    """Why a report says to start where it does."""
+
+    ONLY_DIVERGENCE = "only_divergence"
+    FIRST_IN_BOTH_LOGS = "first_in_both_logs"
+    NOTHING_UPSTREAM = "nothing_upstream"
+    THREAD_ENDED = "thread_ended"
+    THREAD_WITHOUT_PARTNER = "thread_without_partner"
+    LONE_SHARED_GLOBAL = "lone_shared_global"
+
+
+@dataclass(frozen=True, slots=True)
+class StartHere:
+    """Where to look first, and why."""
+
+    reason: StartReason
+    canary_tid: int | None = None
+    ours_tid: int | None = None
+    downstream: int = 0
+    """How many other divergences are downstream of it, by more than the order of lines."""
+    lone: LoneSharedGlobal | None = None
 
 
 class Progression(enum.Enum):
@@ -3111,6 +3404,7 @@ class Report:
     canary_only: tuple[LoneSharedGlobal, ...]
     ours_only: tuple[LoneSharedGlobal, ...]
     baseline: BaselineComparison | None = None
+    start_here: StartHere | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -3126,6 +3420,459 @@ class Report:
         unmapped = (sum(t.events for t in threads) for threads in (self.canary_unmapped, self.ours_unmapped))
         comparable = sum(score.comparable for score in scores) + sum(unmapped)
         return ParityScore(sum(s.matched for s in scores), comparable, all(score.complete for score in scores))
+
+
+# ══ calls ═════════════════════════════════════════════════════════════════════════════════════════════════════════
+
+MOST_EVENTS_BACK: Final = 512
+"""How far back the call is looked for that an event belongs to: it is nearly always a few events away."""
+
+
+def _backwards(log: Log, tid: int, position: int) -> Iterator[Event]:
+    """The events of a thread before a position, the last one first; not all that there are."""
+    return (log.event(tid, before) for before in range(position - 1, max(-1, position - 1 - MOST_EVENTS_BACK), -1))
+
+
+def _caller(events: Iterable[Event], pending: list[str]) -> Event | None:
+    """The innermost call open behind some events, which come last first.
+
+    ``pending`` names calls that return further on, the innermost last; if there are any, the outermost is looked for.
+    """
+    outermost = bool(pending)
+    for event in events:
+        name = call_name(event.payload)
+        if event.kind == "kernel.return":
+            pending.append(name)
+        elif event.kind == "kernel.call" and not pending:
+            return event
+        elif event.kind == "kernel.call" and pending[-1] == name:
+            pending.pop()
+            if outermost and not pending:
+                return event
+        # A call of another name never returned, as far as the log tells: its return was lost or is not logged.
+    return None
+
+
+def call_of(log: Log, event: Event) -> Event | None:
+    """The call that an event belongs to: the one that returns with it, or the one in the midst of which it stands."""
+    if event.kind == "kernel.call":
+        return None
+    pending = [call_name(event.payload)] if event.kind == "kernel.return" else []
+    position = log.index.streams[event.tid].position_of(event.idx)
+    return _caller(_backwards(log, event.tid, position), pending)
+
+
+def _open_wait(events: Iterable[Event]) -> Event | None:
+    """The wait that the last of some events, which come last first, leave open."""
+    last = next((event for event in events if event.kind.startswith(("wait.", "kernel."))), None)
+    return last if last and last.kind == "wait.begin" else None
+
+
+def ending_of(log: Log, tid: int, side: Side) -> Ending:
+    """What a thread was in the middle of when its log ended."""
+    end = len(log.index.streams[tid])
+    last = log.event(tid, end - 1)
+    call = _caller(_backwards(log, tid, end), [])
+    calls_before = (event.kind for event in (_backwards(log, tid, end) if call else ()) if event != call)
+    if "kernel.call" in (kinds := set(calls_before)) and "kernel.return" not in kinds:
+        call = None  # this log has calls only: whether one returned cannot be told
+    return Ending(side, last, call, _open_wait(_backwards(log, tid, end)))
+
+
+# ══ causes ════════════════════════════════════════════════════════════════════════════════════════════════════════
+#
+# Which divergence can have come out of which? Each log is an order of events in which a divergence spreads:
+# along its thread; to each thread that is created behind it; to each thread that is woken behind it by a
+# signal. `SpreadTracer` follows this in one log. It takes creations from the index, and looks for signals in
+# the text before each divergence only, so its work is bounded by the number of divergences.
+#
+# What neither log's spread explains may still repeat a value that a call returned differently before; and if
+# not, only the order of lines is left. A relation is never said to be more than it is.
+
+SCANNED_CHUNKS: Final = 32
+"""Of the text before each divergence: two million bytes."""
+
+SIGNALLING_CALLS: Final = frozenset({
+    "KeInsertQueueApc", "KePulseEvent", "KeReleaseMutant", "KeReleaseSemaphore", "KeResumeThread", "KeSetEvent",
+    "KeSetEventBoostPriority", "KeSetTimer", "KeSetTimerEx", "NtPulseEvent", "NtQueueApcThread", "NtReleaseMutant",
+    "NtReleaseSemaphore", "NtResumeThread", "NtSetEvent", "NtSetTimerEx", "NtSignalAndWaitForSingleObjectEx",
+    "NtSetIoCompletion", "KeInsertQueue", "KeAlertThread", "NtAlertThread", "KeAlertResumeThread",
+})  # fmt: skip
+"""Calls that end a wait on the object that they are given."""
+
+_SIGNAL_IN_TEXT: Final = re.compile(f'"(?:{"|".join(sorted(SIGNALLING_CALLS))})"|WAKE'.encode())
+_SYNCHRONIZING_KINDS: Final = frozenset({b"wait.begin", b"wait.end", b"handle.create", b"thread.create"})
+_SMALLEST_OBJECT: Final = 0x100
+"""Smaller numbers are counts and indexes, not handles, pointers or ids."""
+_NO_SIGNAL_ENDED_IT: Final = frozenset({0x101, 0x102, 0xC0})
+"""Statuses of a wait that was not ended by its object: alerted, timed out, interrupted."""
+
+_STRENGTH: Final = {relation: strength for strength, relation in enumerate(reversed(Relation))}
+
+
+class Arrival(NamedTuple):
+    """How a divergence came to a thread: by what relation at worst, and the event that handed it over last."""
+
+    relation: Relation
+    tid: int
+    idx: int
+
+
+class _Signal(NamedTuple):
+    """The last call that signalled an object, and the divergences that had come to its thread by then."""
+
+    number: int
+    tid: int
+    idx: int
+    carried: dict[int, Arrival]
+
+
+def _numbers(values: Iterable[object]) -> Iterator[int]:
+    """Handles, pointers and ids among some arguments, as numbers."""
+    for value in values:
+        if isinstance(value, list):
+            yield from _numbers(value)
+        elif isinstance(value, str) and re.fullmatch(r"0[xX][0-9a-fA-F]{1,16}|[0-9a-fA-F]{16}", value):
+            yield int(value, 16)
+        elif type(value) is int:
+            yield value & 0xFFFFFFFFFFFFFFFF
+
+
+class SpreadTracer:
+    """Follows divergences through one log, from thread to thread.
+
+    ``starts`` has the index of each diverged thread's divergence; ``ends`` that of the event up to which it matters
+    what comes to a thread.
+    """
+
+    def __init__(self, log: Log, starts: Mapping[int, int], ends: Mapping[int, int]) -> None:
+        self._log, self._starts, self._ends = log, starts, ends
+        self._come: dict[int, dict[int, Arrival]] = {}
+        self._come_late: dict[int, dict[int, Arrival]] = {}  # behind the thread's own end
+        self._signals: dict[int, _Signal] = {}
+        self._signalled = 0
+        self._waits: dict[int, list[int]] = {}
+        self._addresses = {int(made.sid, 16): made.pointer for made in log.index.shared_globals}
+
+    def trace(self) -> Mapping[int, Mapping[int, Arrival]]:
+        """By thread, the threads whose divergence can have come to it before its end, and how."""
+        for creation in self._log.index.creations:
+            self._create(creation.creator_tid, creation.idx, creation.child_tid)
+        for number in self._chunks():
+            columns = self._log.columns(number)
+            for n, kind in enumerate(columns.kinds):
+                if kind in _SYNCHRONIZING_KINDS or (
+                    kind == b"kernel.call" and _SIGNAL_IN_TEXT.search(columns.payloads[n])
+                ):
+                    with contextlib.suppress(NotJsonError):  # a payload that nobody had to read so far
+                        payload = parse_payload(columns.payloads[n])
+                        self._take(kind, int(columns.tids[n]), int(columns.indexes[n]), payload)
+        return self._come
+
+    def _chunks(self) -> list[int]:
+        """The numbers of the chunks that are worth a look."""
+        numbers: set[int] = set()
+        for tid, idx in self._ends.items():
+            stream = self._log.index.streams[tid]
+            last = stream.place(stream.arrival_of(stream.position_of(idx)))[0]
+            numbers.update(range(max(0, last + 1 - SCANNED_CHUNKS), last + 1))
+        return sorted(numbers)
+
+    def _take(self, kind: bytes, tid: int, idx: int, payload: dict[str, object]) -> None:
+        if kind == b"handle.create":
+            ids = list(_numbers((payload.get("handle_semantic_id"), payload.get("raw_handle_id"))))
+            if len(ids) == 2:
+                self._addresses[ids[0]] = ids[1]
+        elif kind == b"thread.create":
+            child = payload.get("child_tid")
+            if type(child) is int:
+                self._create(tid, idx, child)
+        elif kind == b"wait.begin":
+            self._waits[tid] = list(_numbers((payload.get("handles_semantic_ids"),)))
+        elif kind == b"wait.end":
+            self._wake(tid, idx, payload)
+        else:
+            self._signal(tid, idx, payload)
+
+    def _carried(self, tid: int, idx: int) -> dict[int, Arrival]:
+        """The divergences that had come to a thread by one of its events, its own among them."""
+        late = self._come_late.get(tid, {}) if idx > self._ends.get(tid, idx) else {}
+        carried = late | self._come.get(tid, {})
+        if tid in self._starts and idx >= self._starts[tid]:
+            carried[tid] = Arrival(Relation.CREATED_BY, tid, self._starts[tid])
+        return carried
+
+    def _hand_over(
+        self, carried: Mapping[int, Arrival], relation: Relation, via: tuple[int, int], to: tuple[int, int]
+    ) -> None:
+        tid, idx = to
+        come = self._come if idx <= self._ends.get(tid, idx) else self._come_late
+        for source, arrival in carried.items():
+            if source != tid:
+                worst = min(relation, arrival.relation, key=_STRENGTH.__getitem__)
+                known = come.setdefault(tid, {}).get(source)
+                if known is None or _STRENGTH[known.relation] < _STRENGTH[worst]:
+                    come[tid][source] = Arrival(worst, *via)
+
+    def _create(self, tid: int, idx: int, child: int) -> None:
+        self._hand_over(self._carried(tid, idx), Relation.CREATED_BY, (tid, idx), (child, 0))
+
+    def _signal(self, tid: int, idx: int, payload: dict[str, object]) -> None:
+        name = payload.get("name")
+        texts = payload.get("args") if isinstance(payload.get("args"), list) else []
+        wakes = any(isinstance(text, str) and "WAKE" in text for text in cast(list[object], texts))
+        if name not in SIGNALLING_CALLS and not wakes:
+            return  # the text only mentions one
+        self._signalled += 1
+        signal_ = _Signal(self._signalled, tid, idx, self._carried(tid, idx))
+        self._signals.update(
+            (number, signal_) for number in _numbers(payload.values()) if number >= _SMALLEST_OBJECT
+        )
+
+    def _wake(self, tid: int, idx: int, payload: dict[str, object]) -> None:
+        waited = self._waits.pop(tid, [])
+        if unsigned_32(payload.get("status")) in _NO_SIGNAL_ENDED_IT:
+            return
+        objects = list(_numbers((payload.get("woken_by_semantic_id"),))) or (waited if len(waited) == 1 else [])
+        numbers = [*objects, *(self._addresses[sid] for sid in objects if sid in self._addresses)]
+        signals = [self._signals[number] for number in numbers if number in self._signals]
+        if signals:
+            last = max(signals)
+            if last.tid != tid:
+                self._hand_over(last.carried, Relation.WOKEN_BY, (last.tid, last.idx), (tid, idx))
+
+
+# -- values that come back -------------------------------------------------------------------------------------
+
+
+_TELLING_FROM: Final = 0x10000
+_MOST_ECHOES: Final = 3
+
+
+def _telling(value: object) -> int | None:
+    """A value that two events hardly share by chance: a handle, a pointer, an error. Numbers only."""
+    number = unsigned_32(value)
+    if number is None:
+        number = next(_numbers((value,)), None)
+    return number if number is not None and number >= _TELLING_FROM else None
+
+
+def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
+    """Every value of a payload that holds no others, with its path."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, f"{path}.{key}")
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from _leaves(item, f"{path}[{place}]")
+    else:
+        yield path, value
+
+
+def _own_values(event: Event, other: Event) -> dict[int, str]:
+    """The telling values of one event that the other does not have, and where they stand."""
+    mine, theirs = (
+        {number: path for path, value in _leaves(compared_payload(e), "payload") if (number := _telling(value))}
+        for e in (event, other)
+    )
+    return {number: path for number, path in mine.items() if number not in theirs}
+
+
+def _echoes(upstream: ThreadReport, downstream: ThreadReport) -> Iterator[Echo]:
+    """The values that a call returned differently in one divergence and that only one side has in a later one."""
+    first, later = upstream.divergence, downstream.divergence
+    if first is None or later is None or first.mismatch is not Mismatch.PAYLOAD or first.canary.kind != "kernel.return":
+        return
+    sides = (
+        (Side.OURS, (first.ours, first.canary), (later.ours, later.canary)),
+        (Side.CANARY, (first.canary, first.ours), (later.canary, later.ours)),
+    )
+    for side, before, after in sides:
+        again = _own_values(*after) if before[0].lineno < after[0].lineno else {}
+        for number, path in _own_values(*before).items():
+            if number in again:
+                meaning = meaning_of(before[0], path, number)
+                name = meaning.name if meaning else None
+                yield Echo(upstream.pair, path, again[number], side, after[0], number, name)
+
+
+# -- what is downstream of what --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """Where a pair diverged, or one of its sides ended: the indexes there of both sides, if there is an event."""
+
+    thread: ThreadReport
+    canary_idx: int
+    ours_idx: int
+
+    def idx(self, side: Side) -> int:
+        """The index in one log."""
+        return self.canary_idx if side is Side.CANARY else self.ours_idx
+
+    def tid(self, side: Side) -> int:
+        """The tid in one log."""
+        return self.thread.pair.canary_tid if side is Side.CANARY else self.thread.pair.ours_tid
+
+
+def _arrivals(log: Log, side: Side, stops: Sequence[_Stop]) -> Mapping[int, Mapping[int, Arrival]]:
+    starts = {stop.tid(side): stop.idx(side) for stop in stops if stop.thread.divergence}
+    ends = {stop.tid(side): stop.idx(side) for stop in stops}
+    return SpreadTracer(log, starts, ends).trace()
+
+
+_Causes: TypeAlias = "dict[int, dict[int, Cause]]"
+"""By canary's tid of a thread and of one upstream of it."""
+
+
+def _spread(logs: Mapping[Side, Log], stops: Sequence[_Stop]) -> _Causes:
+    """What the order of events within each log explains, of two relations the stronger."""
+    causes: _Causes = {stop.tid(Side.CANARY): {} for stop in stops}
+    for side, log in logs.items():
+        arrivals = _arrivals(log, side, stops)
+        pair_of = {stop.tid(side): stop.thread.pair for stop in stops}
+        for tid, sources in arrivals.items():
+            if tid in pair_of:
+                of_thread = causes[pair_of[tid].canary_tid]
+                for source, (relation, via_tid, via_idx) in sources.items():
+                    pair = pair_of[source]
+                    known = of_thread.get(pair.canary_tid)
+                    if known is None or _STRENGTH[known.relation] < _STRENGTH[relation]:
+                        via = log.event(via_tid, log.index.streams[via_tid].position_of(via_idx))
+                        of_thread[pair.canary_tid] = Cause(relation, pair, side, via)
+    return causes
+
+
+def _add_echoes(causes: _Causes, diverged: Sequence[ThreadReport]) -> None:
+    """Notes which divergences repeat a value of an earlier one, whatever else connects them."""
+    returned = [t for t in diverged if t.divergence and t.divergence.canary.kind == "kernel.return"]
+    for thread in diverged:
+        of_thread = causes[thread.pair.canary_tid]
+        for upstream in returned:
+            if upstream is not thread:
+                echoes = tuple(itertools.islice(_echoes(upstream, thread), _MOST_ECHOES))
+                known = of_thread.get(upstream.pair.canary_tid)
+                if known is not None:
+                    of_thread[upstream.pair.canary_tid] = replace(known, echoes=echoes)
+                elif echoes:
+                    of_thread[upstream.pair.canary_tid] = Cause(Relation.SAME_VALUE, upstream.pair, echoes=echoes)
+
+
+def _lines(thread: ThreadReport) -> tuple[int, int]:
+    """Where a thread's first divergence stands in canary's log, and in ours's."""
+    assert thread.divergence is not None
+    return thread.divergence.canary.lineno, thread.divergence.ours.lineno
+
+
+def _chosen_causes(causes: _Causes, diverged: Sequence[ThreadReport]) -> dict[int, Cause]:
+    """Of all that a divergence may be downstream of, the strongest, then the earliest, so that no circle is closed.
+
+    The two logs may contradict each other: then canary's order counts. ``diverged`` is in that order.
+    """
+    rank = {thread.pair.canary_tid: n for n, thread in enumerate(diverged)}
+    chosen: dict[int, Cause] = {}
+    for tid, place in rank.items():
+        upstream = [
+            (-_STRENGTH[cause.relation], rank[other], other)
+            for other, cause in causes[tid].items()
+            if not (place < rank[other] and tid in causes[other])
+        ]
+        for _, _, other in sorted(upstream):
+            if tid not in _chain(chosen, other):
+                chosen[tid] = causes[tid][other]
+                break
+    return chosen
+
+
+def _chain(chosen: Mapping[int, Cause], tid: int) -> list[int]:
+    """A thread and all that it is downstream of, the nearest first."""
+    chain = [tid]
+    while (cause := chosen.get(chain[-1])) and cause.upstream:
+        chain.append(cause.upstream.canary_tid)
+    return chain
+
+
+def _order_of_lines(thread: ThreadReport, diverged: Sequence[ThreadReport], start: ThreadReport) -> Cause:
+    """What is left where no relation is known: that another divergence stands earlier in both logs, if one does."""
+    for other in (start, *diverged):
+        if all(before < after for before, after in zip(_lines(other), _lines(thread), strict=True)):
+            return Cause(Relation.EARLIER_IN_LOG, other.pair)
+    return Cause(Relation.UNKNOWN)
+
+
+def _start_reason(start: ThreadReport, diverged: Sequence[ThreadReport]) -> StartReason:
+    if len(diverged) == 1:
+        return StartReason.ONLY_DIVERGENCE
+    firsts = (min(_lines(thread)[side] for thread in diverged) for side in (0, 1))
+    return StartReason.FIRST_IN_BOTH_LOGS if tuple(firsts) == _lines(start) else StartReason.NOTHING_UPSTREAM
+
+
+def _order_by_cause(diverged: Sequence[ThreadReport], causes: _Causes) -> tuple[StartHere, dict[int, Cause]]:
+    """Where to start, and what each other divergence is downstream of. ``diverged`` is in canary's order."""
+    chosen = _chosen_causes(causes, diverged)
+    start = next(thread for thread in diverged if thread.pair.canary_tid not in chosen)
+    downstream = sum(start.pair.canary_tid in _chain(chosen, tid)[1:] for tid in chosen)
+    for thread in diverged:
+        if thread is not start and thread.pair.canary_tid not in chosen:
+            chosen[thread.pair.canary_tid] = _order_of_lines(thread, diverged, start)
+    pair = start.pair
+    return StartHere(_start_reason(start, diverged), pair.canary_tid, pair.ours_tid, downstream), chosen
+
+
+def _stop(walk: PairWalk, thread: ThreadReport) -> _Stop:
+    """Where the walk up to the first divergence ended; of a stream that ended there, its last event."""
+    positions = (len(side.stream) - left for side, left in zip((walk.canary, walk.ours), walk.left, strict=True))
+    indexes = (
+        side.stream.idx_at(min(position, len(side.stream) - 1))
+        for side, position in zip((walk.canary, walk.ours), positions, strict=True)
+    )
+    return _Stop(thread, *indexes)
+
+
+def explain_causes(
+    canary: Log, ours: Log, walks: Sequence[PairWalk], threads: Sequence[ThreadReport]
+) -> tuple[StartHere | None, tuple[ThreadReport, ...]]:
+    """Where to start among the divergences, if there are any, and the threads with what they are downstream of."""
+    stops = [
+        _stop(walk, thread)
+        for walk, thread in zip(walks, threads, strict=True)
+        if thread.status is not PairStatus.IDENTICAL
+    ]
+    diverged = sorted((stop.thread for stop in stops if stop.thread.divergence), key=_lines)
+    if not diverged:
+        return None, tuple(threads)
+    causes = _spread({Side.CANARY: canary, Side.OURS: ours}, stops)
+    _add_echoes(causes, diverged)
+    start, chosen = _order_by_cause(diverged, causes)
+    for stop in stops:
+        if stop.thread.ending and (known := causes[stop.tid(Side.CANARY)]):
+            chosen[stop.tid(Side.CANARY)] = max(known.values(), key=lambda cause: _STRENGTH[cause.relation])
+    return start, tuple(replace(thread, cause=chosen.get(thread.pair.canary_tid)) for thread in threads)
+
+
+def _only_side(side: int, tid: int) -> tuple[int | None, int | None]:
+    return (tid, None) if side == 0 else (None, tid)
+
+
+def start_without_divergence(
+    threads: Sequence[ThreadReport],
+    unmapped: Sequence[Sequence[UnmappedThread]],
+    lone: Sequence[Sequence[LoneSharedGlobal]],
+) -> StartHere | None:
+    """Where to start if no pair diverged: the thread that ended first, else what only one log has."""
+    ended = [thread for thread in threads if thread.ending]
+    if ended:
+        pair = min(ended, key=lambda thread: thread.ending.last.lineno if thread.ending else 0).pair
+        return StartHere(StartReason.THREAD_ENDED, pair.canary_tid, pair.ours_tid)
+    for side, alone in enumerate(unmapped):
+        if alone:
+            return StartHere(StartReason.THREAD_WITHOUT_PARTNER, *_only_side(side, alone[0].tid))
+    for side, objects in enumerate(lone):
+        if objects:
+            first = min(objects, key=lambda found: found.lineno)
+            return StartHere(StartReason.LONE_SHARED_GLOBAL, *_only_side(side, first.created.tid), lone=first)
+    return None
 
 
 # ══ comparison ════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -3257,6 +4004,10 @@ def _divergence(walk: PairWalk, difference: Difference, matched_after: int, cont
         rejoin=rejoin if rejoin.canary and rejoin.ours else None,
         matched_before=difference.matched_before,
         matched_after=matched_after,
+        explanation=Explanation(
+            meanings=tuple((meaning_of(canary, d.path, d.left), meaning_of(ours, d.path, d.right)) for d in fields),
+            calls=EventPair(call_of(walk.canary.log, canary), call_of(walk.ours.log, ours)),
+        ),
     )
 
 
@@ -3281,6 +4032,15 @@ def _thread_keys(evidence: Iterable[ThreadEvidence]) -> dict[int, str]:
     return keys
 
 
+def _ending(walk: PairWalk) -> Ending | None:
+    """What the side that ended before the other was in the middle of."""
+    if walk.status is PairStatus.CANARY_ENDED:
+        return ending_of(walk.canary.log, walk.canary.tid, Side.CANARY)
+    if walk.status is PairStatus.OURS_ENDED:
+        return ending_of(walk.ours.log, walk.ours.tid, Side.OURS)
+    return None
+
+
 def _thread_report(walk: PairWalk, pair: ThreadPair, key: str, options: DiffOptions) -> ThreadReport:
     complete = walk.end is not PairStatus.DIVERGED or walk.differences[-1].change is Change.UNRECOVERED
     return ThreadReport(
@@ -3297,6 +4057,7 @@ def _thread_report(walk: PairWalk, pair: ThreadPair, key: str, options: DiffOpti
         divergences=_divergences(walk, options),
         divergences_found=len(walk.differences),
         parity=ParityScore(walk.matched_in_all, walk.comparable, complete),
+        ending=_ending(walk),
     )
 
 
@@ -3356,17 +4117,25 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *
     if not canonical and _formats_matter(walks):
         raise FormatsDifferError
     keys = _thread_keys(evidence)
+    threads = [
+        _thread_report(walk, pair, keys[pair.canary_tid], options) for walk, pair in zip(walks, pairs, strict=True)
+    ]
+    start, explained = explain_causes(canary, ours, walks, threads)
+    unmapped = (
+        _unmapped(canary, {pair.canary_tid for pair in pairs}),
+        _unmapped(ours, {pair.ours_tid for pair in pairs}),
+    )
+    lone = _lone_shared_globals(canary, ours), _lone_shared_globals(ours, canary)
     return Report(
         canary=_summary(canary),
         ours=_summary(ours),
         options=options,
-        threads=tuple(
-            _thread_report(walk, pair, keys[pair.canary_tid], options) for walk, pair in zip(walks, pairs, strict=True)
-        ),
-        canary_unmapped=_unmapped(canary, {pair.canary_tid for pair in pairs}),
-        ours_unmapped=_unmapped(ours, {pair.ours_tid for pair in pairs}),
-        canary_only=_lone_shared_globals(canary, ours),
-        ours_only=_lone_shared_globals(ours, canary),
+        threads=explained,
+        canary_unmapped=unmapped[0],
+        ours_unmapped=unmapped[1],
+        canary_only=lone[0],
+        ours_only=lone[1],
+        start_here=start or start_without_divergence(threads, unmapped, lone),
     )
 
 
@@ -7121,6 +7890,18 @@ _MISMATCH_WORDS: Final = {
 }
 
 
+def _meaning_text(meaning: Meaning, value: object) -> str:
+    """What a value stands for beyond what it says: its name, and itself in hexadecimal if it is not written so."""
+    code = "" if isinstance(value, str) or meaning.code < 10 else f"0x{meaning.code:X}"
+    return " ".join(filter(None, (code, meaning.name)))
+
+
+def _status_note(event: Event, key: str, value: object) -> str:
+    """The name of a status in an event's line; success needs none."""
+    meaning = meaning_of(event, f"payload.{key}", value)
+    return f" ({_meaning_text(meaning, value)})" if meaning and meaning.name and meaning.code else ""
+
+
 def event_text(event: Event) -> str:
     """An event on one line: kind, the call's name, then the other payload fields as they are.
 
@@ -7128,7 +7909,7 @@ def event_text(event: Event) -> str:
     'kernel.call NtClose handle="0xF8000004"'
     """
     fields = (
-        f"{printable(key)}={shorten(printable(json_text(value)), _VALUE_WIDTH)}"
+        f"{printable(key)}={shorten(printable(json_text(value)), _VALUE_WIDTH)}{_status_note(event, key, value)}"
         for key, value in event.payload.items()
         if key != "name" or event.name is None
     )
@@ -7160,8 +7941,11 @@ def _text_cell(text: str) -> str:
     return md_code(shorten(printable(text), _VALUE_WIDTH))
 
 
-def _value_cell(value: object) -> str:
-    return _text_cell(json_text(value)) if value is not MISSING else "*absent*"
+def _value_cell(value: object, meaning: Meaning | None) -> str:
+    if value is MISSING:
+        return "*absent*"
+    note = _meaning_text(meaning, value) if meaning else ""
+    return f"{_text_cell(json_text(value))} {note}".rstrip()
 
 
 def percent(score: ParityScore) -> str:
@@ -7293,6 +8077,116 @@ def _outcome_lines(divergence: Divergence) -> list[str]:
     return lines
 
 
+def _pair_words(canary_tid: int | None, ours_tid: int | None) -> str:
+    tids = (("canary", canary_tid), ("ours", ours_tid))
+    return " / ".join(f"{side} tid {tid}" for side, tid in tids if tid is not None)
+
+
+def _event_words(event: Event, side: Side) -> str:
+    """An event within a sentence, and where it stands."""
+    return f"{md_code(event_text(event))} ({side.value} index {event.idx}, line {event.lineno})"
+
+
+def _call_lines(calls: EventPair) -> list[str]:
+    """The call that a divergence belongs to; once if it is the same on both sides."""
+    if calls.canary and calls.ours and event_text(calls.canary) == event_text(calls.ours):
+        place = f"canary index {calls.canary.idx}, ours index {calls.ours.idx}"
+        return [f"It belongs to {md_code(event_text(calls.canary))} ({place})."]
+    sides = ((Side.CANARY, calls.canary), (Side.OURS, calls.ours))
+    return [f"On {side.value} it belongs to {_event_words(call, side)}." for side, call in sides if call]
+
+
+_VIA_WORDS: Final = {
+    Relation.CREATED_BY: "behind which this thread was created",
+    Relation.WOKEN_BY: "behind which a wait of this thread was ended",
+    Relation.SAME_VALUE: "whose value it repeats",
+}
+
+
+def _echo_sentence(echo: Echo) -> str:
+    value = f"0x{echo.value:X}" if isinstance(echo.value, int) else json_text(echo.value)
+    upstream = _pair_words(echo.upstream.canary_tid, echo.upstream.ours_tid)
+    name = f" {echo.name}" if echo.name else ""
+    first, again = _text_cell(echo.upstream_path), _text_cell(echo.path)
+    place = f"{echo.side.value} index {echo.event.idx}"
+    return f"{md_code(value)}{name} differs first in {first} of {upstream}, and is there again in {again} ({place})."
+
+
+def _cause_lines(cause: Cause | None) -> list[str]:
+    """What a divergence is downstream of."""
+    if cause is None:
+        return []
+    if cause.upstream is None:
+        return ["No relation to another divergence is known."]
+    upstream = _pair_words(cause.upstream.canary_tid, cause.upstream.ours_tid)
+    if cause.relation is Relation.EARLIER_IN_LOG:
+        return [f"No relation to another divergence is known; that of {upstream} stands earlier in both logs."]
+    sentence = f"Downstream of the divergence of **{upstream}**, {_VIA_WORDS[cause.relation]}"
+    if cause.via and cause.side:
+        sentence += f": {_event_words(cause.via, cause.side)}"
+    return [f"{sentence}.", *map(_echo_sentence, cause.echoes)]
+
+
+def _ending_sentence(ending: Ending) -> str:
+    """What a thread was waiting for when its log ended."""
+    side, inside = ending.side.value, ending.call
+    if inside is None and ending.wait is None:
+        return f"{side} ended behind {_event_words(ending.last, ending.side)}."
+    sentence = f"{side} ended inside "
+    sentence += _event_words(inside, ending.side) if inside else "a wait"
+    if ending.wait:
+        sentence += f", waiting: {_event_words(ending.wait, ending.side)}"
+    return f"{sentence}."
+
+
+_START_WORDS: Final = {
+    StartReason.ONLY_DIVERGENCE: "it is the only thread that diverged",
+    StartReason.FIRST_IN_BOTH_LOGS: "its divergence stands first in both logs, so no other can have caused it",
+    StartReason.NOTHING_UPSTREAM: "of the divergences that no other is known to have caused, it is the first in "
+    "canary's log",
+}
+
+
+def _start_words(start: StartHere, thread: ThreadReport | None) -> str:
+    """The reason to start there, as the end of a sentence."""
+    if start.lone is not None:
+        created = start.lone.created
+        what = f"{md_code(shorten(created.object_type, _VALUE_WIDTH))} at {created.pointer:#010x}"
+        return f"no thread diverged, and only this log has the {what} (line {start.lone.lineno})"
+    if start.reason is StartReason.THREAD_WITHOUT_PARTNER:
+        return "no thread that has a partner diverged, and this one has none"
+    if thread is not None and thread.ending:
+        return f"no thread diverged, and this one is the first whose log ended. {_ending_sentence(thread.ending)}"
+    return _START_WORDS[start.reason]
+
+
+def _start_lines(report: Report) -> list[str]:
+    """Where to look first."""
+    start = report.start_here
+    if start is None:
+        return []
+    thread = next((t for t in report.threads if t.pair.canary_tid == start.canary_tid and start.ours_tid), None)
+    sentence = f"**{_pair_words(start.canary_tid, start.ours_tid)}**: {_start_words(start, thread)}".removesuffix(".")
+    others = sum(t.divergence is not None for t in report.threads) - 1
+    if others > 0:
+        sentence += f"; {start.downstream or 'none'} of the other {others} known to be downstream of it"
+    lines = [f"{sentence}."]
+    if thread and (divergence := thread.divergence):
+        lines.append(f"- {_event_words(divergence.canary, Side.CANARY)}")
+        lines.append(f"- {_event_words(divergence.ours, Side.OURS)}")
+    return ["## Start here", "", *lines[:1], *([""] if len(lines) > 1 else []), *lines[1:], ""]
+
+
+def _ended_lines(report: Report) -> list[str]:
+    """What the threads were in the middle of whose log ended on one side first."""
+    lines = []
+    for thread in report.threads:
+        if thread.ending:
+            pair = _pair_words(thread.pair.canary_tid, thread.pair.ours_tid)
+            lines.append(" ".join([f"- {pair}: {_ending_sentence(thread.ending)}", *_cause_lines(thread.cause)]))
+    return ["## Ended on one side first", "", *lines, ""] if lines else []
+
+
 def _divergence_lines(thread: ThreadReport, divergence: Divergence, number: int) -> list[str]:
     title = f"### canary tid {thread.pair.canary_tid} / ours tid {thread.pair.ours_tid}"
     if len(thread.divergences) > 1:
@@ -7301,9 +8195,16 @@ def _divergence_lines(thread: ThreadReport, divergence: Divergence, number: int)
     place += f"ours index {divergence.ours.idx} (line {divergence.ours.lineno})"
     after = f"After {_counted(divergence.matched_before, 'matching event')}, at {place}:"
     lines = [title, "", after, f"{_MISMATCH_WORDS[divergence.mismatch]}.", *_outcome_lines(divergence)]
+    lines += _call_lines(divergence.explanation.calls)
+    if number == 1:
+        lines += _cause_lines(thread.cause)
     lines += ["", *_event_block(divergence)]
     if divergence.fields:
-        rows = [[_text_cell(d.path), _value_cell(d.left), _value_cell(d.right)] for d in divergence.fields]
+        meanings = itertools.chain(divergence.explanation.meanings, itertools.repeat((None, None)))
+        rows = [
+            [_text_cell(d.path), _value_cell(d.left, left), _value_cell(d.right, right)]
+            for d, (left, right) in zip(divergence.fields, meanings, strict=False)
+        ]
         lines += ["", *md_table(("field", "canary", "ours"), rows)]
     return [*lines, ""]
 
@@ -7380,12 +8281,14 @@ def render_markdown(report: Report) -> str:
     lines = ["# Event log comparison", "", *_verdict_lines(report), ""]
     if report.baseline is not None:
         lines += [f"**Against the baseline:** {_baseline_sentence(report.baseline)}.", ""]
+    lines += _start_lines(report)
     lines += [*md_table(_SUMMARY_HEADINGS, map(_summary_row, report.threads)), ""]
     if any(thread.divergences for thread in report.threads):
         lines += ["## Divergences", ""]
     for thread in report.threads:
         for number, divergence in enumerate(thread.divergences, 1):
             lines += _divergence_lines(thread, divergence, number)
+    lines += _ended_lines(report)
     lines += _baseline_lines(report.baseline)
     lines += _unmapped_lines(report) + _lone_lines(report) + _not_compared_lines(report) + _input_lines(report)
     return "\n".join(lines).rstrip() + "\n"
@@ -7406,6 +8309,67 @@ def _json_field(difference: FieldDifference) -> object:
     return {"path": difference.path} | {side: value for side, value in sides if value is not MISSING}
 
 
+def _json_meaning(meaning: Meaning | None) -> object:
+    return {"code": f"0x{meaning.code:X}", "name": meaning.name} if meaning else None
+
+
+def _json_explanation(explanation: Explanation) -> object:
+    return {
+        "meanings": [
+            {"canary": _json_meaning(canary), "ours": _json_meaning(ours)} for canary, ours in explanation.meanings
+        ],
+        "calls": _json_pair(explanation.calls),
+    }
+
+
+def _json_tids(pair: ThreadPair | None) -> object:
+    return {"canary_tid": pair.canary_tid, "ours_tid": pair.ours_tid} if pair else None
+
+
+def _json_echo(echo: Echo) -> object:
+    return {
+        "upstream": _json_tids(echo.upstream),
+        "upstream_path": echo.upstream_path,
+        "side": echo.side.value,
+        "idx": echo.event.idx,
+        "path": echo.path,
+        "value": echo.value,
+        "name": echo.name,
+    }
+
+
+def _json_cause(cause: Cause | None) -> object:
+    if cause is None:
+        return None
+    via = cast(dict[str, object], _json_event(cause.via)) | {"tid": cause.via.tid} if cause.via else None
+    return {
+        "relation": cause.relation.value,
+        "upstream": _json_tids(cause.upstream),
+        "side": cause.side.value if cause.side else None,
+        "via": via,
+        "same_values": list(map(_json_echo, cause.echoes)),
+    }
+
+
+def _json_ending(ending: Ending | None) -> object:
+    if ending is None:
+        return None
+    events = {"last": ending.last, "call": ending.call, "wait": ending.wait}
+    return {"side": ending.side.value} | {name: _json_event(event) for name, event in events.items()}
+
+
+def _json_start(start: StartHere | None) -> object:
+    if start is None:
+        return None
+    return {
+        "reason": start.reason.value,
+        "canary_tid": start.canary_tid,
+        "ours_tid": start.ours_tid,
+        "downstream": start.downstream,
+        "sid": start.lone.created.sid if start.lone else None,
+    }
+
+
 def _json_divergence(divergence: Divergence) -> object:
     return {
         "class": divergence.mismatch.value,
@@ -7421,6 +8385,7 @@ def _json_divergence(divergence: Divergence) -> object:
         "event": _json_pair(EventPair(divergence.canary, divergence.ours)),
         "next": _json_pair(divergence.following),
         "context": [_json_pair(pair) for pair in divergence.context],
+        "explanation": _json_explanation(divergence.explanation),
     }
 
 
@@ -7443,6 +8408,8 @@ def _json_thread(thread: ThreadReport) -> object:
         "divergences": [_json_divergence(divergence) for divergence in thread.divergences],
         "divergences_found": thread.divergences_found,
         "parity": _json_parity(thread.parity),
+        "ending": _json_ending(thread.ending),
+        "cause": _json_cause(thread.cause),
     }
 
 
@@ -7500,6 +8467,7 @@ def render_json(report: Report) -> str:
         "format_version": REPORT_FORMAT_VERSION,
         "verdict": report.verdict.value,
         "parity": _json_parity(report.parity),
+        "start_here": _json_start(report.start_here),
         "threads": [_json_thread(thread) for thread in report.threads],
         "unmapped": {
             "canary": [thread.tid for thread in report.canary_unmapped],

@@ -1,0 +1,231 @@
+"""Which divergence comes out of which, and where to start: known answers."""
+
+import json
+import unittest
+from typing import Any
+
+from diff_events import (
+    Cause,
+    Relation,
+    Report,
+    StartReason,
+    ThreadReport,
+    render_json,
+    render_markdown,
+)
+from tests.small_logs import Line, called, compare_lines, made, spawned, waited
+
+MAIN = 6
+OK, NO_FILE = 0, 0xC000000F
+
+
+def opened(tid: int, status: int) -> list[Line]:
+    return called(tid, "NtOpenFile", status, path="game:\\default.xex")
+
+
+def worked(tid: int, count: int = 1) -> list[Line]:
+    return called(tid, "NtYieldExecution", at=tid) * count
+
+
+def thread_of(report: Report, tid: int) -> ThreadReport:
+    return next(thread for thread in report.threads if thread.pair.canary_tid == tid)
+
+
+def cause_of(report: Report, tid: int) -> Cause:
+    cause = thread_of(report, tid).cause
+    assert cause is not None
+    return cause
+
+
+def upstream_of(report: Report, tid: int) -> tuple[Relation, int | None]:
+    cause = cause_of(report, tid)
+    return cause.relation, cause.upstream.canary_tid if cause.upstream else None
+
+
+class StartHere(unittest.TestCase):
+    def assert_start(self, report: Report, reason: StartReason, tid: int | None, downstream: int = 0) -> None:
+        start = report.start_here
+        assert start is not None
+        self.assertEqual((start.reason, start.canary_tid, start.downstream), (reason, tid, downstream))
+        self.assertIn("## Start here", render_markdown(report))
+        self.assertEqual(json.loads(render_json(report))["start_here"]["reason"], reason.value)
+
+    def test_identical_logs_have_no_start(self) -> None:
+        report = compare_lines(worked(6, 3), worked(6, 3))
+        self.assertIsNone(report.start_here)
+        self.assertNotIn("Start here", render_markdown(report))
+
+    def test_the_only_divergence(self) -> None:
+        self.assert_start(compare_lines(opened(6, OK), opened(6, NO_FILE)), StartReason.ONLY_DIVERGENCE, 6)
+
+    def test_twelve_threads_because_of_one(self) -> None:
+        def side(status: int) -> list[Line]:
+            lines = [line for tid in range(7, 18) for line in worked(tid, 5)]
+            lines += opened(MAIN, status)
+            for tid in range(7, 18):
+                sid = f"{0xABC00 + tid:016x}"
+                lines += called(MAIN, "NtSetEvent", handle=f"0xF80000{tid:02x}", sid=sid)
+                lines += waited(tid, sid, woken_by=sid) + called(tid, "VdSwap", status)
+            return lines
+
+        report = compare_lines(side(OK), side(NO_FILE))
+        self.assert_start(report, StartReason.FIRST_IN_BOTH_LOGS, MAIN, downstream=11)
+        for tid in range(7, 18):
+            self.assertEqual(upstream_of(report, tid), (Relation.WOKEN_BY, MAIN))
+        self.assertIsNone(thread_of(report, MAIN).cause)
+
+    def test_ours_alone_says_that_the_first_in_canary_is_downstream(self) -> None:
+        canary = [*worked(7), *waited(7, "b" * 16), *opened(7, OK), *worked(8), *opened(8, OK)]
+        signal = called(8, "NtSetEvent", handle="0x" + "b" * 16)
+        ours = [*worked(7), *worked(8), *opened(8, NO_FILE), *signal, *waited(7, "b" * 16), *opened(7, NO_FILE)]
+        report = compare_lines([*canary, *signal], ours)
+        self.assert_start(report, StartReason.NOTHING_UPSTREAM, 8, downstream=1)
+        self.assertEqual(upstream_of(report, 7), (Relation.WOKEN_BY, 8))
+
+    def test_without_divergence_the_thread_that_ended_first(self) -> None:
+        canary = [*worked(6, 3), *worked(7, 3), *waited(8, "c" * 16), *worked(6)]
+        ours = [*waited(8, "c" * 16)[:2], *worked(6, 3), *worked(7, 3)]
+        self.assert_start(compare_lines(canary, ours), StartReason.THREAD_ENDED, 8)
+
+    def test_without_divergence_a_thread_without_partner(self) -> None:
+        canary = [*worked(6, 3), *worked(7, 3)]
+        report = compare_lines(canary, worked(6, 3), tid_map={6: 6}, auto_map=False)
+        self.assert_start(report, StartReason.THREAD_WITHOUT_PARTNER, 7)
+
+    def test_without_divergence_a_shared_global_of_one_log(self) -> None:
+        shared = made(6, "59fe0438b2bb0cfb", "0x828f0010")
+        report = compare_lines([*worked(6), shared, *worked(6)], worked(6, 2))
+        self.assert_start(report, StartReason.LONE_SHARED_GLOBAL, 6)
+        self.assertIn("0x828f0010", render_markdown(report).split("## Start here")[1].split("|")[0])
+
+
+class Relations(unittest.TestCase):
+    def test_created_by(self) -> None:
+        def side(status: int) -> list[Line]:
+            return [*worked(6), *opened(6, status), spawned(6, 7), *worked(7), *opened(7, status)]
+
+        report = compare_lines(side(OK), side(NO_FILE))
+        self.assertEqual(upstream_of(report, 7), (Relation.CREATED_BY, 6))
+        via = cause_of(report, 7).via
+        assert via is not None
+        self.assertEqual((via.kind, via.tid, via.idx), ("thread.create", 6, 4))
+        self.assertIn("behind which this thread was created: `thread.create child_tid=7", render_markdown(report))
+
+    def test_created_before_the_creator_diverged(self) -> None:
+        def side(status: int) -> list[Line]:
+            return [spawned(6, 7), *worked(6), *opened(6, status), *worked(7), *called(7, "VdSwap", status)]
+
+        report = compare_lines(side(1), side(2))
+        self.assertEqual(upstream_of(report, 7), (Relation.EARLIER_IN_LOG, 6))
+
+    def test_created_through_a_thread_that_matches(self) -> None:
+        def side(status: int) -> list[Line]:
+            lines = [*opened(6, status), spawned(6, 7), *worked(7), spawned(7, 8), *worked(8), *opened(8, status)]
+            return lines
+
+        self.assertEqual(upstream_of(compare_lines(side(OK), side(NO_FILE)), 8), (Relation.CREATED_BY, 6))
+
+    def test_woken_through_a_thread_that_matches(self) -> None:
+        def side(status: int) -> list[Line]:
+            return [
+                *opened(6, status), *called(6, "KeSetEvent", object=0x82000010),
+                *waited(7, "82000010".zfill(16)), *called(7, "NtReleaseSemaphore", args=["0xF8000044", 1]),
+                made(8, "d" * 16, "0xF8000044", "Semaphore"), *waited(8, "e" * 16, "d" * 16, woken_by="d" * 16),
+                *opened(8, status),
+            ]  # fmt: skip
+
+        lines = side(OK), side(NO_FILE)
+        for side_lines in lines:  # the semaphore is made first
+            side_lines.insert(0, side_lines.pop(next(n for n, e in enumerate(side_lines) if e[1] == "handle.create")))
+        report = compare_lines(*lines)
+        self.assertEqual(upstream_of(report, 8), (Relation.WOKEN_BY, 6))
+
+    def test_a_shared_object_signalled_by_its_address(self) -> None:
+        def side(status: int) -> list[Line]:
+            shared = made(7, "59fe0438b2bb0cfb", "0x828f0010")
+            return [
+                shared, *worked(6), *opened(6, status), *called(6, "KeSetEvent", event_ptr="0x828f0010"),
+                *waited(7, "59fe0438b2bb0cfb"), *opened(7, status),
+            ]  # fmt: skip
+
+        self.assertEqual(upstream_of(compare_lines(side(OK), side(NO_FILE)), 7), (Relation.WOKEN_BY, 6))
+
+    def test_no_signal_ended_a_wait_that_timed_out(self) -> None:
+        def side(status: int) -> list[Line]:
+            return [
+                *opened(6, status), *called(6, "NtSetEvent", handle="0x" + "f" * 16),
+                *waited(7, "f" * 16, status=0x102), *called(7, "VdSwap", status),
+            ]  # fmt: skip
+
+        self.assertEqual(upstream_of(compare_lines(side(1), side(2)), 7)[0], Relation.EARLIER_IN_LOG)
+
+    def test_a_signal_of_another_object_or_before_the_divergence(self) -> None:
+        def side(status: int) -> list[Line]:
+            return [
+                *called(6, "NtSetEvent", handle="0x" + "f" * 16), *opened(6, status),
+                *called(6, "NtSetEvent", handle="0x" + "e" * 16), *waited(7, "f" * 16), *called(7, "VdSwap", status),
+            ]  # fmt: skip
+
+        self.assertEqual(upstream_of(compare_lines(side(1), side(2)), 7)[0], Relation.EARLIER_IN_LOG)
+
+    def test_a_wait_that_only_canary_saw_ended(self) -> None:
+        def side(status: int, signals: bool, end: int) -> list[Line]:
+            signal = called(6, "NtSetEvent", handle="0x" + "f" * 16) if signals else []
+            return [*worked(6), *opened(6, status), *signal, *waited(7, "f" * 16, status=end)]
+
+        report = compare_lines(side(OK, True, 0), side(NO_FILE, False, 0x102))
+        self.assertEqual(upstream_of(report, 7), (Relation.WOKEN_BY, 6))
+
+    def test_a_thread_that_ended_waiting_for_a_diverged_one(self) -> None:
+        canary = [*opened(6, OK), *called(6, "NtSetEvent", handle="0x" + "f" * 16), *waited(7, "f" * 16)]
+        ours = [*opened(6, NO_FILE), *worked(6), *waited(7, "f" * 16)[:2]]
+        report = compare_lines(canary, ours)
+        self.assertEqual(upstream_of(report, 7), (Relation.WOKEN_BY, 6))
+        self.assertIn("ours ended inside `kernel.call NtWaitForSingleObjectEx`", render_markdown(report))
+
+    def test_unknown_where_the_logs_disagree_on_the_order(self) -> None:
+        one = called(6, "VdSwap", 1), called(7, "VdSwap", 1)
+        other = called(6, "VdSwap", 2), called(7, "VdSwap", 2)
+        report = compare_lines([*one[0], *one[1]], [*other[1], *other[0]])
+        self.assertEqual(upstream_of(report, 7), (Relation.UNKNOWN, None))
+        self.assertIn("No relation to another divergence is known.", render_markdown(report))
+
+
+class Values(unittest.TestCase):
+    def side(self, handle: Any, other: Any = None) -> list[Line]:
+        lines = [*worked(6), *worked(7), *called(6, "ExCreateThing", handle), *worked(7)]
+        return [*lines, *called(7, "NtQueryThing", object=other or handle)]
+
+    def test_a_pointer_that_comes_back(self) -> None:
+        report = compare_lines(self.side(0x40001000), self.side(0x40002000))
+        cause = cause_of(report, 7)
+        self.assertEqual((cause.relation, cause.upstream), (Relation.SAME_VALUE, thread_of(report, 6).pair))
+        self.assertEqual({echo.value for echo in cause.echoes}, {0x40001000, 0x40002000})
+        self.assertIn("`0x40002000` differs first in `payload.return_value`", render_markdown(report))
+
+    def test_spelt_in_another_way(self) -> None:
+        lines = self.side(0x40001000, "0x40001000"), self.side(0x40002000, "0x40002000")
+        self.assertEqual(upstream_of(compare_lines(*lines), 7), (Relation.SAME_VALUE, 6))
+
+    def test_a_status_that_comes_back_has_its_name(self) -> None:
+        def side(status: int) -> list[Line]:
+            return [*worked(6), *opened(6, status), *worked(7), *called(7, "XamReport", 0, error=status)]
+
+        report = compare_lines(side(OK), side(NO_FILE))
+        self.assertEqual([echo.name for echo in cause_of(report, 7).echoes], ["STATUS_NO_SUCH_FILE"])
+
+    def test_small_numbers_say_nothing(self) -> None:
+        report = compare_lines(self.side(1), self.side(2))
+        self.assertEqual(upstream_of(report, 7)[0], Relation.EARLIER_IN_LOG)
+
+    def test_a_value_that_both_sides_have_says_nothing(self) -> None:
+        def side(handle: int, size: int) -> list[Line]:
+            back = called(7, "NtQueryThing", objects=[0x40001000, 0x40002000], size=size)
+            return [*worked(7), *called(6, "ExCreateThing", handle), *back]
+
+        report = compare_lines(side(0x40001000, 1), side(0x40002000, 2))
+        self.assertEqual(upstream_of(report, 7)[0], Relation.EARLIER_IN_LOG)
+
+
+if __name__ == "__main__":
+    unittest.main()
