@@ -3277,6 +3277,86 @@ class ParityScore:
         return self.matched / self.comparable if self.comparable else 1.0
 
 
+class Phase(enum.Enum):
+    """Where in the walk of a pair a stretch of it lies."""
+
+    BEFORE = "before"
+    """Up to the first divergence."""
+    AFTER = "after"
+    """From there to where the walk ends."""
+    NOT_COMPARED = "not_compared"
+    """Behind that."""
+
+
+class Stretch(NamedTuple):
+    """A piece of a lane, in places. Two events that match share one; another stands against a gap or a stranger."""
+
+    phase: Phase
+    places: int
+    matched: int
+    canary_alone: int
+    """Events of canary without a counterpart."""
+    ours_alone: int
+
+
+class FloatMark(NamedTuple):
+    """Shared-global creates that floated at, or a little behind, a place of a lane."""
+
+    place: int
+    canary: int
+    ours: int
+
+
+def merged_stretches(stretches: Iterable[Stretch], most_places: int) -> tuple[Stretch, ...]:
+    """The same stretches, neighbours of one phase put together up to so many places, and all that only match.
+
+    >>> one, other = Stretch(Phase.AFTER, 5, 5, 0, 0), Stretch(Phase.AFTER, 1, 0, 1, 1)
+    >>> merged_stretches([one, one, other], 6)[1:]
+    (Stretch(phase=<Phase.AFTER: 'after'>, places=1, matched=0, canary_alone=1, ours_alone=1),)
+    """
+    merged: list[Stretch] = []
+    for stretch in stretches:
+        last = merged[-1] if merged else None
+        if last is None or last.phase is not stretch.phase:
+            merged.append(stretch)
+            continue
+        both = Stretch(last.phase, *map(sum, zip(last[1:], stretch[1:], strict=True)))
+        if both.places <= most_places or both.matched == both.places:
+            merged[-1] = both
+        else:
+            merged.append(stretch)
+    return tuple(merged)
+
+
+def merged_floats(floats: Iterable[FloatMark], most_places: int) -> tuple[FloatMark, ...]:
+    """The same marks, those that are less than so many places apart put together, where the first of them stands."""
+    merged: list[FloatMark] = []
+    for mark in floats:
+        last = merged[-1] if merged else None
+        if last is not None and mark.place - last.place < max(1, most_places):
+            merged[-1] = FloatMark(last.place, last.canary + mark.canary, last.ours + mark.ours)
+        else:
+            merged.append(mark)
+    return tuple(merged)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The walk of a pair as it can be drawn: canary and ours side by side, in few pieces however long the logs are."""
+
+    places: int
+    stretches: tuple[Stretch, ...] = ()
+    floats: tuple[FloatMark, ...] = ()
+    divergences: tuple[int, ...] = ()
+    """The places of the first divergences, as many as are reported."""
+
+    def coarser(self, pieces: int) -> Lane:
+        """The lane in about so many pieces."""
+        most_places = -(-2 * self.places // pieces)
+        stretches = merged_stretches(self.stretches, most_places)
+        return replace(self, stretches=stretches, floats=merged_floats(self.floats, most_places))
+
+
 @dataclass(frozen=True, slots=True)
 class ThreadReport:
     """What became of one pair of threads."""
@@ -3298,6 +3378,7 @@ class ThreadReport:
     divergences_found: int
     """All that the walk met."""
     parity: ParityScore
+    lane: Lane
     ending: Ending | None = None
     """Where one side ended before the other."""
     cause: Cause | None = None
@@ -3880,6 +3961,8 @@ def start_without_divergence(
 _FIRST_CALLS_SHOWN: Final = 3
 _FIRST_CALLS_SOUGHT: Final = 256
 """Events of a thread without partner that are looked at for them."""
+_LANE_PIECES: Final = 250
+"""How finely a lane is kept: there is no drawing it finer than that."""
 MOST_SCORED_DIFFERENCES: Final = 2000
 """Differences of a pair that are walked through for the score alone, where fewer are to be reported."""
 _SPELLINGS_LOOKED_AT: Final = 64
@@ -4041,8 +4124,40 @@ def _ending(walk: PairWalk) -> Ending | None:
     return None
 
 
+def _stretches(walk: PairWalk) -> Iterator[tuple[StepKind, Stretch]]:
+    """What a walk went through, stretch by stretch, and what neither it nor the other side came to."""
+    phase = Phase.BEFORE
+    for step in walk.steps:
+        matched, places = (step.canary if step.kind is StepKind.MATCHED else 0), max(step.canary, step.ours)
+        if step.kind is StepKind.DIFFERED:
+            phase = Phase.AFTER
+        yield step.kind, Stretch(phase, places, matched, step.canary - matched, step.ours - matched)
+    rest = tuple(len(side.stream) - side.position for side in (walk.canary, walk.ours))
+    if any(rest):
+        ended = walk.end in (PairStatus.CANARY_ENDED, PairStatus.OURS_ENDED)
+        yield StepKind.DIFFERED, Stretch(phase if ended else Phase.NOT_COMPARED, max(rest), 0, *rest)
+
+
+def _lane(walk: PairWalk, divergences: int) -> Lane:
+    """The lane of a walk of which so many divergences are reported. What floats takes no place in it."""
+    place = 0
+    stretches: list[Stretch] = []
+    floats: list[FloatMark] = []
+    differences: list[int] = []
+    for kind, stretch in _stretches(walk):
+        if kind is StepKind.FLOATED:
+            floats.append(FloatMark(place, stretch.canary_alone, stretch.ours_alone))
+            continue
+        if kind is StepKind.DIFFERED:
+            differences.append(place)
+        stretches.append(stretch)
+        place += stretch.places
+    return Lane(place, tuple(stretches), tuple(floats), tuple(differences[:divergences])).coarser(_LANE_PIECES)
+
+
 def _thread_report(walk: PairWalk, pair: ThreadPair, key: str, options: DiffOptions) -> ThreadReport:
     complete = walk.end is not PairStatus.DIVERGED or walk.differences[-1].change is Change.UNRECOVERED
+    divergences = _divergences(walk, options)
     return ThreadReport(
         pair=pair,
         key=key,
@@ -4054,10 +4169,11 @@ def _thread_report(walk: PairWalk, pair: ThreadPair, key: str, options: DiffOpti
         ours_floated=walk.floated[1],
         canary_left=walk.left[0],
         ours_left=walk.left[1],
-        divergences=_divergences(walk, options),
+        divergences=divergences,
         divergences_found=len(walk.differences),
         parity=ParityScore(walk.matched_in_all, walk.comparable, complete),
         ending=_ending(walk),
+        lane=_lane(walk, len(divergences)),
     )
 
 
@@ -7921,20 +8037,32 @@ def _place(event: Event | None) -> str:
     return f"#{event.idx} line {event.lineno}" if event else ""
 
 
-def _event_block(divergence: Divergence) -> list[str]:
-    """What both sides did around a divergence, as a diff: ``-`` is canary, ``+`` is ours."""
-    rows: list[tuple[str, Event | None, Event | None]]
-    rows = [(" ", pair.canary, pair.ours) for pair in divergence.context]
+_EventRow: TypeAlias = tuple[str, Event | None, Event | None]  # " " both, "-" canary alone, "+" ours alone
+
+
+def _event_rows(divergence: Divergence) -> list[_EventRow]:
+    """What both sides did around a divergence, as the rows of a diff. A row without an event: the log ends here."""
+    rows: list[_EventRow] = [(" ", pair.canary, pair.ours) for pair in divergence.context]
     for pair in (EventPair(divergence.canary, divergence.ours), divergence.following):
         rows += [("-", pair.canary, None), ("+", None, pair.ours)]
+    return rows
+
+
+def _row_text(row: _EventRow) -> str:
+    event = row[1] or row[2]
+    return event_text(event) if event else "(the log ends here)"
+
+
+def _event_lines(divergence: Divergence) -> list[str]:
+    """What both sides did around a divergence, as a diff: ``-`` is canary, ``+`` is ours."""
+    rows = _event_rows(divergence)
     left = max(len(_place(canary)) for _, canary, _ in rows)
     right = max(len(_place(ours)) for _, _, ours in rows)
     lines = [f"  {'canary':<{left}}  {'ours':<{right}}"]
-    for mark, canary, ours in rows:
-        event = canary or ours
-        text = event_text(event) if event else "(the log ends here)"
-        lines.append(f"{mark} {_place(canary):<{left}}  {_place(ours):<{right}}  {text}")
-    return md_fence(lines, "diff")
+    for row in rows:
+        mark, canary, ours = row
+        lines.append(f"{mark} {_place(canary):<{left}}  {_place(ours):<{right}}  {_row_text(row)}")
+    return lines
 
 
 def _text_cell(text: str) -> str:
@@ -8198,7 +8326,7 @@ def _divergence_lines(thread: ThreadReport, divergence: Divergence, number: int)
     lines += _call_lines(divergence.explanation.calls)
     if number == 1:
         lines += _cause_lines(thread.cause)
-    lines += ["", *_event_block(divergence)]
+    lines += ["", *md_fence(_event_lines(divergence), "diff")]
     if divergence.fields:
         meanings = itertools.chain(divergence.explanation.meanings, itertools.repeat((None, None)))
         rows = [
