@@ -48,6 +48,8 @@ A definition uses only what stands above it. From top to bottom:
     validation · a file against its schema
     Markdown · text that stays text
     renderers · a `Report` as Markdown and as JSON
+    HTML · one page with lanes and evidence
+    JUnit · a test case for each pair
     renderers: parity, corpus, validation · the same for agent traces, corpora and checked files
     command line · options, outputs, exit codes
 """
@@ -55,6 +57,7 @@ A definition uses only what stands above it. From top to bottom:
 from __future__ import annotations
 
 import argparse
+import base64
 import bisect
 import concurrent.futures
 import contextlib
@@ -64,6 +67,7 @@ import fnmatch
 import functools
 import hashlib
 import heapq
+import html
 import importlib
 import io
 import ipaddress
@@ -94,6 +98,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, ClassVar, Final, NamedTuple, NoReturn, TextIO, TypeAlias, TypeVar, cast
+from xml.etree import ElementTree
 
 __version__ = "1.0.0"
 
@@ -3840,7 +3845,7 @@ def _add_echoes(causes: _Causes, diverged: Sequence[ThreadReport]) -> None:
                     of_thread[upstream.pair.canary_tid] = Cause(Relation.SAME_VALUE, upstream.pair, echoes=echoes)
 
 
-def _lines(thread: ThreadReport) -> tuple[int, int]:
+def _first_lines(thread: ThreadReport) -> tuple[int, int]:
     """Where a thread's first divergence stands in canary's log, and in ours's."""
     assert thread.divergence is not None
     return thread.divergence.canary.lineno, thread.divergence.ours.lineno
@@ -3877,7 +3882,7 @@ def _chain(chosen: Mapping[int, Cause], tid: int) -> list[int]:
 def _order_of_lines(thread: ThreadReport, diverged: Sequence[ThreadReport], start: ThreadReport) -> Cause:
     """What is left where no relation is known: that another divergence stands earlier in both logs, if one does."""
     for other in (start, *diverged):
-        if all(before < after for before, after in zip(_lines(other), _lines(thread), strict=True)):
+        if all(before < after for before, after in zip(_first_lines(other), _first_lines(thread), strict=True)):
             return Cause(Relation.EARLIER_IN_LOG, other.pair)
     return Cause(Relation.UNKNOWN)
 
@@ -3885,8 +3890,8 @@ def _order_of_lines(thread: ThreadReport, diverged: Sequence[ThreadReport], star
 def _start_reason(start: ThreadReport, diverged: Sequence[ThreadReport]) -> StartReason:
     if len(diverged) == 1:
         return StartReason.ONLY_DIVERGENCE
-    firsts = (min(_lines(thread)[side] for thread in diverged) for side in (0, 1))
-    return StartReason.FIRST_IN_BOTH_LOGS if tuple(firsts) == _lines(start) else StartReason.NOTHING_UPSTREAM
+    firsts = (min(_first_lines(thread)[side] for thread in diverged) for side in (0, 1))
+    return StartReason.FIRST_IN_BOTH_LOGS if tuple(firsts) == _first_lines(start) else StartReason.NOTHING_UPSTREAM
 
 
 def _order_by_cause(diverged: Sequence[ThreadReport], causes: _Causes) -> tuple[StartHere, dict[int, Cause]]:
@@ -3920,7 +3925,7 @@ def explain_causes(
         for walk, thread in zip(walks, threads, strict=True)
         if thread.status is not PairStatus.IDENTICAL
     ]
-    diverged = sorted((stop.thread for stop in stops if stop.thread.divergence), key=_lines)
+    diverged = sorted((stop.thread for stop in stops if stop.thread.divergence), key=_first_lines)
     if not diverged:
         return None, tuple(threads)
     causes = _spread({Side.CANARY: canary, Side.OURS: ours}, stops)
@@ -8156,15 +8161,17 @@ def _first_index(thread: ThreadReport, side: Callable[[Divergence], Event]) -> s
     return str(side(thread.divergence).idx) if thread.divergence else "–"
 
 
+def _pairing_words(pair: ThreadPair) -> str:
+    method = _METHOD_WORDS[pair.method]
+    return method if pair.method is PairingMethod.PINNED else f"{method} {pair.confidence:.2f}"
+
+
 def _summary_row(thread: ThreadReport) -> list[str]:
     pair = thread.pair
-    found = _METHOD_WORDS[pair.method]
-    if pair.method is not PairingMethod.PINNED:
-        found += f" {pair.confidence:.2f}"
     return [
         str(pair.canary_tid),
         str(pair.ours_tid),
-        found,
+        _pairing_words(pair),
         f"{thread.canary_events:,}",
         f"{thread.ours_events:,}",
         f"{thread.matched:,}",
@@ -8315,15 +8322,19 @@ def _ended_lines(report: Report) -> list[str]:
     return ["## Ended on one side first", "", *lines, ""] if lines else []
 
 
+def _divergence_sentences(divergence: Divergence) -> list[str]:
+    """Where a divergence is, in what the events differ, and what became of it."""
+    place = f"canary index {divergence.canary.idx} (line {divergence.canary.lineno}), "
+    place += f"ours index {divergence.ours.idx} (line {divergence.ours.lineno})"
+    after = f"After {_counted(divergence.matched_before, 'matching event')}, at {place}:"
+    return [after, f"{_MISMATCH_WORDS[divergence.mismatch]}.", *_outcome_lines(divergence)]
+
+
 def _divergence_lines(thread: ThreadReport, divergence: Divergence, number: int) -> list[str]:
     title = f"### canary tid {thread.pair.canary_tid} / ours tid {thread.pair.ours_tid}"
     if len(thread.divergences) > 1:
         title += f", divergence {number} of {thread.divergences_found:,}"
-    place = f"canary index {divergence.canary.idx} (line {divergence.canary.lineno}), "
-    place += f"ours index {divergence.ours.idx} (line {divergence.ours.lineno})"
-    after = f"After {_counted(divergence.matched_before, 'matching event')}, at {place}:"
-    lines = [title, "", after, f"{_MISMATCH_WORDS[divergence.mismatch]}.", *_outcome_lines(divergence)]
-    lines += _call_lines(divergence.explanation.calls)
+    lines = [title, "", *_divergence_sentences(divergence), *_call_lines(divergence.explanation.calls)]
     if number == 1:
         lines += _cause_lines(thread.cause)
     lines += ["", *md_fence(_event_lines(divergence), "diff")]
@@ -8621,6 +8632,708 @@ def render_json(report: Report) -> str:
         "skipped_fields": {kind: sorted(fields) for kind, fields in SKIPPED_FIELDS.items()},
     }
     return json.dumps(document, indent=1, default=str) + "\n"
+
+
+# ══ HTML ══════════════════════════════════════════════════════════════════════════════════════════════════════════
+
+_MOST_EXHIBITS: Final = 100
+"""Divergences whose evidence one page shows."""
+_MOST_LANES: Final = 140
+_MOST_SHAPES: Final = 1_500
+"""Shapes that lanes are made of, in all; markers come on top."""
+_TABLE_CHARACTERS: Final = 40_000
+"""What a table may grow to in HTML, however many rows there are."""
+_EVENTS_CHARACTERS: Final = 6_000
+_FIELDS_CHARACTERS: Final = 4_000
+_PAYLOAD_WIDTH: Final = 800
+
+_HTML_STYLE: Final = """
+:root { color-scheme: light dark; --paper: #f7f8fa; --card: #fff; --ink: #1a1e24; --soft: #57606c; --edge: #d4d9e0;
+  --link: #0a4fa3; --same: #5c8fbd; --after: #9cbcd9; --alone: #b8400a; --pale: #ffe9d9; --float: #6f3aa0;
+  --minus: #fff0e4; --plus: #e6f1fc; --bad: #a53409; --good: #1d6b52 }
+@media (prefers-color-scheme: dark) {
+  :root { --paper: #14171b; --card: #1c2026; --ink: #e5e8ec; --soft: #a0a9b5; --edge: #363d47;
+    --link: #8fc1f5; --same: #5588b5; --after: #3d5f80; --alone: #ff9150; --pale: #4a2a17; --float: #cfaaf2;
+    --minus: #39261a; --plus: #182c40; --bad: #ff9e66; --good: #6fcfae } }
+* { box-sizing: border-box }
+html { scroll-padding-top: 1rem }
+body { margin: 0 auto; padding: 1.5rem clamp(.75rem, 3vw, 2.5rem) 4rem; max-width: 90rem; background: var(--paper);
+  color: var(--ink); font: 1rem/1.5 system-ui, sans-serif }
+h1 { margin: 0; font-size: 2rem; line-height: 1.2 }
+h2 { margin: 2.5rem 0 .75rem; font-size: 1.25rem }
+h3 { margin: 0; font-size: 1.05rem }
+p { margin: .5rem 0; max-width: 75ch }
+a { color: var(--link) }
+:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; border-radius: 3px }
+code, pre, .events { font: .84rem/1.5 ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace }
+code, pre, td { overflow-wrap: anywhere; unicode-bidi: isolate }
+pre { margin: 0; white-space: pre-wrap }
+button { font: inherit; padding: .2rem .8rem; color: inherit; background: var(--card); border: 1px solid var(--soft);
+  border-radius: 6px; cursor: pointer }
+.skip { position: absolute; left: -100vw }
+.skip:focus { position: static }
+.bad { color: var(--bad) }
+.good { color: var(--good) }
+.top { display: flex; justify-content: space-between; align-items: start; gap: 1rem }
+.note, .what small, caption { color: var(--soft); font-size: .875rem }
+.facts { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.25rem 0 0 }
+.facts div { flex: 1 1 8rem; padding: .6rem .9rem; background: var(--card); border: 1px solid var(--edge);
+  border-radius: 8px }
+.facts dt { color: var(--soft); font-size: .8rem }
+.facts dd { margin: 0; font-size: 1.25rem; font-variant-numeric: tabular-nums }
+.legend { display: flex; flex-wrap: wrap; gap: .3rem 1.4rem; margin: 0 0 .9rem; padding: 0; list-style: none;
+  font-size: .85rem }
+.legend svg { width: 34px; height: 14px; margin-right: .45rem; vertical-align: -2px; overflow: visible }
+.lanes { margin: 0; padding: 0; list-style: none }
+.lane { display: grid; grid-template-columns: 9.5rem minmax(0, 1fr) 17rem; gap: 0 1.4rem; align-items: center;
+  padding: .3rem 1rem; background: var(--card); border: 1px solid var(--edge); border-width: 0 1px 1px }
+.lane:first-child { border-top-width: 1px; border-radius: 8px 8px 0 0 }
+.lane:last-child { border-radius: 0 0 8px 8px }
+.lane:only-child { border-radius: 8px }
+.lane svg { display: block; width: 100%; height: 70px; overflow: visible }
+.still svg { height: 38px }
+.who { display: grid; row-gap: 2px; font-size: .8rem; line-height: 16px; font-variant-numeric: tabular-nums }
+.who span { display: flex; justify-content: space-between; gap: .5rem; white-space: nowrap }
+.what { margin: 0; font-size: .9rem; line-height: 1.35 }
+.what small { display: block }
+.gap { fill: none; stroke: var(--edge); stroke-dasharray: 3 3 }
+.same { fill: var(--same) }
+.after { fill: url(#after) }
+.alone { fill: url(#alone); stroke: var(--alone); stroke-width: .75 }
+.unseen { fill: url(#unseen) }
+.float { fill: var(--card); stroke: var(--float); stroke-width: 2.5 }
+.cut { stroke: var(--ink); stroke-width: 1 }
+.weave-after { fill: var(--after) }
+.weave-same { fill: var(--same) }
+.weave-pale { fill: var(--pale) }
+.weave-alone { fill: var(--alone) }
+.weave-soft { fill: var(--soft) }
+.hit { fill: transparent }
+svg text { fill: var(--ink); font: 12px system-ui, sans-serif; text-anchor: middle }
+svg .axis { fill: var(--soft); font-size: 11px }
+svg a path, .mark { fill: var(--ink) }
+svg a text { font-weight: 600 }
+svg a:hover path, svg a:focus path { fill: var(--alone) }
+svg a:focus-visible { outline: none }
+svg a:focus-visible .hit { stroke: var(--link); stroke-width: 3; rx: 4px }
+.wide { overflow-x: auto }
+table { border-collapse: collapse; font-size: .875rem }
+caption { text-align: left; padding: .3rem 0 }
+th, td { padding: .2rem .9rem .2rem 0; text-align: left; vertical-align: top }
+th { color: var(--soft); font-weight: 600 }
+tbody tr { border-top: 1px solid var(--edge) }
+.number { text-align: right; font-variant-numeric: tabular-nums }
+article { margin: 1rem 0; padding: .9rem 1.1rem 1rem; background: var(--card); border: 1px solid var(--edge);
+  border-left: 5px solid var(--alone); border-radius: 4px 8px 8px 4px; scroll-margin-top: 1rem }
+article:target { border-color: var(--link); box-shadow: 0 0 0 2px var(--link) }
+article header { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .2rem 1rem }
+article nav { display: flex; gap: 1rem; font-size: .875rem }
+.events { width: 100%; margin: .6rem 0 }
+.events tbody tr { border: 0 }
+.events th, .events td { padding: .05rem .9rem .05rem .35rem; font-size: inherit; font-family: inherit }
+.events td:not(:last-child) { white-space: nowrap; width: 1%; overflow-wrap: normal }
+.minus { background: var(--minus) }
+.plus { background: var(--plus) }
+.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem }
+summary { cursor: pointer; margin: .5rem 0 }
+dialog { max-width: 32rem; padding: 1.2rem 1.6rem; color: inherit; background: var(--card);
+  border: 1px solid var(--soft); border-radius: 10px }
+dialog::backdrop { background: #0008 }
+dialog dl { display: grid; grid-template-columns: max-content 1fr; gap: .4rem 1rem }
+dialog dd { margin: 0 }
+kbd { padding: .05rem .45rem; border: 1px solid var(--soft); border-radius: 4px; font: .85rem ui-monospace, monospace }
+@media (max-width: 56rem) {
+  .lane { grid-template-columns: minmax(0, 1fr); padding: .6rem .9rem }
+  .who { display: flex; flex-wrap: wrap; gap: 0 1.2rem; order: -1 }
+  .what { order: -1 }
+  .lane svg { margin-top: .35rem } }
+@media (max-width: 40rem) {
+  .pair { grid-template-columns: minmax(0, 1fr) }
+  .events thead { display: none }
+  .events tr { display: grid; grid-template-columns: 1.2rem 1fr 1fr }
+  .events td:last-child { grid-column: 2 / -1; padding-bottom: .4rem } }
+@media print { .help, .skip { display: none } article { break-inside: avoid } }
+"""
+
+_HTML_SCRIPT: Final = """
+"use strict";
+const stops = Array.from(document.querySelectorAll("article[id]"));
+const help = document.getElementById("help");
+const button = document.querySelector(".help");
+const here = () => stops.findIndex((stop) => `#${stop.id}` === location.hash);
+const visit = (stop) => {
+  if (!stop) return;
+  location.hash = stop.id;
+  stop.focus();
+};
+const keys = new Map([
+  ["j", () => visit(stops[here() + 1])],
+  ["k", () => visit(here() < 0 ? stops.at(-1) : stops[here() - 1])],
+  ["?", () => help.showModal()],
+]);
+document.addEventListener("keydown", (event) => {
+  if (help.open || event.ctrlKey || event.altKey || event.metaKey || !keys.has(event.key)) return;
+  event.preventDefault();
+  keys.get(event.key)();
+});
+button.addEventListener("click", () => help.showModal());
+help.querySelector("button").addEventListener("click", () => help.close());
+button.hidden = false;
+"""
+
+_HTML_HELP: Final = """<dialog id="help" aria-labelledby="help-title"><h2 id="help-title">Keys</h2>
+<dl><dt><kbd>j</kbd></dt><dd>next divergence</dd><dt><kbd>k</kbd></dt><dd>previous divergence</dd>
+<dt><kbd>Tab</kbd> <kbd>Enter</kbd></dt><dd>to a marker of a lane, and to its evidence</dd>
+<dt><kbd>?</kbd></dt><dd>this help</dd><dt><kbd>Esc</kbd></dt><dd>close it</dd></dl><button>Close</button></dialog>"""
+
+_HTML_PATTERNS: Final = """<svg width="0" height="0" aria-hidden="true" focusable="false"><defs>
+<pattern id="after" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+<path class="weave-after" d="M0 0h7v7h-7z"/><path class="weave-same" d="M0 0h2.5v7h-2.5z"/></pattern>
+<pattern id="alone" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+<path class="weave-pale" d="M0 0h6v6h-6z"/><path class="weave-alone" d="M0 0h1.3v6h-1.3zM0 0h6v1.3h-6z"/></pattern>
+<pattern id="unseen" width="6" height="6" patternUnits="userSpaceOnUse">
+<path class="weave-soft" d="M2 2h1.5v1.5h-1.5zM5 5h1v1h-1z"/></pattern></defs></svg>"""
+
+
+def html_text(text: str) -> str:
+    r"""``text`` as HTML that shows just that text, in an attribute as well.
+
+    >>> print(html_text("<b title='x'>\u202e"))
+    &lt;b title=&#x27;x&#x27;&gt;\u202e
+    """
+    return html.escape(printable(text))
+
+
+def html_text_lines(text: str) -> str:
+    """The lines of a text, each as `html_text` has it."""
+    return "\n".join(map(html_text, text.split("\n")))
+
+
+def html_sentence(text: str) -> str:
+    """A sentence that this tool made, with its ``**emphasis**``, as HTML.
+
+    >>> html_sentence("status **diverged** < 1")
+    'status <strong>diverged</strong> &lt; 1'
+    """
+    return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html_text(text))
+
+
+def html_code(text: str) -> str:
+    """Foreign text, shortened, as code."""
+    return f"<code>{html_text(shorten(printable(text), _VALUE_WIDTH))}</code>"
+
+
+def _within(texts: Sequence[str], characters: int) -> Sequence[str]:
+    """The first texts, as many as together have so many characters."""
+    sizes = itertools.accumulate(map(len, texts))
+    return texts[: sum(1 for _ in itertools.takewhile(lambda size: size <= characters, sizes))]
+
+
+def html_table(
+    caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], characters: int = _TABLE_CHARACTERS
+) -> str:
+    """A table, of bounded size; a heading that ends in ``>`` is a column of numbers. Cells are HTML."""
+    kinds = [' class="number"' if heading.endswith(">") else "" for heading in headings]
+    names = [f'<th scope="col"{kind}>{html_text(h.rstrip(">"))}</th>' for h, kind in zip(headings, kinds, strict=True)]
+    lines = [
+        f"<tr>{''.join(f'<td{kind}>{cell}</td>' for cell, kind in zip(cells, kinds, strict=True))}</tr>"
+        for cells in rows
+    ]
+    shown = _within(lines, characters)
+    body = "\n".join(shown)
+    if left_out := len(lines) - len(shown):
+        body += f'\n<tr><td colspan="{len(headings)}">{left_out:,} more are in the JSON report</td></tr>'
+    head = f"<caption>{html_text(caption)}</caption>\n<thead><tr>{''.join(names)}</tr></thead>"
+    return f'<div class="wide"><table>{head}\n<tbody>\n{body}\n</tbody></table></div>\n'
+
+
+class _Exhibit(NamedTuple):
+    """A divergence that a page shows, with its number on it."""
+
+    number: int
+    thread_number: int
+    thread: ThreadReport
+    nth: int
+    """Which divergence of its thread it is, from 0."""
+
+    @property
+    def divergence(self) -> Divergence:
+        """What there is to show."""
+        return self.thread.divergences[self.nth]
+
+    @property
+    def place(self) -> int:
+        """Where it stands on its lane."""
+        return self.thread.lane.divergences[self.nth]
+
+
+def _exhibits(report: Report) -> list[_Exhibit]:
+    """What a page has room for: the first divergence of each thread before the second of any."""
+    places = (
+        (nth, number) for number, thread in enumerate(report.threads, 1) for nth in range(len(thread.divergences))
+    )
+    shown = sorted((number, nth) for nth, number in heapq.nsmallest(_MOST_EXHIBITS, places))
+    return [_Exhibit(n, number, report.threads[number - 1], nth) for n, (number, nth) in enumerate(shown, 1)]
+
+
+# Lanes: two bars a pair, in percent of the width, so that nothing is distorted whatever the window's size
+
+
+def _percent_of(part: float, whole: int) -> str:
+    return f"{100 * part / max(1, whole):.2f}".rstrip("0").rstrip(".") + "%"
+
+
+_LOOK_WORDS: Final = {
+    "same": "matched",
+    "after": "matched again, after the first divergence",
+    "alone": "without an equal on the other side",
+    "unseen": "not compared",
+}
+_BAR_HEIGHT: Final = 16
+
+
+def _box(look: str, events: int, start: str, width: str, height: int = _BAR_HEIGHT) -> str:
+    title = f"<title>{_counted(events, 'event')} {_LOOK_WORDS[look]}</title>"
+    place = f'x="{start}" y="{_BAR_HEIGHT - height}" width="{width}" height="{height}"'
+    return f'<rect class="{look}" {place}>{title}</rect>'
+
+
+def _stretch_boxes(stretch: Stretch, alone: int, start: int, places: int) -> Iterator[str]:
+    """One side of a stretch: what matches, and over it, as high as its share, what is without an equal."""
+    left = _percent_of(start, places)
+    if stretch.matched:
+        look = "same" if stretch.phase is Phase.BEFORE else "after"
+        yield _box(look, stretch.matched, left, _percent_of(stretch.places, places))
+    if alone:
+        look = "unseen" if stretch.phase is Phase.NOT_COMPARED else "alone"
+        width = stretch.places if stretch.matched else min(alone, stretch.places)
+        share = -(-4 * alone // (alone + stretch.matched))  # in quarters, rounded up
+        yield _box(look, alone, left, _percent_of(max(width, places / 250), places), _BAR_HEIGHT * share // 4)
+
+
+def _bar_boxes(lane: Lane, alone: Callable[[Stretch], int]) -> list[str]:
+    boxes = []
+    if any(stretch.places > stretch.matched for stretch in lane.stretches):
+        boxes.append(f'<rect class="gap" width="100%" height="{_BAR_HEIGHT}"/>')
+    start = 0
+    for stretch in lane.stretches:
+        boxes += _stretch_boxes(stretch, alone(stretch), start, lane.places)
+        start += stretch.places
+    return boxes
+
+
+def _float_dots(lane: Lane, count: Callable[[FloatMark], int]) -> list[str]:
+    return [
+        f'<circle class="float" cx="{_percent_of(mark.place, lane.places)}" cy="{_BAR_HEIGHT // 2}" r="4">'
+        f"<title>{_counted(count(mark), 'shared-global create')} floated</title></circle>"
+        for mark in lane.floats
+        if count(mark)
+    ]
+
+
+def _bars(lane: Lane) -> list[list[str]]:
+    """The shapes of both sides, canary's first."""
+    return [
+        _bar_boxes(lane, lambda stretch: stretch.canary_alone) + _float_dots(lane, lambda mark: mark.canary),
+        _bar_boxes(lane, lambda stretch: stretch.ours_alone) + _float_dots(lane, lambda mark: mark.ours),
+    ]
+
+
+def _all_bars(lanes: Sequence[Lane]) -> list[list[list[str]]]:
+    """The bars of all lanes, as finely as the number of shapes allows."""
+    bars: list[list[list[str]]] = []
+    for pieces in (240, 120, 60, 30, 16, 8, 4, 2, 1):
+        bars = [_bars(lane.coarser(pieces)) for lane in lanes]
+        if sum(len(side) for pair in bars for side in pair) <= _MOST_SHAPES:
+            break
+    return bars
+
+
+def _short_change(divergence: Divergence) -> str:
+    return _CHANGE_WORDS[divergence.change].partition(":")[0]
+
+
+def _index_words(divergence: Divergence) -> str:
+    canary, ours = divergence.canary.idx, divergence.ours.idx
+    return f"#{canary}" if canary == ours else f"#{canary} / #{ours}"
+
+
+def _markers(exhibits: Sequence[_Exhibit], places: int) -> Iterator[str]:
+    """The divergences of a lane, each a link to its evidence; numbers only where there is room for them."""
+    room_from = -1.0
+    for exhibit in exhibits:
+        x = _percent_of(exhibit.place, places)
+        label = f"Divergence {exhibit.number}: {_short_change(exhibit.divergence)}, {_index_words(exhibit.divergence)}"
+        number = ""
+        if exhibit.place / max(1, places) >= room_from:
+            number = f'<text y="-1">{exhibit.number}</text>'
+            room_from = exhibit.place / max(1, places) + 0.03 + 0.012 * len(str(exhibit.number))
+        yield f'<line class="cut" x1="{x}" x2="{x}" y1="16" y2="56"/>'
+        yield f'<a href="#d{exhibit.number}" aria-label="{html_text(label)}"><svg x="{x}" y="12" width="1" height="1">'
+        yield f'<rect class="hit" x="-11" y="-12" width="22" height="22"/><path d="M-5 1h10l-5 7z"/>{number}'
+        yield f"<title>{html_text(label)}</title></svg></a>"
+
+
+def _axis(exhibits: Sequence[_Exhibit], places: int) -> str:
+    """The index of the first divergence, under it."""
+    if not exhibits:
+        return ""
+    share = exhibits[0].place / max(1, places)
+    anchor = "start" if share < 0.1 else "end" if share > 0.9 else "middle"
+    text = _index_words(exhibits[0].divergence)
+    return f'<text class="axis" x="{_percent_of(share, 1)}" y="68" text-anchor="{anchor}">{text}</text>'
+
+
+def _tids(thread: ThreadReport) -> str:
+    return f"canary tid {thread.pair.canary_tid} / ours tid {thread.pair.ours_tid}"
+
+
+def _thread_sentence(thread: ThreadReport) -> str:
+    """What became of a pair, in a line."""
+    text = _STATUS_WORDS[thread.status]
+    if thread.divergence:
+        text += f" at {_index_words(thread.divergence)}: {_short_change(thread.divergence)}"
+    elif thread.status is not PairStatus.IDENTICAL:
+        text += f", {_counted(thread.canary_left + thread.ours_left, 'event')} before the other"
+    return text
+
+
+def _thread_details(thread: ThreadReport) -> str:
+    pair, parts = thread.pair, [f"parity {percent(thread.parity)}"]
+    if thread.divergences_found > 1:
+        more = "" if thread.parity.complete else " or more"
+        parts.append(f"{thread.divergences_found:,}{more} divergences")
+    parts.append(f"paired by {_pairing_words(pair)}" if pair.method is not PairingMethod.PINNED else "pinned")
+    if pair.alternative is not None:
+        pin = f"--tid-map {pair.canary_tid}={pair.ours_tid}"
+        parts.append(f"ours {pair.alternative} would be nearly as good: {pin} settles it")
+    return " · ".join(parts)
+
+
+def _lane_item(number: int, thread: ThreadReport, exhibits: Sequence[_Exhibit], bars: Sequence[Sequence[str]]) -> str:
+    """A pair's lane: who, the two bars, what became of it."""
+    pair, places = thread.pair, thread.lane.places
+    sides = (("canary", pair.canary_tid, thread.canary_events), ("ours", pair.ours_tid, thread.ours_events))
+    who = "".join(
+        f"<span><span>{side} <b>{tid}</b></span> {_counted(events, 'event')}</span>" for side, tid, events in sides
+    )
+    sentence, top = html_sentence(_thread_sentence(thread)), 20 if exhibits else 2
+    drawing = "".join(
+        f'<g aria-hidden="true" transform="translate(0 {top + 18 * row})">{"".join(shapes)}</g>'
+        for row, shapes in enumerate(bars)
+    )
+    drawing += "".join(_markers(exhibits, places)) + _axis(exhibits, places)
+    label = html_text(f"{_tids(thread)}: {_thread_sentence(thread)}".replace("**", ""))
+    return (
+        f'<li class="lane{"" if exhibits else " still"}" id="t{number}"><div class="who">{who}</div>\n'
+        f'<svg role="group" aria-label="{label}">{drawing}</svg>\n'
+        f'<p class="what">{sentence} <small>{html_text(_thread_details(thread))}</small></p></li>\n'
+    )
+
+
+def _html_legend() -> str:
+    swatches = [
+        *((f'<rect class="{look}" width="100%" height="14"/>', words) for look, words in _LOOK_WORDS.items()),
+        ('<rect class="gap" width="100%" height="14"/>', "nothing on this side"),
+        ('<circle class="float" cx="50%" cy="7" r="4"/>', "a shared-global create that floated"),
+        ('<path class="mark" d="M11 2h12l-6 10z"/>', "a divergence: leads to its evidence"),
+    ]
+    items = (f'<li><svg aria-hidden="true">{shape}</svg>{words}</li>' for shape, words in swatches)
+    return f'<ul class="legend">{"".join(items)}</ul>\n'
+
+
+_LANES_NOTE: Final = (
+    "Each lane is a pair of threads from its first event to its last: canary above, ours below, matching events one "
+    "above the other. A piece that is drawn partly high is a mixture."
+)
+
+
+def _html_lanes(report: Report, exhibits: Sequence[_Exhibit]) -> str:
+    """All pairs, drawn: those that differ, then the identical ones, folded away if there is anything else to see."""
+    differing = [n for n, thread in enumerate(report.threads, 1) if thread.status is not PairStatus.IDENTICAL]
+    identical = [n for n, thread in enumerate(report.threads, 1) if thread.status is PairStatus.IDENTICAL]
+    drawn = [*differing, *identical][:_MOST_LANES]
+    bars = dict(zip(drawn, _all_bars([report.threads[number - 1].lane for number in drawn]), strict=True))
+    of_thread = defaultdict(list)
+    for exhibit in exhibits:
+        of_thread[exhibit.thread_number].append(exhibit)
+
+    def lanes(numbers: Iterable[int]) -> str:
+        items = (_lane_item(n, report.threads[n - 1], of_thread[n], bars[n]) for n in numbers if n in bars)
+        return f'<ul class="lanes">\n{"".join(items)}</ul>\n'
+
+    text = f'<h2 id="threads">Threads</h2>\n<p class="note">{_LANES_NOTE}</p>\n{_html_legend()}'
+    text += lanes(differing) if differing else ""
+    if identical:
+        title = f"{_counted(len(identical), 'identical pair')}"
+        text += f"<details{'' if differing else ' open'}><summary>{title}</summary>\n{lanes(identical)}</details>\n"
+    if left_out := len(report.threads) - len(drawn):
+        text += f'<p class="note">{_counted(left_out, "more pair")}, in the table of numbers, not drawn.</p>\n'
+    rows = ([html_sentence(cell) for cell in _summary_row(thread)] for thread in report.threads)
+    table = html_table("All pairs of threads", _SUMMARY_HEADINGS, rows)
+    return f"{text}<details><summary>All pairs in numbers</summary>\n{table}</details>\n"
+
+
+# Evidence
+
+
+def _html_event_row(row: _EventRow) -> str:
+    mark, canary, ours = row
+    look, words = {"-": (' class="minus"', "canary"), "+": (' class="plus"', "ours")}.get(mark, ("", ""))
+    sign = f'<span aria-label="{words}">{mark.replace("-", "−")}</span>' if words else ""
+    cells = (sign, _place(canary), _place(ours), html_text(_row_text(row)))
+    return f"<tr{look}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _html_events(divergence: Divergence) -> str:
+    """What both sides did around a divergence; where there is too much before it, the nearest."""
+    rows = list(map(_html_event_row, _event_rows(divergence)))
+    before = _within(rows[:-4][::-1], _EVENTS_CHARACTERS)[::-1]
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("", "canary", "ours", "event"))
+    body = "\n".join([*before, *rows[-4:]])
+    return f'<table class="events"><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>\n'
+
+
+def _html_value(value: object) -> str:
+    return html_code(json_text(value)) if value is not MISSING else "<em>absent</em>"
+
+
+def _html_payloads(divergence: Divergence) -> str:
+    blocks = []
+    for side, event in (("canary", divergence.canary), ("ours", divergence.ours)):
+        lines = map(printable, json.dumps(event.payload, indent=1, ensure_ascii=False, default=str).split("\n"))
+        text = html_text_lines(shorten("\n".join(lines), _PAYLOAD_WIDTH))
+        blocks.append(f"<div><b>{side}</b><pre>{text}</pre></div>")
+    return f'<details><summary>Whole payloads</summary><div class="pair">{"".join(blocks)}</div></details>\n'
+
+
+def _html_links(exhibit: _Exhibit, last: int, drawn: bool) -> str:
+    links = [(f"#t{exhibit.thread_number}", "lane")] if drawn else []
+    links += [(f"#d{exhibit.number - 1}", "previous")] if exhibit.number > 1 else []
+    links += [(f"#d{exhibit.number + 1}", "next")] if exhibit.number < last else []
+    items = "".join(f'<a href="{target}">{words}</a>' for target, words in links)
+    return f'<nav aria-label="From divergence {exhibit.number}">{items}</nav>' if items else ""
+
+
+def _html_article(exhibit: _Exhibit, links: str) -> str:
+    """The evidence of one divergence."""
+    thread, divergence, name = exhibit.thread, exhibit.divergence, f"d{exhibit.number}"
+    of_thread = f", {exhibit.nth + 1} of {thread.divergences_found:,}" if thread.divergences_found > 1 else ""
+    title = f'<h3 id="{name}-title">{exhibit.number}. {_tids(thread)}{of_thread}</h3>'
+    sentences = "".join(f"<p>{html_sentence(text)}</p>\n" for text in _divergence_sentences(divergence))
+    rows = [[html_code(d.path), _html_value(d.left), _html_value(d.right)] for d in divergence.fields]
+    fields = html_table("Fields that differ", ("field", "canary", "ours"), rows, _FIELDS_CHARACTERS) if rows else ""
+    return (
+        f'<article id="{name}" tabindex="-1" aria-labelledby="{name}-title"><header>{title}{links}</header>\n'
+        f"{sentences}{_html_events(divergence)}{fields}{_html_payloads(divergence)}</article>\n"
+    )
+
+
+def _html_divergences(report: Report, exhibits: Sequence[_Exhibit], drawn: Collection[int]) -> str:
+    if not exhibits:
+        return ""
+    articles = "".join(_html_article(e, _html_links(e, len(exhibits), e.thread_number in drawn)) for e in exhibits)
+    found = sum(thread.divergences_found for thread in report.threads)
+    note = ""
+    if left_out := found - len(exhibits):
+        note = f"{_counted(left_out, 'more divergence')} met, without evidence here"
+        asked = " (--max-divergences reports more of a pair)" if len(exhibits) < _MOST_EXHIBITS else ""
+        note = f'<p class="note">{note}{asked}.</p>\n'
+    return f'<h2 id="divergences">Divergences</h2>\n{note}{articles}'
+
+
+# The other parts of the page
+
+
+def _html_head(report: Report) -> str:
+    """What a browser must know first. Nothing may be loaded or run but the style and the script of this page."""
+    style, script = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (_HTML_STYLE, _HTML_SCRIPT)
+    )
+    policy = f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; base-uri 'none'; "
+    policy += "form-action 'none'"
+    names = " / ".join(shorten(printable(os.path.basename(log.name)), 80) for log in (report.canary, report.ours))
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html_text(f'{report.verdict.value}: {names}')}</title>\n<style>{_HTML_STYLE}</style>\n</head>\n"
+    )
+
+
+def _html_verdict(report: Report) -> str:
+    identical = report.verdict is Verdict.IDENTICAL
+    look, sign = ("good", "✓") if identical else ("bad", "✗")
+    verdict, _, sentence = " ".join(_verdict_lines(report)).replace("**", "").partition(": ")
+    facts = (
+        ("parity", percent(report.parity)),
+        ("divergences", f"{sum(thread.divergences_found for thread in report.threads):,}"),
+        ("thread pairs", f"{len(report.threads):,}"),
+        ("events of canary", f"{report.canary.events:,}"),
+        ("events of ours", f"{report.ours.events:,}"),
+    )
+    items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
+    return (
+        f'<header><div class="top"><h1><span class="{look}">{sign} {verdict}</span></h1>'
+        f'<button class="help" hidden aria-haspopup="dialog">Keys <kbd>?</kbd></button></div>\n'
+        f'<p>{html_sentence(sentence[:1].upper() + sentence[1:])}</p>\n<dl class="facts">{items}</dl></header>\n'
+    )
+
+
+def _html_unmapped(report: Report) -> str:
+    rows = [
+        [side, str(thread.tid), f"{thread.events:,}", ", ".join(map(html_code, thread.first_calls)) or "–"]
+        for side, threads in (("canary", report.canary_unmapped), ("ours", report.ours_unmapped))
+        for thread in threads
+    ]
+    table = html_table("Nothing was compared with these", ("log", "tid>", "events>", "first calls"), rows)
+    return f"<h2>Threads without a partner</h2>\n{table}" if rows else ""
+
+
+def _html_lone(report: Report) -> str:
+    rows = [
+        [side, *map(html_code, _lone_words(lone.created)), str(lone.created.tid), str(lone.lineno)]
+        for side, alone in (("canary", report.canary_only), ("ours", report.ours_only))
+        for lone in alone
+    ]
+    table = html_table("Created on one side alone", ("log", "SID", "pointer", "type", "tid>", "line>"), rows)
+    return f"<h2>Shared-global objects in one log only</h2>\n{table}" if rows else ""
+
+
+def _html_baseline(report: Report) -> str:
+    baseline = report.baseline
+    if baseline is None:
+        return ""
+    rows = [
+        [str(t.canary_tid), str(t.ours_tid), _PROGRESSION_WORDS[t.progression], f"{t.events:+,}" if t.events else "0"]
+        for t in baseline.threads
+        if t.progression is not Progression.SAME
+    ]
+    headings = ("canary tid>", "ours tid>", "since then", "matching events before the first divergence>")
+    table = html_table("Threads that moved", headings, rows) if rows else "<p>No thread moved.</p>\n"
+    name = html_code(os.path.basename(baseline.name))
+    sentence = html_sentence(_baseline_sentence(baseline))
+    return f"<h2>Against the baseline</h2>\n<p>{sentence}, since {name}.</p>\n{table}"
+
+
+def _html_skipped(report: Report) -> str:
+    rows = [
+        (html_code(kind), ", ".join(map(html_code, sorted(fields))), "engine-local")
+        for kind, fields in SKIPPED_FIELDS.items()
+    ]
+    rows.append(("every event", ", ".join(map(html_code, SKIPPED_OF_EVERY_EVENT)), "time and writer"))
+    left = [sum(side) for side in zip(*((t.canary_left, t.ours_left) for t in report.threads), strict=True)]
+    text = f"Behind a first divergence or an end: {left[0]:,} events of canary, {left[1]:,} of ours." if left else ""
+    table = html_table("Fields that were not compared", ("events", "fields", "why"), rows)
+    return f"<h2>Not compared</h2>\n<p>{text}</p>\n{table}"
+
+
+def _html_inputs(report: Report) -> str:
+    logs = (("canary", report.canary), ("ours", report.ours))
+    rows = [[side, html_code(g.name), f"{g.bytes:,}", f"{g.events:,}", f"{g.threads:,}"] for side, g in logs]
+    text = html_table("The logs", ("side", "log", "bytes>", "events>", "threads>"), rows)
+    warnings = [[side, html_text(warning_text(warning))] for side, log in logs for warning in log.warnings]
+    text += html_table("Warnings", ("side", "warning"), warnings) if warnings else ""
+    return f"<h2>Inputs</h2>\n{text}"
+
+
+def render_html(report: Report) -> str:
+    """The report as one page that needs nothing else, of bounded size; every text of the logs stays text."""
+    exhibits = _exhibits(report)
+    lanes = _html_lanes(report, exhibits)
+    drawn = {exhibit.thread_number for exhibit in exhibits if f'id="t{exhibit.thread_number}"' in lanes}
+    parts = [
+        _html_verdict(report),
+        "<main>\n",
+        lanes,
+        _html_divergences(report, exhibits, drawn),
+        _html_unmapped(report),
+        _html_lone(report),
+        _html_baseline(report),
+        _html_skipped(report),
+        _html_inputs(report),
+        "</main>\n",
+        _HTML_HELP,
+    ]
+    body = f"{_HTML_PATTERNS}\n{''.join(parts)}\n<script>{_HTML_SCRIPT}</script>\n"
+    return f"{_html_head(report)}<body>\n{body}</body>\n</html>\n"
+
+
+# ══ JUnit ═════════════════════════════════════════════════════════════════════════════════════════════════════════
+
+_MOST_IN_A_FAILURE: Final = 10
+"""Divergences of a pair that a failure's text spells out."""
+
+
+def _plain(sentence: str) -> str:
+    return sentence.replace("**", "")
+
+
+def _divergence_text(divergence: Divergence) -> list[str]:
+    """A divergence in plain lines: sentences, the events around it, the fields that differ."""
+    lines = [*map(_plain, _divergence_sentences(divergence)), "", *_event_lines(divergence)]
+    for field_difference in divergence.fields:
+        path = shorten(printable(field_difference.path), _VALUE_WIDTH)
+        sides = (field_difference.left, field_difference.right)
+        left, right = (shorten(printable(json_text(value)), _VALUE_WIDTH) for value in sides)
+        lines.append(f"{path}: canary {left}, ours {right}")
+    return [*lines, ""]
+
+
+def _failure_text(thread: ThreadReport) -> str:
+    lines = [line for divergence in thread.divergences[:_MOST_IN_A_FAILURE] for line in _divergence_text(divergence)]
+    if (left_out := thread.divergences_found - _MOST_IN_A_FAILURE) > 0:
+        lines.append(f"{_counted(left_out, 'more divergence')}.")
+    lines += [f"Parity: {percent(thread.parity)}.", f"Events: {thread.canary_events:,} / {thread.ours_events:,}."]
+    return "\n".join(map(printable, lines))
+
+
+def _thread_case(suite: ElementTree.Element, thread: ThreadReport) -> None:
+    case = ElementTree.SubElement(suite, "testcase", classname="threads", name=_tids(thread))
+    if thread.status is not PairStatus.IDENTICAL:
+        message = _plain(_thread_sentence(thread))
+        failure = ElementTree.SubElement(case, "failure", type=thread.status.value, message=message)
+        failure.text = _failure_text(thread)
+
+
+def _unmapped_case(suite: ElementTree.Element, side: str, thread: UnmappedThread) -> None:
+    case = ElementTree.SubElement(suite, "testcase", classname="threads", name=f"{side} tid {thread.tid}")
+    reason = f"no partner in the other log: {_counted(thread.events, 'event')} not compared (the gate counts this)"
+    ElementTree.SubElement(case, "skipped", message=reason)
+
+
+def _lone_case(suite: ElementTree.Element, report: Report) -> None:
+    """Objects that one log lacks turn the gate red though every thread may match."""
+    lines = [
+        f"{side} alone: {lone.created.object_type} {lone.created.sid}, tid {lone.created.tid}, line {lone.lineno}"
+        for side, alone in (("canary", report.canary_only), ("ours", report.ours_only))
+        for lone in alone
+    ]
+    if lines:
+        case = ElementTree.SubElement(suite, "testcase", classname="objects", name="shared-global objects")
+        message = f"{_counted(len(lines), 'shared-global object')} in one log only"
+        failure = ElementTree.SubElement(case, "failure", type="shared_globals", message=message)
+        failure.text = "\n".join(map(printable, lines))
+
+
+def render_junit(report: Report) -> str:
+    """The report as test results: a case a pair of threads, so that a CI server shows which thread fails and why."""
+    names = " / ".join(printable(log.name) for log in (report.canary, report.ours))
+    suite = ElementTree.Element("testsuite", name=names)
+    for thread in report.threads:
+        _thread_case(suite, thread)
+    for side, threads in (("canary", report.canary_unmapped), ("ours", report.ours_unmapped)):
+        for unmapped in threads:
+            _unmapped_case(suite, side, unmapped)
+    _lone_case(suite, report)
+    counts = {"tests": "testcase", "failures": "testcase/failure", "skipped": "testcase/skipped"}
+    totals = {name: str(len(suite.findall(path))) for name, path in counts.items()} | {"errors": "0"}
+    suite.attrib |= totals
+    root = ElementTree.Element("testsuites", totals)
+    root.append(suite)
+    ElementTree.indent(root)
+    text = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
 # ══ renderers: parity, corpus, validation ═════════════════════════════════════════════════════════════════════════
@@ -9053,7 +9766,12 @@ def _add_report_options(parser: OptionParser, formats: Collection[str]) -> argpa
     return group
 
 
-_REPORT_RENDERERS: Final[Mapping[str, Callable[[Report], str]]] = {"markdown": render_markdown, "json": render_json}
+_REPORT_RENDERERS: Final[Mapping[str, Callable[[Report], str]]] = {
+    "markdown": render_markdown,
+    "json": render_json,
+    "html": render_html,
+    "junit": render_junit,
+}
 
 
 def _diff_parser() -> OptionParser:
