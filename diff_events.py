@@ -8662,7 +8662,7 @@ body { margin: 0 auto; padding: 1.5rem clamp(.75rem, 3vw, 2.5rem) 4rem; max-widt
 h1 { margin: 0; font-size: 2rem; line-height: 1.2 }
 h2 { margin: 2.5rem 0 .75rem; font-size: 1.25rem }
 h3 { margin: 0; font-size: 1.05rem }
-p { margin: .5rem 0; max-width: 75ch }
+p { margin: .5rem 0; max-width: 90ch }
 a { color: var(--link) }
 :focus-visible { outline: 3px solid var(--link); outline-offset: 2px; border-radius: 3px }
 code, pre, .events { font: .84rem/1.5 ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace }
@@ -9079,9 +9079,8 @@ def _html_lanes(report: Report, exhibits: Sequence[_Exhibit]) -> str:
 
 def _html_event_row(row: _EventRow) -> str:
     mark, canary, ours = row
-    look, words = {"-": (' class="minus"', "canary"), "+": (' class="plus"', "ours")}.get(mark, ("", ""))
-    sign = f'<span aria-label="{words}">{mark.replace("-", "−")}</span>' if words else ""
-    cells = (sign, _place(canary), _place(ours), html_text(_row_text(row)))
+    look = {"-": ' class="minus"', "+": ' class="plus"'}.get(mark, "")
+    cells = (mark.strip().replace("-", "−"), _place(canary), _place(ours), html_text(_row_text(row)))
     return f"<tr{look}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
@@ -9119,13 +9118,13 @@ def _html_article(exhibit: _Exhibit, links: str) -> str:
     """The evidence of one divergence."""
     thread, divergence, name = exhibit.thread, exhibit.divergence, f"d{exhibit.number}"
     of_thread = f", {exhibit.nth + 1} of {thread.divergences_found:,}" if thread.divergences_found > 1 else ""
-    title = f'<h3 id="{name}-title">{exhibit.number}. {_tids(thread)}{of_thread}</h3>'
-    sentences = "".join(f"<p>{html_sentence(text)}</p>\n" for text in _divergence_sentences(divergence))
+    title = f'<h3 id="{name}-title">{exhibit.number}. {_tids(thread)}{of_thread}: {_short_change(divergence)}</h3>'
+    sentences = html_sentence(" ".join(_divergence_sentences(divergence)))
     rows = [[html_code(d.path), _html_value(d.left), _html_value(d.right)] for d in divergence.fields]
     fields = html_table("Fields that differ", ("field", "canary", "ours"), rows, _FIELDS_CHARACTERS) if rows else ""
     return (
         f'<article id="{name}" tabindex="-1" aria-labelledby="{name}-title"><header>{title}{links}</header>\n'
-        f"{sentences}{_html_events(divergence)}{fields}{_html_payloads(divergence)}</article>\n"
+        f"<p>{sentences}</p>\n{_html_events(divergence)}{fields}{_html_payloads(divergence)}</article>\n"
     )
 
 

@@ -13,6 +13,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -37,6 +38,13 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 ANSWER_SECONDS = 60
+PLACE_PIPES = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.dup2(int(sys.argv[2]), 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""What becomes the browser: its pipes have to be at fixed places."""
 
 
 def find_browser() -> str | None:
@@ -58,23 +66,17 @@ class Browser:
     def __init__(self, path: str) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="browser-", ignore_cleanup_errors=True)
         to_browser, from_browser = _out_of_the_way(os.pipe()), _out_of_the_way(os.pipe())
-
-        def place_pipes() -> None:
-            os.dup2(to_browser[0], 3)
-            os.dup2(from_browser[1], 4)
-
+        ends = to_browser[0], from_browser[1]
         command = [path, *FLAGS, f"--user-data-dir={self._directory.name}", "about:blank"]
         self._process = subprocess.Popen(
-            command,
-            preexec_fn=place_pipes,
-            close_fds=False,
-            start_new_session=True,
+            [sys.executable, "-c", PLACE_PIPES, *map(str, ends), *command],
+            pass_fds=ends,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        os.close(to_browser[0])
-        os.close(from_browser[1])
+        for end in ends:
+            os.close(end)
         self._write, self._read = to_browser[1], from_browser[0]
         self._unread, self._last_id = b"", 0
         self.events: list[dict[str, Any]] = []
