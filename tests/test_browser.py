@@ -1,0 +1,222 @@
+"""The page in a real browser: from ``file://``, with the keyboard, without JavaScript, light and dark.
+
+It needs a Chromium on PATH and says so where there is none; with ``DIFF_EVENTS_REQUIRE_BROWSER=1`` that is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Any, ClassVar
+
+import diff_events
+from tests.browser import Browser, find_browser
+from tests.page_reports import HOSTILE, endless_report, hostile_report, scattered_report
+
+REQUIRED = os.environ.get("DIFF_EVENTS_REQUIRE_BROWSER") == "1"
+COMPLAINTS = ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded")
+LEAST_CONTRAST = 4.5
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance of a colour as the browser computes it, ``rgb(r, g, b)``."""
+    shares = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return sum(weight * share for weight, share in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one: str, other: str) -> float:
+    """The ratio of two colours' luminances as WCAG has it."""
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+class InTheBrowser(unittest.TestCase):
+    browser: ClassVar[Browser]
+    directory: ClassVar[Path]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        path = find_browser()
+        if path is None:
+            if REQUIRED:
+                raise AssertionError("DIFF_EVENTS_REQUIRE_BROWSER=1, but there is no Chromium on PATH")
+            raise unittest.SkipTest("NOT TESTED: the HTML report in a browser (no Chromium on PATH)")
+        cls.directory = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        cls.browser = cls.enterClassContext(Browser(path))
+
+    def setUp(self) -> None:
+        self.browser.resize(1200, 900)
+        self.browser.prefer("light")
+        self.browser.call("Emulation.setScriptExecutionDisabled", value=False)
+
+    def open(self, report: diff_events.Report) -> None:
+        """Loads a report's page; whatever happens until the end of the test must not be a complaint or a request."""
+        page = self.directory / "report.html"
+        page.write_text(diff_events.render_html(report), encoding="utf-8")
+        self.browser.load(page)
+        self.addCleanup(self.check_silence, page)
+
+    def check_silence(self, page: Path) -> None:
+        events = self.browser.events
+        self.assertEqual([event for event in events if event.get("method") in COMPLAINTS], [])
+        requests = [e["params"]["request"]["url"] for e in events if e.get("method") == "Network.requestWillBeSent"]
+        self.assertEqual(set(requests), {page.as_uri()})
+
+    def ask(self, expression: str) -> Any:
+        return self.browser.evaluate(expression)
+
+    def place(self) -> tuple[str, str]:
+        """Where the reader is: the address's fragment, and the id of what has the focus."""
+        return self.ask("location.hash"), self.ask("document.activeElement.id")
+
+    def arrives_at(self, number: int) -> bool:
+        """Whether the reader comes to the evidence of a divergence."""
+        return self.browser.wait_for(lambda: self.place() == (f"#d{number}", f"d{number}"))
+
+    def middle(self, selector: str) -> tuple[float, float]:
+        """Where to click on an element, once it is in view."""
+        place = self.ask(
+            f"(() => {{ const e = document.querySelector({selector!r}); e.scrollIntoView({{block: 'center'}});"
+            "const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] })()"
+        )
+        return place[0], place[1]
+
+
+class Keyboard(InTheBrowser):
+    def test_j_and_k_go_from_divergence_to_divergence(self) -> None:
+        self.open(scattered_report(2, 2))
+        for key, number in (("j", 1), ("j", 2), ("k", 1), ("k", 1), ("j", 2), ("j", 3), ("j", 4), ("j", 4), ("k", 3)):
+            self.browser.press(key)
+            self.assertEqual(self.place(), (f"#d{number}", f"d{number}"))
+            top = self.ask(f"document.getElementById('d{number}').getBoundingClientRect().top")
+            self.assertTrue(0 <= top < 900, top)
+
+    def test_k_begins_with_the_last(self) -> None:
+        self.open(scattered_report(2, 2))
+        self.browser.press("k")
+        self.assertEqual(self.place(), ("#d4", "d4"))
+
+    def test_a_key_with_a_modifier_belongs_to_the_browser(self) -> None:
+        self.open(scattered_report(1, 2))
+        for modifier in (1, 2, 4):
+            self.browser.press("j", modifiers=modifier)
+            self.assertEqual(self.place()[0], "")
+
+    def test_help_opens_and_escape_closes_it(self) -> None:
+        self.open(scattered_report(1, 2))
+        self.browser.press("j")
+        self.browser.press("?")
+        self.assertTrue(self.ask("document.querySelector('dialog').open"))
+        self.assertIn("next divergence", self.ask("document.querySelector('dialog').innerText"))
+        self.browser.press("j")
+        self.assertEqual(self.ask("location.hash"), "#d1")
+        self.browser.press("Escape")
+        self.assertTrue(self.browser.wait_for(lambda: not self.ask("document.querySelector('dialog').open")))
+        self.assertEqual(self.place(), ("#d1", "d1"))
+
+    def test_the_buttons_open_and_close_help(self) -> None:
+        self.open(scattered_report(1, 1))
+        self.browser.click(*self.middle("button.help"))
+        self.assertTrue(self.ask("document.querySelector('dialog').open"))
+        self.browser.click(*self.middle("dialog button"))
+        self.assertFalse(self.ask("document.querySelector('dialog').open"))
+
+    def test_tab_and_enter_lead_from_a_marker_to_its_evidence(self) -> None:
+        self.open(scattered_report(1, 2))
+        for _ in range(20):
+            self.browser.press("Tab")
+            if self.ask("document.activeElement.getAttribute('href')") == "#d2":
+                break
+        self.assertIn("Divergence 2: changed, #60", self.ask("document.activeElement.getAttribute('aria-label')"))
+        self.assertNotEqual(self.ask("getComputedStyle(document.activeElement.querySelector('.hit')).stroke"), "none")
+        self.browser.press("Enter")
+        self.assertTrue(self.arrives_at(2))
+
+    def test_without_a_divergence_the_keys_do_nothing(self) -> None:
+        self.open(scattered_report(1, 0))
+        for key in "jk":
+            self.browser.press(key)
+        self.assertEqual(self.place(), ("", ""))
+
+
+class Mouse(InTheBrowser):
+    def test_a_click_on_a_marker_leads_to_its_evidence(self) -> None:
+        self.open(scattered_report(2, 2))
+        for number in (3, 1):
+            self.browser.click(*self.middle(f'svg a[href="#d{number}"] path'))
+            self.assertTrue(self.arrives_at(number))
+
+    def test_and_back_to_the_lane(self) -> None:
+        self.open(scattered_report(2, 2))
+        self.browser.click(*self.middle("#d3 nav a"))
+        self.assertTrue(self.browser.wait_for(lambda: self.ask("location.hash") == "#t2"))
+
+
+class HostileText(InTheBrowser):
+    def test_it_is_shown_and_never_run(self) -> None:
+        self.open(hostile_report())
+        shown = self.ask("document.body.textContent")
+        for hostile in HOSTILE:
+            self.assertIn(diff_events.printable(hostile)[:40], shown)
+        self.assertEqual(self.ask("typeof owned"), "undefined")
+        self.assertEqual(self.ask("document.querySelectorAll('script, style, img').length"), 2)
+
+    def test_what_gets_in_all_the_same_would_not_run(self) -> None:
+        self.open(scattered_report(1, 1))
+        self.ask("document.body.append(Object.assign(document.createElement('script'), {textContent: 'owned = 1'})); 0")
+        self.ask("document.body.insertAdjacentHTML('beforeend', '<b onclick=\"owned = 1\" style=\"color: red\">x</b>')")
+        self.ask("document.querySelector('b[onclick]').click(); 0")
+        self.assertEqual(self.ask("typeof owned"), "undefined")
+        refusals = [event for event in self.browser.events if event.get("method") == "Log.entryAdded"]
+        self.assertTrue(refusals)
+        self.browser.events[:] = [event for event in self.browser.events if event not in refusals]
+
+
+class WithoutScripts(InTheBrowser):
+    def test_everything_can_be_read_and_followed(self) -> None:
+        self.browser.call("Emulation.setScriptExecutionDisabled", value=True)
+        self.open(scattered_report(2, 2))
+        self.browser.press("j")
+        self.assertEqual(self.ask("location.hash"), "")
+        self.assertTrue(self.ask("document.querySelector('button.help').hidden"))
+        self.browser.click(*self.middle('svg a[href="#d2"] path'))
+        self.assertTrue(self.browser.wait_for(lambda: self.ask("location.hash") == "#d2"))
+        self.assertGreater(self.ask("document.getElementById('d2').getBoundingClientRect().height"), 100)
+        self.browser.click(*self.middle("#d2 summary"))
+        self.assertTrue(self.browser.wait_for(lambda: self.ask("document.querySelector('#d2 details').open")))
+
+
+class Looks(InTheBrowser):
+    def colours(self, selector: str) -> tuple[str, str]:
+        """An element's colour, and that of what is behind it."""
+        ink = self.ask(f"getComputedStyle(document.querySelector({selector!r})).color")
+        behind = self.ask(
+            f"(() => {{ let e = document.querySelector({selector!r}), c;"
+            "while ((c = getComputedStyle(e).backgroundColor) === 'rgba(0, 0, 0, 0)') e = e.parentElement;"
+            "return c })()"
+        )
+        return ink, behind
+
+    def test_light_and_dark_are_readable(self) -> None:
+        grounds = []
+        for scheme in ("light", "dark"):
+            self.browser.prefer(scheme)
+            self.open(scattered_report(2, 2))
+            for selector in ("h1 span", "p", ".note", ".facts dt", ".what", ".what small", "article p", "article nav a",
+                             ".minus td", ".plus td", "td code", "th", "caption", "summary"):
+                with self.subTest(scheme=scheme, selector=selector):
+                    self.assertGreaterEqual(contrast(*self.colours(selector)), LEAST_CONTRAST)
+            grounds.append(luminance(self.colours("p")[1]))
+        self.assertGreater(grounds[0], 0.8)
+        self.assertLess(grounds[1], 0.05)
+
+    def test_nothing_sticks_out_however_narrow_the_window(self) -> None:
+        for report in (hostile_report(), endless_report(20, 4)):
+            self.open(report)
+            for width in (320, 400, 800, 1400):
+                self.browser.resize(width, 900)
+                self.assertLessEqual(self.ask("document.documentElement.scrollWidth"), width)

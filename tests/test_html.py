@@ -1,0 +1,242 @@
+"""The page: well-formed, bounded, the same every time, and nothing in the logs is ever more than text."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import unittest
+from collections import Counter
+from html.parser import HTMLParser
+
+import diff_events
+from tests import generator
+from tests.page_reports import HOSTILE, endless_report, hostile_report, log, report_of, scattered_report, steps
+
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+SHAPES = {"rect", "circle", "path", "line", "polygon", "polyline", "ellipse"}
+MOST_BYTES = 2_000_000
+MOST_SHAPES = 2_000
+
+
+class Page(HTMLParser):
+    """A page taken apart; complains about what is not well-formed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str, str]] = []
+        self.texts: dict[str, list[str]] = {}
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        if self._open:
+            raise AssertionError(f"left open: {self._open}")
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if len(attrs) != len(dict(attrs)):
+            raise AssertionError(f"doubled attribute: {attrs}")
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self._open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self._open or self._open.pop() != tag:
+            raise AssertionError(f"</{tag}> closes what is not open")
+
+    def handle_data(self, data: str) -> None:
+        self.texts.setdefault(self._open[-1] if self._open else "", []).append(data)
+
+    def values(self, name: str) -> list[str]:
+        """All values of one attribute."""
+        return [value for _, attribute, value in self.attributes if attribute == name]
+
+    def text(self) -> str:
+        """All text that a reader may see."""
+        return "\n".join(data for tag, texts in self.texts.items() if tag not in ("style", "script") for data in texts)
+
+    @property
+    def shapes(self) -> int:
+        """How much there is to draw."""
+        return sum(self.tags[tag] for tag in SHAPES)
+
+
+class Structure(unittest.TestCase):
+    def pages(self) -> dict[str, str]:
+        reports = {
+            "hostile": hostile_report(),
+            "identical": report_of(log({1: steps(5)}), log({1: steps(5)})),
+            "scattered": scattered_report(3, 4),
+            "ended": report_of(log({1: steps(5)}), log({1: steps(3)})),
+            "no evidence": scattered_report(2, 3, max_divergences=1),
+        }
+        for seed in range(20):
+            pair = generator.random_pair(seed)
+            try:
+                reports[f"seed {seed}"] = report_of(pair.canary, pair.ours, tid_map=dict(pair.tid_map))
+            except diff_events.InputError:
+                continue
+        return {name: diff_events.render_html(report) for name, report in reports.items()}
+
+    def test_every_page_is_well_formed_and_its_anchors_resolve(self) -> None:
+        for name, text in self.pages().items():
+            with self.subTest(name):
+                page = Page(text)
+                ids = page.values("id")
+                self.assertEqual(len(ids), len(set(ids)))
+                targets = page.values("href") + page.values("aria-labelledby")
+                self.assertLessEqual({target.removeprefix("#") for target in targets}, set(ids))
+                self.assertEqual(page.tags["h1"], 1)
+                self.assertIn(("html", "lang", "en"), page.attributes)
+
+    def test_nothing_is_loaded_and_no_attribute_runs(self) -> None:
+        for name, text in self.pages().items():
+            with self.subTest(name):
+                page = Page(text)
+                self.assertFalse({"src", "style", "srcset", "action", "data"} & {a for _, a, _ in page.attributes})
+                self.assertFalse([a for _, a, _ in page.attributes if a.startswith("on")])
+                self.assertTrue(all(target.startswith("#") for target in page.values("href")))
+                self.assertNotRegex(text.partition("</style>")[0], r"(?i)@import|url\((?!#)|//\w")
+                self.assertEqual((page.tags["style"], page.tags["script"], page.tags["link"]), (1, 1, 0))
+
+    def test_the_policy_allows_just_this_style_and_this_script(self) -> None:
+        page = Page(diff_events.render_html(hostile_report()))
+        policy = next(value for value in page.values("content") if "default-src" in value)
+        digests = [
+            base64.b64encode(hashlib.sha256("".join(page.texts[tag]).encode()).digest()).decode()
+            for tag in ("style", "script")
+        ]
+        allowed = f"default-src 'none'; style-src 'sha256-{digests[0]}'; script-src 'sha256-{digests[1]}'; "
+        self.assertEqual(policy, allowed + "base-uri 'none'; form-action 'none'")
+
+    def test_the_page_says_what_the_markdown_says(self) -> None:
+        text = Page(diff_events.render_html(scattered_report(1, 1))).text()
+        for words in ("Divergent", "canary index 20 (line 22)", "together again at canary index 21", "payload.n"):
+            self.assertIn(words, text)
+
+    def test_an_ambiguous_pair_names_the_pin_that_settles_it(self) -> None:
+        canary, ours = ({tid: [("KeStart", {}), ("KeRest", {"tid": tid})] for tid in tids} for tids in ((1, 2), (5, 6)))
+        report = report_of(log(canary), log(ours))
+        ambiguous = [thread.pair for thread in report.threads if thread.pair.alternative is not None]
+        text = Page(diff_events.render_html(report)).text()
+        self.assertTrue(ambiguous)
+        for pair in ambiguous:
+            self.assertIn(f"--tid-map {pair.canary_tid}={pair.ours_tid}", text)
+
+
+class HostileText(unittest.TestCase):
+    def test_it_stays_text(self) -> None:
+        text = diff_events.render_html(hostile_report())
+        page = Page(text)
+        for tag in ("script", "style", "img"):
+            self.assertEqual(page.tags[tag], 0 if tag == "img" else 1)
+        for hostile in HOSTILE:
+            self.assertIn(diff_events.printable(hostile)[:40], page.text())
+        self.assertTrue(all(c.isprintable() or c == "\n" for c in text))
+
+    def test_html_text_in_every_place(self) -> None:
+        for hostile in HOSTILE:
+            escaped = diff_events.html_text(hostile)
+            self.assertFalse(set(escaped) & set("<>\"'"), escaped)
+
+
+class Bounds(unittest.TestCase):
+    def check(self, report: diff_events.Report, articles: int) -> None:
+        text = diff_events.render_html(report)
+        page = Page(text)
+        self.assertLess(len(text.encode()), MOST_BYTES)
+        self.assertLessEqual(page.shapes, MOST_SHAPES)
+        self.assertEqual(page.tags["article"], articles)
+
+    def test_a_hundred_divergences(self) -> None:
+        self.check(scattered_report(10, 10), 100)
+
+    def test_many_divergences_of_one_thread(self) -> None:
+        report = scattered_report(1, 300)
+        self.check(report, 100)
+        text = Page(diff_events.render_html(report)).text()
+        self.assertIn("200 more divergences met, without evidence here", text)
+
+    def test_many_pairs(self) -> None:
+        report = scattered_report(400, 1)
+        self.check(report, 100)
+        self.assertIn("260 more pairs", Page(diff_events.render_html(report)).text())
+
+    def test_whatever_there_is(self) -> None:
+        for threads, divergences in ((1, 1000), (12, 100), (40, 100), (130, 20), (140, 20), (3000, 3)):
+            with self.subTest(threads=threads):
+                self.check(endless_report(threads, divergences), 100)
+
+    def test_long_context_fields_and_payloads(self) -> None:
+        long = [("KeLong", {f"{'<&' * 400}{n}": "\x1b\"" * 400 for n in range(300)})]
+        canary, ours = ({1: [*steps(300), *long, *end]} for end in (steps(2), steps(1)))
+        changed = [(name, {key: value + "!" for key, value in fields.items()}) for name, fields in long]
+        ours[1][300:301] = changed
+        report = report_of(log(canary), log(ours), context=1_000_000)
+        self.assertLess(len(diff_events.render_html(report)), 100_000)
+
+    def test_first_divergences_of_all_threads_come_first(self) -> None:
+        report = endless_report(60, 40)
+        numbers = re.findall(r"<h3 [^>]*>\d+\. [^<]*, (\d+) of", diff_events.render_html(report))
+        self.assertEqual(Counter(numbers), {"1": 60, "2": 40})
+
+
+class Determinism(unittest.TestCase):
+    def test_the_same_bytes_every_time(self) -> None:
+        for make in (hostile_report, endless_report):
+            self.assertEqual(diff_events.render_html(make()), diff_events.render_html(make()))
+
+
+class Lanes(unittest.TestCase):
+    def test_one_of_each(self) -> None:
+        canary, ours = {1: steps(10)}, {1: steps(10)}
+        ours[1][4:6] = []
+        report = report_of(log(canary), log(ours), max_divergences=0)
+        before, after = diff_events.Phase.BEFORE, diff_events.Phase.AFTER
+        lane = report.threads[0].lane
+        self.assertEqual(lane.divergences, (4,))
+        self.assertEqual(lane.places, 10)
+        self.assertEqual(
+            lane.stretches,
+            (
+                diff_events.Stretch(before, 4, 4, 0, 0),
+                diff_events.Stretch(after, 2, 0, 2, 0),
+                diff_events.Stretch(after, 4, 4, 0, 0),
+            ),
+        )
+
+    def test_what_ends_first_leaves_a_stretch_without_an_equal(self) -> None:
+        lane = report_of(log({1: steps(9)}), log({1: steps(5)})).threads[0].lane
+        self.assertEqual(lane.stretches[-1], diff_events.Stretch(diff_events.Phase.BEFORE, 4, 0, 4, 0))
+
+    def test_every_event_is_on_its_lane(self) -> None:
+        for seed in range(60):
+            pair = generator.random_pair(seed)
+            try:
+                report = report_of(pair.canary, pair.ours, tid_map=dict(pair.tid_map), max_divergences=0)
+            except diff_events.InputError:
+                continue
+            for thread in report.threads:
+                self.check_lane(thread, thread.lane)
+                self.check_lane(thread, thread.lane.coarser(3))
+
+    def check_lane(self, thread: diff_events.ThreadReport, lane: diff_events.Lane) -> None:
+        matched = sum(stretch.matched for stretch in lane.stretches)
+        canary = sum(s.canary_alone for s in lane.stretches) + sum(mark.canary for mark in lane.floats)
+        ours = sum(s.ours_alone for s in lane.stretches) + sum(mark.ours for mark in lane.floats)
+        self.assertEqual((matched + canary, matched + ours), (thread.canary_events, thread.ours_events))
+        self.assertEqual(matched, thread.parity.matched)
+        self.assertEqual(lane.places, sum(stretch.places for stretch in lane.stretches))
+        self.assertEqual(len(lane.divergences), len(thread.divergences))
+        self.assertEqual(matched, thread.parity.matched)
+
+    def test_few_pieces_however_long_the_walk_was(self) -> None:
+        lane = scattered_report(1, 700).threads[0].lane
+        self.assertLessEqual(len(lane.stretches), 260)
+        self.assertLessEqual(len(lane.coarser(5).stretches), 9)
+        self.assertEqual(len(lane.divergences), 700)

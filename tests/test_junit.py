@@ -1,0 +1,80 @@
+"""The test results: they parse back whatever the logs hold, and their counts are right."""
+
+from __future__ import annotations
+
+import unittest
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import diff_events
+from tests.page_reports import HOSTILE, hostile_report, log, report_of, scattered_report, steps
+
+COUNTS = ("tests", "failures", "errors", "skipped")
+
+
+class JUnit(unittest.TestCase):
+    def suite(self, report: diff_events.Report) -> ElementTree.Element:
+        """The one suite of a report, its counts checked."""
+        text = diff_events.render_junit(report)
+        self.assertEqual(text, diff_events.render_junit(report))
+        root = ElementTree.fromstring(text.encode())
+        (suite,) = root
+        found = [len(suite), *(len(suite.findall(f"testcase/{what}")) for what in ("failure", "error", "skipped"))]
+        for element in (root, suite):
+            self.assertEqual([int(element.attrib[name]) for name in COUNTS], found)
+        return suite
+
+    def test_identical(self) -> None:
+        suite = self.suite(report_of(log({1: steps(3), 2: steps(4)}), log({1: steps(3), 2: steps(4)})))
+        self.assertEqual([case.attrib["name"] for case in suite], [f"canary tid {n} / ours tid {n}" for n in (1, 2)])
+        self.assertFalse([child for case in suite for child in case])
+
+    def test_a_divergence_is_a_failure_with_its_evidence(self) -> None:
+        (case,) = self.suite(scattered_report(1, 1))
+        (failure,) = case
+        self.assertEqual(failure.attrib, {"type": "diverged", "message": "diverged at #20: changed"})
+        for words in ("at canary index 20 (line 22)", "- #20 line 22", "payload.n: canary 20, ours -1"):
+            self.assertIn(words, failure.text or "")
+
+    def test_a_failure_says_how_many_divergences_it_leaves_out(self) -> None:
+        (case,) = self.suite(scattered_report(1, 30))
+        self.assertIn("20 more divergences.", case[0].text or "")
+
+    def test_one_that_ended_first_fails_in_its_own_way(self) -> None:
+        types = [
+            self.suite(report_of(log({1: steps(left)}), log({1: steps(right)})))[0][0].attrib
+            for left, right in ((5, 3), (3, 5))
+        ]
+        self.assertEqual(
+            types,
+            [
+                {"type": "ours_ended", "message": "ours ended first, 2 events before the other"},
+                {"type": "canary_ended", "message": "canary ended first, 2 events before the other"},
+            ],
+        )
+
+    def test_a_thread_without_a_partner_is_skipped_and_says_that_the_gate_counts_it(self) -> None:
+        report = report_of(log({1: steps(3), 9: steps(4)}), log({1: steps(3)}), tid_map={1: 1}, auto_map=False)
+        paired, unmapped = self.suite(report)
+        self.assertFalse(list(paired))
+        self.assertEqual(unmapped.attrib["name"], "canary tid 9")
+        self.assertIn("4 events not compared", unmapped[0].attrib["message"])
+        self.assertIn("gate", unmapped[0].attrib["message"])
+
+    def test_an_object_in_one_log_only_fails(self) -> None:
+        created = diff_events.SharedGlobal(1, 3, "00c0ffee00c0ffee", 0x82000000, HOSTILE[0])
+        lone = diff_events.LoneSharedGlobal(created, 7)
+        report = report_of(log({1: steps(3)}), log({1: steps(3)}))
+        report = replace(report, canary_only=(lone,))
+        case = self.suite(report)[-1]
+        self.assertEqual(case[0].attrib["type"], "shared_globals")
+        self.assertEqual(case[0].text, f"canary alone: {HOSTILE[0]} 00c0ffee00c0ffee, tid 1, line 7")
+
+    def test_hostile_text_parses_back_as_text(self) -> None:
+        suite = self.suite(hostile_report())
+        text = "\n".join(failure.text or "" for failure in suite.iter("failure"))
+        for hostile in HOSTILE:
+            self.assertIn(diff_events.printable(hostile)[:40], text)
+        self.assertIn("\\x00", suite.attrib["name"])
+        raw = diff_events.render_junit(hostile_report())
+        self.assertTrue(all(c.isprintable() or c == "\n" for c in raw))
