@@ -8035,7 +8035,8 @@ def event_text(event: Event) -> str:
         if key != "name" or event.name is None
     )
     words = (printable(event.kind), printable(event.name or ""), *fields)
-    return shorten(" ".join(filter(None, words)), _EVENT_WIDTH)
+    text = " ".join(filter(None, words))
+    return text if len(text) <= _EVENT_WIDTH else f"{text[:_EVENT_WIDTH].rstrip('…')}…"
 
 
 def _place(event: Event | None) -> str:

@@ -30,7 +30,7 @@ def compare(canary: bytes, ours: bytes, **options: Any) -> diff_events.Report:
         paths = [Path(directory, name) for name in ("canary.jsonl", "ours.jsonl")]
         for path, text in zip(paths, (canary, ours), strict=True):
             path.write_bytes(text)
-        return diff_events.diff_logs(*map(str, paths), diff_events.DiffOptions(**options))
+        return diff_events.diff_logs(str(paths[0]), str(paths[1]), diff_events.DiffOptions(**options))
 
 
 def compare_lines(canary: Sequence[Line], ours: Sequence[Line], **options: Any) -> diff_events.Report:

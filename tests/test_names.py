@@ -1,7 +1,7 @@
 """Statuses by name, numbers in hexadecimal, and the calls that events belong to."""
 
 import unittest
-from typing import Any
+from typing import Any, ClassVar
 
 from diff_events import Event, Meaning, event_text, meaning_of, render_json, render_markdown, unsigned_32
 from tests.small_logs import called, compare_lines, made, waited
@@ -18,7 +18,7 @@ def name_of(meaning: Meaning | None) -> str | None:
 
 
 class Statuses(unittest.TestCase):
-    NOTED = {  # the statuses of the field notes
+    NOTED: ClassVar = {  # the statuses of the field notes
         0x40000000: "STATUS_OBJECT_NAME_EXISTS",
         0xC0000008: "STATUS_INVALID_HANDLE",
         0xC000000D: "STATUS_INVALID_PARAMETER",
