@@ -767,22 +767,28 @@ def _nested_object(levels: int) -> str:
     return rf'\{{[^{{}}"\n]*+(?:(?:{inner})[^{{}}"\n]*+)*+\}}'
 
 
+_BALANCED = rf"(?:{_FLAT_OBJECT}|{_nested_object(3)})"
+"""What `_end_of_value` takes for an object: balanced braces outside strings. The first alternative is the fast one."""
+
+_WHOLE_OBJECT = re.compile(_BALANCED.encode())
+_OBJECT_LINES = re.compile(rf"(?:{_BALANCED}\n)*+".encode())
+
 _FIELD_PATTERNS: Final = {
     "schema_version": "1",
     "kind": r'"([^"\\\x00-\x1f]*+)"',
     "tid": _NATURAL,
     "tid_event_idx": _NATURAL,
-    "payload": rf"({_FLAT_OBJECT}|{_nested_object(3)})",
+    "payload": f"({_BALANCED})",
 }
-"""What a field of an event looks like, the captured ones in the shape that `RawEvent` wants. The payload's pattern
-takes just what `_end_of_value` takes: balanced braces outside strings. The first alternative is the fast one."""
+"""What a field of an event looks like, the captured ones in the shape that `RawEvent` wants."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
     """The pattern of all lines with the same fields in the same order and spacing.
 
-    A line that matches is an event, and the same one that `_raw_event` would have read from it.
+    A line that matches is an event, and the same one that `_raw_event` would have read from it, if what was captured as
+    its payload is an object.
     """
 
     pattern: str
@@ -796,10 +802,19 @@ def _layout_of(members: Sequence[_Member], tail: str) -> _Layout | None:
         return None  # of two equal keys the last one counts
     pattern = []
     for lead, key, value in members:
-        other = _INTEGER if re.fullmatch(_INTEGER, value) else f"(?:{_STRING}|{_INTEGER}|true|false|null)"
-        pattern += [re.escape(lead), _FIELD_PATTERNS.get(key, other)]
-    text = "".join(pattern) + re.escape(tail.rstrip("\r")) + r"\r?\n"
-    return _Layout(text, tuple(key for key in keys if key in RawEvent._fields))
+        pattern += [re.escape(lead), _FIELD_PATTERNS.get(key) or _other_field_pattern(key, value)]
+    if keys[-1] == "payload":
+        pattern[-1] = r"(\{[^\n]*)"  # to the line's end, much faster; whether it is an object is seen to afterwards
+    return _Layout("".join(pattern) + re.escape(tail) + r"\n", tuple(key for key in keys if key in RawEvent._fields))
+
+
+def _other_field_pattern(key: str, value: str) -> str:
+    """The pattern of a field that only has to be JSON, by one of its values."""
+    if key == "engine":
+        return re.escape(value)  # the same on every line
+    if re.fullmatch(_INTEGER, value):
+        return _INTEGER
+    return "(?:true|false)" if value in ("true", "false") else f"(?:{_STRING}|{_INTEGER}|true|false|null)"
 
 
 class Columns(NamedTuple):
@@ -809,6 +824,8 @@ class Columns(NamedTuple):
     tids: Sequence[bytes]
     indexes: Sequence[bytes]
     payloads: Sequence[bytes]
+    lines: int
+    """How many lines the text has, blank ones included."""
 
 
 class LayoutReader:
@@ -830,21 +847,24 @@ class LayoutReader:
             return
         before = len(self._layouts) * len(RawEvent._fields)
         self._layouts.append(layout)
-        alternatives = "|".join(known.pattern for known in self._layouts)
-        self._pattern = re.compile(f"(?m:^)(?:{alternatives})".encode())
+        # Each line is one match: what fits no layout is taken by the last alternative, which captures nothing.
+        alternatives = "|".join([*(known.pattern for known in self._layouts), r"[^\n]*\n"])
+        self._pattern = re.compile(alternatives.encode())
         for name, groups in zip(RawEvent._fields, self._groups, strict=True):
             groups.append(before + layout.captured.index(name))
 
-    def columns(self, text: bytes, start: int, lines: int) -> Columns:
-        """The events of ``text`` from ``start``, where so many lines begin. Raises `BadLineError`."""
-        if self._pattern is not None:
+    def columns(self, text: bytes, start: int = 0) -> Columns:
+        """The events of the lines of ``text`` from ``start``. Raises `BadLineError`."""
+        if self._pattern is not None and start < len(text):
             found = self._pattern.findall(text, start)
-            if found and len(found) == lines:
-                groups = list(zip(*found, strict=True))
-                # Of the groups of all layouts a line filled those of one; the others are empty.
-                return Columns(*(self._joined([groups[n] for n in of_field]) for of_field in self._groups))
+            groups = list(zip(*found, strict=True))
+            # Of the groups of all layouts a line filled those of one; the others are empty.
+            kinds, tids, indexes, payloads = (self._joined([groups[n] for n in field]) for field in self._groups)
+            if b"" not in tids and _OBJECT_LINES.fullmatch(b"\n".join((*payloads, b""))):
+                return Columns(kinds, tids, indexes, payloads, len(found))
         events = [event for _, _, event in self.lines(text, start)]
-        return Columns(*zip(*events, strict=True)) if events else Columns((), (), (), ())
+        kinds, tids, indexes, payloads = zip(*events, strict=True) if events else ((), (), (), ())
+        return Columns(kinds, tids, indexes, payloads, text.count(b"\n", start))
 
     @staticmethod
     def _joined(groups: list[tuple[bytes, ...]]) -> Sequence[bytes]:
@@ -853,14 +873,22 @@ class LayoutReader:
     def lines(self, text: bytes, start: int = 0) -> Iterator[tuple[int, int, RawEvent]]:
         """Start, end and event of each line of ``text`` from ``start``, one by one."""
         while start < len(text):
-            match = self._pattern.match(text, start) if self._pattern else None
-            end = match.end() if match else text.index(b"\n", start) + 1
-            if match:
-                groups = match.groups(b"")
-                yield start, end, RawEvent(*(b"".join(groups[n] for n in of_field) for of_field in self._groups))
+            end = text.index(b"\n", start) + 1
+            event = self._by_layout(text, start)
+            if event is not None:
+                yield start, end, event
             elif not text[start:end].isspace():
                 yield start, end, self._exactly(text[start:end], start)
             start = end
+
+    def _by_layout(self, text: bytes, start: int) -> RawEvent | None:
+        """The event of the line at ``start``, if the line fits a layout."""
+        match = self._pattern.match(text, start) if self._pattern else None
+        if match is None:
+            return None
+        groups = match.groups(b"")
+        event = RawEvent(*(b"".join(groups[n] for n in field) for field in self._groups))
+        return event if _WHOLE_OBJECT.fullmatch(event.payload) else None
 
     def _exactly(self, line: bytes, position: int) -> RawEvent:
         try:
@@ -1242,7 +1270,7 @@ class Log:
         numbered = [(lineno, line) for lineno, line in lines_and_blanks if line and not line.isspace()]
         text = b"\n".join([*(line for _, line in numbered), b""])
         of_tid: dict[bytes, list[tuple[int, bytes]]] = {}
-        for tid, line in zip(self._reader.columns(text, 0, len(numbered)).tids, numbered, strict=True):
+        for tid, line in zip(self._reader.columns(text).tids, numbered, strict=True):
             of_tid.setdefault(tid, []).append(line)
         return of_tid
 
@@ -1251,7 +1279,7 @@ class Log:
         chunk = self.index.chunks[number]
         text = self.source.read_back(chunk.offset, chunk.length)
         text = text if text.endswith(b"\n") else text + b"\n"
-        return self._reader.columns(text, 0, text.count(b"\n"))
+        return self._reader.columns(text)
 
     def line_of(self, tid: int, position: int) -> tuple[int, bytes]:
         """Line number and text of the event of a thread at a position."""
@@ -1320,9 +1348,7 @@ class _Indexer:
         start = 0 if self._header_seen else self._after_header(text)
         if start < len(text):
             self.index.chunks.append(_Chunk(offset + start, len(text) - start, self._lineno))
-            lines = text.count(b"\n", start)
-            self._add_events(text, start, lines)
-            self._lineno += lines
+            self._lineno += self._add_events(text, start)
 
     def _without_torn_tail(self, chunk: bytes) -> bytes:
         """The chunk in whole lines: a last line without newline gets one, or goes if it is not a whole JSON object."""
@@ -1365,13 +1391,14 @@ class _Indexer:
         lineno = self._lineno + text.count(b"\n", start, position)
         return InputError(self._name, str(error), lineno=lineno, field=error.field)
 
-    def _add_events(self, text: bytes, start: int, lines: int) -> None:
+    def _add_events(self, text: bytes, start: int) -> int:
+        """Takes in the events of the lines from ``start``; returns how many lines they are."""
         try:
-            columns = self._reader.columns(text, start, lines)
+            columns = self._reader.columns(text, start)
         except BadLineError as error:
             raise self._error(text, start, error.position, error) from error
         if not columns.kinds:
-            return
+            return columns.lines
         try:
             fingerprints = self._fingerprints(columns)
             self._begin_chunk(columns)
@@ -1385,6 +1412,7 @@ class _Indexer:
                 stream.begin_run(idx)
             stream.next_idx = idx + 1
             stream.fingerprints.append(value)
+        return columns.lines
 
     def _begin_chunk(self, columns: Columns) -> None:
         for tid in dict.fromkeys(columns.tids):

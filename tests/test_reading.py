@@ -152,8 +152,8 @@ class Layouts(unittest.TestCase):
             good = [line for line in (maker.line() for _ in range(150)) if exactly(line)]
             for start in range(0, len(good), 10):
                 part = good[start : start + 10]
-                columns = reader.columns(b"".join(part), 0, len(part))
-                self.assertEqual(list(zip(*columns, strict=True)), [exactly(line) for line in part])
+                columns = reader.columns(b"".join(part))
+                self.assertEqual(list(zip(*columns[:4], strict=True)), [exactly(line) for line in part])
 
     def test_more_layouts_than_are_learned(self) -> None:
         keys = ("kind", "tid", "tid_event_idx", "payload", "x", "y")
