@@ -8689,7 +8689,7 @@ html { scroll-padding-top: 1rem }
 body { margin: 0 auto; padding: 1.5rem clamp(.75rem, 3vw, 2.5rem) 4rem; max-width: 90rem; background: var(--paper);
   color: var(--ink); font: 1rem/1.5 system-ui, sans-serif }
 h1 { margin: 0; font-size: 2rem; line-height: 1.2 }
-h2 { margin: 2.5rem 0 .75rem; font-size: 1.25rem }
+h2 { margin: 2.2rem 0 .6rem; font-size: 1.25rem }
 h3 { margin: 0; font-size: 1.05rem }
 p { margin: .5rem 0; max-width: 90ch }
 a { color: var(--link) }
@@ -8714,7 +8714,7 @@ button { font: inherit; padding: .2rem .8rem; color: inherit; background: var(--
   font-size: .85rem }
 .legend svg { width: 34px; height: 14px; margin-right: .45rem; vertical-align: -2px; overflow: visible }
 .lanes { margin: 0; padding: 0; list-style: none }
-.lane { display: grid; grid-template-columns: 9.5rem minmax(0, 1fr) 17rem; gap: 0 1.4rem; align-items: center;
+.lane { display: grid; grid-template-columns: 11.5rem minmax(0, 1fr) 18rem; gap: 0 1.4rem; align-items: center;
   padding: .3rem 1rem; background: var(--card); border: 1px solid var(--edge); border-width: 0 1px 1px }
 .lane:first-child { border-top-width: 1px; border-radius: 8px 8px 0 0 }
 .lane:last-child { border-radius: 0 0 8px 8px }
@@ -8937,7 +8937,7 @@ def _stretch_boxes(stretch: Stretch, alone: int, start: int, places: int) -> Ite
         look = "unseen" if stretch.phase is Phase.NOT_COMPARED else "alone"
         width = stretch.places if stretch.matched else min(alone, stretch.places)
         share = -(-4 * alone // (alone + stretch.matched))  # in quarters, rounded up
-        yield _box(look, alone, left, _percent_of(max(width, places / 250), places), _BAR_HEIGHT * share // 4)
+        yield _box(look, alone, left, _percent_of(max(width, places / 160), places), _BAR_HEIGHT * share // 4)
 
 
 def _bar_boxes(lane: Lane, alone: Callable[[Stretch], int]) -> list[str]:
