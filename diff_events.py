@@ -358,6 +358,25 @@ def shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"
 
 
+def quoted(text: str) -> str:
+    """Foreign text as a part of a sentence: between two marks that no printable text has.
+
+    >>> sentence_parts(f"it ended inside {quoted('NtClose')}.")
+    ['it ended inside ', 'NtClose', '.']
+    """
+    return f"\x02{printable(text)}\x03"
+
+
+def sentence_parts(sentence: str) -> list[str]:
+    """The parts of a sentence, own words and foreign text by turns; the own words may have ``**emphasis**``."""
+    return re.split("[\x02\x03]", sentence)
+
+
+def plain_sentence(sentence: str) -> str:
+    """A sentence with nothing but its words."""
+    return "".join(p if n % 2 else p.replace("**", "") for n, p in enumerate(sentence_parts(sentence)))
+
+
 def json_text(value: object) -> str:
     """One line of JSON for a parsed value, ``∅`` for a field that is not there.
 
@@ -7992,6 +8011,11 @@ def md_code(text: str) -> str:
     return f"{fence}{padding}{text}{padding}{fence}"
 
 
+def md_sentence(sentence: str) -> str:
+    """A sentence as Markdown: foreign text in it as code."""
+    return "".join(md_code(part) if n % 2 else part for n, part in enumerate(sentence_parts(sentence)))
+
+
 def md_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """The lines of a table; a heading that ends in ``>`` is a column of numbers, aligned right. Cells are Markdown."""
     aligned = ["---:" if heading.endswith(">") else "---" for heading in headings]
@@ -8246,16 +8270,20 @@ def _pair_words(canary_tid: int | None, ours_tid: int | None) -> str:
     return " / ".join(f"{side} tid {tid}" for side, tid in tids if tid is not None)
 
 
+def _tids(thread: ThreadReport) -> str:
+    return _pair_words(thread.pair.canary_tid, thread.pair.ours_tid)
+
+
 def _event_words(event: Event, side: Side) -> str:
     """An event within a sentence, and where it stands."""
-    return f"{md_code(event_text(event))} ({side.value} index {event.idx}, line {event.lineno})"
+    return f"{quoted(event_text(event))} ({side.value} index {event.idx}, line {event.lineno})"
 
 
 def _call_lines(calls: EventPair) -> list[str]:
     """The call that a divergence belongs to; once if it is the same on both sides."""
     if calls.canary and calls.ours and event_text(calls.canary) == event_text(calls.ours):
         place = f"canary index {calls.canary.idx}, ours index {calls.ours.idx}"
-        return [f"It belongs to {md_code(event_text(calls.canary))} ({place})."]
+        return [f"It belongs to {quoted(event_text(calls.canary))} ({place})."]
     sides = ((Side.CANARY, calls.canary), (Side.OURS, calls.ours))
     return [f"On {side.value} it belongs to {_event_words(call, side)}." for side, call in sides if call]
 
@@ -8271,9 +8299,10 @@ def _echo_sentence(echo: Echo) -> str:
     value = f"0x{echo.value:X}" if isinstance(echo.value, int) else json_text(echo.value)
     upstream = _pair_words(echo.upstream.canary_tid, echo.upstream.ours_tid)
     name = f" {echo.name}" if echo.name else ""
-    first, again = _text_cell(echo.upstream_path), _text_cell(echo.path)
+    texts = (value, echo.upstream_path, echo.path)
+    value, first, again = (quoted(shorten(printable(text), _VALUE_WIDTH)) for text in texts)
     place = f"{echo.side.value} index {echo.event.idx}"
-    return f"{md_code(value)}{name} differs first in {first} of {upstream}, and is there again in {again} ({place})."
+    return f"{value}{name} differs first in {first} of {upstream}, and is there again in {again} ({place})."
 
 
 def _cause_lines(cause: Cause | None) -> list[str]:
@@ -8315,7 +8344,7 @@ def _start_words(start: StartHere, thread: ThreadReport | None) -> str:
     """The reason to start there, as the end of a sentence."""
     if start.lone is not None:
         created = start.lone.created
-        what = f"{md_code(shorten(created.object_type, _VALUE_WIDTH))} at {created.pointer:#010x}"
+        what = f"{quoted(shorten(printable(created.object_type), _VALUE_WIDTH))} at {created.pointer:#010x}"
         return f"no thread diverged, and only this log has the {what} (line {start.lone.lineno})"
     if start.reason is StartReason.THREAD_WITHOUT_PARTNER:
         return "no thread that has a partner diverged, and this one has none"
@@ -8324,54 +8353,75 @@ def _start_words(start: StartHere, thread: ThreadReport | None) -> str:
     return _START_WORDS[start.reason]
 
 
-def _start_lines(report: Report) -> list[str]:
-    """Where to look first."""
+def _start_thread(report: Report) -> ThreadReport | None:
+    """The pair of threads to look at first, if it is a pair."""
     start = report.start_here
+    if start is None or start.ours_tid is None:
+        return None
+    return next((thread for thread in report.threads if thread.pair.canary_tid == start.canary_tid), None)
+
+
+def _start_sentences(report: Report) -> list[str]:
+    """Where to look first and why, and the two events that differ there."""
+    start, thread = report.start_here, _start_thread(report)
     if start is None:
         return []
-    thread = next((t for t in report.threads if t.pair.canary_tid == start.canary_tid and start.ours_tid), None)
     sentence = f"**{_pair_words(start.canary_tid, start.ours_tid)}**: {_start_words(start, thread)}".removesuffix(".")
     others = sum(t.divergence is not None for t in report.threads) - 1
     if others > 0:
         sentence += f"; {start.downstream or 'none'} of the other {others} known to be downstream of it"
-    lines = [f"{sentence}."]
-    if thread and (divergence := thread.divergence):
-        lines.append(f"- {_event_words(divergence.canary, Side.CANARY)}")
-        lines.append(f"- {_event_words(divergence.ours, Side.OURS)}")
-    return ["## Start here", "", *lines[:1], *([""] if len(lines) > 1 else []), *lines[1:], ""]
+    divergence = thread.divergence if thread else None
+    sides = ((divergence.canary, Side.CANARY), (divergence.ours, Side.OURS)) if divergence else ()
+    return [f"{sentence}.", *(_event_words(event, side) for event, side in sides)]
+
+
+def _start_lines(report: Report) -> list[str]:
+    sentences = list(map(md_sentence, _start_sentences(report)))
+    events = [f"- {words}" for words in sentences[1:]]
+    return ["## Start here", "", *sentences[:1], *([""] if events else []), *events, ""] if sentences else []
+
+
+def _ended_sentences(report: Report) -> list[str]:
+    """What the threads were in the middle of whose log ended on one side first."""
+    return [
+        " ".join([f"{_tids(thread)}: {_ending_sentence(thread.ending)}", *_cause_lines(thread.cause)])
+        for thread in report.threads
+        if thread.ending
+    ]
 
 
 def _ended_lines(report: Report) -> list[str]:
-    """What the threads were in the middle of whose log ended on one side first."""
-    lines = []
-    for thread in report.threads:
-        if thread.ending:
-            pair = _pair_words(thread.pair.canary_tid, thread.pair.ours_tid)
-            lines.append(" ".join([f"- {pair}: {_ending_sentence(thread.ending)}", *_cause_lines(thread.cause)]))
+    lines = [f"- {md_sentence(sentence)}" for sentence in _ended_sentences(report)]
     return ["## Ended on one side first", "", *lines, ""] if lines else []
 
 
-def _divergence_sentences(divergence: Divergence) -> list[str]:
-    """Where a divergence is, in what the events differ, and what became of it."""
+def _divergence_sentences(thread: ThreadReport, nth: int) -> list[str]:
+    """Where a divergence is, in what the events differ, what became of it, and for the first one, its cause."""
+    divergence = thread.divergences[nth]
     place = f"canary index {divergence.canary.idx} (line {divergence.canary.lineno}), "
     place += f"ours index {divergence.ours.idx} (line {divergence.ours.lineno})"
     after = f"After {_counted(divergence.matched_before, 'matching event')}, at {place}:"
-    return [after, f"{_MISMATCH_WORDS[divergence.mismatch]}.", *_outcome_lines(divergence)]
+    lines = [after, f"{_MISMATCH_WORDS[divergence.mismatch]}.", *_outcome_lines(divergence)]
+    return [*lines, *_call_lines(divergence.explanation.calls), *(_cause_lines(thread.cause) if nth == 0 else [])]
+
+
+def _fields_explained(divergence: Divergence) -> Iterator[tuple[FieldDifference, Meaning | None, Meaning | None]]:
+    """The fields that differ, and what canary's value and ours's stand for."""
+    meanings = itertools.chain(divergence.explanation.meanings, itertools.repeat((None, None)))
+    for difference, (left, right) in zip(divergence.fields, meanings, strict=False):
+        yield difference, left, right
 
 
 def _divergence_lines(thread: ThreadReport, divergence: Divergence, number: int) -> list[str]:
-    title = f"### canary tid {thread.pair.canary_tid} / ours tid {thread.pair.ours_tid}"
+    title = f"### {_tids(thread)}"
     if len(thread.divergences) > 1:
         title += f", divergence {number} of {thread.divergences_found:,}"
-    lines = [title, "", *_divergence_sentences(divergence), *_call_lines(divergence.explanation.calls)]
-    if number == 1:
-        lines += _cause_lines(thread.cause)
+    lines = [title, "", *map(md_sentence, _divergence_sentences(thread, number - 1))]
     lines += ["", *md_fence(_event_lines(divergence), "diff")]
     if divergence.fields:
-        meanings = itertools.chain(divergence.explanation.meanings, itertools.repeat((None, None)))
         rows = [
             [_text_cell(d.path), _value_cell(d.left, left), _value_cell(d.right, right)]
-            for d, (left, right) in zip(divergence.fields, meanings, strict=False)
+            for d, left, right in _fields_explained(divergence)
         ]
         lines += ["", *md_table(("field", "canary", "ours"), rows)]
     return [*lines, ""]
@@ -8745,6 +8795,10 @@ svg a text { font-weight: 600 }
 svg a:hover path, svg a:focus path { fill: var(--alone) }
 svg a:focus-visible { outline: none }
 svg a:focus-visible .hit { stroke: var(--link); stroke-width: 3; rx: 4px }
+.start { margin: 1.4rem 0 0; padding: .9rem 1.1rem; background: var(--card); border: 2px solid var(--link);
+  border-radius: 8px }
+.start h2 { margin: 0 }
+.start ul { margin: .3rem 0 0; padding-left: 1.2rem }
 .wide { overflow-x: auto }
 table { border-collapse: collapse; font-size: .875rem }
 caption { text-align: left; padding: .3rem 0 }
@@ -8839,12 +8893,16 @@ def html_text_lines(text: str) -> str:
 
 
 def html_sentence(text: str) -> str:
-    """A sentence that this tool made, with its ``**emphasis**``, as HTML.
+    """A sentence as HTML: its emphasis, and foreign text in it as code.
 
-    >>> html_sentence("status **diverged** < 1")
-    'status <strong>diverged</strong> &lt; 1'
+    >>> html_sentence(f"**diverged** at {quoted('<b>**')}")
+    '<strong>diverged</strong> at <code>&lt;b&gt;**</code>'
     """
-    return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html_text(text))
+    parts = [html_text(part) for part in sentence_parts(text)]
+    emphasis = re.compile(r"\*\*(.+?)\*\*")
+    return "".join(
+        f"<code>{part}</code>" if n % 2 else emphasis.sub(r"<strong>\1</strong>", part) for n, part in enumerate(parts)
+    )
 
 
 def html_code(text: str) -> str:
@@ -8898,10 +8956,13 @@ class _Exhibit(NamedTuple):
 
 def _exhibits(report: Report) -> list[_Exhibit]:
     """What a page has room for: the first divergence of each thread before the second of any."""
+    start = _start_thread(report)
     places = (
-        (nth, number) for number, thread in enumerate(report.threads, 1) for nth in range(len(thread.divergences))
+        (nth, thread is not start, number)
+        for number, thread in enumerate(report.threads, 1)
+        for nth in range(len(thread.divergences))
     )
-    shown = sorted((number, nth) for nth, number in heapq.nsmallest(_MOST_EXHIBITS, places))
+    shown = sorted((number, nth) for nth, _, number in heapq.nsmallest(_MOST_EXHIBITS, places))
     return [_Exhibit(n, number, report.threads[number - 1], nth) for n, (number, nth) in enumerate(shown, 1)]
 
 
@@ -9013,10 +9074,6 @@ def _axis(exhibits: Sequence[_Exhibit], places: int) -> str:
     return f'<text class="axis" x="{_percent_of(share, 1)}" y="68" text-anchor="{anchor}">{text}</text>'
 
 
-def _tids(thread: ThreadReport) -> str:
-    return f"canary tid {thread.pair.canary_tid} / ours tid {thread.pair.ours_tid}"
-
-
 def _thread_sentence(thread: ThreadReport) -> str:
     """What became of a pair, in a line."""
     text = _STATUS_WORDS[thread.status]
@@ -9033,6 +9090,8 @@ def _thread_details(thread: ThreadReport) -> str:
         more = "" if thread.parity.complete else " or more"
         parts.append(f"{thread.divergences_found:,}{more} divergences")
     parts.append(f"paired by {_pairing_words(pair)}" if pair.method is not PairingMethod.PINNED else "pinned")
+    if thread.cause and thread.cause.upstream and thread.cause.relation is not Relation.EARLIER_IN_LOG:
+        parts.append(f"downstream of {_pair_words(thread.cause.upstream.canary_tid, thread.cause.upstream.ours_tid)}")
     if pair.alternative is not None:
         pin = f"--tid-map {pair.canary_tid}={pair.ours_tid}"
         parts.append(f"ours {pair.alternative} would be nearly as good: {pin} settles it")
@@ -9052,7 +9111,7 @@ def _lane_item(number: int, thread: ThreadReport, exhibits: Sequence[_Exhibit], 
         for row, shapes in enumerate(bars)
     )
     drawing += "".join(_markers(exhibits, places)) + _axis(exhibits, places)
-    label = html_text(f"{_tids(thread)}: {_thread_sentence(thread)}".replace("**", ""))
+    label = html_text(plain_sentence(f"{_tids(thread)}: {_thread_sentence(thread)}"))
     return (
         f'<li class="lane{"" if exhibits else " still"}" id="t{number}"><div class="who">{who}</div>\n'
         f'<svg role="group" aria-label="{label}">{drawing}</svg>\n'
@@ -9122,8 +9181,11 @@ def _html_events(divergence: Divergence) -> str:
     return f'<table class="events"><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>\n'
 
 
-def _html_value(value: object) -> str:
-    return html_code(json_text(value)) if value is not MISSING else "<em>absent</em>"
+def _html_value(value: object, meaning: Meaning | None) -> str:
+    if value is MISSING:
+        return "<em>absent</em>"
+    note = _meaning_text(meaning, value) if meaning else ""
+    return f"{html_code(json_text(value))} {html_text(note)}".rstrip()
 
 
 def _html_payloads(divergence: Divergence) -> str:
@@ -9148,8 +9210,11 @@ def _html_article(exhibit: _Exhibit, links: str) -> str:
     thread, divergence, name = exhibit.thread, exhibit.divergence, f"d{exhibit.number}"
     of_thread = f", {exhibit.nth + 1} of {thread.divergences_found:,}" if thread.divergences_found > 1 else ""
     title = f'<h3 id="{name}-title">{exhibit.number}. {_tids(thread)}{of_thread}: {_short_change(divergence)}</h3>'
-    sentences = html_sentence(" ".join(_divergence_sentences(divergence)))
-    rows = [[html_code(d.path), _html_value(d.left), _html_value(d.right)] for d in divergence.fields]
+    sentences = html_sentence(" ".join(_divergence_sentences(thread, exhibit.nth)))
+    rows = [
+        [html_code(d.path), _html_value(d.left, left), _html_value(d.right, right)]
+        for d, left, right in _fields_explained(divergence)
+    ]
     fields = html_table("Fields that differ", ("field", "canary", "ours"), rows, _FIELDS_CHARACTERS) if rows else ""
     return (
         f'<article id="{name}" tabindex="-1" aria-labelledby="{name}-title"><header>{title}{links}</header>\n'
@@ -9192,7 +9257,7 @@ def _html_head(report: Report) -> str:
 def _html_verdict(report: Report) -> str:
     identical = report.verdict is Verdict.IDENTICAL
     look, sign = ("good", "✓") if identical else ("bad", "✗")
-    verdict, _, sentence = " ".join(_verdict_lines(report)).replace("**", "").partition(": ")
+    verdict, _, sentence = plain_sentence(" ".join(_verdict_lines(report))).partition(": ")
     facts = (
         ("parity", percent(report.parity)),
         ("divergences", f"{sum(thread.divergences_found for thread in report.threads):,}"),
@@ -9206,6 +9271,26 @@ def _html_verdict(report: Report) -> str:
         f'<button class="help" hidden aria-haspopup="dialog">Keys <kbd>?</kbd></button></div>\n'
         f'<p>{html_sentence(sentence[:1].upper() + sentence[1:])}</p>\n<dl class="facts">{items}</dl></header>\n'
     )
+
+
+def _html_start(report: Report, exhibits: Sequence[_Exhibit]) -> str:
+    """Where to look first, with a link to the evidence."""
+    sentences, thread = list(map(html_sentence, _start_sentences(report))), _start_thread(report)
+    if not sentences:
+        return ""
+    events = "".join(f"<li>{words}</li>" for words in sentences[1:])
+    link = next((f' <a href="#d{e.number}">Evidence {e.number}</a>' for e in exhibits if e.thread is thread), "")
+    listed = f"<ul>{events}</ul>" if events else ""
+    body = f'<h2 id="start-title">Start here</h2><p>{sentences[0]}{link}</p>{listed}'
+    return f'<section class="start" aria-labelledby="start-title">{body}</section>\n'
+
+
+def _html_ended(report: Report) -> str:
+    """Threads that ended on one side first; what they were in the middle of."""
+    items = [f"<li>{html_sentence(sentence)}</li>" for sentence in _ended_sentences(report)]
+    shown = _within(items, _TABLE_CHARACTERS)
+    rest = f"<li>{len(items) - len(shown):,} more are in the JSON report</li>" if len(items) > len(shown) else ""
+    return f"<h2>Ended on one side first</h2>\n<ul>{''.join(shown)}{rest}</ul>\n" if items else ""
 
 
 def _html_unmapped(report: Report) -> str:
@@ -9273,8 +9358,10 @@ def render_html(report: Report) -> str:
     parts = [
         _html_verdict(report),
         "<main>\n",
+        _html_start(report, exhibits),
         lanes,
         _html_divergences(report, exhibits, drawn),
+        _html_ended(report),
         _html_unmapped(report),
         _html_lone(report),
         _html_baseline(report),
@@ -9293,13 +9380,10 @@ _MOST_IN_A_FAILURE: Final = 10
 """Divergences of a pair that a failure's text spells out."""
 
 
-def _plain(sentence: str) -> str:
-    return sentence.replace("**", "")
-
-
-def _divergence_text(divergence: Divergence) -> list[str]:
+def _divergence_text(thread: ThreadReport, nth: int) -> list[str]:
     """A divergence in plain lines: sentences, the events around it, the fields that differ."""
-    lines = [*map(_plain, _divergence_sentences(divergence)), "", *_event_lines(divergence)]
+    divergence = thread.divergences[nth]
+    lines = [*map(plain_sentence, _divergence_sentences(thread, nth)), "", *_event_lines(divergence)]
     for field_difference in divergence.fields:
         path = shorten(printable(field_difference.path), _VALUE_WIDTH)
         sides = (field_difference.left, field_difference.right)
@@ -9309,7 +9393,10 @@ def _divergence_text(divergence: Divergence) -> list[str]:
 
 
 def _failure_text(thread: ThreadReport) -> str:
-    lines = [line for divergence in thread.divergences[:_MOST_IN_A_FAILURE] for line in _divergence_text(divergence)]
+    shown = range(min(_MOST_IN_A_FAILURE, len(thread.divergences)))
+    lines = [line for nth in shown for line in _divergence_text(thread, nth)]
+    if thread.ending:
+        lines += map(plain_sentence, (_ending_sentence(thread.ending), *_cause_lines(thread.cause)))
     if (left_out := thread.divergences_found - _MOST_IN_A_FAILURE) > 0:
         lines.append(f"{_counted(left_out, 'more divergence')}.")
     lines += [f"Parity: {percent(thread.parity)}.", f"Events: {thread.canary_events:,} / {thread.ours_events:,}."]
@@ -9319,7 +9406,7 @@ def _failure_text(thread: ThreadReport) -> str:
 def _thread_case(suite: ElementTree.Element, thread: ThreadReport) -> None:
     case = ElementTree.SubElement(suite, "testcase", classname="threads", name=_tids(thread))
     if thread.status is not PairStatus.IDENTICAL:
-        message = _plain(_thread_sentence(thread))
+        message = plain_sentence(_thread_sentence(thread))
         failure = ElementTree.SubElement(case, "failure", type=thread.status.value, message=message)
         failure.text = _failure_text(thread)
 
