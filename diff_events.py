@@ -8745,7 +8745,7 @@ p { margin: .5rem 0; max-width: 90ch }
 a { color: var(--link) }
 :focus-visible { outline: 3px solid var(--link); outline-offset: 2px; border-radius: 3px }
 code, pre, .events { font: .84rem/1.5 ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace }
-code, pre, td { overflow-wrap: anywhere; unicode-bidi: isolate }
+code, pre, .events td { overflow-wrap: anywhere; unicode-bidi: isolate }
 pre { margin: 0; white-space: pre-wrap }
 button { font: inherit; padding: .2rem .8rem; color: inherit; background: var(--card); border: 1px solid var(--soft);
   border-radius: 6px; cursor: pointer }
@@ -8805,6 +8805,7 @@ caption { text-align: left; padding: .3rem 0 }
 th, td { padding: .2rem .9rem .2rem 0; text-align: left; vertical-align: top }
 th { color: var(--soft); font-weight: 600 }
 tbody tr { border-top: 1px solid var(--edge) }
+td.number { white-space: nowrap }
 .number { text-align: right; font-variant-numeric: tabular-nums }
 article { margin: 1rem 0; padding: .9rem 1.1rem 1rem; background: var(--card); border: 1px solid var(--edge);
   border-left: 5px solid var(--alone); border-radius: 4px 8px 8px 4px; scroll-margin-top: 1rem }
@@ -8821,6 +8822,7 @@ article nav { display: flex; gap: 1rem; font-size: .875rem }
 summary { cursor: pointer; margin: .5rem 0 }
 dialog { max-width: 32rem; padding: 1.2rem 1.6rem; color: inherit; background: var(--card);
   border: 1px solid var(--soft); border-radius: 10px }
+dialog h2 { margin-top: 0 }
 dialog::backdrop { background: #0008 }
 dialog dl { display: grid; grid-template-columns: max-content 1fr; gap: .4rem 1rem }
 dialog dd { margin: 0 }

@@ -23,9 +23,10 @@ from tests.generator import planted_pair, shared_create
 
 PICTURE = Path(__file__).resolve().parent.parent / "fixtures" / "report.png"
 MOST_BYTES = 200_000
-WIDTH, HEIGHT = 1200, 1080
+WIDTH, HEIGHT = 1200, 1060
 
-THREADS = ((900, 3), (640, 0), (1300, 5), (420, 1), (500, 0), (760, 2), (380, 0), (1100, 0), (560, 1), (450, 0), (730, 0), (810, 0))
+LENGTHS = (900, 640, 1300, 420, 500, 760, 380, 1100, 560, 450, 730, 810)
+CHANGES = (3, 0, 5, 1, 0, 2, 0, 0, 1, 0, 0, 0)
 """Of each thread how many events it has, and how many changes."""
 CUT = 8
 """The thread that ends early on ours."""
@@ -54,7 +55,7 @@ def log_text(engine: str, threads: Iterable[Events]) -> bytes:
 def demo_logs() -> tuple[bytes, bytes]:
     """Two logs that differ in many ways."""
     canary, ours = [], []
-    for number, (length, changes) in enumerate(THREADS):
+    for number, (length, changes) in enumerate(zip(LENGTHS, CHANGES, strict=True)):
         texts = planted_pair(number + 1, length, max(1, changes))[:2]
         places = FLOATS.get(number, (None, None))
         canary.append(events_of(texts[0], 6 + number, places[0], number))
@@ -70,7 +71,7 @@ def demo_page() -> str:
         for path, text in zip(paths, demo_logs(), strict=True):
             path.write_bytes(text)
         options = diff_events.DiffOptions(max_divergences=0)
-        return diff_events.render_html(diff_events.diff_logs(*map(str, paths), options))
+        return diff_events.render_html(diff_events.diff_logs(str(paths[0]), str(paths[1]), options))
 
 
 def picture(page: str) -> bytes:

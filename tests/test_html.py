@@ -7,6 +7,7 @@ import hashlib
 import re
 import unittest
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import diff_events
@@ -119,6 +120,27 @@ class Structure(unittest.TestCase):
         for words in ("Divergent", "canary index 20 (line 22)", "together again at canary index 21", "payload.n"):
             self.assertIn(words, text)
 
+    def test_it_opens_with_where_to_start_and_leads_to_the_evidence(self) -> None:
+        text = diff_events.render_html(scattered_report(2, 2))
+        self.assertLess(text.index("Start here"), text.index('id="threads"'))
+        self.assertRegex(text, r"<strong>canary tid 0 / ours tid 0</strong>: [^<]+ <a href=\"#d1\">Evidence 1</a>")
+        self.assertIn("No relation to another divergence is known", text)
+        identical = report_of(log({1: steps(5)}), log({1: steps(5)}))
+        self.assertNotIn("Start here", diff_events.render_html(identical))
+
+    def test_where_to_start_is_among_the_evidence_whatever_else_there_is(self) -> None:
+        report = scattered_report(150, 1)
+        last = report.threads[-1].pair
+        start = diff_events.StartHere(diff_events.StartReason.NOTHING_UPSTREAM, last.canary_tid, last.ours_tid)
+        text = diff_events.render_html(replace(report, start_here=start))
+        self.assertIn('<a href="#d100">Evidence 100</a>', text)
+        self.assertIn(f"100. canary tid {last.canary_tid} / ours tid {last.ours_tid}", text)
+
+    def test_what_ended_first_says_what_it_was_doing(self) -> None:
+        text = Page(diff_events.render_html(report_of(log({1: steps(5)}), log({1: steps(3)})))).text()
+        self.assertIn("Ended on one side first", text)
+        self.assertIn("canary tid 1 / ours tid 1: ours ended behind", text)
+
     def test_an_ambiguous_pair_names_the_pin_that_settles_it(self) -> None:
         canary, ours = ({tid: [("KeStart", {}), ("KeRest", {"tid": tid})] for tid in tids} for tids in ((1, 2), (5, 6)))
         report = report_of(log(canary), log(ours))
@@ -138,6 +160,15 @@ class HostileText(unittest.TestCase):
         for hostile in HOSTILE:
             self.assertIn(diff_events.printable(hostile)[:40], page.text())
         self.assertTrue(all(c.isprintable() or c == "\n" for c in text))
+
+    def test_sentences(self) -> None:
+        for hostile in HOSTILE:
+            sentence = f"**own** < {diff_events.quoted(hostile)} words"
+            shown = diff_events.printable(hostile)
+            self.assertEqual(diff_events.plain_sentence(sentence), f"own < {shown} words")
+            code = f"<code>{diff_events.html_text(hostile)}</code>"
+            self.assertEqual(diff_events.html_sentence(sentence), f"<strong>own</strong> &lt; {code} words")
+            self.assertEqual(diff_events.md_sentence(sentence), f"**own** < {diff_events.md_code(hostile)} words")
 
     def test_html_text_in_every_place(self) -> None:
         for hostile in HOSTILE:
