@@ -8999,8 +8999,8 @@ def _stretch_boxes(stretch: Stretch, alone: int, start: int, places: int) -> Ite
     if alone:
         look = "unseen" if stretch.phase is Phase.NOT_COMPARED else "alone"
         width = stretch.places if stretch.matched else min(alone, stretch.places)
-        share = -(-4 * alone // (alone + stretch.matched))  # in quarters, rounded up
-        yield _box(look, alone, left, _percent_of(max(width, places / 160), places), _BAR_HEIGHT * share // 4)
+        share = -(-8 * alone // (alone + stretch.matched))  # in eighths, rounded up
+        yield _box(look, alone, left, _percent_of(max(width, places / 160), places), _BAR_HEIGHT * share // 8)
 
 
 def _bar_boxes(lane: Lane, alone: Callable[[Stretch], int]) -> list[str]:
@@ -9051,7 +9051,7 @@ def _index_words(divergence: Divergence) -> str:
 
 
 def _markers(exhibits: Sequence[_Exhibit], places: int) -> Iterator[str]:
-    """The divergences of a lane, each a link to its evidence; numbers only where there is room for them."""
+    """The divergences of a lane, each a link to its evidence; a line and the number only where there is room."""
     room_from = -1.0
     for exhibit in exhibits:
         x = _percent_of(exhibit.place, places)
@@ -9059,8 +9059,8 @@ def _markers(exhibits: Sequence[_Exhibit], places: int) -> Iterator[str]:
         number = ""
         if exhibit.place / max(1, places) >= room_from:
             number = f'<text y="-1">{exhibit.number}</text>'
+            yield f'<line class="cut" x1="{x}" x2="{x}" y1="16" y2="56"/>'
             room_from = exhibit.place / max(1, places) + 0.03 + 0.012 * len(str(exhibit.number))
-        yield f'<line class="cut" x1="{x}" x2="{x}" y1="16" y2="56"/>'
         yield f'<a href="#d{exhibit.number}" aria-label="{html_text(label)}"><svg x="{x}" y="12" width="1" height="1">'
         yield f'<rect class="hit" x="-11" y="-12" width="22" height="22"/><path d="M-5 1h10l-5 7z"/>{number}'
         yield f"<title>{html_text(label)}</title></svg></a>"
