@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -39,19 +40,24 @@ def contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
+def setUpModule() -> None:
+    if find_browser() is not None:
+        return
+    if REQUIRED:
+        raise AssertionError("DIFF_EVENTS_REQUIRE_BROWSER=1, but there is no Chromium on PATH")
+    reason = "NOT TESTED: the HTML report in a browser (no Chromium on PATH)"
+    print(reason, file=sys.stderr)
+    raise unittest.SkipTest(reason)
+
+
 class InTheBrowser(unittest.TestCase):
     browser: ClassVar[Browser]
     directory: ClassVar[Path]
 
     @classmethod
     def setUpClass(cls) -> None:
-        path = find_browser()
-        if path is None:
-            if REQUIRED:
-                raise AssertionError("DIFF_EVENTS_REQUIRE_BROWSER=1, but there is no Chromium on PATH")
-            raise unittest.SkipTest("NOT TESTED: the HTML report in a browser (no Chromium on PATH)")
         cls.directory = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        cls.browser = cls.enterClassContext(Browser(path))
+        cls.browser = cls.enterClassContext(Browser(find_browser() or ""))
 
     def setUp(self) -> None:
         self.browser.resize(1200, 900)
