@@ -34,6 +34,7 @@ A definition uses only what stands above it. From top to bottom:
     walk · a pair of threads, event by event
     names · what statuses and other numbers are called
     report model · everything that a comparison found, as values
+    identity · which object is which, and where events are about different ones
     calls · what a thread is in the midst of
     causes · which divergence can have come out of which
     comparison · from two paths to a `Report`
@@ -1145,6 +1146,97 @@ class Creation:
     start_context: str
 
 
+class ObjectRole(enum.IntEnum):
+    """As what an event names an object."""
+
+    CREATED = 0
+    DESTROYED = 1
+    WAITED_FOR = 2
+    WAITED_FOR_WITH_OTHERS = 3
+    """All of several: which of them ends the wait is timing."""
+    WOKE = 4
+
+
+def object_id(text: bytes) -> int:
+    """A semantic id, as canonical JSON, as a number; 0 where it names no object or is of another form.
+
+    >>> object_id(b'"59FE0438B2BB0CFB"') == object_id(b'"0x59fe0438b2bb0cfb"'), object_id(b"7"), object_id(b"null")
+    (True, 7, 0)
+    """
+    if text == b"null":
+        return 0
+    try:
+        number = int(text[1:-1], 16) if text[:1] == b'"' else int(text)
+    except ValueError:
+        return 0
+    return number if 0 < number < 1 << 64 else 0
+
+
+_NAMED_OBJECT: Final = {
+    b"handle.create": (b'"handle_semantic_id"', ObjectRole.CREATED),
+    b"handle.destroy": (b'"handle_semantic_id"', ObjectRole.DESTROYED),
+    b"wait.end": (b'"woken_by_semantic_id"', ObjectRole.WOKE),
+}
+
+
+class ObjectRefs:
+    """Every place where a log names an object by its semantic id, in the order of the file, 21 bytes each."""
+
+    __slots__ = ("_numbers", "indexes", "roles", "sids", "threads", "tids")
+
+    def __init__(self) -> None:
+        self.tids: list[int] = []
+        self._numbers: dict[bytes, int] = {}
+        self.threads = array("i")
+        """Of each place: the number of its thread in `tids`,"""
+        self.indexes = array("q")
+        """its index there,"""
+        self.sids = array("Q")
+        """the object,"""
+        self.roles = array("b")
+        """and its `ObjectRole`."""
+
+    def __len__(self) -> int:
+        return len(self.sids)
+
+    def note(self, kind: bytes, tid: bytes, idx: bytes, members: Mapping[bytes, bytes]) -> None:
+        """Notes the objects that an event of a special kind names, given the canonical members of its payload."""
+        if kind == b"wait.begin":
+            sids = list(map(object_id, members.get(b'"handles_semantic_ids"', b"")[1:-1].split(b",")))
+            together = len(sids) > 1 and members.get(b'"wait_type"') == b'"all"'
+            role = ObjectRole.WAITED_FOR_WITH_OTHERS if together else ObjectRole.WAITED_FOR
+            if all(sids):
+                for sid in sids:
+                    self._append(tid, idx, sid, role)
+            return
+        key, role = _NAMED_OBJECT.get(kind, (b"", ObjectRole.WOKE))
+        sid = object_id(members.get(key, b"null"))
+        if sid:
+            self._append(tid, idx, sid, role)
+
+    def _append(self, tid: bytes, idx: bytes, sid: int, role: ObjectRole) -> None:
+        number = self._numbers.get(tid)
+        if number is None:
+            number = self._numbers[tid] = len(self.tids)
+            self.tids.append(int(tid))
+        self.threads.append(number)
+        self.indexes.append(int(idx))
+        self.sids.append(sid)
+        self.roles.append(role)
+
+    def into_index_order(self, tids: Collection[int]) -> None:
+        """Puts what some threads wrote out of order in order: each has the same places in the file, now by index."""
+        places: dict[int, list[int]] = {number: [] for number, tid in enumerate(self.tids) if tid in tids}
+        for place, thread in enumerate(self.threads if places else ()):
+            if thread in places:
+                places[thread].append(place)
+        for of_thread in places.values():
+            ordered = sorted(of_thread, key=self.indexes.__getitem__)
+            for column in (self.indexes, self.sids, self.roles):
+                for place, value in zip(of_thread, [column[n] for n in ordered], strict=True):
+                    column[place] = value
+
+
 class Stream:
     """The events of one thread in index order: a fingerprint each, and where in the text to find them again.
 
@@ -1216,6 +1308,13 @@ class Stream:
         run = bisect.bisect_right(self._indexes, idx) - 1
         return self._positions[run] + idx - self._indexes[run]
 
+    def positions_of(self, indexes: Sequence[int]) -> list[int]:
+        """The positions of many indexes that are there."""
+        if len(self._indexes) == 1:
+            first = self._indexes[0]
+            return [idx - first for idx in indexes]
+        return list(map(self.position_of, indexes))
+
     def lost(self) -> tuple[int, int]:
         """How many events were lost, and the first index that is not there."""
         missing = self.idx_at(len(self) - 1) + 1 - len(self)
@@ -1261,6 +1360,7 @@ class LogIndex:
     """The name in the first ``kernel.call`` of each stream that has one."""
     shared_globals: list[SharedGlobal] = field(default_factory=list)
     creations: list[Creation] = field(default_factory=list)
+    objects: ObjectRefs = field(default_factory=ObjectRefs)
     warnings: list[LogWarning] = field(default_factory=list)
     chunks: list[_Chunk] = field(default_factory=list)
     bytes: int = 0
@@ -1461,7 +1561,9 @@ class _Indexer:
     def _exact_fingerprint(self, columns: Columns, n: int) -> int:
         kind, payload = columns.kinds[n], columns.payloads[n]
         if kind in SPECIAL_KINDS:
-            return canonical_fingerprint(kind, canonical_members(payload), self._note(columns, n))
+            members = canonical_members(payload)
+            self.index.objects.note(kind, columns.tids[n], columns.indexes[n], members)
+            return canonical_fingerprint(kind, members, self._note(columns, n))
         known = self._memo.get((kind, payload))
         if known is None:
             if len(self._memo) >= MEMO_SIZE:
@@ -1511,6 +1613,7 @@ class _Indexer:
             lost, first = stream.lost()
             if lost:
                 self.index.warnings.append(LogWarning(WarningKind.HOLE, tid=tid, count=lost, idx=first))
+        self.index.objects.into_index_order({tid for tid, stream in self.index.streams.items() if stream.reordered})
         return self.index
 
     def _doubled(self, log: Log, tid: int, idx: int) -> InputError:
@@ -3209,6 +3312,8 @@ class DiffOptions:
     """How many divergences of a pair are reported; 0 is all of them."""
     score_to_the_end: bool = False
     """Whether the parity score must be exact, however many divergences there are."""
+    check_identity: bool = False
+    """Whether an identity finding that is certain makes the logs divergent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -3459,6 +3564,33 @@ class LoneSharedGlobal:
     lineno: int
 
 
+@dataclass(frozen=True, slots=True)
+class KnownObject:
+    """An object of one log, and the event that made it known: its creation, else where the log first names it."""
+
+    sid: str
+    event: Event
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityFinding:
+    """A matching pair of events that are about different objects."""
+
+    pair: ThreadPair
+    canary: Event
+    ours: Event
+    canary_object: KnownObject
+    ours_object: KnownObject
+    """What ours names."""
+    expected: KnownObject | None
+    """What ours would name if it named the counterpart of canary's object; None if its log does not have that."""
+    certain: bool
+    """Whether everything that it follows from stands before the first divergence of its thread."""
+    count: int
+    """How many matching events of this thread mistake the one object for the other."""
+
+
 class StartReason(enum.Enum):
     """Why a report says to start where it does."""
 
@@ -3468,6 +3600,7 @@ class StartReason(enum.Enum):
     THREAD_ENDED = "thread_ended"
     THREAD_WITHOUT_PARTNER = "thread_without_partner"
     LONE_SHARED_GLOBAL = "lone_shared_global"
+    WRONG_OBJECT = "wrong_object"
 
 
 @dataclass(frozen=True, slots=True)
@@ -3480,6 +3613,8 @@ class StartHere:
     downstream: int = 0
     """How many other divergences are downstream of it, by more than the order of lines."""
     lone: LoneSharedGlobal | None = None
+    finding: IdentityFinding | None = None
+    """A wrong object that is named before, or instead of, any divergence."""
 
 
 class Progression(enum.Enum):
@@ -3538,10 +3673,18 @@ class Report:
     ours_only: tuple[LoneSharedGlobal, ...]
     baseline: BaselineComparison | None = None
     start_here: StartHere | None = None
+    identity: tuple[IdentityFinding, ...] = ()
+
+    @property
+    def mistaken(self) -> bool:
+        """Whether it is certain that some event is about another object."""
+        return any(finding.certain for finding in self.identity)
 
     @property
     def verdict(self) -> Verdict:
         """What the gate says: identical only if nothing at all is different, missing or left over."""
+        if self.options.check_identity and self.mistaken:
+            return Verdict.DIVERGENT
         left_over = self.canary_unmapped or self.ours_unmapped or self.canary_only or self.ours_only
         identical = all(thread.status is PairStatus.IDENTICAL for thread in self.threads)
         return Verdict.IDENTICAL if identical and not left_over else Verdict.DIVERGENT
@@ -3553,6 +3696,257 @@ class Report:
         unmapped = (sum(t.events for t in threads) for threads in (self.canary_unmapped, self.ours_unmapped))
         comparable = sum(score.comparable for score in scores) + sum(unmapped)
         return ParityScore(sum(s.matched for s in scores), comparable, all(score.complete for score in scores))
+
+
+# ══ identity ══════════════════════════════════════════════════════════════════════════════════════════════════════
+#
+# The ids of objects are each engine's own, and skipped. But events that match should be about the same objects:
+# creations that match say which object of ours is which of canary's, and every other matching event is held
+# against that. An id may be used again, so an *object* here is an id from one creation (or the end of the last
+# object of that id) to the next; it is told within its own log, and does not hang on the other one's timing.
+#
+# Whatever is not known for sure is learnt and not called wrong: what was created before the log began, on a
+# thread without a partner, or where the streams differ. A finding needs two objects that both have another
+# counterpart. Threads with wholly equal streams may be paired crosswise, so they tell nothing.
+
+_UNKNOWN: Final = -1
+_ITSELF: Final = -2
+"""The counterpart of a shared-global object that the other log does not name."""
+_NEAR: Final = 2
+"""So many objects of one id before or after count as the same: lines of different threads may change places."""
+MOST_IDENTITY_FINDINGS: Final = 100
+
+
+def object_event(log: Log, place: int) -> Event:
+    """The event that names an object at a place of the log's `ObjectRefs`."""
+    refs = log.index.objects
+    tid = refs.tids[refs.threads[place]]
+    return log.event(tid, log.index.streams[tid].position_of(refs.indexes[place]))
+
+
+class _Objects:
+    """The objects of one log, numbered, and what is known of their counterparts in the other one."""
+
+    def __init__(self, log: Log, shared: Collection[int]) -> None:
+        self.log, self.refs = log, log.index.objects
+        self.births = array("q")
+        """Of each object: the place that names it first."""
+        self.at = array("q")
+        """Of each place: the object."""
+        current: dict[int, int] = {}
+        for place, (sid, role) in enumerate(zip(self.refs.sids, self.refs.roles, strict=True)):
+            number = current.get(sid)
+            if number is None or (not role and sid not in shared):
+                number = current[sid] = len(self.births)
+                self.births.append(place)
+            if role == ObjectRole.DESTROYED and sid not in shared:
+                del current[sid]
+            self.at.append(number)
+        self.counterparts = array("q", [_UNKNOWN]) * len(self.births)
+        self.trusted = bytearray(len(self.births))
+        self.of_shared = {sid: current[sid] for sid in shared if sid in current}
+
+    @functools.cached_property
+    def places(self) -> dict[int, array[int]]:
+        """By tid: the places of its events."""
+        of_thread = [array("q") for _ in self.refs.tids]
+        for place, thread in enumerate(self.refs.threads):
+            of_thread[thread].append(place)
+        return dict(zip(self.refs.tids, of_thread, strict=True))
+
+    @functools.cached_property
+    def of_sid(self) -> dict[int, list[int]]:
+        """By id: the objects that had it, one after the other."""
+        found: dict[int, list[int]] = {}
+        for number, place in enumerate(self.births):
+            found.setdefault(self.refs.sids[place], []).append(number)
+        return found
+
+    def near(self, number: int) -> list[int]:
+        """An object, and those that had its id shortly before and after."""
+        row = self.of_sid[self.refs.sids[self.births[number]]]
+        place = bisect.bisect_left(row, number)
+        return row[max(0, place - _NEAR) : place + _NEAR + 1]
+
+    def known(self, number: int) -> KnownObject:
+        """The object for a report."""
+        place = self.births[number]
+        created = self.refs.roles[place] == ObjectRole.CREATED
+        return KnownObject(f"{self.refs.sids[place]:016x}", object_event(self.log, place), created)
+
+
+class _Stretch(NamedTuple):
+    """Places of both logs that stand in matching events of one pair, up to the next difference."""
+
+    walk: PairWalk
+    trusted: bool
+    canary: list[int]
+    ours: list[int]
+
+
+class _Conflict(NamedTuple):
+    """Two matching places with objects that are each other's counterparts in no way."""
+
+    walk: PairWalk
+    trusted: bool
+    canary: int
+    ours: int
+
+
+class IdentityMap:
+    """Which object of ours is which object of canary's, learnt along the walks, and what contradicts it."""
+
+    def __init__(self, canary: Log, ours: Log) -> None:
+        shared = {int(made.sid, 16) for log in (canary, ours) for made in log.index.shared_globals}
+        self._canary, self._ours = _Objects(canary, shared), _Objects(ours, shared)
+        for mine, theirs in ((self._canary, self._ours), (self._ours, self._canary)):
+            for sid, number in mine.of_shared.items():
+                mine.counterparts[number] = theirs.of_shared.get(sid, _ITSELF)
+                mine.trusted[number] = True
+
+    def conflicts(self, walks: Sequence[PairWalk], trusted: Sequence[bool]) -> list[_Conflict]:
+        """Every matching event about different objects."""
+        stretches = [
+            stretch for walk, sure in zip(walks, trusted, strict=True) for stretch in self._stretches(walk, sure)
+        ]
+        stretches.sort(key=lambda stretch: not stretch.trusted)  # what is sure comes first, and stays
+        for stretch in stretches:
+            self._learn_creations(stretch)
+        return [conflict for stretch in stretches for conflict in self._check(stretch)]
+
+    def _stretches(self, walk: PairWalk, sure: bool) -> Iterator[_Stretch]:
+        canary, ours = (
+            objects.places.get(side.tid, array("q"))
+            for objects, side in ((self._canary, walk.canary), (self._ours, walk.ours))
+        )
+        positions = (
+            walk.canary.stream.positions_of([self._canary.refs.indexes[place] for place in canary]),
+            walk.ours.stream.positions_of([self._ours.refs.indexes[place] for place in ours]),
+        )
+        stretch = _Stretch(walk, sure, [], [])
+        for step in walk.steps:
+            if step.kind is StepKind.DIFFERED:
+                yield stretch
+                stretch = _Stretch(walk, False, [], [])
+            elif step.kind is StepKind.MATCHED:
+                for one, other in _matching_places(step, *positions):
+                    stretch.canary.extend(canary[one])
+                    stretch.ours.extend(ours[other])
+        yield stretch
+
+    def _learn_creations(self, stretch: _Stretch) -> None:
+        roles = self._canary.refs.roles
+        for one, other in zip(stretch.canary, stretch.ours, strict=True):
+            if not roles[one]:
+                self._learn(self._canary.at[one], self._ours.at[other], stretch.trusted)
+
+    def _learn(self, one: int, other: int, trusted: bool) -> None:
+        for mine, number, counterpart in ((self._canary, one, other), (self._ours, other, one)):
+            if mine.counterparts[number] == _UNKNOWN:
+                mine.counterparts[number] = counterpart
+                mine.trusted[number] = trusted
+
+    def _check(self, stretch: _Stretch) -> list[_Conflict]:
+        """The conflicts of a stretch; none where its alignment is a guess and most of it conflicts."""
+        canary, ours, counterparts = self._canary.at, self._ours.at, self._canary.counterparts
+        found = []
+        for n, (place, other_place) in enumerate(zip(stretch.canary, stretch.ours, strict=True)):
+            one, other = canary[place], ours[other_place]
+            if counterparts[one] != other:
+                if self._contradicts(one, other) and not self._is_timing(stretch, n):
+                    found.append(_Conflict(stretch.walk, stretch.trusted, place, other_place))
+                else:
+                    self._learn(one, other, stretch.trusted)
+        return found if stretch.trusted or len(found) * 2 < len(stretch.canary) else []
+
+    def _contradicts(self, one: int, other: int) -> bool:
+        """Whether both objects have another counterpart, and so has every object near them in time."""
+        if _UNKNOWN in (self._canary.counterparts[one], self._ours.counterparts[other]):
+            return False
+        near = set(self._ours.near(other))
+        return near.isdisjoint(self._canary.counterparts[number] for number in self._canary.near(one))
+
+    def _is_timing(self, stretch: _Stretch, n: int) -> bool:
+        """Whether a place says which of several objects ended a wait for all of them, or created one."""
+        roles = self._canary.refs.roles
+        role = roles[stretch.canary[n]]
+        if role == ObjectRole.WOKE:
+            before = (roles[stretch.canary[k]] for k in range(n - 1, -1, -1))
+            role = next((role for role in before if role != ObjectRole.WOKE), role)
+            return role == ObjectRole.WAITED_FOR_WITH_OTHERS
+        return role == ObjectRole.CREATED
+
+    def finding(self, conflict: _Conflict, pair: ThreadPair, count: int) -> IdentityFinding:
+        """A conflict for a report."""
+        one, other = self._canary.at[conflict.canary], self._ours.at[conflict.ours]
+        expected = self._canary.counterparts[one]
+        return IdentityFinding(
+            pair=pair,
+            canary=object_event(self._canary.log, conflict.canary),
+            ours=object_event(self._ours.log, conflict.ours),
+            canary_object=self._canary.known(one),
+            ours_object=self._ours.known(other),
+            expected=self._ours.known(expected) if expected >= 0 else None,
+            certain=conflict.trusted and bool(self._canary.trusted[one] and self._ours.trusted[other]),
+            count=count,
+        )
+
+    def objects_of(self, conflict: _Conflict) -> tuple[int, int, int]:
+        """What conflicts of one thread have in common that are told once."""
+        return conflict.walk.canary.tid, self._canary.at[conflict.canary], self._ours.at[conflict.ours]
+
+
+def _matching_places(step: Step, canary: list[int], ours: list[int]) -> Iterator[tuple[slice, slice]]:
+    """The places in a matched stretch, given the positions of all places of both threads; as many on both sides."""
+    one = slice(bisect.bisect_left(canary, step.canary_position),
+                bisect.bisect_left(canary, step.canary_position + step.canary))  # fmt: skip
+    other = slice(bisect.bisect_left(ours, step.ours_position),
+                  bisect.bisect_left(ours, step.ours_position + step.ours))  # fmt: skip
+    shift = step.ours_position - step.canary_position
+    if [position + shift for position in canary[one]] == ours[other]:
+        yield one, other
+        return
+    for position in sorted(set(canary[one])):  # one side lacks some ids, or names more objects in a wait
+        theirs = slice(bisect.bisect_left(canary, position), bisect.bisect_right(canary, position))
+        mine = slice(bisect.bisect_left(ours, position + shift), bisect.bisect_right(ours, position + shift))
+        if theirs.stop - theirs.start == mine.stop - mine.start:
+            yield theirs, mine
+
+
+def _twins(log: Log) -> set[int]:
+    """The threads that another thread of the same log is wholly equal to."""
+    alike: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+    for tid, stream in log.index.streams.items():
+        alike[len(stream), stream.fingerprints[-1]].append(tid)
+    streams = log.index.streams
+    return {
+        tid
+        for tids in alike.values()
+        for one, other in itertools.combinations(tids, 2)
+        if streams[one].fingerprints == streams[other].fingerprints
+        for tid in (one, other)
+    }
+
+
+def identity_findings(
+    canary: Log, ours: Log, walks: Sequence[PairWalk], pairs: Sequence[ThreadPair]
+) -> tuple[IdentityFinding, ...]:
+    """The matching events that are about different objects, by place in canary's log, each mistake once a thread."""
+    if not canary.index.objects or not ours.index.objects:
+        return ()
+    twins = _twins(canary)
+    told = [n for n, p in enumerate(pairs) if p.method is PairingMethod.PINNED or p.canary_tid not in twins]
+    pair_of = {pairs[n].canary_tid: pairs[n] for n in told}
+    sure = [pairs[n].alternative is None for n in told]
+    identities = IdentityMap(canary, ours)
+    conflicts = identities.conflicts([walks[n] for n in told], sure)
+    counts = Counter(map(identities.objects_of, conflicts))
+    firsts = {identities.objects_of(conflict): conflict for conflict in reversed(conflicts)}
+    findings = (
+        identities.finding(firsts[mistake], pair_of[mistake[0]], counts[mistake])
+        for mistake in itertools.islice(counts, MOST_IDENTITY_FINDINGS)
+    )
+    return tuple(sorted(findings, key=lambda finding: (not finding.certain, finding.canary.lineno)))
 
 
 # ══ calls ═════════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -3687,6 +4081,20 @@ class SpreadTracer:
         self._waits: dict[int, list[int]] = {}
         self._addresses = {int(made.sid, 16): made.pointer for made in log.index.shared_globals}
 
+    @functools.cached_property
+    def _creations(self) -> dict[int, int]:
+        """Where objects were created: the last such place of each."""
+        refs = self._log.index.objects
+        return {sid: n for n, (sid, role) in enumerate(zip(refs.sids, refs.roles, strict=True)) if not role}
+
+    def _address(self, sid: int) -> Iterator[int]:
+        """The handle or pointer that an object goes by, if the log tells."""
+        if sid not in self._addresses and (place := self._creations.get(sid)) is not None:
+            payload = object_event(self._log, place).payload
+            self._addresses.update((sid, number) for number in _numbers((payload.get("raw_handle_id"),)))
+        if sid in self._addresses:
+            yield self._addresses[sid]
+
     def trace(self) -> Mapping[int, Mapping[int, Arrival]]:
         """By thread, the threads whose divergence can have come to it before its end, and how."""
         for creation in self._log.index.creations:
@@ -3767,7 +4175,7 @@ class SpreadTracer:
         if unsigned_32(payload.get("status")) in _NO_SIGNAL_ENDED_IT:
             return
         objects = list(_numbers((payload.get("woken_by_semantic_id"),))) or (waited if len(waited) == 1 else [])
-        numbers = [*objects, *(self._addresses[sid] for sid in objects if sid in self._addresses)]
+        numbers = [*objects, *itertools.chain.from_iterable(map(self._address, objects))]
         signals = [self._signals[number] for number in numbers if number in self._signals]
         if signals:
             last = max(signals)
@@ -3984,6 +4392,17 @@ def explain_causes(
     return start, tuple(replace(thread, cause=chosen.get(thread.pair.canary_tid)) for thread in threads)
 
 
+def with_mistake(
+    start: StartHere | None, threads: Sequence[ThreadReport], mistake: IdentityFinding | None
+) -> StartHere | None:
+    """Where to start, with the wrong object that was named before in both logs, if one was."""
+    if start is None or mistake is None:
+        return start
+    thread = next(thread for thread in threads if thread.pair.canary_tid == start.canary_tid)
+    places = zip((mistake.canary.lineno, mistake.ours.lineno), _first_lines(thread), strict=True)
+    return replace(start, finding=mistake) if all(before < after for before, after in places) else start
+
+
 def _only_side(side: int, tid: int) -> tuple[int | None, int | None]:
     return (tid, None) if side == 0 else (None, tid)
 
@@ -3992,8 +4411,12 @@ def start_without_divergence(
     threads: Sequence[ThreadReport],
     unmapped: Sequence[Sequence[UnmappedThread]],
     lone: Sequence[Sequence[LoneSharedGlobal]],
+    finding: IdentityFinding | None,
 ) -> StartHere | None:
-    """Where to start if no pair diverged: the thread that ended first, else what only one log has."""
+    """Where to start if no pair diverged: a wrong object, the thread that ended first, else what only one log has."""
+    if finding:
+        pair = finding.pair
+        return StartHere(StartReason.WRONG_OBJECT, pair.canary_tid, pair.ours_tid, finding=finding)
     ended = [thread for thread in threads if thread.ending]
     if ended:
         pair = min(ended, key=lambda thread: thread.ending.last.lineno if thread.ending else 0).pair
@@ -4294,6 +4717,8 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *
         _unmapped(ours, {pair.ours_tid for pair in pairs}),
     )
     lone = _lone_shared_globals(canary, ours), _lone_shared_globals(ours, canary)
+    identity = identity_findings(canary, ours, walks, pairs)
+    mistake = next((finding for finding in identity if finding.certain), None)
     return Report(
         canary=_summary(canary),
         ours=_summary(ours),
@@ -4303,7 +4728,8 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *
         ours_unmapped=unmapped[1],
         canary_only=lone[0],
         ours_only=lone[1],
-        start_here=start or start_without_divergence(threads, unmapped, lone),
+        start_here=with_mistake(start, threads, mistake) or start_without_divergence(threads, unmapped, lone, mistake),
+        identity=identity,
     )
 
 
@@ -8155,7 +8581,8 @@ def _verdict_lines(report: Report) -> list[str]:
     pairs = _counted(len(report.threads), "thread pair")
     matched = sum(thread.matched for thread in report.threads)
     if report.verdict is Verdict.IDENTICAL:
-        return [f"**Identical:** all {_counted(matched, 'event')} of {pairs} match."]
+        doubt = " Some are about different objects: see Identity." if report.identity else ""
+        return [f"**Identical:** all {_counted(matched, 'event')} of {pairs} match.{doubt}"]
     found = [
         (statuses[PairStatus.DIVERGED], "diverged"),
         (statuses[PairStatus.CANARY_ENDED] + statuses[PairStatus.OURS_ENDED], "ended on one side before the other"),
@@ -8165,6 +8592,7 @@ def _verdict_lines(report: Report) -> list[str]:
     for count, noun, words in (
         (len(report.canary_unmapped) + len(report.ours_unmapped), "thread", "without a partner"),
         (len(report.canary_only) + len(report.ours_only), "shared-global object", "in one log only"),
+        (len(report.identity), "mistaken object", "in matching events"),
     ):
         if count:
             parts.append(f"{_counted(count, noun)} {words}")
@@ -8340,12 +8768,56 @@ _START_WORDS: Final = {
 }
 
 
+def _quoted_text(text: str) -> str:
+    return quoted(shorten(printable(text), _VALUE_WIDTH))
+
+
+def _known_words(known: KnownObject, side: Side) -> str:
+    """An object: its id, type and name, and where it was created or first named."""
+    what = [_quoted_text(known.sid)]
+    for key in ("object_type", "object_name"):
+        if known.created and known.event.payload.get(key):
+            what.append(_quoted_text(json_text(known.event.payload[key])))
+    verb = "created" if known.created else "first named"
+    place = f"{side.value} tid {known.event.tid} index {known.event.idx}, line {known.event.lineno}"
+    return f"{' '.join(what)} ({verb} at {place})"
+
+
+def _finding_sentence(finding: IdentityFinding) -> str:
+    """A wrong object: what both sides name, and what ours should."""
+    place = f"canary index {finding.canary.idx} (line {finding.canary.lineno}), "
+    place += f"ours index {finding.ours.idx} (line {finding.ours.lineno})"
+    sentence = f"{_quoted_text(finding.canary.kind)} at {place} is about "
+    sentence += f"{_known_words(finding.canary_object, Side.CANARY)} on canary, "
+    sentence += f"but about {_known_words(finding.ours_object, Side.OURS)} on ours"
+    if finding.expected:
+        sentence += f"; the counterpart of canary's is {_known_words(finding.expected, Side.OURS)}"
+    return sentence
+
+
+def _identity_sentences(report: Report) -> list[str]:
+    """What the identity findings mean for the gate, then each of them."""
+    if not report.identity:
+        return []
+    advice = f"advisory; {quoted('--check-identity')} makes them part of the gate"
+    gate = "part of the gate" if report.options.check_identity else advice
+    sentences = [f"Events that match and are about different objects ({gate}):"]
+    for finding in report.identity:
+        more = f" {_counted(finding.count, 'event')} in all." if finding.count > 1 else ""
+        doubt = "" if finding.certain else " (Behind a divergence, where the alignment is a best guess.)"
+        pair = _pair_words(finding.pair.canary_tid, finding.pair.ours_tid)
+        sentences.append(f"**{pair}**: {_finding_sentence(finding)}.{more}{doubt}")
+    return sentences
+
+
 def _start_words(start: StartHere, thread: ThreadReport | None) -> str:
     """The reason to start there, as the end of a sentence."""
     if start.lone is not None:
         created = start.lone.created
         what = f"{quoted(shorten(printable(created.object_type), _VALUE_WIDTH))} at {created.pointer:#010x}"
         return f"no thread diverged, and only this log has the {what} (line {start.lone.lineno})"
+    if start.reason is StartReason.WRONG_OBJECT and start.finding:
+        return f"no thread diverged, but {_finding_sentence(start.finding)}"
     if start.reason is StartReason.THREAD_WITHOUT_PARTNER:
         return "no thread that has a partner diverged, and this one has none"
     if thread is not None and thread.ending:
@@ -8372,7 +8844,10 @@ def _start_sentences(report: Report) -> list[str]:
         sentence += f"; {start.downstream or 'none'} of the other {others} known to be downstream of it"
     divergence = thread.divergence if thread else None
     sides = ((divergence.canary, Side.CANARY), (divergence.ours, Side.OURS)) if divergence else ()
-    return [f"{sentence}.", *(_event_words(event, side) for event, side in sides)]
+    before = ""
+    if start.finding and start.reason is not StartReason.WRONG_OBJECT:
+        before = f" Before it, {_finding_sentence(start.finding)}."
+    return [f"{sentence}.{before}", *(_event_words(event, side) for event, side in sides)]
 
 
 def _start_lines(report: Report) -> list[str]:
@@ -8388,6 +8863,12 @@ def _ended_sentences(report: Report) -> list[str]:
         for thread in report.threads
         if thread.ending
     ]
+
+
+def _identity_lines(report: Report) -> list[str]:
+    """The matching events that are about different objects."""
+    first, *findings = map(md_sentence, _identity_sentences(report)) if report.identity else ("",)
+    return ["## Identity", "", first, "", *(f"- {finding}" for finding in findings), ""] if first else []
 
 
 def _ended_lines(report: Report) -> list[str]:
@@ -8506,7 +8987,7 @@ def render_markdown(report: Report) -> str:
     for thread in report.threads:
         for number, divergence in enumerate(thread.divergences, 1):
             lines += _divergence_lines(thread, divergence, number)
-    lines += _ended_lines(report)
+    lines += _identity_lines(report) + _ended_lines(report)
     lines += _baseline_lines(report.baseline)
     lines += _unmapped_lines(report) + _lone_lines(report) + _not_compared_lines(report) + _input_lines(report)
     return "\n".join(lines).rstrip() + "\n"
@@ -8576,6 +9057,28 @@ def _json_ending(ending: Ending | None) -> object:
     return {"side": ending.side.value} | {name: _json_event(event) for name, event in events.items()}
 
 
+def _json_known(known: KnownObject | None) -> object:
+    if known is None:
+        return None
+    event = known.event
+    what = {"object_type": event.payload.get("object_type"), "object_name": event.payload.get("object_name")}
+    place = {"tid": event.tid, "idx": event.idx, "line": event.lineno}
+    return {"sid": known.sid, "created": known.created} | place | what
+
+
+def _json_finding(finding: IdentityFinding) -> object:
+    return {
+        "canary_tid": finding.pair.canary_tid,
+        "ours_tid": finding.pair.ours_tid,
+        "event": _json_pair(EventPair(finding.canary, finding.ours)),
+        "canary_object": _json_known(finding.canary_object),
+        "ours_object": _json_known(finding.ours_object),
+        "expected": _json_known(finding.expected),
+        "certain": finding.certain,
+        "count": finding.count,
+    }
+
+
 def _json_start(start: StartHere | None) -> object:
     if start is None:
         return None
@@ -8585,6 +9088,7 @@ def _json_start(start: StartHere | None) -> object:
         "ours_tid": start.ours_tid,
         "downstream": start.downstream,
         "sid": start.lone.created.sid if start.lone else None,
+        "identity": _json_finding(start.finding) if start.finding else None,
     }
 
 
@@ -8700,6 +9204,7 @@ def render_json(report: Report) -> str:
             "ours_only": [lone.created.sid for lone in report.ours_only],
             "places": {side: [_json_lone(lone) for lone in alone] for side, alone in sides},
         },
+        "identity": list(map(_json_finding, report.identity)),
         "baseline": _json_baseline(report.baseline),
         "inputs": {"canary": _json_input(report.canary), "ours": _json_input(report.ours)},
         "options": {
@@ -8707,6 +9212,7 @@ def render_json(report: Report) -> str:
             "auto_map": options.auto_map,
             "context": options.context,
             "max_divergences": options.max_divergences,
+            "check_identity": options.check_identity,
         },
         "skipped_fields": {kind: sorted(fields) for kind, fields in SKIPPED_FIELDS.items()},
     }
@@ -9287,12 +9793,26 @@ def _html_start(report: Report, exhibits: Sequence[_Exhibit]) -> str:
     return f'<section class="start" aria-labelledby="start-title">{body}</section>\n'
 
 
-def _html_ended(report: Report) -> str:
-    """Threads that ended on one side first; what they were in the middle of."""
-    items = [f"<li>{html_sentence(sentence)}</li>" for sentence in _ended_sentences(report)]
+def _html_list(sentences: Iterable[str]) -> str:
+    """A list of sentences, as many as fit; the rest is counted."""
+    items = [f"<li>{html_sentence(sentence)}</li>" for sentence in sentences]
     shown = _within(items, _TABLE_CHARACTERS)
     rest = f"<li>{len(items) - len(shown):,} more are in the JSON report</li>" if len(items) > len(shown) else ""
-    return f"<h2>Ended on one side first</h2>\n<ul>{''.join(shown)}{rest}</ul>\n" if items else ""
+    return f"<ul>{''.join(shown)}{rest}</ul>\n"
+
+
+def _html_ended(report: Report) -> str:
+    """Threads that ended on one side first; what they were in the middle of."""
+    sentences = _ended_sentences(report)
+    return f"<h2>Ended on one side first</h2>\n{_html_list(sentences)}" if sentences else ""
+
+
+def _html_identity(report: Report) -> str:
+    """Matching events that are about different objects."""
+    sentences = _identity_sentences(report)
+    if not sentences:
+        return ""
+    return f"<h2>Identity</h2>\n<p>{html_sentence(sentences[0])}</p>\n{_html_list(sentences[1:])}"
 
 
 def _html_unmapped(report: Report) -> str:
@@ -9363,6 +9883,7 @@ def render_html(report: Report) -> str:
         _html_start(report, exhibits),
         lanes,
         _html_divergences(report, exhibits, drawn),
+        _html_identity(report),
         _html_ended(report),
         _html_unmapped(report),
         _html_lone(report),
@@ -9433,6 +9954,15 @@ def _lone_case(suite: ElementTree.Element, report: Report) -> None:
         failure.text = "\n".join(map(printable, lines))
 
 
+def _identity_case(suite: ElementTree.Element, report: Report) -> None:
+    """Wrong objects, where they are part of the gate."""
+    if report.identity and report.options.check_identity:
+        case = ElementTree.SubElement(suite, "testcase", classname="objects", name="identity")
+        message = f"{_counted(len(report.identity), 'identity finding')}"
+        failure = ElementTree.SubElement(case, "failure", type="identity", message=message)
+        failure.text = "\n".join(map(plain_sentence, _identity_sentences(report)))
+
+
 def render_junit(report: Report) -> str:
     """The report as test results: a case a pair of threads, so that a CI server shows which thread fails and why."""
     names = " / ".join(printable(log.name) for log in (report.canary, report.ours))
@@ -9443,6 +9973,7 @@ def render_junit(report: Report) -> str:
         for unmapped in threads:
             _unmapped_case(suite, side, unmapped)
     _lone_case(suite, report)
+    _identity_case(suite, report)
     counts = {"tests": "testcase", "failures": "testcase/failure", "skipped": "testcase/skipped"}
     totals = {name: str(len(suite.findall(path))) for name, path in counts.items()} | {"errors": "0"}
     suite.attrib |= totals
@@ -9907,6 +10438,9 @@ def _diff_parser() -> OptionParser:
     gate = parser.add_argument_group("gate")
     gate.add_argument("--validate-identical", action="store_true", help="exit 1 on any divergence")
     gate.add_argument(
+        "--check-identity", action="store_true", help="exit 1 if matching events are about different objects"
+    )
+    gate.add_argument(
         "--fail-under",
         metavar="PCT",
         type=_percentage,
@@ -9946,6 +10480,7 @@ def diff_command(argv: Sequence[str], streams: Streams) -> ExitCode:
         context=args.context,
         max_divergences=args.max_divergences,
         score_to_the_end=args.fail_under is not None,
+        check_identity=args.check_identity,
     )
     requests = report_requests(args.report, _REPORT_RENDERERS)
     baseline = read_baseline(args.baseline) if args.baseline is not None else None
@@ -9968,7 +10503,8 @@ def _gates_hold(report: Report, args: argparse.Namespace) -> bool:
     differs = args.validate_identical and report.verdict is Verdict.DIVERGENT
     falls_short = args.fail_under is not None and report.parity.value * 100 < args.fail_under
     slips = args.ratchet and report.baseline is not None and not report.baseline.holds
-    return not (differs or falls_short or slips)
+    mistakes = args.check_identity and report.mistaken
+    return not (differs or falls_short or slips or mistakes)
 
 
 def _say_warnings(report: Report, err: TextIO) -> None:

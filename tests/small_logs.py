@@ -27,7 +27,7 @@ def log_text(lines: Iterable[Line]) -> bytes:
 def compare(canary: bytes, ours: bytes, **options: Any) -> diff_events.Report:
     """The report of two logs."""
     with tempfile.TemporaryDirectory() as directory:
-        paths = [Path(directory, name) for name in ("canary.jsonl", "ours.jsonl")]
+        paths = Path(directory, "canary.jsonl"), Path(directory, "ours.jsonl")
         for path, text in zip(paths, (canary, ours), strict=True):
             path.write_bytes(text)
         return diff_events.diff_logs(str(paths[0]), str(paths[1]), diff_events.DiffOptions(**options))

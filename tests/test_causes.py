@@ -20,24 +20,29 @@ OK, NO_FILE = 0, 0xC000000F
 
 
 def opened(tid: int, status: int) -> list[Line]:
+    """A call that returns a status."""
     return called(tid, "NtOpenFile", status, path="game:\\default.xex")
 
 
 def worked(tid: int, count: int = 1) -> list[Line]:
+    """Calls that nothing comes of."""
     return called(tid, "NtYieldExecution", at=tid) * count
 
 
 def thread_of(report: Report, tid: int) -> ThreadReport:
+    """What the report says of canary's thread."""
     return next(thread for thread in report.threads if thread.pair.canary_tid == tid)
 
 
 def cause_of(report: Report, tid: int) -> Cause:
+    """What it says of the thread's cause."""
     cause = thread_of(report, tid).cause
     assert cause is not None
     return cause
 
 
 def upstream_of(report: Report, tid: int) -> tuple[Relation, int | None]:
+    """How a thread's divergence relates to another's."""
     cause = cause_of(report, tid)
     return cause.relation, cause.upstream.canary_tid if cause.upstream else None
 

@@ -14,6 +14,7 @@ def returned(name: str, value: Any, field: str = "return_value") -> Meaning | No
 
 
 def name_of(meaning: Meaning | None) -> str | None:
+    """Its name, if it has one."""
     return meaning.name if meaning else None
 
 
