@@ -3596,6 +3596,7 @@ class StartReason(enum.Enum):
 
     ONLY_DIVERGENCE = "only_divergence"
     FIRST_IN_BOTH_LOGS = "first_in_both_logs"
+    FIRST_IN_OURS = "first_in_ours"
     NOTHING_UPSTREAM = "nothing_upstream"
     THREAD_ENDED = "thread_ended"
     THREAD_WITHOUT_PARTNER = "thread_without_partner"
@@ -4013,8 +4014,10 @@ def ending_of(log: Log, tid: int, side: Side) -> Ending:
 # signal. `SpreadTracer` follows this in one log. It takes creations from the index, and looks for signals in
 # the text before each divergence only, so its work is bounded by the number of divergences.
 #
-# What neither log's spread explains may still repeat a value that a call returned differently before; and if
-# not, only the order of lines is left. A relation is never said to be more than it is.
+# What ours did later cannot have caused what it did before, so the first divergence in ours's log has no cause
+# among the others; canary's order only speaks for it or against it. What neither log's spread explains may
+# still repeat a value that a call returned differently before; and if not, only the order of lines is left.
+# A relation is never said to be more than it is.
 
 SCANNED_CHUNKS: Final = 32
 """Of the text before each divergence: two million bytes."""
@@ -4247,6 +4250,8 @@ class _Stop:
     thread: ThreadReport
     canary_idx: int
     ours_idx: int
+    ours_line_before: int
+    """Where ours's last event before it stands, after which it went another way."""
 
     def idx(self, side: Side) -> int:
         """The index in one log."""
@@ -4306,10 +4311,20 @@ def _first_lines(thread: ThreadReport) -> tuple[int, int]:
     return thread.divergence.canary.lineno, thread.divergence.ours.lineno
 
 
+def _drop_later(causes: _Causes, stops: Sequence[_Stop]) -> None:
+    """Takes away what cannot be: in ours the effect would stand before its cause, whatever canary's log shows."""
+    began = {stop.tid(Side.CANARY): stop.ours_line_before for stop in stops}
+    for stop in stops:
+        if stop.thread.divergence:
+            of_thread = causes[stop.tid(Side.CANARY)]
+            for other in [other for other in of_thread if began[other] >= _first_lines(stop.thread)[1]]:
+                del of_thread[other]
+
+
 def _chosen_causes(causes: _Causes, diverged: Sequence[ThreadReport]) -> dict[int, Cause]:
     """Of all that a divergence may be downstream of, the strongest, then the earliest, so that no circle is closed.
 
-    The two logs may contradict each other: then canary's order counts. ``diverged`` is in that order.
+    The two logs may contradict each other: then ours's order counts. ``diverged`` is in that order.
     """
     rank = {thread.pair.canary_tid: n for n, thread in enumerate(diverged)}
     chosen: dict[int, Cause] = {}
@@ -4346,11 +4361,14 @@ def _start_reason(start: ThreadReport, diverged: Sequence[ThreadReport]) -> Star
     if len(diverged) == 1:
         return StartReason.ONLY_DIVERGENCE
     firsts = (min(_first_lines(thread)[side] for thread in diverged) for side in (0, 1))
-    return StartReason.FIRST_IN_BOTH_LOGS if tuple(firsts) == _first_lines(start) else StartReason.NOTHING_UPSTREAM
+    is_first = [first == line for first, line in zip(firsts, _first_lines(start), strict=True)]
+    if all(is_first):
+        return StartReason.FIRST_IN_BOTH_LOGS
+    return StartReason.FIRST_IN_OURS if is_first[1] else StartReason.NOTHING_UPSTREAM
 
 
 def _order_by_cause(diverged: Sequence[ThreadReport], causes: _Causes) -> tuple[StartHere, dict[int, Cause]]:
-    """Where to start, and what each other divergence is downstream of. ``diverged`` is in canary's order."""
+    """Where to start, and what each other divergence is downstream of. ``diverged`` is in ours's order."""
     chosen = _chosen_causes(causes, diverged)
     start = next(thread for thread in diverged if thread.pair.canary_tid not in chosen)
     downstream = sum(start.pair.canary_tid in _chain(chosen, tid)[1:] for tid in chosen)
@@ -4364,11 +4382,13 @@ def _order_by_cause(diverged: Sequence[ThreadReport], causes: _Causes) -> tuple[
 def _stop(walk: PairWalk, thread: ThreadReport) -> _Stop:
     """Where the walk up to the first divergence ended; of a stream that ended there, its last event."""
     positions = (len(side.stream) - left for side, left in zip((walk.canary, walk.ours), walk.left, strict=True))
-    indexes = (
+    canary_idx, ours_idx = (
         side.stream.idx_at(min(position, len(side.stream) - 1))
         for side, position in zip((walk.canary, walk.ours), positions, strict=True)
     )
-    return _Stop(thread, *indexes)
+    before = len(walk.ours.stream) - walk.left[1] - 1
+    line_before = walk.ours.log.line_of(walk.ours.tid, before)[0] if before >= 0 else 0
+    return _Stop(thread, canary_idx, ours_idx, line_before)
 
 
 def explain_causes(
@@ -4380,11 +4400,13 @@ def explain_causes(
         for walk, thread in zip(walks, threads, strict=True)
         if thread.status is not PairStatus.IDENTICAL
     ]
-    diverged = sorted((stop.thread for stop in stops if stop.thread.divergence), key=_first_lines)
+    diverged = [stop.thread for stop in stops if stop.thread.divergence]
+    diverged.sort(key=lambda thread: _first_lines(thread)[::-1])  # what ours did later caused nothing before it
     if not diverged:
         return None, tuple(threads)
     causes = _spread({Side.CANARY: canary, Side.OURS: ours}, stops)
     _add_echoes(causes, diverged)
+    _drop_later(causes, stops)
     start, chosen = _order_by_cause(diverged, causes)
     for stop in stops:
         if stop.thread.ending and (known := causes[stop.tid(Side.CANARY)]):
@@ -8763,8 +8785,10 @@ def _ending_sentence(ending: Ending) -> str:
 _START_WORDS: Final = {
     StartReason.ONLY_DIVERGENCE: "it is the only thread that diverged",
     StartReason.FIRST_IN_BOTH_LOGS: "its divergence stands first in both logs, so no other can have caused it",
+    StartReason.FIRST_IN_OURS: "its divergence stands first in ours's log, so no other can have caused it (in canary's "
+    "log another stands first)",
     StartReason.NOTHING_UPSTREAM: "of the divergences that no other is known to have caused, it is the first in "
-    "canary's log",
+    "ours's log",
 }
 
 
@@ -8841,7 +8865,8 @@ def _start_sentences(report: Report) -> list[str]:
     sentence = f"**{_pair_words(start.canary_tid, start.ours_tid)}**: {_start_words(start, thread)}".removesuffix(".")
     others = sum(t.divergence is not None for t in report.threads) - 1
     if others > 0:
-        sentence += f"; {start.downstream or 'none'} of the other {others} known to be downstream of it"
+        known = f"{start.downstream} of {others}" if start.downstream else "none"
+        sentence += f". Of the other divergences, {known} can be shown to be downstream of it"
     divergence = thread.divergence if thread else None
     sides = ((divergence.canary, Side.CANARY), (divergence.ours, Side.OURS)) if divergence else ()
     before = ""

@@ -84,8 +84,25 @@ class StartHere(unittest.TestCase):
         signal = called(8, "NtSetEvent", handle="0x" + "b" * 16)
         ours = [*worked(7), *worked(8), *opened(8, NO_FILE), *signal, *waited(7, "b" * 16), *opened(7, NO_FILE)]
         report = compare_lines([*canary, *signal], ours)
-        self.assert_start(report, StartReason.NOTHING_UPSTREAM, 8, downstream=1)
+        self.assert_start(report, StartReason.FIRST_IN_OURS, 8, downstream=1)
         self.assertEqual(upstream_of(report, 7), (Relation.WOKEN_BY, 8))
+
+    def test_what_ours_did_later_caused_nothing_before(self) -> None:
+        """In canary the other thread got there first; in ours the read fails, and then the box comes up."""
+        canary = [*worked(6), *called(6, "XamUserGetSigninState"), *worked(7), *opened(7, OK)]
+        ours = [*worked(7), *opened(7, NO_FILE), *worked(6), *called(6, "XamShowMessageBoxUI")]
+        report = compare_lines(canary, ours)
+        self.assert_start(report, StartReason.FIRST_IN_OURS, 7)
+        self.assertEqual(upstream_of(report, 6), (Relation.UNKNOWN, None))
+
+    def test_a_signal_that_ours_left_out_may_show_late(self) -> None:
+        """Ours does not signal; its next event stands behind the time-out that comes of it."""
+        signal = called(7, "NtSetEvent", handle="0x" + "f" * 16)
+        canary = [*worked(7), *signal, *waited(6, "f" * 16), *worked(7)]
+        ours = [*worked(7), *waited(6, "f" * 16, status=0x102), *worked(7)]
+        report = compare_lines(canary, ours)
+        self.assert_start(report, StartReason.NOTHING_UPSTREAM, 7, downstream=1)
+        self.assertEqual(upstream_of(report, 6), (Relation.WOKEN_BY, 7))
 
     def test_without_divergence_the_thread_that_ended_first(self) -> None:
         canary = [*worked(6, 3), *worked(7, 3), *waited(8, "c" * 16), *worked(6)]
@@ -192,7 +209,7 @@ class Relations(unittest.TestCase):
         one = called(6, "VdSwap", 1), called(7, "VdSwap", 1)
         other = called(6, "VdSwap", 2), called(7, "VdSwap", 2)
         report = compare_lines([*one[0], *one[1]], [*other[1], *other[0]])
-        self.assertEqual(upstream_of(report, 7), (Relation.UNKNOWN, None))
+        self.assertEqual(upstream_of(report, 6), (Relation.UNKNOWN, None))
         self.assertIn("No relation to another divergence is known.", render_markdown(report))
 
 
