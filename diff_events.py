@@ -103,6 +103,7 @@ from xml.etree import ElementTree
 
 __version__ = "1.0.0"
 
+
 # ══ vocabulary ════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
@@ -159,6 +160,7 @@ MAX_LINE_BYTES: Final = 64 << 20
 
 MAX_NESTING: Final = 256
 """Deeper JSON is refused: well below what every supported Python's own reader bears."""
+
 
 # ══ errors ════════════════════════════════════════════════════════════════════════════════════════════════════════
 
@@ -450,6 +452,7 @@ class PendingFile:
 
 # ══ reading ═══════════════════════════════════════════════════════════════════════════════════════════════════════
 
+
 CHUNK_BYTES: Final = 1 << 16
 """How much text is looked at in one go: small enough for the processor's cache, large enough to forget the calls."""
 
@@ -599,6 +602,7 @@ class LogSource:
 
 # ══ events ════════════════════════════════════════════════════════════════════════════════════════════════════════
 
+
 SCHEMA_VERSION: Final = 1
 MAX_IDX: Final = (1 << 62) - 1
 """The greatest index: sums with it still fit a 64-bit array."""
@@ -686,20 +690,20 @@ def _members(line: str) -> tuple[list[_Member], str]:
     return [], ""
 
 
-def _required(fields: Mapping[str, str], name: str, kind: type, expected: str) -> object:
-    """The value of a required field; raises `NotJsonError` where it is missing or of another type."""
-    value = parse_field(fields[name], name) if name in fields else MISSING
-    if type(value) is not kind:
-        raise NotJsonError(f"expected {expected}, found {json_type(value)}", name)
-    return value
-
-
 def parse_field(text: str, name: str) -> object:
     """The value of one field. Raises `NotJsonError` naming the field."""
     try:
         return parse_json(text)
     except NotJsonError as error:
         raise NotJsonError(str(error), name) from error
+
+
+def _required(fields: Mapping[str, str], name: str, kind: type, expected: str) -> object:
+    """The value of a required field; raises `NotJsonError` where it is missing or of another type."""
+    value = parse_field(fields[name], name) if name in fields else MISSING
+    if type(value) is not kind:
+        raise NotJsonError(f"expected {expected}, found {json_type(value)}", name)
+    return value
 
 
 def _count(fields: Mapping[str, str], name: str) -> bytes:
@@ -815,6 +819,15 @@ class _Layout:
     captured: tuple[str, ...]
 
 
+def _other_field_pattern(key: str, value: str) -> str:
+    """The pattern of a field that only has to be JSON, by one of its values."""
+    if key == "engine":
+        return re.escape(value)  # the same on every line
+    if re.fullmatch(_INTEGER, value):
+        return _INTEGER
+    return "(?:true|false)" if value in ("true", "false") else f"(?:{_STRING}|{_INTEGER}|true|false|null)"
+
+
 def _layout_of(members: Sequence[_Member], tail: str) -> _Layout | None:
     """The layout of an event's line; None where no pattern can stand for lines like it."""
     keys = [member.key for member in members]
@@ -826,15 +839,6 @@ def _layout_of(members: Sequence[_Member], tail: str) -> _Layout | None:
     if keys[-1] == "payload":
         pattern[-1] = r"(\{[^\n]*)"  # to the line's end, much faster; whether it is an object is seen to afterwards
     return _Layout("".join(pattern) + re.escape(tail) + r"\n", tuple(key for key in keys if key in RawEvent._fields))
-
-
-def _other_field_pattern(key: str, value: str) -> str:
-    """The pattern of a field that only has to be JSON, by one of its values."""
-    if key == "engine":
-        return re.escape(value)  # the same on every line
-    if re.fullmatch(_INTEGER, value):
-        return _INTEGER
-    return "(?:true|false)" if value in ("true", "false") else f"(?:{_STRING}|{_INTEGER}|true|false|null)"
 
 
 class Columns(NamedTuple):
@@ -921,6 +925,7 @@ class LayoutReader:
 
 
 # ══ rules ═════════════════════════════════════════════════════════════════════════════════════════════════════════
+
 
 SKIPPED_FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "handle.create": frozenset({"raw_handle_id", "handle_semantic_id"}),
@@ -1016,6 +1021,7 @@ def events_equal(canary: Event, ours: Event) -> bool:
 
 # ══ fingerprints ══════════════════════════════════════════════════════════════════════════════════════════════════
 
+
 Fingerprint: TypeAlias = "Callable[[tuple[bytes, bytes]], int]"
 
 
@@ -1078,7 +1084,7 @@ def _canonical_json(value: object) -> bytes:
 
 
 def canonical_members(payload: bytes) -> dict[bytes, bytes]:
-    """The members of a payload in one spelling: equal values have equal bytes, however they were written.
+    r"""The members of a payload in one spelling: equal values have equal bytes, however they were written.
 
     Raises `NotJsonError`.
 
@@ -1643,6 +1649,7 @@ def index_source(source: LogSource, *, canonical: bool = False, tick: Callable[[
 
 # ══ two logs at once ══════════════════════════════════════════════════════════════════════════════════════════════
 
+
 _SAMPLE_EVENTS: Final = 400
 _WORTH_A_PROCESS: Final = 4 << 20
 """A log of fewer bytes is read before a second process would have started."""
@@ -1712,6 +1719,7 @@ class _IndexingProcess:
     def __init__(self, source: LogSource, canonical: bool, tick: Callable[[int], None]) -> None:
         context = multiprocessing.get_context("fork")
         self._name = source.name
+        self._answered = False
         self.answer, sender = context.Pipe(duplex=False)
         self._process = context.Process(target=self._run, args=(source, canonical, tick, sender), daemon=True)
         self._process.start()
@@ -1729,6 +1737,7 @@ class _IndexingProcess:
         """Waits for the index. Raises the `InputError` that the process met."""
         try:
             result = self.answer.recv()
+            self._answered = True
         except EOFError as error:
             self._process.join()
             reason = f"the process that read it ended with {self._process.exitcode}"
@@ -1738,8 +1747,9 @@ class _IndexingProcess:
         return cast(LogIndex, result)
 
     def end(self) -> None:
-        """Ends the process if it still runs."""
-        self._process.terminate()
+        """Ends the process; one that has answered is let go by itself."""
+        if not self._answered:
+            self._process.terminate()
         self._process.join()
 
 
@@ -1786,7 +1796,7 @@ def index_both(
             child.end()
 
 
-# ══ pairing ═════════════════════════════════════════════════════════════════════════════════════════════════════════
+# ══ pairing ═══════════════════════════════════════════════════════════════════════════════════════════════════════
 #
 # Tids come from a counter of the engine and mean nothing to the other one. What carries over, strongest
 # first: what the user pinned; the creation tree (the creators are a pair, the entry points are the same, it
@@ -1799,6 +1809,7 @@ def index_both(
 # goes in rounds, each of which believes the creators of the round before, until nothing changes. Only the
 # first events of a stream are looked at. Only whether fingerprints are equal counts, and every tie is
 # broken by order: same logs, same pairs.
+
 
 PREFIX_EVENTS_MIN, PREFIX_EVENTS_MAX = 128, 2048  # per thread; in between, a share of the total
 PREFIX_EVENTS_TOTAL = 49_152
@@ -1870,37 +1881,6 @@ class _Evidence:
     entries_comparable: bool  # both logs have some entry point, so they write them the same way
 
 
-def pair_threads(
-    canary: Sequence[ThreadEvidence],
-    ours: Sequence[ThreadEvidence],
-    pins: Mapping[int, int],
-    auto: bool = True,
-) -> tuple[ThreadPair, ...]:
-    """Pair the threads one to one, in the order of `canary`; a thread without a partner is in no pair.
-
-    Both sides come in order of first appearance. `pins` (canary's tid → ours's) name tids that exist, none
-    twice; without `auto` they are all there is.
-
-    >>> loader, worker = array("q", [1, 2, 3, 4, 5]), array("q", [1, 7, 8, 9])
-    >>> for pair in pair_threads([ThreadEvidence(6, loader), ThreadEvidence(7, worker)],
-    ...                          [ThreadEvidence(1, worker), ThreadEvidence(2, loader)], {}):
-    ...     print(pair.canary_tid, pair.ours_tid, pair.method.value, pair.confidence)
-    6 2 likeness 1.0
-    7 1 likeness 1.0
-    """
-    if not auto:
-        return tuple(_pinned(thread.tid, pins) for thread in canary if thread.tid in pins)
-    entries = [{thread.entry_point for thread in side} - {None} for side in (canary, ours)]
-    likeness = _likeness(canary, ours)
-    evidence = _Evidence(_side(canary), _side(ours), likeness, not entries[0].isdisjoint(entries[1]))
-    pairs = dict(pins)
-    for _ in range(ROUNDS_MAX):
-        before, pairs = pairs, _pair_round(evidence, pins, pairs)
-        if pairs == before:
-            break
-    return _explain_pairs(evidence, pins, pairs)
-
-
 def _side(threads: Sequence[ThreadEvidence]) -> _Side:
     side = _Side({thread.tid: thread for thread in threads}, {}, {})
     side.place.update((thread.tid, number) for number, thread in enumerate(threads))
@@ -1910,6 +1890,31 @@ def _side(threads: Sequence[ThreadEvidence]) -> _Side:
             side.place[thread.tid] = len(siblings)
             siblings.append(thread)
     return side
+
+
+def _shingles(events: list[int]) -> dict[object, float]:
+    """Map each event and each run of events to the weight of the place where it first stands.
+
+    >>> _shingles([5, 5])
+    {5: 0.125}
+    """
+    runs = list(zip(*(events[start:] for start in range(RUN_EVENTS)), strict=False))
+    weights = [1 / (EARLY_EVENTS + position) for position in range(len(events))]
+    found: dict[object, float] = {}
+    for shingles in (events, runs):  # backwards, so that the first place is what remains
+        found.update(zip(reversed(shingles), reversed(weights[: len(shingles)]), strict=True))
+    return found
+
+
+def _holders_of_shingles(threads: Sequence[ThreadEvidence]) -> list[list[tuple[int, float]]]:
+    """For each shingle, the rarest first, who has it: (number of the thread, weight there)."""
+    share = PREFIX_EVENTS_TOTAL // max(1, len(threads))
+    length = max(PREFIX_EVENTS_MIN, min(PREFIX_EVENTS_MAX, share))
+    holders: defaultdict[object, list[tuple[int, float]]] = defaultdict(list)
+    for number, thread in enumerate(threads):
+        for shingle, weight in _shingles(thread.fingerprints[:length].tolist()).items():
+            holders[shingle].append((number, weight))
+    return sorted(holders.values(), key=len)
 
 
 # Likeness: weighted shingles in common
@@ -1944,29 +1949,16 @@ def _likeness(canary: Sequence[ThreadEvidence], ours: Sequence[ThreadEvidence]) 
     }
 
 
-def _holders_of_shingles(threads: Sequence[ThreadEvidence]) -> list[list[tuple[int, float]]]:
-    """For each shingle, the rarest first, who has it: (number of the thread, weight there)."""
-    share = PREFIX_EVENTS_TOTAL // max(1, len(threads))
-    length = max(PREFIX_EVENTS_MIN, min(PREFIX_EVENTS_MAX, share))
-    holders: defaultdict[object, list[tuple[int, float]]] = defaultdict(list)
-    for number, thread in enumerate(threads):
-        for shingle, weight in _shingles(thread.fingerprints[:length].tolist()).items():
-            holders[shingle].append((number, weight))
-    return sorted(holders.values(), key=len)
+def _other_entry(evidence: _Evidence, c: ThreadEvidence, o: ThreadEvidence) -> bool:
+    unknown = c.entry_point is None or o.entry_point is None
+    return evidence.entries_comparable and not unknown and c.entry_point != o.entry_point
 
 
-def _shingles(events: list[int]) -> dict[object, float]:
-    """Map each event and each run of events to the weight of the place where it first stands.
-
-    >>> _shingles([5, 5])
-    {5: 0.125}
-    """
-    runs = list(zip(*(events[start:] for start in range(RUN_EVENTS)), strict=False))
-    weights = [1 / (EARLY_EVENTS + position) for position in range(len(events))]
-    found: dict[object, float] = {}
-    for shingles in (events, runs):  # backwards, so that the first place is what remains
-        found.update(zip(reversed(shingles), reversed(weights[: len(shingles)]), strict=True))
-    return found
+def _are_siblings(c: ThreadEvidence, o: ThreadEvidence, pairs: Mapping[int, int]) -> bool:
+    """Whether two creators that are a pair made these two threads with the same entry point."""
+    if c.creator is None or o.creator is None:
+        return False
+    return pairs.get(c.creator[0]) == o.creator[0] and c.entry_point == o.entry_point
 
 
 # The score of a candidate, believing some pairs
@@ -1986,21 +1978,7 @@ def _score(evidence: _Evidence, candidate: _Candidate, pairs: Mapping[int, int])
     return max(0.0, score)
 
 
-def _other_entry(evidence: _Evidence, c: ThreadEvidence, o: ThreadEvidence) -> bool:
-    unknown = c.entry_point is None or o.entry_point is None
-    return evidence.entries_comparable and not unknown and c.entry_point != o.entry_point
-
-
-def _are_siblings(c: ThreadEvidence, o: ThreadEvidence, pairs: Mapping[int, int]) -> bool:
-    """Whether two creators that are a pair made these two threads with the same entry point."""
-    if c.creator is None or o.creator is None:
-        return False
-    return pairs.get(c.creator[0]) == o.creator[0] and c.entry_point == o.entry_point
-
-
-def _families(
-    evidence: _Evidence, c: int, o: int
-) -> Iterator[tuple[list[ThreadEvidence], list[ThreadEvidence]]]:
+def _families(evidence: _Evidence, c: int, o: int) -> Iterator[tuple[list[ThreadEvidence], list[ThreadEvidence]]]:
     """Each entry point's children of two creators, in order of creation."""
     theirs = evidence.ours.families.get(o, {})
     for entry_point, children in evidence.canary.families.get(c, {}).items():
@@ -2014,27 +1992,6 @@ def _only_children(evidence: _Evidence, pairs: Mapping[int, int]) -> Iterator[_C
                 yield mine[0].tid, theirs[0].tid
 
 
-# One round: the best total assignment, then what the creation tree and the order of appearance still tell
-
-
-def _pair_round(evidence: _Evidence, pins: Mapping[int, int], before: Mapping[int, int]) -> dict[int, int]:
-    """Pair all threads anew, believing the creators' pairs of the round before."""
-    pairs, taken = dict(pins), set(pins.values())
-    weights = {}
-    for candidate in itertools.chain(evidence.likeness, _only_children(evidence, before)):
-        if candidate[0] not in pairs and candidate[1] not in taken:
-            score = _score(evidence, candidate, before)
-            if score >= SCORE_MIN:
-                weights[candidate] = _exact_weight(evidence, candidate, score)
-    pairs.update(assign(weights))
-    taken.update(pairs.values())
-    _pair_children(evidence, pairs, taken, list(pairs))
-    _pair_by_first_call(evidence, pairs, taken)
-    if not pairs and len(evidence.canary.threads) == len(evidence.ours.threads) == 1:
-        pairs.update(zip(evidence.canary.threads, evidence.ours.threads, strict=True))  # to show what differs
-    return pairs
-
-
 def _exact_weight(evidence: _Evidence, candidate: _Candidate, score: float) -> int:
     """Make the score an integer, so that sums are exact, with a preference among equals for the same place.
 
@@ -2042,16 +1999,6 @@ def _exact_weight(evidence: _Evidence, candidate: _Candidate, score: float) -> i
     """
     distance = evidence.canary.place[candidate[0]] - evidence.ours.place[candidate[1]]
     return round(score * 1e6) * 10**12 - distance**2
-
-
-def _pair_children(evidence: _Evidence, pairs: dict[int, int], taken: set[int], creators: list[int]) -> None:
-    """Go down the creation tree and pair the siblings that are left."""
-    for creator in creators:  # grows: a new pair may have children
-        for mine, theirs in _families(evidence, creator, pairs[creator]):
-            for c, o in _leftover_siblings(mine, theirs, pairs, taken):
-                pairs[c] = o
-                taken.add(o)
-                creators.append(c)
 
 
 def _leftover_siblings(
@@ -2068,6 +2015,16 @@ def _leftover_siblings(
             yield from ((c.tid, o.tid) for o in itertools.islice(fitting, 1))
 
 
+def _pair_children(evidence: _Evidence, pairs: dict[int, int], taken: set[int], creators: list[int]) -> None:
+    """Go down the creation tree and pair the siblings that are left."""
+    for creator in creators:  # grows: a new pair may have children
+        for mine, theirs in _families(evidence, creator, pairs[creator]):
+            for c, o in _leftover_siblings(mine, theirs, pairs, taken):
+                pairs[c] = o
+                taken.add(o)
+                creators.append(c)
+
+
 def _pair_by_first_call(evidence: _Evidence, pairs: dict[int, int], taken: set[int]) -> None:
     """Pair what is left by the same first call in order of appearance, each one's children right after it."""
     same_call: defaultdict[str | None, list[ThreadEvidence]] = defaultdict(list)
@@ -2079,27 +2036,6 @@ def _pair_by_first_call(evidence: _Evidence, pairs: dict[int, int], taken: set[i
             pairs[c.tid] = o.tid
             taken.add(o.tid)
             _pair_children(evidence, pairs, taken, [c.tid])
-
-
-# The assignment
-
-
-def assign(weights: Mapping[_Candidate, int]) -> dict[int, int]:
-    """Choose candidates, no thread twice, with the greatest total of their (positive) weights.
-
-    >>> assign({(1, 1): 9, (1, 2): 8, (2, 1): 8})
-    {1: 2, 2: 1}
-    """
-    chosen: dict[int, int] = {}
-    for part in _connected_parts(weights):
-        rows, columns = (list(dict.fromkeys(tids)) for tids in zip(*part, strict=True))
-        if max(len(rows), len(columns)) > ASSIGNMENT_THREADS_MAX:
-            chosen.update(_best_first(sorted(part, key=lambda candidate: -weights[candidate])))
-            continue
-        columns += [-1] * (len(rows) - len(columns))  # to be without a partner
-        cost = [[-weights.get((c, o), 0) for o in columns] for c in rows]
-        chosen.update((rows[i], columns[j]) for i, j in enumerate(cheapest_columns(cost)) if cost[i][j])
-    return chosen
 
 
 def _best_first(candidates: Iterable[_Candidate]) -> dict[int, int]:
@@ -2131,27 +2067,6 @@ def _connected_parts(candidates: Iterable[_Candidate]) -> list[list[_Candidate]]
     return parts
 
 
-def cheapest_columns(cost: Sequence[Sequence[int]]) -> list[int]:
-    """Give each row a column of its own at the least total cost (Hungarian algorithm, O(rows² · columns)).
-
-    There are at least as many columns as rows. The costs are integers, so that the answer is exact.
-
-    >>> cheapest_columns([[1, 2], [1, 9]])
-    [1, 0]
-    """
-    width = len(cost[0])
-    row_price, column_price = [0] * len(cost), [0] * (width + 1)
-    row_at = [-1] * (width + 1)  # the row that has this column; one more column, where each row comes in
-    for row in range(len(cost)):
-        row_at[width] = row
-        column, came_from = _free_column(cost, row_at, row_price, column_price)
-        while column != width:
-            row_at[column] = row_at[came_from[column]]
-            column = came_from[column]
-    column_of = {row: column for column, row in enumerate(row_at[:width])}
-    return [column_of[row] for row in range(len(cost))]
-
-
 def _free_column(
     cost: Sequence[Sequence[int]], row_at: Sequence[int], row_price: list[int], column_price: list[int]
 ) -> tuple[int, list[int]]:
@@ -2178,32 +2093,74 @@ def _free_column(
                 slack[j], came_from[j] = detour, column
 
 
+def cheapest_columns(cost: Sequence[Sequence[int]]) -> list[int]:
+    """Give each row a column of its own at the least total cost (Hungarian algorithm, O(rows² · columns)).
+
+    There are at least as many columns as rows. The costs are integers, so that the answer is exact.
+
+    >>> cheapest_columns([[1, 2], [1, 9]])
+    [1, 0]
+    """
+    width = len(cost[0])
+    row_price, column_price = [0] * len(cost), [0] * (width + 1)
+    row_at = [-1] * (width + 1)  # the row that has this column; one more column, where each row comes in
+    for row in range(len(cost)):
+        row_at[width] = row
+        column, came_from = _free_column(cost, row_at, row_price, column_price)
+        while column != width:
+            row_at[column] = row_at[came_from[column]]
+            column = came_from[column]
+    column_of = {row: column for column, row in enumerate(row_at[:width])}
+    return [column_of[row] for row in range(len(cost))]
+
+
+# The assignment
+
+
+def assign(weights: Mapping[_Candidate, int]) -> dict[int, int]:
+    """Choose candidates, no thread twice, with the greatest total of their (positive) weights.
+
+    >>> assign({(1, 1): 9, (1, 2): 8, (2, 1): 8})
+    {1: 2, 2: 1}
+    """
+    chosen: dict[int, int] = {}
+    for part in _connected_parts(weights):
+        rows, columns = (list(dict.fromkeys(tids)) for tids in zip(*part, strict=True))
+        if max(len(rows), len(columns)) > ASSIGNMENT_THREADS_MAX:
+            chosen.update(_best_first(sorted(part, key=lambda candidate: -weights[candidate])))
+            continue
+        columns += [-1] * (len(rows) - len(columns))  # to be without a partner
+        cost = [[-weights.get((c, o), 0) for o in columns] for c in rows]
+        chosen.update((rows[i], columns[j]) for i, j in enumerate(cheapest_columns(cost)) if cost[i][j])
+    return chosen
+
+
+# One round: the best total assignment, then what the creation tree and the order of appearance still tell
+
+
+def _pair_round(evidence: _Evidence, pins: Mapping[int, int], before: Mapping[int, int]) -> dict[int, int]:
+    """Pair all threads anew, believing the creators' pairs of the round before."""
+    pairs, taken = dict(pins), set(pins.values())
+    weights = {}
+    for candidate in itertools.chain(evidence.likeness, _only_children(evidence, before)):
+        if candidate[0] not in pairs and candidate[1] not in taken:
+            score = _score(evidence, candidate, before)
+            if score >= SCORE_MIN:
+                weights[candidate] = _exact_weight(evidence, candidate, score)
+    pairs.update(assign(weights))
+    taken.update(pairs.values())
+    _pair_children(evidence, pairs, taken, list(pairs))
+    _pair_by_first_call(evidence, pairs, taken)
+    if not pairs and len(evidence.canary.threads) == len(evidence.ours.threads) == 1:
+        pairs.update(zip(evidence.canary.threads, evidence.ours.threads, strict=True))  # to show what differs
+    return pairs
+
+
 # What to say of each pair
 
 
 def _pinned(c: int, pins: Mapping[int, int]) -> ThreadPair:
     return ThreadPair(c, pins[c], PairingMethod.PINNED, 1.0)
-
-
-def _explain_pairs(
-    evidence: _Evidence, pins: Mapping[int, int], pairs: Mapping[int, int]
-) -> tuple[ThreadPair, ...]:
-    alike: defaultdict[int, list[int]] = defaultdict(list)
-    for c, o in evidence.likeness:  # those who share the rarest shingle stand first
-        alike[c].append(o)
-    partner_of_ours = {o: c for c, o in pairs.items()}
-    explained = []
-    for c in (tid for tid in evidence.canary.threads if tid in pairs):
-        if c in pins:
-            explained.append(_pinned(c, pins))
-            continue
-        method, confidence = _method_and_confidence(evidence, (c, pairs[c]), pairs)
-        rivals = itertools.islice(dict.fromkeys(itertools.chain(alike[c], evidence.ours.threads)), RIVALS_MAX)
-        free = [o for o in rivals if o != pairs[c] and partner_of_ours.get(o) not in pins]
-        other = _alternative(evidence, pairs, partner_of_ours, c, free)
-        confidence = confidence if other is None else confidence / 2
-        explained.append(ThreadPair(c, pairs[c], method, confidence, other))
-    return tuple(explained)
 
 
 def _method_and_confidence(
@@ -2251,7 +2208,57 @@ def _alternative(
     return best
 
 
-# ══ re-synchronisation ═══════════════════════════════════════════════════════════════════════════════════════════════
+def _explain_pairs(evidence: _Evidence, pins: Mapping[int, int], pairs: Mapping[int, int]) -> tuple[ThreadPair, ...]:
+    alike: defaultdict[int, list[int]] = defaultdict(list)
+    for c, o in evidence.likeness:  # those who share the rarest shingle stand first
+        alike[c].append(o)
+    partner_of_ours = {o: c for c, o in pairs.items()}
+    explained = []
+    for c in (tid for tid in evidence.canary.threads if tid in pairs):
+        if c in pins:
+            explained.append(_pinned(c, pins))
+            continue
+        method, confidence = _method_and_confidence(evidence, (c, pairs[c]), pairs)
+        rivals = itertools.islice(dict.fromkeys(itertools.chain(alike[c], evidence.ours.threads)), RIVALS_MAX)
+        free = [o for o in rivals if o != pairs[c] and partner_of_ours.get(o) not in pins]
+        other = _alternative(evidence, pairs, partner_of_ours, c, free)
+        confidence = confidence if other is None else confidence / 2
+        explained.append(ThreadPair(c, pairs[c], method, confidence, other))
+    return tuple(explained)
+
+
+def pair_threads(
+    canary: Sequence[ThreadEvidence],
+    ours: Sequence[ThreadEvidence],
+    pins: Mapping[int, int],
+    auto: bool = True,
+) -> tuple[ThreadPair, ...]:
+    """Pair the threads one to one, in the order of `canary`; a thread without a partner is in no pair.
+
+    Both sides come in order of first appearance. `pins` (canary's tid → ours's) name tids that exist, none
+    twice; without `auto` they are all there is.
+
+    >>> loader, worker = array("q", [1, 2, 3, 4, 5]), array("q", [1, 7, 8, 9])
+    >>> for pair in pair_threads([ThreadEvidence(6, loader), ThreadEvidence(7, worker)],
+    ...                          [ThreadEvidence(1, worker), ThreadEvidence(2, loader)], {}):
+    ...     print(pair.canary_tid, pair.ours_tid, pair.method.value, pair.confidence)
+    6 2 likeness 1.0
+    7 1 likeness 1.0
+    """
+    if not auto:
+        return tuple(_pinned(thread.tid, pins) for thread in canary if thread.tid in pins)
+    entries = [{thread.entry_point for thread in side} - {None} for side in (canary, ours)]
+    likeness = _likeness(canary, ours)
+    evidence = _Evidence(_side(canary), _side(ours), likeness, not entries[0].isdisjoint(entries[1]))
+    pairs = dict(pins)
+    for _ in range(ROUNDS_MAX):
+        before, pairs = pairs, _pair_round(evidence, pins, pairs)
+        if pairs == before:
+            break
+    return _explain_pairs(evidence, pins, pairs)
+
+
+# ══ re-synchronisation ════════════════════════════════════════════════════════════════════════════════════════════
 #
 # Two streams of fingerprints differ at (c, o). Three questions, three steps:
 #
@@ -2264,25 +2271,26 @@ def _alternative(
 #
 # Only equality and position decide, never the value of a fingerprint, so keyed hashes give the same answer.
 
-BELIEVABLE_BITS = 30.0      # a run of equal events with this much surprise is no coincidence ...
-BELIEVABLE_EVENTS = 256     # ... nor is one as long as this, even in a loop
-SETTLED_EVENTS = 512        # after so many equal events no other explanation is looked for
-REPEAT_WORTH = 1 / 16       # an event seen before in the same run says little: loops repeat themselves
-SEPARATING_BITS = 8.0       # a matched run with less, between two edits, is taken for a coincidence
-NEAR_MOVE = 16              # a common event missing here and extra there has moved, if so near
-NEAR_EVENTS = 64            # edits this close to each other are looked at together (moves, coincidences)
-NEAR_HUNKS = 256            # ... up to so many at once
-MAX_EDITS_OPEN = 32         # Myers' D, where the end is not known
-MAX_EDITS_CLOSED = 96       # Myers' D, within a gap whose end is known
-MAX_GAP_CLOSED = 4096       # events on both sides of such a gap
+
+BELIEVABLE_BITS = 30.0  # a run of equal events with this much surprise is no coincidence ...
+BELIEVABLE_EVENTS = 256  # ... nor is one as long as this, even in a loop
+SETTLED_EVENTS = 512  # after so many equal events no other explanation is looked for
+REPEAT_WORTH = 1 / 16  # an event seen before in the same run says little: loops repeat themselves
+SEPARATING_BITS = 8.0  # a matched run with less, between two edits, is taken for a coincidence
+NEAR_MOVE = 16  # a common event missing here and extra there has moved, if so near
+NEAR_EVENTS = 64  # edits this close to each other are looked at together (moves, coincidences)
+NEAR_HUNKS = 256  # ... up to so many at once
+MAX_EDITS_OPEN = 32  # Myers' D, where the end is not known
+MAX_EDITS_CLOSED = 96  # Myers' D, within a gap whose end is known
+MAX_GAP_CLOSED = 4096  # events on both sides of such a gap
 FIRST_WINDOW = 64
 WINDOW_GROWTH = 4
 MAX_GRAM = 32
-MAX_ANCHORS = 512           # candidates tried per window
-MAX_CHANGED = 16            # events in a row that may count as "changed"; bounds the labels asked for
+MAX_ANCHORS = 512  # candidates tried per window
+MAX_CHANGED = 16  # events in a row that may count as "changed"; bounds the labels asked for
 MAX_REORDERED = 4096
-COUNT_CHUNK = 1 << 15       # bounds the frequency table, and the surprise of one event (15 bits)
-_NOWHERE = -(1 << 60)       # a diagonal that no path has reached
+COUNT_CHUNK = 1 << 15  # bounds the frequency table, and the surprise of one event (15 bits)
+_NOWHERE = -(1 << 60)  # a diagonal that no path has reached
 
 
 class Side(enum.Enum):
@@ -2295,13 +2303,13 @@ class Side(enum.Enum):
 class Change(enum.Enum):
     """What happened in a hunk, seen from ours."""
 
-    CHANGED = "changed"                   # the same calls with other arguments
+    CHANGED = "changed"  # the same calls with other arguments
     MISSING_ON_OURS = "missing_on_ours"
     EXTRA_ON_OURS = "extra_on_ours"
     REPLACED = "replaced"
-    REORDERED = "reordered"               # the same events in another order
-    REPEATED = "repeated"                 # one side made whole turns more of the loop around
-    UNRECOVERED = "unrecovered"           # never together again
+    REORDERED = "reordered"  # the same events in another order
+    REPEATED = "repeated"  # one side made whole turns more of the loop around
+    UNRECOVERED = "unrecovered"  # never together again
 
 
 @dataclass(frozen=True, slots=True)
@@ -2352,7 +2360,7 @@ class Surprise:
         self._dropped = 0
         for events in (canary, ours):
             for start in range(0, len(events), COUNT_CHUNK):
-                self._count(events[start:start + COUNT_CHUNK])
+                self._count(events[start : start + COUNT_CHUNK])
         self.enough = min(BELIEVABLE_BITS, 10 + math.log2(self._total))  # short streams: fewer coincidences
 
     def _count(self, chunk: Events) -> None:
@@ -2384,6 +2392,11 @@ class Surprise:
     def believes_at_end(self, run: Events, edits: int) -> bool:
         """Whether a run up to the end of both streams is worth the edits that lead to it."""
         return 1 + self.total(run[-BELIEVABLE_EVENTS:]) >= math.log2(max(1, edits))
+
+
+def _join(first: Hunk, last: Hunk) -> Hunk:
+    """One hunk from the start of `first` to the end of `last`."""
+    return Hunk(first.c_start, last.c_end, first.o_start, last.o_end)
 
 
 class EditSearch:
@@ -2432,7 +2445,7 @@ class EditSearch:
         canary, ours, c = self._canary, self._ours, self._c
         shift = self._o + y - x
         end = min(self.width, x + self.height - y, x + max_run)
-        while x + 32 <= end and canary[c + x:c + x + 32] == ours[shift + x:shift + x + 32]:
+        while x + 32 <= end and canary[c + x : c + x + 32] == ours[shift + x : shift + x + 32]:
             x += 32
         while x < end and canary[c + x] == ours[shift + x]:
             x += 1
@@ -2454,9 +2467,88 @@ class EditSearch:
         return found[::-1]
 
 
-def _join(first: Hunk, last: Hunk) -> Hunk:
-    """One hunk from the start of `first` to the end of `last`."""
-    return Hunk(first.c_start, last.c_end, first.o_start, last.o_end)
+def _gram_length(window: int) -> int:
+    """Longer grams in bigger windows, so that coincidences stay few: 2 at 64 events, 16 at 16,384.
+
+    >>> [_gram_length(64 << shift) for shift in (0, 2, 4, 6, 8, 10, 12)]
+    [2, 4, 4, 8, 16, 16, 32]
+    """
+    return min(MAX_GRAM, 1 << (window.bit_length() - 3) // 3)
+
+
+def _grams(events: EventsView, length: int) -> EventsView:
+    """A hash of the `length` (a power of two) events from each position on, made by doubling."""
+    width = 1
+    while width < length:
+        events = array("q", map(hash, zip(events, itertools.islice(events, width, None), strict=False)))
+        width *= 2
+    return events
+
+
+def _shared_grams(canary: EventsView, ours: EventsView, length: int) -> list[tuple[int, int]]:
+    """The positions (canary, ours) where a gram first occurs on both sides, nearest to the start first.
+
+    On canary's side only every `length / 2`-th gram is looked at, which bounds the memory and still meets
+    every common run of one and a half times `length`. What matters to the caller is the run around, so a
+    hash that
+    collides only costs a look.
+
+    >>> _shared_grams(array("q", [1, 2, 3, 4, 5]), array("q", [9, 9, 9, 3, 4]), 2)
+    [(2, 3)]
+    """
+    stride = max(1, length // 2)
+    sampled = _grams(canary, length)[::stride]
+    first = dict(zip(reversed(sampled), range(stride * (len(sampled) - 1), -1, -stride), strict=True))
+    grams = _grams(ours, length)
+    met = {gram: j for j, gram in zip(range(len(grams) - 1, -1, -1), reversed(grams), strict=True) if gram in first}
+    places = ((first[gram], j) for gram, j in met.items())
+    return heapq.nsmallest(MAX_ANCHORS, places, key=lambda place: (sum(place), place))
+
+
+def _is_changed(hunk: Hunk, label: Label) -> bool:
+    """Whether the hunk is a few events against the same calls with other arguments."""
+    if not 0 < hunk.canary_events == hunk.ours_events <= MAX_CHANGED:
+        return False
+    return all(
+        label(Side.CANARY, hunk.c_start + n) == label(Side.OURS, hunk.o_start + n) for n in range(hunk.canary_events)
+    )
+
+
+def _is_turns(events: Events, start: int, end: int) -> bool:
+    """Whether `events[start:end]` is whole turns of the loop that stands before or after it.
+
+    >>> events = array("q", [1, 2, 3, 1, 2, 3, 1, 2, 3, 4])
+    >>> _is_turns(events, 3, 9), _is_turns(events, 4, 7), _is_turns(events, 4, 6)
+    (True, True, False)
+    """
+    block = events[start:end]
+    for period in range(1, len(block) + 1):
+        if len(block) % period == 0 and block[period:] == block[:-period]:
+            turn = block[:period]
+            return turn in (events[max(0, start - period) : start], events[end : end + period])
+    return False
+
+
+# -- the class of a hunk -------------------------------------------------------------------------------------
+
+
+def classify(canary: Events, ours: Events, hunk: Hunk, label: Label) -> Change:
+    """What happened in a hunk after which the streams are together again. Asks few labels.
+
+    >>> canary, ours = array("q", [1, 2, 1, 2, 3]), array("q", [1, 2, 3])
+    >>> classify(canary, ours, Hunk(2, 4, 2, 2), label=lambda side, position: "call")
+    <Change.REPEATED: 'repeated'>
+    """
+    theirs, mine = canary[hunk.c_start : hunk.c_end], ours[hunk.o_start : hunk.o_end]
+    if not mine:
+        turns = _is_turns(canary, hunk.c_start, hunk.c_end)
+        return Change.REPEATED if turns else Change.MISSING_ON_OURS
+    if not theirs:
+        turns = _is_turns(ours, hunk.o_start, hunk.o_end)
+        return Change.REPEATED if turns else Change.EXTRA_ON_OURS
+    if len(theirs) == len(mine) <= MAX_REORDERED and sorted(theirs) == sorted(mine):
+        return Change.REORDERED
+    return Change.CHANGED if _is_changed(hunk, label) else Change.REPLACED
 
 
 class Resynchronizer:
@@ -2525,7 +2617,7 @@ class Resynchronizer:
 
     def _run(self, c: int, o: int, most: int) -> int:
         """How many events are equal from (c, o) on, counted up to `most`."""
-        theirs, mine = self._canary[c:c + most], self._ours[o:o + most]
+        theirs, mine = self._canary[c : c + most], self._ours[o : o + most]
         if theirs == mine:
             return len(theirs)
         pairs = enumerate(zip(theirs, mine, strict=False))  # one may end before the other
@@ -2555,8 +2647,7 @@ class Resynchronizer:
         best: list[Hunk] | None = None
         most = MAX_EDITS_OPEN
         for edits, reached in enumerate(search.steps(MAX_EDITS_OPEN, SETTLED_EVENTS)):
-            believed = [(-run, abs(x - y), x, y) for x, y, run in reached
-                        if self._accepts(search, c, x, y, run, edits)]
+            believed = [(-run, abs(x - y), x, y) for x, y, run in reached if self._accepts(search, c, x, y, run, edits)]
             if believed:
                 run, _, x, y = min(believed)
                 settled = -run == SETTLED_EVENTS or (x, y) == (search.width, search.height)
@@ -2569,7 +2660,7 @@ class Resynchronizer:
         return best
 
     def _accepts(self, search: EditSearch, c: int, x: int, y: int, run: int, edits: int) -> bool:
-        events = self._canary[c + x - run:c + x]
+        events = self._canary[c + x - run : c + x]
         if x == search.width and y == search.height and self._surprise.believes_at_end(events, edits):
             return True
         return run > 1 and self._surprise.believes(events)
@@ -2586,7 +2677,7 @@ class Resynchronizer:
                 break
             window *= WINDOW_GROWTH
         same = self._run_before(c + width, o + height, min(width, height))
-        tail = self._canary[c + width - same:]
+        tail = self._canary[c + width - same :]
         if self._surprise.believes_at_end(tail, width + height - 2 * same):
             return self._align(c, o, c + width - same, o + height - same)
         return None
@@ -2594,12 +2685,12 @@ class Resynchronizer:
     def _anchor(self, c: int, o: int, window: int) -> tuple[int, int] | None:
         """The start of the nearest believable run of equal events within the window, if there is one."""
         # a view is no copy: windows may be as big as the streams
-        theirs = memoryview(self._canary)[c:c + window]
-        mine = memoryview(self._ours)[o:o + window]
+        theirs = memoryview(self._canary)[c : c + window]
+        mine = memoryview(self._ours)[o : o + window]
         for i, j in _shared_grams(theirs, mine, _gram_length(window)):
             back = self._run_before(c + i, o + j, min(i, j, BELIEVABLE_EVENTS))
             x, y = c + i - back, o + j - back
-            if self._surprise.believes(self._canary[x:x + self._run(x, y, BELIEVABLE_EVENTS)]):
+            if self._surprise.believes(self._canary[x : x + self._run(x, y, BELIEVABLE_EVENTS)]):
                 return x, y
         return None
 
@@ -2672,16 +2763,19 @@ class Resynchronizer:
         """
         if second.canary_events and second.ours_events:
             return False
-        events, start, end = ((self._ours, second.o_start, second.o_end) if second.ours_events else
-                              (self._canary, second.c_start, second.c_end))
+        events, start, end = (
+            (self._ours, second.o_start, second.o_end)
+            if second.ours_events
+            else (self._canary, second.c_start, second.c_end)
+        )
         between = second.c_start - first.c_end
-        return events[start - between:start] == events[end - between:end] and not self._is_changed(first)
+        return events[start - between : start] == events[end - between : end] and not self._is_changed(first)
 
     def _is_weak(self, first: Hunk, second: Hunk) -> bool:
         """Whether what matches between two hunks may be a coincidence: the likelier, the bigger they are."""
         places = max(max(1, h.canary_events) * max(1, h.ours_events) for h in (first, second))
-        between = self._canary[first.c_end:first.c_end + BELIEVABLE_EVENTS]
-        between = between[:second.c_start - first.c_end]
+        between = self._canary[first.c_end : first.c_end + BELIEVABLE_EVENTS]
+        between = between[: second.c_start - first.c_end]
         if self._surprise.total(between) >= SEPARATING_BITS + math.log2(places):
             return False
         return not (self._is_changed(first) and self._is_changed(second))
@@ -2695,96 +2789,26 @@ class Resynchronizer:
         return Hunk(hunk.c_start, hunk.c_end - same, hunk.o_start, hunk.o_end - same)
 
     def _events(self, hunk: Hunk) -> tuple[Events, Events]:
-        return self._canary[hunk.c_start:hunk.c_end], self._ours[hunk.o_start:hunk.o_end]
-
-
-def _gram_length(window: int) -> int:
-    """Longer grams in bigger windows, so that coincidences stay few: 2 at 64 events, 16 at 16,384.
-
-    >>> [_gram_length(64 << shift) for shift in (0, 2, 4, 6, 8, 10, 12)]
-    [2, 4, 4, 8, 16, 16, 32]
-    """
-    return min(MAX_GRAM, 1 << (window.bit_length() - 3) // 3)
-
-
-def _grams(events: EventsView, length: int) -> EventsView:
-    """A hash of the `length` (a power of two) events from each position on, made by doubling."""
-    width = 1
-    while width < length:
-        events = array("q", map(hash, zip(events, itertools.islice(events, width, None), strict=False)))
-        width *= 2
-    return events
-
-
-def _shared_grams(canary: EventsView, ours: EventsView, length: int) -> list[tuple[int, int]]:
-    """The positions (canary, ours) where a gram first occurs on both sides, nearest to the start first.
-
-    On canary's side only every `length / 2`-th gram is looked at, which bounds the memory and still meets
-    every common run of one and a half times `length`. What matters to the caller is the run around, so a
-    hash that
-    collides only costs a look.
-
-    >>> _shared_grams(array("q", [1, 2, 3, 4, 5]), array("q", [9, 9, 9, 3, 4]), 2)
-    [(2, 3)]
-    """
-    stride = max(1, length // 2)
-    sampled = _grams(canary, length)[::stride]
-    first = dict(zip(reversed(sampled), range(stride * (len(sampled) - 1), -1, -stride), strict=True))
-    grams = _grams(ours, length)
-    met = {gram: j for j, gram in zip(range(len(grams) - 1, -1, -1), reversed(grams), strict=True) if gram in first}
-    places = ((first[gram], j) for gram, j in met.items())
-    return heapq.nsmallest(MAX_ANCHORS, places, key=lambda place: (sum(place), place))
-
-
-# -- the class of a hunk -------------------------------------------------------------------------------------
-
-
-def classify(canary: Events, ours: Events, hunk: Hunk, label: Label) -> Change:
-    """What happened in a hunk after which the streams are together again. Asks few labels.
-
-    >>> canary, ours = array("q", [1, 2, 1, 2, 3]), array("q", [1, 2, 3])
-    >>> classify(canary, ours, Hunk(2, 4, 2, 2), label=lambda side, position: "call")
-    <Change.REPEATED: 'repeated'>
-    """
-    theirs, mine = canary[hunk.c_start:hunk.c_end], ours[hunk.o_start:hunk.o_end]
-    if not mine:
-        turns = _is_turns(canary, hunk.c_start, hunk.c_end)
-        return Change.REPEATED if turns else Change.MISSING_ON_OURS
-    if not theirs:
-        turns = _is_turns(ours, hunk.o_start, hunk.o_end)
-        return Change.REPEATED if turns else Change.EXTRA_ON_OURS
-    if len(theirs) == len(mine) <= MAX_REORDERED and sorted(theirs) == sorted(mine):
-        return Change.REORDERED
-    return Change.CHANGED if _is_changed(hunk, label) else Change.REPLACED
-
-
-def _is_changed(hunk: Hunk, label: Label) -> bool:
-    """Whether the hunk is a few events against the same calls with other arguments."""
-    if not 0 < hunk.canary_events == hunk.ours_events <= MAX_CHANGED:
-        return False
-    return all(label(Side.CANARY, hunk.c_start + n) == label(Side.OURS, hunk.o_start + n)
-               for n in range(hunk.canary_events))
-
-
-def _is_turns(events: Events, start: int, end: int) -> bool:
-    """Whether `events[start:end]` is whole turns of the loop that stands before or after it.
-
-    >>> events = array("q", [1, 2, 3, 1, 2, 3, 1, 2, 3, 4])
-    >>> _is_turns(events, 3, 9), _is_turns(events, 4, 7), _is_turns(events, 4, 6)
-    (True, True, False)
-    """
-    block = events[start:end]
-    for period in range(1, len(block) + 1):
-        if len(block) % period == 0 and block[period:] == block[:-period]:
-            turn = block[:period]
-            return turn in (events[max(0, start - period):start], events[end:end + period])
-    return False
+        return self._canary[hunk.c_start : hunk.c_end], self._ours[hunk.o_start : hunk.o_end]
 
 
 # ══ walk ══════════════════════════════════════════════════════════════════════════════════════════════════════════
 
+
 _SMALLEST_BLOCK: Final = 1 << 6
 _GREATEST_BLOCK: Final = 1 << 13
+
+
+def _equal_beginning(one: array[int], other: array[int]) -> int:
+    """How many entries two different arrays of one length have in common at their beginning."""
+    low, high = 0, len(one)  # one[:low] is equal, one[:high] is not
+    while high - low > 1:
+        middle = (low + high) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 def equal_run(one: array[int], start: int, other: array[int], other_start: int, most: int) -> int:
@@ -2805,18 +2829,6 @@ def equal_run(one: array[int], start: int, other: array[int], other_start: int, 
         done += size
         block = min(block * 2, _GREATEST_BLOCK)
     return done
-
-
-def _equal_beginning(one: array[int], other: array[int]) -> int:
-    """How many entries two different arrays of one length have in common at their beginning."""
-    low, high = 0, len(one)  # one[:low] is equal, one[:high] is not
-    while high - low > 1:
-        middle = (low + high) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle
-    return low
 
 
 @dataclass(slots=True)
@@ -3104,6 +3116,7 @@ def walk_pair(canary: Cursor, ours: Cursor, most_differences: int, most_equal_af
 
 
 # ══ names ═════════════════════════════════════════════════════════════════════════════════════════════════════════
+
 
 STATUS_NAMES: Final[Mapping[int, str]] = {
     0x00000000: "STATUS_SUCCESS",
@@ -3710,6 +3723,7 @@ class Report:
 # thread without a partner, or where the streams differ. A finding needs two objects that both have another
 # counterpart. Threads with wholly equal streams may be paired crosswise, so they tell nothing.
 
+
 _UNKNOWN: Final = -1
 _ITSELF: Final = -2
 """The counterpart of a shared-global object that the other log does not name."""
@@ -3792,6 +3806,23 @@ class _Conflict(NamedTuple):
     trusted: bool
     canary: int
     ours: int
+
+
+def _matching_places(step: Step, canary: list[int], ours: list[int]) -> Iterator[tuple[slice, slice]]:
+    """The places in a matched stretch, given the positions of all places of both threads; as many on both sides."""
+    one = slice(bisect.bisect_left(canary, step.canary_position),
+                bisect.bisect_left(canary, step.canary_position + step.canary))  # fmt: skip
+    other = slice(bisect.bisect_left(ours, step.ours_position),
+                  bisect.bisect_left(ours, step.ours_position + step.ours))  # fmt: skip
+    shift = step.ours_position - step.canary_position
+    if [position + shift for position in canary[one]] == ours[other]:
+        yield one, other
+        return
+    for position in sorted(set(canary[one])):  # one side lacks some ids, or names more objects in a wait
+        theirs = slice(bisect.bisect_left(canary, position), bisect.bisect_right(canary, position))
+        mine = slice(bisect.bisect_left(ours, position + shift), bisect.bisect_right(ours, position + shift))
+        if theirs.stop - theirs.start == mine.stop - mine.start:
+            yield theirs, mine
 
 
 class IdentityMap:
@@ -3897,23 +3928,6 @@ class IdentityMap:
         return conflict.walk.canary.tid, self._canary.at[conflict.canary], self._ours.at[conflict.ours]
 
 
-def _matching_places(step: Step, canary: list[int], ours: list[int]) -> Iterator[tuple[slice, slice]]:
-    """The places in a matched stretch, given the positions of all places of both threads; as many on both sides."""
-    one = slice(bisect.bisect_left(canary, step.canary_position),
-                bisect.bisect_left(canary, step.canary_position + step.canary))  # fmt: skip
-    other = slice(bisect.bisect_left(ours, step.ours_position),
-                  bisect.bisect_left(ours, step.ours_position + step.ours))  # fmt: skip
-    shift = step.ours_position - step.canary_position
-    if [position + shift for position in canary[one]] == ours[other]:
-        yield one, other
-        return
-    for position in sorted(set(canary[one])):  # one side lacks some ids, or names more objects in a wait
-        theirs = slice(bisect.bisect_left(canary, position), bisect.bisect_right(canary, position))
-        mine = slice(bisect.bisect_left(ours, position + shift), bisect.bisect_right(ours, position + shift))
-        if theirs.stop - theirs.start == mine.stop - mine.start:
-            yield theirs, mine
-
-
 def _twins(log: Log) -> set[int]:
     """The threads that another thread of the same log is wholly equal to."""
     alike: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
@@ -3951,6 +3965,7 @@ def identity_findings(
 
 
 # ══ calls ═════════════════════════════════════════════════════════════════════════════════════════════════════════
+
 
 MOST_EVENTS_BACK: Final = 512
 """How far back the call is looked for that an event belongs to: it is nearly always a few events away."""
@@ -4018,6 +4033,7 @@ def ending_of(log: Log, tid: int, side: Side) -> Ending:
 # among the others; canary's order only speaks for it or against it. What neither log's spread explains may
 # still repeat a value that a call returned differently before; and if not, only the order of lines is left.
 # A relation is never said to be more than it is.
+
 
 SCANNED_CHUNKS: Final = 32
 """Of the text before each divergence: two million bytes."""
@@ -4169,9 +4185,7 @@ class SpreadTracer:
             return  # the text only mentions one
         self._signalled += 1
         signal_ = _Signal(self._signalled, tid, idx, self._carried(tid, idx))
-        self._signals.update(
-            (number, signal_) for number in _numbers(payload.values()) if number >= _SMALLEST_OBJECT
-        )
+        self._signals.update((number, signal_) for number in _numbers(payload.values()) if number >= _SMALLEST_OBJECT)
 
     def _wake(self, tid: int, idx: int, payload: dict[str, object]) -> None:
         waited = self._waits.pop(tid, [])
@@ -4321,6 +4335,14 @@ def _drop_later(causes: _Causes, stops: Sequence[_Stop]) -> None:
                 del of_thread[other]
 
 
+def _chain(chosen: Mapping[int, Cause], tid: int) -> list[int]:
+    """A thread and all that it is downstream of, the nearest first."""
+    chain = [tid]
+    while (cause := chosen.get(chain[-1])) and cause.upstream:
+        chain.append(cause.upstream.canary_tid)
+    return chain
+
+
 def _chosen_causes(causes: _Causes, diverged: Sequence[ThreadReport]) -> dict[int, Cause]:
     """Of all that a divergence may be downstream of, the strongest, then the earliest, so that no circle is closed.
 
@@ -4339,14 +4361,6 @@ def _chosen_causes(causes: _Causes, diverged: Sequence[ThreadReport]) -> dict[in
                 chosen[tid] = causes[tid][other]
                 break
     return chosen
-
-
-def _chain(chosen: Mapping[int, Cause], tid: int) -> list[int]:
-    """A thread and all that it is downstream of, the nearest first."""
-    chain = [tid]
-    while (cause := chosen.get(chain[-1])) and cause.upstream:
-        chain.append(cause.upstream.canary_tid)
-    return chain
 
 
 def _order_of_lines(thread: ThreadReport, diverged: Sequence[ThreadReport], start: ThreadReport) -> Cause:
@@ -4455,6 +4469,7 @@ def start_without_divergence(
 
 # ══ comparison ════════════════════════════════════════════════════════════════════════════════════════════════════
 
+
 _FIRST_CALLS_SHOWN: Final = 3
 _FIRST_CALLS_SOUGHT: Final = 256
 """Events of a thread without partner that are looked at for them."""
@@ -4506,6 +4521,10 @@ def _shared_positions(log: Log) -> dict[int, dict[int, str]]:
     return positions
 
 
+def _line_of(log: Log, tid: int, idx: int) -> int:
+    return log.line_of(tid, log.index.streams[tid].position_of(idx))[0]
+
+
 def _lone_shared_globals(log: Log, other: Log) -> tuple[LoneSharedGlobal, ...]:
     """The shared-global objects of one log that the other has on no thread, by SID, each where it first stands."""
     known = {created.sid for created in other.index.shared_globals}
@@ -4514,10 +4533,6 @@ def _lone_shared_globals(log: Log, other: Log) -> tuple[LoneSharedGlobal, ...]:
         if created.sid not in known:
             lone.setdefault(created.sid, created)
     return tuple(LoneSharedGlobal(lone[sid], _line_of(log, lone[sid].tid, lone[sid].idx)) for sid in sorted(lone))
-
-
-def _line_of(log: Log, tid: int, idx: int) -> int:
-    return log.line_of(tid, log.index.streams[tid].position_of(idx))[0]
 
 
 def _unmapped(log: Log, mapped: Collection[int]) -> tuple[UnmappedThread, ...]:
@@ -4531,6 +4546,11 @@ def _unmapped(log: Log, mapped: Collection[int]) -> tuple[UnmappedThread, ...]:
 def _summary(log: Log) -> LogSummary:
     index = log.index
     return LogSummary(log.source.name, index.bytes, index.events, len(index.streams), tuple(index.warnings))
+
+
+def _event_at(cursor: Cursor, position: int) -> Event | None:
+    """The event at a position; None behind the stream's end."""
+    return cursor.log.event(cursor.tid, position) if position < len(cursor.stream) else None
 
 
 def _context(walk: PairWalk, difference: Difference, count: int) -> tuple[EventPair, ...]:
@@ -4548,11 +4568,6 @@ def _context(walk: PairWalk, difference: Difference, count: int) -> tuple[EventP
     return tuple(reversed(pairs))
 
 
-def _event_at(cursor: Cursor, position: int) -> Event | None:
-    """The event at a position; None behind the stream's end."""
-    return cursor.log.event(cursor.tid, position) if position < len(cursor.stream) else None
-
-
 def _mismatch(difference: Difference, canary: Event, ours: Event) -> tuple[Mismatch, tuple[FieldDifference, ...]]:
     """In what two events differ: the class, as schema v1 has it, and the fields."""
     if difference.lost:
@@ -4568,9 +4583,7 @@ def _divergence(walk: PairWalk, difference: Difference, matched_after: int, cont
     c, o = difference.canary_position, difference.ours_position
     canary, ours = walk.canary.log.event(walk.canary.tid, c), walk.ours.log.event(walk.ours.tid, o)
     mismatch, fields = _mismatch(difference, canary, ours)
-    rejoin = EventPair(
-        _event_at(walk.canary, difference.canary_rejoin), _event_at(walk.ours, difference.ours_rejoin)
-    )
+    rejoin = EventPair(_event_at(walk.canary, difference.canary_rejoin), _event_at(walk.ours, difference.ours_rejoin))
     return Divergence(
         mismatch=mismatch,
         change=difference.change,
@@ -4762,9 +4775,7 @@ def _compare_sources(
     return _compare(Log(canary, indexes[0]), Log(ours, indexes[1]), options, progress, canonical=canonical)
 
 
-def diff_logs(
-    canary: str, ours: str, options: DiffOptions | None = None, progress: Progress | None = None
-) -> Report:
+def diff_logs(canary: str, ours: str, options: DiffOptions | None = None, progress: Progress | None = None) -> Report:
     """Compares two event logs: where, on each guest thread, does behaviour first differ?
 
     The paths may be ``-`` for standard input, one of them. Raises `InputError` where a log cannot be read or has
@@ -4781,6 +4792,7 @@ def diff_logs(
 
 
 # ══ baseline ══════════════════════════════════════════════════════════════════════════════════════════════════════
+
 
 REPORT_FORMAT: Final = "diff-events-report"
 REPORT_FORMAT_VERSION: Final = 1
@@ -4860,6 +4872,19 @@ class _Document:
         return self._value
 
 
+def _read_standing(thread: _Document) -> _Standing:
+    """A thread's standing from the fields that schema v1 pins, and from those that this tool adds where they are."""
+    status = thread.get("status").text()
+    stopped_by = None if status == PairStatus.IDENTICAL.value else status
+    return _Standing(
+        canary_tid=thread.get("canary_tid").number(),
+        ours_tid=thread.get("ours_tid").number(),
+        key=thread.get("key").text() if "key" in thread else "",
+        matched=thread.get("matched").number(),
+        fingerprint=thread.get("fingerprint").text_or_none() if "fingerprint" in thread else stopped_by,
+    )
+
+
 def read_baseline(path: str) -> Baseline:
     """Reads the JSON report of an earlier run. Raises `InputError` where it is none, or of a newer format."""
     try:
@@ -4880,22 +4905,7 @@ def read_baseline(path: str) -> Baseline:
         canary_size=(canary.get("bytes").number(), canary.get("events").number()) if canary else None,
         threads=tuple(map(_read_standing, document.get("threads").items())),
         unmapped=len(unmapped.get("canary").items()) + len(unmapped.get("ours").items()),
-        shared_globals=frozenset(
-            sid.text() for side in ("canary_only", "ours_only") for sid in lone.get(side).items()
-        ),
-    )
-
-
-def _read_standing(thread: _Document) -> _Standing:
-    """A thread's standing from the fields that schema v1 pins, and from those that this tool adds where they are."""
-    status = thread.get("status").text()
-    stopped_by = None if status == PairStatus.IDENTICAL.value else status
-    return _Standing(
-        canary_tid=thread.get("canary_tid").number(),
-        ours_tid=thread.get("ours_tid").number(),
-        key=thread.get("key").text() if "key" in thread else "",
-        matched=thread.get("matched").number(),
-        fingerprint=thread.get("fingerprint").text_or_none() if "fingerprint" in thread else stopped_by,
+        shared_globals=frozenset(sid.text() for side in ("canary_only", "ours_only") for sid in lone.get(side).items()),
     )
 
 
@@ -5387,6 +5397,7 @@ def parse_trace(path: str | os.PathLike[str], *, cwd: str | None = None) -> Trac
 
 
 # ══ shell words ═══════════════════════════════════════════════════════════════════════════════════════════════════
+
 
 MAX_SHELL_NESTING: Final = 40
 """Substitutions nested deeper than any person writes them are not followed."""
@@ -6707,8 +6718,8 @@ def used_hosts(program: str, words: Sequence[str]) -> Iterator[str]:
 
 _CREDENTIAL_WORDS: Final = _names("KEY TOKEN SECRET PASSWORD CREDENTIAL")
 _CREDENTIAL_FILE = re.compile(
-    r"(?:^|/)(?:\.aws/credentials|\.netrc|_netrc|\.npmrc|\.pypirc|\.git-credentials|\.pgpass|\.my\.cnf|\.vault-token|\.env"
-    r"|\.docker/config\.json|\.kube/config|\.config/gh/hosts\.ya?ml|\.config/gcloud/[\w.-]*credentials[\w.-]*"
+    r"(?:^|/)(?:\.aws/credentials|\.netrc|_netrc|\.npmrc|\.pypirc|\.git-credentials|\.pgpass|\.my\.cnf|\.vault-token"
+    r"|\.env|\.docker/config\.json|\.kube/config|\.config/gh/hosts\.ya?ml|\.config/gcloud/[\w.-]*credentials[\w.-]*"
     r"|\.cargo/credentials(?:\.toml)?|\.gem/credentials|\.azure/accessTokens\.json|\.ssh/(?:\*|[\w.*-]*\.pem|identity)"
     r"|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?|\.ssh/id_[\w*-]+)$|^/etc/g?shadow$|^/proc/(?:self|\$?\w+|\$\$)/environ$"
 )
@@ -6802,8 +6813,9 @@ _SHELLS: Final = _names("sh bash dash zsh ksh fish ash")
 _INTERPRETER = re.compile(r"(?:python|pypy|node|nodejs|deno|bun|perl|ruby|php)[\d.]*")
 _CODE_OPTIONS: Final = _letters("cerpE", "--eval", "--print", "-pe", "-ne")
 _REACHES_OUT = re.compile(
-    r"urlopen|urllib|urlretrieve|requests|httpx?\.|aiohttp|http\.client|socket|fetch\s*\(|axios|XMLHttpRequest|Net::HTTP|LWP"
-    r"|open-uri|URI\.open|file_get_contents|curl|wget|websocket|ftplib|smtplib|paramiko|system|subprocess|popen|exec|spawn"
+    r"urlopen|urllib|urlretrieve|requests|httpx?\.|aiohttp|http\.client|socket|fetch\s*\(|axios|XMLHttpRequest"
+    r"|Net::HTTP|LWP|open-uri|URI\.open|file_get_contents|curl|wget|websocket|ftplib|smtplib|paramiko"
+    r"|system|subprocess|popen|exec|spawn"
     r"|get\s*\(|request\s*\(|connect\s*\("
 )
 _CODE_VARIABLE = re.compile(
@@ -7380,6 +7392,7 @@ def compute_parity_score(teacher: Trace, student: Trace, *, allow_hosts: Iterabl
 
 # ══ contracts ═════════════════════════════════════════════════════════════════════════════════════════════════════
 
+
 _YAML_INDICATORS: Final = "&*!|>%@`,[]{}#\"'"
 _YAML_QUOTED: Final = r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^']|'')*+'"
 _YAML_QUOTED_OR_COMMENT = re.compile(rf"(?<![^\s:,\[{{-])(?:{_YAML_QUOTED})|(?<!\S)#.*")
@@ -7771,6 +7784,7 @@ def read_matrix(path: str) -> dict[str, RowStatus]:
 
 
 # ══ corpus and coverage ═══════════════════════════════════════════════════════════════════════════════════════════
+
 
 _TRACE_FILES: Final = ("teacher.ccpa-trace.jsonl", "student.ccpa-trace.jsonl")
 _LOG_FILES: Final = ("canary.jsonl", "ours.jsonl")
@@ -8480,6 +8494,7 @@ def md_fence(lines: Iterable[str], language: str = "") -> list[str]:
 
 # ══ renderers ═════════════════════════════════════════════════════════════════════════════════════════════════════
 
+
 _EVENT_WIDTH: Final = 160
 _VALUE_WIDTH: Final = 80
 
@@ -9136,6 +9151,11 @@ def _json_divergence(divergence: Divergence) -> object:
     }
 
 
+def _json_parity(score: ParityScore) -> object:
+    value = math.floor(score.value * 1e6) / 1e6
+    return {"score": value, "matched": score.matched, "comparable": score.comparable, "complete": score.complete}
+
+
 def _json_thread(thread: ThreadReport) -> object:
     return {
         "canary_tid": thread.pair.canary_tid,
@@ -9158,11 +9178,6 @@ def _json_thread(thread: ThreadReport) -> object:
         "ending": _json_ending(thread.ending),
         "cause": _json_cause(thread.cause),
     }
-
-
-def _json_parity(score: ParityScore) -> object:
-    value = math.floor(score.value * 1e6) / 1e6
-    return {"score": value, "matched": score.matched, "comparable": score.comparable, "complete": score.complete}
 
 
 def _json_unmapped(threads: Iterable[UnmappedThread]) -> object:
@@ -9245,6 +9260,7 @@ def render_json(report: Report) -> str:
 
 
 # ══ HTML ══════════════════════════════════════════════════════════════════════════════════════════════════════════
+
 
 _MOST_EXHIBITS: Final = 100
 """Divergences whose evidence one page shows."""
@@ -9924,6 +9940,7 @@ def render_html(report: Report) -> str:
 
 # ══ JUnit ═════════════════════════════════════════════════════════════════════════════════════════════════════════
 
+
 _MOST_IN_A_FAILURE: Final = 10
 """Divergences of a pair that a failure's text spells out."""
 
@@ -10286,6 +10303,7 @@ VALIDATION_FORMATS: Final[Mapping[str, Callable[[Sequence[FileValidation]], str]
 
 # ══ command line ══════════════════════════════════════════════════════════════════════════════════════════════════
 
+
 PROGRAM: Final = "diff_events.py"
 
 _EXIT_CODES: Final = """\
@@ -10492,6 +10510,24 @@ def _diff_parser() -> OptionParser:
     return parser
 
 
+def _gates_hold(report: Report, args: argparse.Namespace) -> bool:
+    """Whether every gate that was asked for holds."""
+    differs = args.validate_identical and report.verdict is Verdict.DIVERGENT
+    falls_short = args.fail_under is not None and report.parity.value * 100 < args.fail_under
+    slips = args.ratchet and report.baseline is not None and not report.baseline.holds
+    mistakes = args.check_identity and report.mistaken
+    return not (differs or falls_short or slips or mistakes)
+
+
+def _say_warnings(report: Report, err: TextIO) -> None:
+    if report.baseline is not None and not report.baseline.same_canary:
+        name = printable(report.baseline.name)
+        err.write(f"{PROGRAM}: warning: {name}: it was made from another canary log than this one\n")
+    for log in (report.canary, report.ours):
+        for warning in log.warnings:
+            err.write(f"{PROGRAM}: warning: {printable(log.name)}: {warning_text(warning)}\n")
+
+
 def diff_command(argv: Sequence[str], streams: Streams) -> ExitCode:
     """Compares two event logs and writes the reports."""
     args = _diff_parser().parse_args(argv)
@@ -10521,24 +10557,6 @@ def diff_command(argv: Sequence[str], streams: Streams) -> ExitCode:
             _say_warnings(report, streams.err)
         outputs.write(_REPORT_RENDERERS, report, streams)
     return ExitCode.OK if _gates_hold(report, args) else ExitCode.GATE
-
-
-def _gates_hold(report: Report, args: argparse.Namespace) -> bool:
-    """Whether every gate that was asked for holds."""
-    differs = args.validate_identical and report.verdict is Verdict.DIVERGENT
-    falls_short = args.fail_under is not None and report.parity.value * 100 < args.fail_under
-    slips = args.ratchet and report.baseline is not None and not report.baseline.holds
-    mistakes = args.check_identity and report.mistaken
-    return not (differs or falls_short or slips or mistakes)
-
-
-def _say_warnings(report: Report, err: TextIO) -> None:
-    if report.baseline is not None and not report.baseline.same_canary:
-        name = printable(report.baseline.name)
-        err.write(f"{PROGRAM}: warning: {name}: it was made from another canary log than this one\n")
-    for log in (report.canary, report.ours):
-        for warning in log.warnings:
-            err.write(f"{PROGRAM}: warning: {printable(log.name)}: {warning_text(warning)}\n")
 
 
 def _host_option(text: str) -> str:
@@ -10702,6 +10720,11 @@ _COMMANDS: Final[Mapping[str, Callable[[Sequence[str], Streams], ExitCode]]] = {
 """What the first argument may name; anything else is the comparison of two logs."""
 
 
+def _complain(streams: Streams, problem: str) -> None:
+    with contextlib.suppress(OSError):  # nobody reads it; the exit code says it
+        streams.err.write(f"{PROGRAM}: error: {printable(problem)}\n")
+
+
 def run(argv: Sequence[str], streams: Streams) -> ExitCode:
     """Does what the arguments ask for; every failure that a user can mend becomes one line and exit code 2."""
     code = ExitCode.OK
@@ -10720,28 +10743,6 @@ def run(argv: Sequence[str], streams: Streams) -> ExitCode:
     except OSError as error:
         _complain(streams, f"standard output: {error.strerror or error}")
         return ExitCode.ERROR
-    return code
-
-
-def _complain(streams: Streams, problem: str) -> None:
-    with contextlib.suppress(OSError):  # nobody reads it; the exit code says it
-        streams.err.write(f"{PROGRAM}: error: {printable(problem)}\n")
-
-
-def main() -> int:
-    """The process: standard streams in, exit code out."""
-    _occupy_closed_streams()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
-    try:
-        code = run(sys.argv[1:], Streams(sys.stdout, sys.stderr))
-    except Exception:  # a bug: it must not look like a divergence, which is what Python's own exit code 1 means here
-        with contextlib.suppress(OSError):
-            traceback.print_exc()
-        code = ExitCode.ERROR
-    if code is not ExitCode.OK:
-        _drop_unwritten_output()
     return code
 
 
@@ -10766,6 +10767,23 @@ def _drop_unwritten_output() -> None:
             stream.flush()
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def main() -> int:
+    """The process: standard streams in, exit code out."""
+    _occupy_closed_streams()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+    try:
+        code = run(sys.argv[1:], Streams(sys.stdout, sys.stderr))
+    except Exception:  # a bug: it must not look like a divergence, which is what Python's own exit code 1 means here
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
+        code = ExitCode.ERROR
+    if code is not ExitCode.OK:
+        _drop_unwritten_output()
+    return code
 
 
 if __name__ == "__main__":

@@ -266,9 +266,14 @@ class Lines(unittest.TestCase):
         reader = LayoutReader()
         self.assert_same_as_exact(reader, lines)
         self.assert_same_as_exact(reader, lines)  # now all of it has been learned
-        text = "".join(line + "\n" for line in lines).encode()
-        columns = reader.columns(text)
-        self.assertEqual([RawEvent(*event) for event in zip(*columns[:4], strict=True)], list(map(read_exactly, lines)))
+        self.assertEqual(read_together(reader, lines), list(map(read_exactly, lines)))
+
+    @given(event_lines(), damaged_lines())
+    def test_a_text_reads_as_its_lines_do(self, lines: list[str], damaged: list[str]) -> None:
+        for reader in (LayoutReader(), learned(lines), learned(damaged)):
+            one_by_one = [read_exactly(line) for line in damaged if line.strip(" \t\r\x0b\x0c")]
+            wrong = [found for found in one_by_one if isinstance(found, str)]
+            self.assertEqual(read_together(reader, damaged), wrong[0] if wrong else one_by_one)
 
     @given(event_lines(), damaged_lines())
     def test_so_it_does_where_a_line_is_damaged(self, lines: list[str], damaged: list[str]) -> None:
@@ -287,6 +292,17 @@ class Lines(unittest.TestCase):
             self.assertEqual((event.lineno, event.tid, event.idx), (7, value["tid"], value["tid_event_idx"]))
             self.assertEqual(event.kind, value["kind"])
             self.assertEqual(event.payload.keys(), value["payload"].keys())
+
+
+def read_together(reader: LayoutReader, lines: list[str]) -> list[RawEvent] | str:
+    """All events of a text, or why the first line that is none is none."""
+    try:
+        columns = reader.columns("".join(line + "\n" for line in lines).encode())
+    except NotJsonError as error:
+        return str(error)
+    assert columns.lines == len(lines)
+    fields = zip(columns.kinds, columns.tids, columns.indexes, columns.payloads, strict=True)
+    return [RawEvent(*event) for event in fields]
 
 
 def learned(lines: list[str]) -> LayoutReader:
