@@ -8905,6 +8905,22 @@ def _ended_sentences(report: Report) -> list[str]:
     ]
 
 
+def _ambiguity_sentences(report: Report) -> list[str]:
+    """The pairs for which another choice is nearly as good, and what would settle it."""
+    return [
+        f"Canary tid {pair.canary_tid} could as well be ours tid {pair.alternative} (it was paired with "
+        f"{pair.ours_tid}, confidence {pair.confidence:.2f}): {quoted(f'--tid-map {pair.canary_tid}={pair.ours_tid}')} "
+        f"or {quoted(f'--tid-map {pair.canary_tid}={pair.alternative}')} settles it."
+        for pair in (thread.pair for thread in report.threads)
+        if pair.alternative is not None
+    ]
+
+
+def _ambiguity_lines(report: Report) -> list[str]:
+    items = [f"- {md_sentence(sentence)}" for sentence in _ambiguity_sentences(report)]
+    return ["## Ambiguous pairs", "", *items, ""] if items else []
+
+
 def _identity_lines(report: Report) -> list[str]:
     """The matching events that are about different objects."""
     first, *findings = map(md_sentence, _identity_sentences(report)) if report.identity else ("",)
@@ -9027,7 +9043,7 @@ def render_markdown(report: Report) -> str:
     for thread in report.threads:
         for number, divergence in enumerate(thread.divergences, 1):
             lines += _divergence_lines(thread, divergence, number)
-    lines += _identity_lines(report) + _ended_lines(report)
+    lines += _ambiguity_lines(report) + _identity_lines(report) + _ended_lines(report)
     lines += _baseline_lines(report.baseline)
     lines += _unmapped_lines(report) + _lone_lines(report) + _not_compared_lines(report) + _input_lines(report)
     return "\n".join(lines).rstrip() + "\n"
@@ -9848,6 +9864,12 @@ def _html_ended(report: Report) -> str:
     return f"<h2>Ended on one side first</h2>\n{_html_list(sentences)}" if sentences else ""
 
 
+def _html_ambiguity(report: Report) -> str:
+    """Pairs that might be others."""
+    sentences = _ambiguity_sentences(report)
+    return f"<h2>Ambiguous pairs</h2>\n{_html_list(sentences)}" if sentences else ""
+
+
 def _html_identity(report: Report) -> str:
     """Matching events that are about different objects."""
     sentences = _identity_sentences(report)
@@ -9924,6 +9946,7 @@ def render_html(report: Report) -> str:
         _html_start(report, exhibits),
         lanes,
         _html_divergences(report, exhibits, drawn),
+        _html_ambiguity(report),
         _html_identity(report),
         _html_ended(report),
         _html_unmapped(report),
@@ -10451,13 +10474,13 @@ def _add_report_options(parser: OptionParser, formats: Collection[str]) -> argpa
         metavar="FORMAT:PATH",
         action="append",
         default=[],
-        help=f"write a report as well (repeatable); FORMAT is {' or '.join(formats)}; PATH - is standard output",
+        help=f"write a report as well (repeatable); FORMAT is {', '.join(formats)}; PATH - is standard output",
     )
     group.add_argument("--quiet", action="store_true", help="no Markdown on standard output, no progress, no warnings")
     return group
 
 
-_REPORT_RENDERERS: Final[Mapping[str, Callable[[Report], str]]] = {
+REPORT_RENDERERS: Final[Mapping[str, Callable[[Report], str]]] = {
     "markdown": render_markdown,
     "json": render_json,
     "html": render_html,
@@ -10471,7 +10494,9 @@ def _diff_parser() -> OptionParser:
         usage=f"{PROGRAM} --canary LOG --ours LOG [options]",
         description="Finds, on each guest thread, the first event where two engines' logs of one program part ways.\n"
         "LOG is schema v1 JSON Lines, plain or .gz, .bz2, .xz (or .zst where this Python reads it); - is standard\n"
-        "input. What cannot be read twice is spooled to a temporary file (in $TMPDIR).",
+        "input. What cannot be read twice is spooled to a temporary file (in $TMPDIR).\n\n"
+        "Other commands, each with a --help of its own: parity (two agent traces), corpus (a folder of fixtures),\n"
+        "validate (files against their schemas), sid (the id of a shared-global object).",
         epilog=_EXIT_CODES + f"\nexamples:\n  {PROGRAM} --canary c.jsonl --ours o.jsonl\n"
         f"  {PROGRAM} --canary c.jsonl.gz --ours o.jsonl --validate-identical --report json:diff.json\n",
     )
@@ -10496,7 +10521,7 @@ def _diff_parser() -> OptionParser:
         "--tid-map", metavar="C=O[,C=O…]", action="append", default=[], help="pin pairs: canary's tid = ours's tid"
     )
     pairing.add_argument("--no-auto-map", action="store_true", help="compare the pinned pairs only")
-    group = _add_report_options(parser, _REPORT_RENDERERS)
+    group = _add_report_options(parser, REPORT_RENDERERS)
     group.add_argument(
         "--context", metavar="N", type=_natural, default=5, help="events shown before a divergence (default 5)"
     )
@@ -10543,7 +10568,7 @@ def diff_command(argv: Sequence[str], streams: Streams) -> ExitCode:
         score_to_the_end=args.fail_under is not None,
         check_identity=args.check_identity,
     )
-    requests = report_requests(args.report, _REPORT_RENDERERS)
+    requests = report_requests(args.report, REPORT_RENDERERS)
     baseline = read_baseline(args.baseline) if args.baseline is not None else None
     progress = Progress(None if args.quiet else streams.err)
     with Outputs(requests, args.out, quiet=args.quiet, inputs=(args.canary, args.ours)) as outputs:
@@ -10555,7 +10580,7 @@ def diff_command(argv: Sequence[str], streams: Streams) -> ExitCode:
             report = replace(report, baseline=compare_with_baseline(report, baseline))
         if not args.quiet:
             _say_warnings(report, streams.err)
-        outputs.write(_REPORT_RENDERERS, report, streams)
+        outputs.write(REPORT_RENDERERS, report, streams)
     return ExitCode.OK if _gates_hold(report, args) else ExitCode.GATE
 
 

@@ -10,6 +10,7 @@ import tempfile
 import unicodedata
 import unittest
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -287,6 +288,18 @@ class Json(LogTestCase):
             "json"
         ]
         self.assertTrue(text.isascii())
+
+    def test_an_ambiguous_pair_says_what_settles_it(self) -> None:
+        for name, text in (("canary.jsonl", log_bytes(calls(3))), ("ours.jsonl", log_bytes(calls(3)))):
+            (self.directory / name).write_bytes(text)
+        paths = [str(self.directory / name) for name in ("canary.jsonl", "ours.jsonl")]
+        report = diff_events.diff_logs(paths[0], paths[1])
+        thread = report.threads[0]
+        unsure = replace(report, threads=(replace(thread, pair=replace(thread.pair, alternative=9)),))
+        for render in (diff_events.render_markdown, diff_events.render_html):
+            self.assertNotIn("--tid-map", render(report))
+            for line in ("--tid-map 6=6", "--tid-map 6=9"):
+                self.assertIn(line, render(unsure))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,103 @@
+"""The README: every command in it runs and does what it says, its report is a real one, its tables tell the truth."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import diff_events
+
+ROOT = Path(diff_events.__file__).resolve().parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+UNITTEST = "python3 -m unittest"
+
+
+def commands() -> list[tuple[str, int, list[str]]]:
+    """Each command of a console block, the exit code that its comment says (or 0), and the output shown below it."""
+    found: list[tuple[str, int, list[str]]] = []
+    for block in re.findall(r"^```console\n(.*?)^```$", README, re.MULTILINE | re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                command, _, comment = line[2:].partition("  # exit ")
+                found.append((command, int(comment or 0), []))
+            else:
+                found[-1][2].append(line)
+    return found
+
+
+def marked(name: str) -> str:
+    """What stands between two markers."""
+    return README.partition(f"<!-- {name} -->")[2].partition(f"<!-- /{name} -->")[0]
+
+
+class Commands(unittest.TestCase):
+    def setUp(self) -> None:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = Path(directory.name)
+        shutil.copy(ROOT / "diff_events.py", self.directory)
+        (self.directory / "fixtures").symlink_to(ROOT / "fixtures")
+
+    def run_command(self, command: str) -> subprocess.CompletedProcess[str]:
+        script = f"GITHUB_STEP_SUMMARY={shlex.quote(str(self.directory / 'summary.md'))}; {command}"
+        return subprocess.run(["bash", "-c", script], cwd=self.directory, capture_output=True, text=True, check=False)
+
+    def test_each_does_what_it_says(self) -> None:
+        self.assertGreater(len(commands()), 10)
+        for command, code, output in commands():
+            if command == UNITTEST:
+                continue  # this very run
+            with self.subTest(command=command):
+                done = self.run_command(command)
+                self.assertEqual((done.returncode, done.stderr), (code, ""))
+                if output:
+                    self.assertEqual(done.stdout.splitlines(), output)
+
+    def test_the_tests_are_run_as_ci_runs_them(self) -> None:
+        self.assertIn(UNITTEST, [command for command, _, _ in commands()])
+        self.assertIn(UNITTEST + ";", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))
+
+    def test_the_report_is_a_real_one(self) -> None:
+        block = marked("report")
+        command = re.search(r"^\$ (.*)$", block, re.MULTILINE)
+        shown = block.partition("~~~markdown\n")[2].partition("~~~")[0]
+        assert command is not None
+        lines = self.run_command(command[1]).stdout.splitlines()
+        place = 0
+        for line in shown.splitlines():
+            if line != "…":
+                self.assertIn(line, lines[place:])
+                place = lines.index(line, place) + 1
+        self.assertGreater(place, 20)
+
+
+class Tables(unittest.TestCase):
+    def test_every_option_is_there_and_no_other(self) -> None:
+        listed = set(re.findall(r"`(--[a-z-]+)", marked("options")))
+        actions = diff_events._diff_parser()._actions
+        known = {option for action in actions for option in action.option_strings if option.startswith("--")}
+        self.assertEqual(listed, known)
+
+    def test_every_format_is_there(self) -> None:
+        for name in diff_events.REPORT_RENDERERS:
+            self.assertIn(f"`{name}`", marked("options"))
+
+    def test_exit_codes(self) -> None:
+        listed = [int(code) for code in re.findall(r"^\| ([0-9]+) \| [^|]+ \|$", README, re.MULTILINE)]
+        self.assertEqual(listed, [int(code) for code in diff_events.ExitCode])
+
+    def test_links_lead_somewhere(self) -> None:
+        for target in re.findall(r"\]\(([^)#]+)\)", README):
+            self.assertTrue((ROOT / target).exists(), target)
+
+    def test_the_module_example_runs(self) -> None:
+        code = README.partition("```python\n")[2].partition("```")[0]
+        boot = ROOT / "fixtures" / "regression" / "0011-payload"
+        for name in ("canary.jsonl", "ours.jsonl"):
+            code = code.replace(f'"{name}"', repr(str(boot / name)))
+        done = subprocess.run(["python3", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("**Divergent:**", done.stdout)
