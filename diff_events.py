@@ -795,6 +795,7 @@ _BALANCED = rf"(?:{_FLAT_OBJECT}|{_nested_object(3)})"
 """What `_end_of_value` takes for an object: balanced braces outside strings. The first alternative is the fast one."""
 
 _WHOLE_OBJECT = re.compile(_BALANCED.encode())
+_FLAT_OBJECT_LINES = re.compile(rf"(?:{_FLAT_OBJECT}\n)*+".encode())
 _OBJECT_LINES = re.compile(rf"(?:{_BALANCED}\n)*+".encode())
 
 _FIELD_PATTERNS: Final = {
@@ -852,6 +853,12 @@ class Columns(NamedTuple):
     """How many lines the text has, blank ones included."""
 
 
+def _are_objects(payloads: Sequence[bytes]) -> bool:
+    """Whether each of these is one object: a single match tells of all of them."""
+    lines = b"\n".join((*payloads, b""))
+    return bool(_FLAT_OBJECT_LINES.fullmatch(lines) or _OBJECT_LINES.fullmatch(lines))
+
+
 class LayoutReader:
     """Takes events out of text at the speed of `re`, by the line layouts that a log's writer turns out to use.
 
@@ -884,7 +891,7 @@ class LayoutReader:
             groups = list(zip(*found, strict=True))
             # Of the groups of all layouts a line filled those of one; the others are empty.
             kinds, tids, indexes, payloads = (self._joined([groups[n] for n in field]) for field in self._groups)
-            if b"" not in tids and _OBJECT_LINES.fullmatch(b"\n".join((*payloads, b""))):
+            if b"" not in tids and _are_objects(payloads):
                 return Columns(kinds, tids, indexes, payloads, len(found))
         events = [event for _, _, event in self.lines(text, start)]
         kinds, tids, indexes, payloads = zip(*events, strict=True) if events else ((), (), (), ())
