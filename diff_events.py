@@ -57,6 +57,12 @@ A definition uses only what stands above it. From top to bottom:
 
 from __future__ import annotations
 
+import sys
+
+if sys.version_info < (3, 11):  # exit code 1 would mean a divergence
+    sys.stderr.write("diff_events.py: error: Python 3.11 or newer is needed\n")
+    raise SystemExit(2)
+
 import argparse
 import base64
 import bisect
@@ -82,7 +88,6 @@ import posixpath
 import re
 import signal
 import stat
-import sys
 import tempfile
 import threading
 import time
