@@ -4193,7 +4193,7 @@ class SpreadTracer:
         name = payload.get("name")
         texts = payload.get("args") if isinstance(payload.get("args"), list) else []
         wakes = any(isinstance(text, str) and "WAKE" in text for text in cast(list[object], texts))
-        if name not in SIGNALLING_CALLS and not wakes:
+        if not wakes and not (isinstance(name, str) and name in SIGNALLING_CALLS):
             return  # the text only mentions one
         self._signalled += 1
         signal_ = _Signal(self._signalled, tid, idx, self._carried(tid, idx))
