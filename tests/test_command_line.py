@@ -73,7 +73,6 @@ class Options(CommandLineTestCase):
             ("--can", self.canary, "--ours", self.ours),
             (*self.logs, "--quie"),
             (*self.logs, "--validate-identical=yes"),
-            (*self.logs, "-h "),
             (*self.logs, "a\nb"),
             (*self.logs, "\x1b[31m"),
         ):

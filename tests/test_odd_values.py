@@ -1,4 +1,4 @@
-"""Payloads may hold anything: whatever stands where, a comparison ends in a report or in one of the tool's own errors."""
+"""Payloads may hold anything: whatever stands where, a comparison ends in a report or in one of the tool's errors."""
 
 import json
 import random
@@ -26,8 +26,8 @@ KEYS = (
     "object_type",
     "object_name",
 )
-VALUES = (None, True, 0, -1, 1.5, "", [], {}, [[]], {"a": []}, "x" * 300, 2**70, -(2**31), 0xC000000F, "0xC000000F")
-VALUES += ("NtSetEvent", ["WAKE", 1], {"name": 1}, "\u202e`|<script>")
+VALUES: tuple[Any, ...] = (None, True, 0, -1, 1.5, "", [], {}, [[]], {"a": []}, "x" * 300, 2**70, -(2**31))
+VALUES += (0xC000000F, "0xC000000F", "NtSetEvent", ["WAKE", 1], {"name": 1}, "\u202e`|<script>")
 
 
 def with_odd_values(rng: random.Random, log: bytes) -> bytes:
