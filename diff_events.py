@@ -3458,6 +3458,10 @@ class ParityScore:
         """From 0 to 1; 1 only if everything matches."""
         return self.matched / self.comparable if self.comparable else 1.0
 
+    def is_below(self, percentage: Fraction) -> bool:
+        """Whether it is less, exactly: as doubles, 29 of 100 would be less than 29 %."""
+        return self.matched * 100 < percentage * self.comparable
+
 
 class Phase(enum.Enum):
     """Where in the walk of a pair a stretch of it lies."""
@@ -10375,11 +10379,11 @@ def _natural(text: str) -> int:
     return int(text)
 
 
-def _percentage(text: str) -> float:
+def _percentage(text: str) -> Fraction:
     match = re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,9})?", text, re.ASCII)
-    if match is None or float(text) > 100:
+    if match is None or Fraction(text) > 100:
         raise argparse.ArgumentTypeError(f"expected a percentage from 0 to 100, found {printable(text)!r}")
-    return float(text)
+    return Fraction(text)
 
 
 def parse_tid_map(text: str) -> dict[int, int]:
@@ -10550,7 +10554,7 @@ def _diff_parser() -> OptionParser:
 def _gates_hold(report: Report, args: argparse.Namespace) -> bool:
     """Whether every gate that was asked for holds."""
     differs = args.validate_identical and report.verdict is Verdict.DIVERGENT
-    falls_short = args.fail_under is not None and report.parity.value * 100 < args.fail_under
+    falls_short = args.fail_under is not None and report.parity.is_below(args.fail_under)
     slips = args.ratchet and report.baseline is not None and not report.baseline.holds
     mistakes = args.check_identity and report.mistaken
     return not (differs or falls_short or slips or mistakes)

@@ -155,6 +155,17 @@ class Options(CommandLineTestCase):
         self.assertEqual(run(*self.logs, "--quiet", "--validate-identical"), (1, "", ""))
         self.assert_refused(run("--canary", "missing", "--ours", torn, "--quiet"))
 
+    def test_a_parity_score_that_is_the_limit_is_not_under_it(self) -> None:
+        for percentage in range(101):  # the doubles of 29, 57 and 58 of 100 are a little less, in percent
+            ours = calls(100)
+            for changed in ours[percentage:]:
+                changed["payload"]["name"] = "Other"
+            logs = ("--canary", self.write("hundred.jsonl", calls(100)), "--ours", self.write("other.jsonl", ours))
+            for asked, code in ((f"{percentage}", 0), (f"{percentage}.000000001", 1)):
+                if percentage < 100 or code == 0:
+                    with self.subTest(matched=percentage, asked=asked):
+                        self.assertEqual(run(*logs, "--tid-map", "6=6", "--quiet", "--fail-under", asked).code, code)
+
 
 class Outputs(CommandLineTestCase):
     def test_where_each_report_goes(self) -> None:
