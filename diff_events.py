@@ -3028,19 +3028,19 @@ class Walker:
         change, ends, counts = self._lost_events() if lost else self._edited_events()
         difference = Difference(*start, lost, change, *counts, self.matched, *ends)
         self._pass(StepKind.DIFFERED, *ends)
-        if not canary.at_end and not ours.at_end:
+        if not lost and not canary.at_end and not ours.at_end:
             ours.shift += ours.level - canary.level
         return difference
 
     def _lost_events(self) -> tuple[Change, tuple[int, int], tuple[int, int]]:
-        """Where one log lacks indexes: the other's events up to the index at which the first goes on."""
+        """Where one log lacks indexes: the other's events up to the index at which the first goes on, or behind it."""
         behind, ahead = sorted((self.canary, self.ours), key=lambda side: side.level)
-        gap = ahead.level - behind.level
-        end = behind.position
-        while end < len(behind.stream) and gap > 0:
-            gap -= end not in behind.shared
+        end, floated = behind.position, 0
+        idx = ahead.level + behind.shift + behind.floated  # where the first goes on, as the other counts
+        while end < len(behind.stream) and behind.stream.idx_at(end) - floated < idx:
+            floated += end in behind.shared  # and may lack indexes itself
             end += 1
-        count = end - behind.position
+        count = end - behind.position - floated
         if behind is self.canary:
             return Change.MISSING_ON_OURS, (end, ahead.position), (count, 0)
         return Change.EXTRA_ON_OURS, (ahead.position, end), (0, count)

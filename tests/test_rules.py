@@ -288,6 +288,26 @@ class Walking(LogTestCase):
         (warning,) = document["inputs"]["ours"]["warnings"]
         self.assertEqual((warning["kind"], warning["tid"], warning["idx"], warning["count"]), ("hole", 6, 2, 1))
 
+    def test_holes_that_overlap(self) -> None:
+        (thread,) = self.compare(
+            [one for one in calls(15) if one["tid_event_idx"] not in (3, 4)],
+            [one for one in calls(15) if one["tid_event_idx"] not in (1, 2, 3)],
+            "--max-divergences=0",
+        )["threads"]
+        names = ("class", "change", "canary_idx", "ours_idx", "canary_count", "ours_count", "matched_after")
+        self.assertEqual(
+            [tuple(divergence[name] for name in names) for divergence in thread["divergences"]],
+            [("missing", "missing_on_ours", 1, 4, 2, 0, 0), ("missing", "extra_on_ours", 5, 4, 0, 1, 10)],
+        )
+        self.assertEqual((thread["parity"]["matched"], thread["parity"]["comparable"]), (11, 13))
+
+    def test_a_float_among_lost_events_is_none_of_them(self) -> None:
+        log = [*calls(2), shared_create(2), *(event(idx) for idx in range(3, 8))]
+        (thread,) = self.compare(log, [event(idx) for idx in (0, 3, 4, 5, 6)])["threads"]
+        divergence = thread["divergence"]
+        self.assertEqual((divergence["class"], divergence["canary_idx"], divergence["ours_idx"]), ("missing", 1, 3))
+        self.assertEqual((divergence["canary_count"], divergence["ours_count"]), (2, 0))
+
     def test_the_same_hole_on_both_sides(self) -> None:
         log = [event(idx) for idx in (3, 4, 9, 12)]
         document = self.compare(log, log)
