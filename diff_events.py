@@ -1818,9 +1818,9 @@ def index_both(
 # Creation and likeness add up to one score for each two threads that have anything in common, and the
 # assignment with the best total wins, so a thread whose partner is missing cannot take another's. Creators
 # must be paired before children can be told by them, but many children are told by their streams: so this
-# goes in rounds, each of which believes the creators of the round before, until nothing changes. Only the
-# first events of a stream are looked at. Only whether fingerprints are equal counts, and every tie is
-# broken by order: same logs, same pairs.
+# goes in rounds, each of which believes the creators of the round before, until nothing changes. Of a stream
+# only the first events are looked at, and whether it is wholly equal. Only whether fingerprints are equal
+# counts, and every tie is broken by order: same logs, same pairs.
 
 
 PREFIX_EVENTS_MIN, PREFIX_EVENTS_MAX = 128, 2048  # per thread; in between, a share of the total
@@ -1833,6 +1833,7 @@ ROUNDS_MAX = 6
 RIVALS_MAX = 64  # per thread, before a choice is called unambiguous
 
 SIBLING_SCORE, CONTEXT_SCORE, ENTRY_SCORE = 0.3, 0.1, 0.1  # on the scale of likeness, 0 to 1
+SAME_SCORE = 0.5  # wholly equal streams; shingles tell neither how often a loop turns nor what comes late
 FIRST_CALL_SCORE, OTHER_ENTRY_SCORE = 0.05, -0.5
 SCORE_MIN = 0.1  # to have less in common than this is chance
 AMBIGUOUS_LOSS = 0.05  # another choice that loses less score than this is nearly as good
@@ -1979,6 +1980,8 @@ def _are_siblings(c: ThreadEvidence, o: ThreadEvidence, pairs: Mapping[int, int]
 def _score(evidence: _Evidence, candidate: _Candidate, pairs: Mapping[int, int]) -> float:
     c, o = evidence.canary.threads[candidate[0]], evidence.ours.threads[candidate[1]]
     score = evidence.likeness.get(candidate, 0.0)
+    if c.fingerprints == o.fingerprints:
+        score += SAME_SCORE
     if c.first_call == o.first_call:
         score += FIRST_CALL_SCORE
     if _other_entry(evidence, c, o):

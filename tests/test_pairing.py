@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import replace
 
-from diff_events import PairingMethod, ThreadEvidence, ThreadPair, assign, pair_threads
+from diff_events import PREFIX_EVENTS_MAX, PairingMethod, ThreadEvidence, ThreadPair, assign, pair_threads
 from tests.pairing_evidence import Shape, generate
 
 
@@ -34,6 +34,19 @@ class ByHand(unittest.TestCase):
         self.assertEqual({pair.method for pair in pairs}, {PairingMethod.FIRST_CALL})
         self.assertTrue(all(pair.confidence <= 0.5 for pair in pairs))
         self.assertEqual([pair.alternative for pair in pairs], [3, None, 2, None])
+
+    def test_equal_streams_are_pairs_whatever_the_order(self) -> None:
+        """Whether threads differ in the turns of their loop alone, or behind the prefix that is looked at."""
+        late = range(100, 100 + 2 * PREFIX_EVENTS_MAX)
+        for one, other in (([1, 2] * 10, [1, 2] * 50), ([1], [1, 1]), ([*late, 1], [*late, 2])):
+            with self.subTest(events=(len(one), len(other))):
+                for creators in ((None, None), ((9, 0), (9, 1))):
+                    root = [thread(9, [90, 91, 92, 93])]
+                    canary = [thread(6, one, creator=creators[0]), thread(7, other, creator=creators[1])]
+                    ours = [thread(1, other, creator=creators[0]), thread(2, one, creator=creators[1])]
+                    pairs = pair_threads([*root, *canary], [*root, *ours], {})
+                    self.assertEqual(mapping(pairs), {9: 9, 6: 2, 7: 1})
+                    self.assertEqual([pair.alternative for pair in pairs], [None, None, None])
 
     def test_pins_win_and_can_be_all(self) -> None:
         canary, ours = (
