@@ -4826,6 +4826,9 @@ def divergence_fingerprint(thread: ThreadReport) -> str | None:
         fields = [[d.path, json_text(d.left), json_text(d.right)] for d in divergence.fields]
         sides = [[event.kind, event.name] for event in (divergence.canary, divergence.ours)]
         essence += [divergence.mismatch.value, divergence.change.value, sides, fields]
+    elif (ending := thread.ending) and ending.side is Side.OURS:  # where canary's log was cut off says nothing
+        last = ending.call or ending.last
+        essence += [last.kind, last.name]
     return hashlib.blake2b(json.dumps(essence).encode(), digest_size=8).hexdigest()
 
 
@@ -4836,8 +4839,14 @@ class _Standing:
     canary_tid: int
     ours_tid: int
     key: str
+    status: str
     matched: int
     fingerprint: str | None
+
+    @property
+    def diverges(self) -> bool:
+        """Whether events differ there; else one log ended, if anything."""
+        return self.status == PairStatus.DIVERGED.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -4899,6 +4908,7 @@ def _read_standing(thread: _Document) -> _Standing:
         canary_tid=thread.get("canary_tid").number(),
         ours_tid=thread.get("ours_tid").number(),
         key=thread.get("key").text() if "key" in thread else "",
+        status=status,
         matched=thread.get("matched").number(),
         fingerprint=thread.get("fingerprint").text_or_none() if "fingerprint" in thread else stopped_by,
     )
@@ -4929,8 +4939,8 @@ def read_baseline(path: str) -> Baseline:
 
 
 def _standing(thread: ThreadReport) -> _Standing:
-    pair = thread.pair
-    return _Standing(pair.canary_tid, pair.ours_tid, thread.key, thread.matched, divergence_fingerprint(thread))
+    tids, fingerprint = (thread.pair.canary_tid, thread.pair.ours_tid), divergence_fingerprint(thread)
+    return _Standing(*tids, thread.key, thread.status.value, thread.matched, fingerprint)
 
 
 def _same_threads(before: Iterable[_Standing], now: Iterable[_Standing]) -> Iterator[tuple[_Standing, _Standing]]:
@@ -4964,6 +4974,8 @@ def _progress(before: _Standing, now: _Standing, same_canary: bool) -> ThreadPro
         progression = Progression.SAME
         if before.fingerprint != now.fingerprint:
             progression = Progression.NEW if before.fingerprint is None else Progression.GONE
+    elif events == 0 and now.diverges and not before.diverges:
+        progression = Progression.NEW  # where only the log had ended
     elif events == 0 or (not same_canary and before.fingerprint == now.fingerprint):
         progression = Progression.SAME
     else:

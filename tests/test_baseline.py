@@ -101,6 +101,28 @@ class BaselineTest(BaselineFixture):
         self.assertEqual((code, baseline["new_unmapped"]), (ExitCode.GATE, 1))
         self.assertIn("1 more thread without a partner", markdown)
 
+    def test_a_divergence_where_only_the_log_had_ended_is_new(self) -> None:
+        ended = log({1: MAIN[:10], 2: LOADER, 3: AUDIO}).replace('"thread": 10,', '"thread": 40,')
+        self.run_tool(log(self.canary), ended, "--report", f"json:{self.baseline}", "--quiet")
+        code, baseline, _, _ = self.against(log({1: changed(MAIN, 10), 2: LOADER, 3: AUDIO}))
+        self.assertEqual((self.progressions(baseline)[6], code), (("new", 0), ExitCode.GATE))
+        code, baseline, _, _ = self.against(log({1: changed(MAIN, 11), 2: LOADER, 3: AUDIO}))
+        self.assertEqual((self.progressions(baseline)[6], code), (("later", 1), ExitCode.OK))
+
+    def test_an_earlier_end_in_another_recording_is_not_the_same_one(self) -> None:
+        def side(calls: int) -> str:
+            names = ({"name": f"Call{idx}"} for idx in range(calls))
+            events = ({"kind": "kernel.call", "tid": 6, "tid_event_idx": n, "payload": p} for n, p in enumerate(names))
+            return "\n".join([HEADER, *map(json.dumps, events)]) + "\n"
+
+        self.run_tool(side(20), side(15), "--report", f"json:{self.baseline}", "--quiet")
+        for ours, progress in ((2, ("earlier", -13)), (15, ("same", 0)), (18, ("later", 3))):
+            with self.subTest(ours=ours):
+                code, baseline, _, err = self.against(side(ours), canary=side(21))
+                self.assertEqual(self.progressions(baseline), {6: progress})
+                self.assertEqual(code, ExitCode.GATE if ours == 2 else ExitCode.OK)
+                self.assertIn("another canary log", err)
+
     def test_a_report_with_the_pinned_fields_alone_will_do(self) -> None:
         self.keep({1: changed(MAIN, 10), 2: LOADER, 3: AUDIO})
         document = json.loads(self.baseline.read_text())
