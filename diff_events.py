@@ -6679,9 +6679,13 @@ _MESSAGE_OPTIONS: Final = _letters(
     "m", *_names("--message --body --title --description --notes --comment --subject --text --author --trailer --grep")
 )
 _GIT_NETWORK: Final = _names("clone fetch pull push ls-remote submodule archive remote-https")
-_GIT_VALUES: Final = _letters(
-    "bojcus", *_names("--branch --origin --depth --jobs --reference --template --config --push-option --upload-pack")
+_GIT_LONG_VALUES: Final = _names(
+    "--branch --origin --depth --deepen --shallow-since --shallow-exclude --filter --jobs --reference --template"
+    " --config --push-option --server-option --upload-pack --receive-pack --exec --strategy --strategy-option --name"
+    " --refmap --reference-if-able --separate-git-dir --negotiation-tip --bundle-uri --prefix --output --format --repo"
+    " --remote"
 )
+_GIT_SHORT_VALUES: Final = {"clone": "obucj", "fetch": "jo", "pull": "sXjo", "push": "o", "submodule": "bj"}
 _INSTALLERS: Final = _names("pip pip3 pipx uv easy_install")
 _HTTP_METHODS: Final = _names("GET POST PUT PATCH DELETE HEAD OPTIONS")
 
@@ -6691,7 +6695,8 @@ def _git_hosts(words: Sequence[str]) -> Iterator[str]:
     command = split_arguments(words, _letters("Cc", "--git-dir", "--work-tree", "--namespace"), leading=True)
     if not command.operands or command.operands[0] not in _GIT_NETWORK:
         return
-    arguments = split_arguments(command.operands[1:], _GIT_VALUES | {"--repo", "--remote"})
+    short = _GIT_SHORT_VALUES.get(command.operands[0], "o")
+    arguments = split_arguments(command.operands[1:], _GIT_LONG_VALUES | _letters(short))
     operands = [word for word in arguments.operands if word not in ("add", "update")]
     for word in (*operands[:1], *arguments.values(("--repo", "--remote"))):
         yield from _remote_host(word)

@@ -123,6 +123,10 @@ ls\ncurl https://example.com
 bash <<EOF\ncurl https://example.com\nEOF
 python3 - <<'EOF'\nimport requests\nrequests.get("https://example.com")\nEOF
 cat > a.txt <<EOF\n$(curl https://example.com)\nEOF
+git push -u git@github.com:a/b.git main
+git clone -s https://github.com/a/b
+git fetch --deepen 5 https://github.com/a/b
+git clone --filter blob:none https://github.com/a/b
 """
 
 ONLY_MENTIONS_ONE = r"""
@@ -228,6 +232,10 @@ mkdir -p 'https://example.com'
 touch a && git add a && git commit -m "Link https://example.com"
 openssl s_client -connect localhost:443
 dig @127.0.0.1 localhost
+git push -u origin HEAD:main
+git clone --filter blob:none ../other
+git fetch --filter blob:none origin
+git fetch --shallow-since 2024-01-01T00:00 origin
 """
 
 READS_A_CREDENTIAL = r"""
