@@ -6622,21 +6622,47 @@ class NetworkProgram:
 _CURL: Final = NetworkProgram(
     _any_host,
     _letters(
-        "AbcCdDeEFhHKmoPQrTtuUwXyYz",
-        *_names("--data --data-raw --data-binary --data-urlencode --json --header --output --user --user-agent"),
-        *_names("--referer --ciphers"),
-        *_names("--request --form --cookie --cookie-jar --max-time --connect-timeout --retry --retry-delay --cacert"),
-        *_names("--cert --key --config --write-out --upload-file --range --limit-rate --interface --resolve --noproxy"),
-        *_names("--form-string --dump-header --output-dir --proxy-user --unix-socket --max-redirs --speed-limit"),
+        "AbcCdDeEFhHKmoPQrtTuUwXyYz",
+        *_names("--abstract-unix-socket --alt-svc --aws-sigv4 --cacert --capath --cert --cert-type --ciphers --config"),
+        *_names("--connect-timeout --connect-to --continue-at --cookie --cookie-jar --create-file-mode --crlfile"),
+        *_names("--curves --data --data-ascii --data-binary --data-raw --data-urlencode --delegation --dns-interface"),
+        *_names("--dns-ipv4-addr --dns-ipv6-addr --dns-servers --dump-header --ech --egd-file --engine --etag-compare"),
+        *_names("--etag-save --expect100-timeout --form --form-string --ftp-account --ftp-alternative-to-user"),
+        *_names("--ftp-method --ftp-port --ftp-ssl-ccc-mode --happy-eyeballs-timeout-ms --haproxy-clientip --header"),
+        *_names("--help --hostpubmd5 --hostpubsha256 --hsts --interface --ip-tos --ipfs-gateway --json"),
+        *_names("--keepalive-cnt --keepalive-time --key --key-type --krb --libcurl --limit-rate --local-port"),
+        *_names("--login-options --mail-auth --mail-from --mail-rcpt --max-filesize --max-redirs --max-time"),
+        *_names("--netrc-file --noproxy --oauth2-bearer --output --output-dir --parallel-max --pass --pinnedpubkey"),
+        *_names("--proto --proto-default --proto-redir --proxy-cacert --proxy-capath --proxy-cert --proxy-cert-type"),
+        *_names("--proxy-ciphers --proxy-crlfile --proxy-header --proxy-key --proxy-key-type --proxy-pass"),
+        *_names("--proxy-pinnedpubkey --proxy-service-name --proxy-tls13-ciphers --proxy-tlsauthtype"),
+        *_names("--proxy-tlspassword --proxy-tlsuser --proxy-user --pubkey --quote --random-file --range --rate"),
+        *_names("--referer --request --request-target --resolve --retry --retry-delay --retry-max-time --sasl-authzid"),
+        *_names("--service-name --socks5-gssapi-service --speed-limit --speed-time --stderr --telnet-option"),
+        *_names("--tftp-blksize --time-cond --tls-max --tls13-ciphers --tlsauthtype --tlspassword --tlsuser --trace"),
+        *_names("--trace-ascii --trace-config --unix-socket --upload-file --url-query --user --user-agent --variable"),
+        *_names("--vlan-priority --write-out"),
     ),
-    proxies=_letters("x", "--url", "--proxy", "--preproxy", "--socks5", "--socks5-hostname", "--socks4", "--doh-url"),
+    proxies=_letters(
+        "x",
+        *_names("--url --proxy --preproxy --proxy1.0 --socks4 --socks4a --socks5 --socks5-hostname --doh-url"),
+    ),
 )
 _WGET: Final = NetworkProgram(
     _any_host,
     _letters(
         "OoPaiUetTwQADRIXlB",
-        *_names("--output-document --output-file --directory-prefix --input-file --user-agent --header --post-data"),
-        *_names("--post-file --user --password --tries --timeout --wait --level --accept --reject --domains --execute"),
+        *_names("--accept --accept-regex --append-output --bind-address --body-data --body-file --ca-certificate"),
+        *_names("--ca-directory --certificate --certificate-type --ciphers --compression --config --connect-timeout"),
+        *_names("--crl-file --cut-dirs --default-page --directory-prefix --dns-timeout --domains"),
+        *_names("--exclude-directories --exclude-domains --execute --follow-tags --ftp-password --ftp-user --header"),
+        *_names("--hsts-file --http-password --http-user --ignore-tags --include-directories --input-file --level"),
+        *_names("--limit-rate --load-cookies --local-encoding --max-redirect --method --output-document --output-file"),
+        *_names("--password --pinnedpubkey --post-data --post-file --prefer-family --private-key --private-key-type"),
+        *_names("--progress --proxy-password --proxy-user --quota --read-timeout --referer --regex-type --reject"),
+        *_names("--reject-regex --rejected-log --remote-encoding --report-speed --restrict-file-names"),
+        *_names("--retry-on-http-error --save-cookies --secure-protocol --start-pos --timeout --tries --use-askpass --user --user-agent"),
+        *_names("--wait --waitretry --warc-file"),
     ),
     proxies=frozenset(["--base"]),
 )
@@ -6649,7 +6675,17 @@ _RSYNC: Final = NetworkProgram(
 _NETCAT: Final = NetworkProgram(
     _any_host, _letters("wpsiqXceIOTVMmg"), first_only=True, proxies=_letters("x", "--proxy")
 )
-_HOST_FIRST: Final = NetworkProgram(_any_host, _letters("lpPcWitsbkuonSXaTe"), first_only=True)
+_HOST_FIRST: Final = {
+    "telnet": "lnXeSbk",
+    "ftp": "NoPqrsTx",
+    "lftp": "upecf",
+    "tftp": "m",
+    "ping": "ciIlmMpQsStTwWeN",
+    "ping6": "ciIlmMpQsStTwWeN",
+    "traceroute": "fgimNptlwqszMOP",
+    "whois": "pisTtvqg",
+}
+"""Programs whose first operand is a host, with the options that take a value."""
 _DIG: Final = NetworkProgram(lambda word: _any_host(word.removeprefix("@")), _letters("tpbkqcy"))
 
 NETWORK_PROGRAMS: Final[Mapping[str, NetworkProgram]] = {
@@ -6661,7 +6697,7 @@ NETWORK_PROGRAMS: Final[Mapping[str, NetworkProgram]] = {
     "rsync": _RSYNC,
     "sftp": NetworkProgram(_any_host, _letters("BbcDFiloPRSsX"), first_only=True, proxies=_letters("J")),
     **dict.fromkeys(("nc", "ncat", "netcat"), _NETCAT),
-    **dict.fromkeys(("telnet", "ftp", "lftp", "tftp", "ping", "ping6", "traceroute", "whois"), _HOST_FIRST),
+    **{name: NetworkProgram(_any_host, _letters(values), first_only=True) for name, values in _HOST_FIRST.items()},
     **dict.fromkeys(("dig", "nslookup", "host"), _DIG),
 }
 
@@ -6712,8 +6748,13 @@ def _listed_hosts(words: Sequence[str]) -> Iterator[str]:
         yield from _scp_like_host(word)
 
 
+_HTTPIE_VALUES: Final = _letters(
+    "aAops", *_names("--auth --auth-type --output --print --pretty --style --session --timeout --verify --cert --proxy")
+)
+
+
 def _httpie_hosts(words: Sequence[str]) -> Iterator[str]:
-    operands = [word for word in split_arguments(words, _letters("aAo")).operands if word not in _HTTP_METHODS]
+    operands = [word for word in split_arguments(words, _HTTPIE_VALUES).operands if word not in _HTTP_METHODS]
     for word in operands[:1]:
         yield from _any_host(word)
 

@@ -127,6 +127,11 @@ git push -u git@github.com:a/b.git main
 git clone -s https://github.com/a/b
 git fetch --deepen 5 https://github.com/a/b
 git clone --filter blob:none https://github.com/a/b
+curl --proto '=https' --tlsv1.2 -sSf https://sh.example.com
+ftp -n ftp.example.com
+ping -n example.com
+traceroute -n example.com
+telnet -a example.com
 """
 
 ONLY_MENTIONS_ONE = r"""
@@ -236,6 +241,11 @@ git push -u origin HEAD:main
 git clone --filter blob:none ../other
 git fetch --filter blob:none origin
 git fetch --shallow-since 2024-01-01T00:00 origin
+curl --proto '=https' --tlsv1.2 -sSf http://localhost
+curl --tls-max 1.2 --cert-type PEM --trace-ascii out.txt http://localhost
+curl --oauth2-bearer abc --retry-max-time 60s --etag-save e.txt http://localhost
+wget --limit-rate 1m --method POST --load-cookies c.txt http://localhost
+http --auth user:pass localhost:8000
 """
 
 READS_A_CREDENTIAL = r"""
