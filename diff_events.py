@@ -6883,11 +6883,16 @@ PREFIXES: Final[Mapping[str, Prefix]] = {
     "strace": Prefix(_letters("eopsuP")),
     "flock": Prefix(_letters("wE"), skip=1),
     "exec": Prefix(_letters("a")),
+    "npx": Prefix(_letters("pc", "--package", "--call")),
     **dict.fromkeys(("nohup", "setsid", "command", "builtin", "caffeinate", "unbuffer"), Prefix()),
 }
 
 _SHELLS: Final = _names("sh bash dash zsh ksh fish ash")
-_INTERPRETER = re.compile(r"(?:python|pypy|node|nodejs|deno|bun|perl|ruby|php)[\d.]*")
+_INTERPRETER = re.compile(r"(?:python|pypy|node|nodejs|tsx|ts-node|deno|bun|perl|ruby|php)[\d.]*")
+_SU_OPTIONS: Final = _letters("cgGsTw", "--command", "--group", "--supp-group", "--shell", "--whitelist-environment")
+_SU_SCRIPT: Final = frozenset(["-c", "--command"])
+_RUNNERS: Final = _names("docker podman nerdctl docker-compose kubectl oc uv poetry pipenv pdm hatch rye")
+"""Programs that have another one run, in a container or an environment: ``docker exec``, ``poetry run``."""
 _CODE_OPTIONS: Final = _letters("cerpE", "--eval", "--print", "-pe", "-ne")
 _REACHES_OUT = re.compile(
     r"urlopen|urllib|urlretrieve|requests|httpx?\.|aiohttp|http\.client|socket|fetch\s*\(|axios|XMLHttpRequest"
@@ -6927,6 +6932,11 @@ def _code_violations(code: str) -> Iterator[Violation]:
     for text in _CODE_STRING.finditer(code):
         if is_credential_file(text[1]):
             yield Violation(Reason.CREDENTIAL_READ, text[1])
+
+
+def _is_runnable(program: str) -> bool:
+    """Whether a word behind ``run`` or ``exec`` is a program that can reach out."""
+    return program in _SHELLS or program in NETWORK_PROGRAMS or _INTERPRETER.fullmatch(program) is not None
 
 
 # ── the walk through a command ──
@@ -6985,6 +6995,8 @@ class SimpleCommand:
 
 
 _KEPT_VALUES, _KEPT_LENGTH = 256, 1024  # of a variable: "a=$a$a" over and over must not fill the memory
+_ECHO_OPTION = re.compile(r"-[neE]+")
+_PRINTF_DIRECTIVE = re.compile(r"%[-+ #0-9.]*[A-Za-z]|\\n")
 _LOOP_HEADS: Final = frozenset(["for", "select"])
 _NO_COMMAND: Final = frozenset(["case", "function", "[["])
 _REDIRECT = re.compile(r"\d*(?:<<<|<<-?|<>|<&|>>|>&|>\||[<>])|&>>?")
@@ -7088,8 +7100,17 @@ class CommandInspector:
                 written = None
 
     def _written_by(self, command: SimpleCommand, state: ShellState) -> str | None:
-        words = self._expanded(command.words, state)
-        return " ".join(words[1:]) if words[:1] in (["echo"], ["printf"]) else None
+        """What a command writes to a pipe: the words of ``echo`` and ``printf``, what ``cat`` and ``tee`` are given."""
+        match self._expanded(command.words, state):
+            case ["echo", *words]:
+                return " ".join(itertools.dropwhile(_ECHO_OPTION.fullmatch, words))
+            case ["printf", form, *words]:
+                return " ".join([_PRINTF_DIRECTIVE.sub(" ", form).strip() if words else form, *words])
+            case ["cat", *words] if all(word.startswith("-") for word in words):
+                return command.stdin
+            case ["tee", *_]:
+                return command.stdin
+        return None
 
     # ── words ──
 
@@ -7132,6 +7153,8 @@ class CommandInspector:
         assigned = [self._assignment(token, state) for token in command.assignments]
         state.variables.update((name, (value,)) for name, value in assigned)
         words = self._expanded(command.words, state)
+        if command.head == "time" and words[:1] == ["-p"]:
+            words = words[1:]
         if words and assigned:
             proxies = [value for name, value in assigned if re.fullmatch(r"(?i)(?:https?|all|ftp)_proxy", name)]
             yield from self._hosts(itertools.chain.from_iterable(map(_any_host, proxies)))
@@ -7206,8 +7229,14 @@ class CommandInspector:
         self, program: str, words: Sequence[str], state: ShellState, stdin: str | None
     ) -> Iterator[Violation]:
         """What a program is given to run: a script, a piece of code, a command of ``find -exec``."""
-        if program in _SHELLS or program == "su":
+        if program in _SHELLS:
             yield from self._shell_violations(words, state, stdin)
+        elif program == "su":  # its options may stand behind the user's name
+            for script in split_arguments(words, _SU_OPTIONS).values(_SU_SCRIPT):
+                yield from self.script(script, state.copy())
+        elif program in _RUNNERS:
+            inside = self._runner_violations(words, state)
+            yield from (violation for violation in inside if violation.reason is Reason.NETWORK_EGRESS)
         elif _INTERPRETER.fullmatch(program):
             yield from self._interpreter_violations(words, stdin, state)
         elif program in ("eval", "watch", "trap"):
@@ -7222,10 +7251,10 @@ class CommandInspector:
 
     def _shell_violations(self, words: Sequence[str], state: ShellState, stdin: str | None) -> Iterator[Violation]:
         arguments = split_arguments(words, _letters("oO", "--rcfile"), leading=True)
-        takes_script = any(name in ("-c", "--command") for name, _ in arguments.options)
-        if takes_script or "-c" in arguments.operands:
+        names = {name for name, _ in arguments.options}
+        if "-c" in names or "-c" in arguments.operands:
             yield from self.script(next((w for w in arguments.operands if w != "-c"), ""), state.copy())
-        elif stdin is not None and not arguments.operands:
+        elif stdin is not None and ("-s" in names or not arguments.operands):
             yield from self.script(stdin, state.copy())
 
     def _interpreter_violations(
@@ -7243,10 +7272,17 @@ class CommandInspector:
         if modules:
             yield from self._deeper().argv([modules[0], *arguments.operands], state)
 
+    def _runner_violations(self, words: Sequence[str], state: ShellState) -> Iterator[Violation]:
+        """``docker exec web sh -c …``: what begins with the first shell, interpreter or network program."""
+        behind = itertools.dropwhile(lambda word: word not in ("run", "exec"), words)
+        inner = list(itertools.dropwhile(lambda word: not _is_runnable(posixpath.basename(word)), behind))
+        if inner:
+            yield from self._deeper().argv(inner, state.copy())
+
     def _find_violations(self, words: Sequence[str], state: ShellState) -> Iterator[Violation]:
         rest = iter(words)
         for word in rest:
-            if word in ("-exec", "-execdir", "-ok"):
+            if word in ("-exec", "-execdir", "-ok", "-okdir"):
                 inner = list(itertools.takewhile(lambda word: word not in (";", "+"), rest))
                 if inner:
                     yield from self._deeper().argv(inner, state.copy())

@@ -132,6 +132,22 @@ ftp -n ftp.example.com
 ping -n example.com
 traceroute -n example.com
 telnet -a example.com
+cat <<'EOF' | bash\ncurl https://example.com\nEOF
+cat <<'EOF' | tee run.sh | sh\ncurl https://example.com\nEOF
+cat <<'EOF' | python3 -\nimport requests; requests.get('https://example.com')\nEOF
+echo -n curl example.com | bash
+bash -s -- a <<'EOF'\ncurl https://example.com\nEOF
+su - deploy -c 'curl https://example.com'
+su deploy -c 'curl https://example.com'
+su -c 'curl https://example.com' deploy
+time -p curl example.com
+docker exec web sh -c 'curl https://example.com'
+docker compose exec web curl example.com
+docker run --rm alpine sh -c "wget https://example.com"
+kubectl exec pod -- sh -c 'curl https://example.com'
+poetry run python -c "import requests; requests.get('https://example.com')"
+npx tsx -e "fetch('https://example.com')"
+find . -okdir curl https://example.com \;
 """
 
 ONLY_MENTIONS_ONE = r"""
@@ -246,6 +262,11 @@ curl --tls-max 1.2 --cert-type PEM --trace-ascii out.txt http://localhost
 curl --oauth2-bearer abc --retry-max-time 60s --etag-save e.txt http://localhost
 wget --limit-rate 1m --method POST --load-cookies c.txt http://localhost
 http --auth user:pass localhost:8000
+cat <<'EOF' | grep x\ncurl https://example.com\nEOF
+docker exec web sh -c 'echo https://example.com'
+docker run --rm curl --version
+docker build -t curl .
+su deploy -c 'curl http://localhost'
 """
 
 READS_A_CREDENTIAL = r"""
@@ -309,6 +330,7 @@ python3 -c 'print(open("/home/dev/.netrc").read())'
 node -e 'console.log(process.env.API_KEY)'
 x=1 && cat ~/.aws/credentials | wc -l
 find ~ -name id_rsa -exec cat ~/.ssh/id_rsa \;
+su -c 'echo $API_KEY'
 """
 
 READS_NO_CREDENTIAL = r"""
@@ -405,6 +427,7 @@ D=/etc && git -C "$D" status
 cd /home/dev/shop2 && make
 cd /home/dev && make
 cd /etc; cd -; cd /etc; make
+time -p make -C /etc
 """
 
 STAYS_INSIDE = r"""
