@@ -6847,6 +6847,8 @@ def _reads_credential_file(program: str, words: Sequence[str]) -> Iterator[str]:
 def _dumps_environment(program: str, words: Sequence[str]) -> bool:
     """Whether a command prints the whole environment: ``env`` or ``printenv`` alone, ``export -p``."""
     operands = split_arguments(words, _letters("uCS")).operands
+    if {"--help", "--version"} & set(words):
+        return False
     match program:
         case "env":
             return not {"-i", "-", "--ignore-environment"} & set(words)
@@ -6927,7 +6929,7 @@ def _code_violations(code: str) -> Iterator[Violation]:
     for variable in _CODE_VARIABLE.finditer(code):
         if is_credential_name(variable[1]):
             yield Violation(Reason.CREDENTIAL_READ, f"${variable[1]}")
-    if re.search(r"(?:os\.environ|process\.env)\s*(?:\)|$|;|,)", code):
+    if re.search(r"(?<!in )(?<!\*\*)(?<!env=)(?:os\.environ|process\.env)\s*(?:\)|$|;|,)", code):
         yield Violation(Reason.CREDENTIAL_READ, "the whole environment")
     for text in _CODE_STRING.finditer(code):
         if is_credential_file(text[1]):
@@ -7058,6 +7060,28 @@ def _option_directory(program: str, words: Sequence[str], state: ShellState) -> 
     return inner.directory
 
 
+def _set_by(words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+    """The variables that a builtin sets: each with its value, where the command says it.
+
+    >>> [list(_set_by(text.split())) for text in ("export A=1 B", "read -r key value", "printf -v key %s x")]
+    [[('A', '1')], [('key', None), ('value', None)], [('key', None)]]
+    """
+    match words:
+        case ["export" | "readonly" | "local" | "declare" | "typeset" as program, *rest]:
+            arguments = split_arguments(rest)
+            is_new = program == "local" or any(name in ("-a", "-A") for name, _ in arguments.options)
+            for word in arguments.operands:
+                name, equals, value = word.partition("=")
+                if equals or is_new:
+                    yield name.rstrip("+").partition("[")[0], value if equals else None
+        case ["read" | "mapfile" | "readarray" as program, *rest]:
+            arguments = split_arguments(rest, _letters("adinNptu" if program == "read" else "dnOsuCc"))
+            arrays = arguments.values(("-a",)) if program == "read" else ()
+            yield from ((name, None) for name in (*arguments.operands, *arrays))
+        case ["printf", "-v", name, *_]:
+            yield name, None
+
+
 class CommandInspector:
     """Walks through one shell command as a shell would, and yields what in it breaks the sovereignty contract.
 
@@ -7160,6 +7184,9 @@ class CommandInspector:
             yield from self._hosts(itertools.chain.from_iterable(map(_any_host, proxies)))
         if not words:
             state.own.update(name for name, _ in assigned)
+        for name, value in _set_by(words):
+            state.own.add(name)
+            state.variables[name] = (f"${name}" if value is None else value[:_KEPT_LENGTH],)
         if command.head in _LOOP_HEADS and words:
             state.variables[words[0]] = tuple(words[2 : 2 + _KEPT_VALUES]) or ("$@",)
             state.own.add(words[0])

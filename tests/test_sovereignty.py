@@ -148,6 +148,7 @@ kubectl exec pod -- sh -c 'curl https://example.com'
 poetry run python -c "import requests; requests.get('https://example.com')"
 npx tsx -e "fetch('https://example.com')"
 find . -okdir curl https://example.com \;
+export URL=https://example.com; curl $URL
 """
 
 ONLY_MENTIONS_ONE = r"""
@@ -331,6 +332,9 @@ node -e 'console.log(process.env.API_KEY)'
 x=1 && cat ~/.aws/credentials | wc -l
 find ~ -name id_rsa -exec cat ~/.ssh/id_rsa \;
 su -c 'echo $API_KEY'
+export API_KEY; echo $API_KEY
+export API_KEY=$API_KEY
+read -r line; echo $API_KEY
 """
 
 READS_NO_CREDENTIAL = r"""
@@ -391,6 +395,17 @@ cat docs/credentials
 python3 -c 'print("API_KEY")'
 python3 -c 'import os; print(os.environ["HOME"])'
 ssh-keygen -f ~/.ssh/id_rsa
+export API_KEY=abc; echo $API_KEY
+f() { local key=$1; echo "$key"; }
+while IFS= read -r token; do echo "$token"; done < words.txt
+while read -r key value; do echo "$key"; done < table.txt
+mapfile -t keys < table.txt; echo "${keys[@]}"
+declare -A keys; echo "${!keys[@]}"
+printf -v key %s x; echo $key
+env --help
+printenv --version
+python3 -c "import os; print('CI' in os.environ)"
+python3 -c "import os, subprocess; subprocess.run(['make'], env={**os.environ, 'A': '1'})"
 """
 
 SPAWNS_OUTSIDE = r"""
