@@ -6446,6 +6446,14 @@ class Violation:
     what: str
 
 
+def _canonical_host(host: str) -> str:
+    """One spelling of a host: case, a dot at the end and the many forms of an IPv6 address do not count."""
+    name = host.lower().rstrip(".")
+    with contextlib.suppress(ValueError):
+        return str(ipaddress.ip_address(name))
+    return name
+
+
 def _is_local(host: str) -> bool:
     if host == "localhost" or re.fullmatch(r"127(?:\.\d{1,3}){1,3}", host):
         return True
@@ -6470,10 +6478,10 @@ class Policy:
         >>> [Policy(("*.example.org",)).allows(host) for host in hosts]
         [True, False, True, True]
         """
-        name = host.lower().rstrip(".")
+        name = _canonical_host(host)
         return _is_local(name) or any(
             name.endswith(entry[1:]) if entry.startswith("*.") else name == entry
-            for entry in map(str.lower, self.allow_hosts)
+            for entry in map(_canonical_host, self.allow_hosts)
         )
 
     def contains(self, directory: str) -> bool:
@@ -6494,6 +6502,7 @@ class Policy:
 
 _URL = re.compile(r"(?:jdbc:)?(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30})://(?P<authority>[^/?#\\\s'\"<>]*)")
 _LOCAL_SCHEMES: Final = frozenset(["file", "unix", "about", "data", "chrome"])
+_NO_ENDPOINT = re.compile(r"(?:about|blob|data|javascript|mailto):(?!\d)", re.IGNORECASE)
 _SCP_PATH = re.compile(r"(?P<user>[\w.-]+@)?(?P<host>\[[0-9A-Fa-f:]+\]|[A-Za-z0-9][\w.-]*):(?!//)")
 
 
@@ -6527,7 +6536,7 @@ def _any_host(word: str) -> Iterator[str]:
     """The host of a word that stands where a URL or a host must stand."""
     if _URL.match(word):
         yield from _url_host(word)
-    elif word and word[0] not in "$-/.:":
+    elif word and word[0] not in "$-/.:" and not _NO_ENDPOINT.match(word):
         host = _host_of_authority(re.split(r"[/?#]", word, maxsplit=1)[0])
         if host and not host.isdigit():
             yield host
@@ -7082,6 +7091,17 @@ def _set_by(words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
             yield name, None
 
 
+def _xargs_commands(words: Sequence[str], inner: Sequence[str], stdin: str | None) -> Iterator[list[str]]:
+    """The commands that ``xargs`` runs; input that nothing says is unknown, as a variable is."""
+    options = split_arguments(words, PREFIXES["xargs"].with_value - {"--replace"}, leading=True).options
+    mark = next((value or "{}" for name, value in options if name in ("-I", "-i", "-J", "--replace")), None)
+    if mark is None:
+        yield [*inner, *(stdin or "").split()]
+        return
+    for value in itertools.islice(stdin.split() if stdin else ["$(…)"], _KEPT_VALUES):
+        yield [word.replace(mark, value) for word in inner]
+
+
 class CommandInspector:
     """Walks through one shell command as a shell would, and yields what in it breaks the sovereignty contract.
 
@@ -7220,11 +7240,13 @@ class CommandInspector:
         program, rest = posixpath.basename(words[0]) or words[0], words[1:]
         yield from self._directory_violations(program, rest, state)
         if program in PREFIXES and (inner := _inner_command(program, rest)):
-            if program == "xargs" and stdin:
-                inner, stdin = [*inner, *stdin.split()], None
             directory = _option_directory(program, rest, state)
             moved = state if directory == state.directory else replace(state, directory=directory)
-            yield from self._deeper().argv(inner, moved, stdin)
+            if program == "xargs":
+                for command in _xargs_commands(rest, inner, stdin):
+                    yield from self._deeper().argv(command, moved)
+            else:
+                yield from self._deeper().argv(inner, moved, stdin)
             return
         if program not in PREFIXES or program in ("env", "exec"):
             yield from self._hosts(used_hosts(program, rest))
@@ -7312,7 +7334,8 @@ class CommandInspector:
             if word in ("-exec", "-execdir", "-ok", "-okdir"):
                 inner = list(itertools.takewhile(lambda word: word not in (";", "+"), rest))
                 if inner:
-                    yield from self._deeper().argv(inner, state.copy())
+                    found = [word.replace("{}", "$(…)") for word in inner]
+                    yield from self._deeper().argv(found, state.copy())
 
 
 # ── any tool ──

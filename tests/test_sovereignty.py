@@ -149,6 +149,10 @@ poetry run python -c "import requests; requests.get('https://example.com')"
 npx tsx -e "fetch('https://example.com')"
 find . -okdir curl https://example.com \;
 export URL=https://example.com; curl $URL
+echo https://example.com | xargs -I{} curl {}
+echo https://example.com | xargs -I % curl %
+cat hosts.txt | xargs -I{} curl https://{}/
+curl data:8080
 """
 
 ONLY_MENTIONS_ONE = r"""
@@ -268,6 +272,10 @@ docker exec web sh -c 'echo https://example.com'
 docker run --rm curl --version
 docker build -t curl .
 su deploy -c 'curl http://localhost'
+echo http://localhost | xargs -I{} curl {}
+echo http://localhost | xargs -I % curl %
+cat hosts.txt | xargs -I{} curl -s {}
+find . -name '*.url' -exec curl {} \;
 """
 
 READS_A_CREDENTIAL = r"""
@@ -522,6 +530,18 @@ class Tables(unittest.TestCase):
         for command in commands(ONLY_MENTIONS_ONE):
             with self.subTest(command=command):
                 self.assertEqual(reasons(command), set())
+
+    def test_a_host_has_many_spellings(self) -> None:
+        for entry, host in (("example.com.", "example.com"), ("Example.com", "EXAMPLE.com."), ("*.b.c.", "a.b.c")):
+            with self.subTest(entry=entry):
+                self.assertEqual(reasons(f"curl https://{host}/", entry), set())
+        self.assertEqual(reasons("curl 'http://[2001:db8::1]/'", "2001:DB8:0::1"), set())
+
+    def test_a_page_that_is_no_place(self) -> None:
+        for url in ("about:blank", "data:text/html,hi", "mailto:a@example.com"):
+            with self.subTest(url=url):
+                action = d.ToolCall("mcp__browser__navigate", {"url": url})
+                self.assertEqual([*d.sovereignty_violations(action, d.Policy())], [])
 
     def test_the_tables_are_long_enough(self) -> None:
         self.assertGreaterEqual(len(commands(USES_AN_ENDPOINT)), 60)
