@@ -5311,10 +5311,10 @@ def _optional(record: Mapping[str, object], name: str) -> str | None:
 def matcher_accepts(matcher: str | None, tool: str) -> bool:
     """Whether a hook's matcher means this tool: alternatives divided by ``|``, each with ``*`` or ``.*`` for anything.
 
-    >>> [matcher_accepts(matcher, "Bash") for matcher in (None, "*", "Edit|Bash", "B.*", "Edit")]
-    [True, True, True, True, False]
+    >>> [matcher_accepts(matcher, "Bash") for matcher in (None, "*", "Edit|Bash", "B.*", "^(Edit|Bash)$", "Edit")]
+    [True, True, True, True, True, False]
     """
-    alternatives = (matcher or "*").split("|")
+    alternatives = re.sub(r"\(\?:|[()^$]", "", matcher or "*").split("|")
     return any(fnmatch.fnmatchcase(tool, alternative.strip().replace(".*", "*")) for alternative in alternatives)
 
 
@@ -5381,7 +5381,7 @@ class _TraceBuilder:
             problem = f"expected the id of an earlier tool use, found {_found(use_id)}"
             raise InputError(self._source, problem, lineno=lineno, field="tool_use_id")
         effects = record.get("side_effects")
-        state = _optional(effects, "post_state_sha256") if isinstance(effects, dict) else None
+        state = _text(effects, "post_state_sha256").lower() or None if isinstance(effects, dict) else None
         result = ToolResult(_text(record, "content"), record["ok"] is True, _number(record, "turn"), state)
         calls = {place: call for place in places if isinstance(call := self._actions[place], ToolCall)}
         # An id should be used once. Where it is not, results answer in the order of the uses.
@@ -6090,7 +6090,8 @@ def canonical_paths(path: str, cwd: str | None) -> frozenset[str]:
 
 def _path_of(call: ToolCall) -> object:
     """The path of a call, which stands in ``path`` or ``file_path``."""
-    return call.input.get("path", call.input.get("file_path"))
+    path = call.input.get("path")
+    return call.input.get("file_path") if path is None else path
 
 
 def _path_differences(teacher: ToolCall, student: ToolCall, default: str | None = None) -> Differences:
@@ -6303,7 +6304,10 @@ def glob(teacher: ToolCall, student: ToolCall) -> Differences:
             yield ActionDifference(Reason.RESULT, "result.content", *found)
 
 
-_GREP_DEFAULTS: Final[Mapping[str, object]] = {"output_mode": "files_with_matches"}
+_GREP_DEFAULTS: Final[Mapping[str, object]] = {
+    "output_mode": "files_with_matches",
+    **dict.fromkeys(("-A", "-B", "-C", "context", "head_limit", "offset"), 0),
+}
 
 
 _SWITCHES = re.compile(r"-[a-zEFGHILPRTUZ]+")

@@ -77,12 +77,14 @@ EQUIVALENT: dict[str, list[Call]] = {
     "Write": [
         ({"path": "a", "content": "x"}, {"path": "a", "content": "x"}, "ok", None),
         ({"path": "a", "post_state_sha256": d.sha256("x").upper()}, {"path": "a", "content": "x"}, None, None),
+        ({"path": None, "file_path": "a", "content": "x"}, {"path": "a", "content": "x"}, None, None),
         ({"path": "a"}, {"path": "a"}, None, None),
         ({"path": 1, "content": ""}, {"path": 1, "content": ""}, None, None),
     ],
     "Edit": [({"path": "a", "replace_all": False}, {"path": "a", "replace_all": None}, "x", None)],
     "Glob": [({"pattern": "*", "path": "x"}, {"pattern": "*"}, "b\n./a\n", "a\nb")],
     "Grep": [
+        ({"pattern": "x", "-A": 0, "-B": 0, "-C": 0, "head_limit": 0, "offset": 0}, {"pattern": "x"}, None, None),
         (
             {"pattern": " x"},
             {"pattern": "x ", "path": "./", "-i": False, "output_mode": "files_with_matches"},
@@ -154,6 +156,15 @@ class Rules(unittest.TestCase):
     def test_matchers(self) -> None:
         for matcher, accepts in ((None, True), ("", True), ("Bash|Edit", True), ("Edit", False), ("mcp__.*", False)):
             self.assertEqual(d.matcher_accepts(matcher, "Bash"), accepts, matcher)
+        for matcher, accepts in (("(Edit|Bash)", True), ("^Bash$", True), ("(?:Edit|Write)", False)):
+            self.assertEqual(d.matcher_accepts(matcher, "Bash"), accepts, matcher)
+
+
+class StateOfAFile(FolderCase):
+    def test_the_case_of_a_hash_does_not_count(self) -> None:
+        call, state = turn(("a", "Write", {"path": "a", "content": "x"})), d.sha256("x").upper()
+        upper = self.trace(call, result("a", side_effects={"post_state_sha256": state}), name="upper")
+        self.assertEqual(d.compute_parity_score(upper, self.trace(call, result("a"))).score, 1.0)
 
 
 TWO_EDITS = [turn(("a", "Edit", {"path": "x", "old_string": "1", "new_string": "2"})), result("a")]
