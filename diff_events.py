@@ -8271,6 +8271,7 @@ class Notes:
 
     def __init__(self) -> None:
         self._kept: list[Note] = []
+        self.torn_tail = Finding.TORN_TAIL
         self.counts: Counter[Finding] = Counter()
 
     def add(self, finding: Finding, lineno: int, field: str | None, text: str) -> None:
@@ -8328,7 +8329,7 @@ def parsed_lines(path: str, notes: Notes) -> Iterator[tuple[int, object]]:
         yield lineno, value
     if pending:
         is_torn = not _ends_with_newline(path)
-        notes.add(Finding.TORN_TAIL if is_torn else Finding.JSON, pending[0], None, pending[2])
+        notes.add(notes.torn_tail if is_torn else Finding.JSON, pending[0], None, pending[2])
 
 
 # ── event logs ──
@@ -8597,7 +8598,9 @@ def _validated(path: str) -> FileValidation:
     file_format = _format_of(first[1]) if first else None
     if first is None or file_format is None:
         raise InputError(path, "neither an event log (a header with schema_version) nor an agent trace (session_start)")
-    validate = _validate_trace if file_format is FileFormat.AGENT_TRACE else _validate_event_log
+    validate = _validate_event_log
+    if file_format is FileFormat.AGENT_TRACE:
+        validate, notes.torn_tail = _validate_trace, Finding.JSON  # a trace that is cut off is refused, unlike a log
     records = validate(itertools.chain([first], lines), notes)
     counts = tuple(sorted(notes.counts.items(), key=lambda item: item[0].code))
     return FileValidation(path, file_format, records, notes.kept(), counts)

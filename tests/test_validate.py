@@ -121,6 +121,8 @@ class EventLogs(ValidateCase):
         self.assertEqual(self.findings(good + "{\n{\n"), [("json", 3, None), ("json", 4, None)])
         self.assertEqual(self.findings(good + '{"kind": "x"'), [("torn_tail", 3, None)])
         self.assertTrue(d.validate_file(str(self.folder / "f")).conforms)
+        trace = self.put("t", whole(turn(("a", "Bash", {}))) + '{"v": 1, "kin')
+        self.assertFalse(d.validate_file(trace).conforms)  # parity refuses it
         doubled = '{"kind": "k", "tid": 6, "tid_event_idx": 1, "payload": {"a": 1, "a": 2}}\n'
         self.assertEqual(self.findings(good + doubled), [("doubled_key", 3, "a")])
 
