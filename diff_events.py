@@ -8166,7 +8166,9 @@ class CorpusReport:
 
     @property
     def passes(self) -> bool:
-        """Whether the gate holds: every fixture as it should be, and (but for ``must_fail``) the mean high enough."""
+        """Whether the gate holds: every fixture as it should be, no row uncovered, the mean (if asked for) high."""
+        if self.coverage and self.coverage.uncovered:
+            return False
         reaches_mean = self.must_fail or self.aggregate_score >= self.contract.aggregate_min
         return bool(self.fixtures) and reaches_mean and all(map(self.fixture_passes, self.fixtures))
 

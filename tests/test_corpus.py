@@ -189,6 +189,8 @@ class CoverageOfTheMatrix(CorpusCase):
         self.assertEqual((code, json.loads(err)), (2, gap))
         self.assertIn("not covered: `mcp`", out)
         self.assertIn("covered, but not a row: `other`", out)
+        self.assertTrue(out.startswith("# Corpus: FAIL"), out)
+        self.assertFalse(json.loads(self.corpus("--matrix", self.matrix, "--json")[1])["passes"])
 
     def test_out_of_scope(self) -> None:
         value = self.value("--matrix", self.matrix, "--oos", "mcp,x")
