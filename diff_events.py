@@ -6674,8 +6674,8 @@ _WGET: Final = NetworkProgram(
         *_names("--password --pinnedpubkey --post-data --post-file --prefer-family --private-key --private-key-type"),
         *_names("--progress --proxy-password --proxy-user --quota --read-timeout --referer --regex-type --reject"),
         *_names("--reject-regex --rejected-log --remote-encoding --report-speed --restrict-file-names"),
-        *_names("--retry-on-http-error --save-cookies --secure-protocol --start-pos --timeout --tries --use-askpass --user --user-agent"),
-        *_names("--wait --waitretry --warc-file"),
+        *_names("--retry-on-http-error --save-cookies --secure-protocol --start-pos --timeout --tries --use-askpass"),
+        *_names("--user --user-agent --wait --waitretry --warc-file"),
     ),
     proxies=frozenset(["--base"]),
 )
