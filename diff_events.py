@@ -2376,7 +2376,7 @@ class Surprise:
         for events in (canary, ours):
             for start in range(0, len(events), COUNT_CHUNK):
                 self._count(events[start : start + COUNT_CHUNK])
-        self.enough = min(BELIEVABLE_BITS, 10 + math.log2(self._total))  # short streams: fewer coincidences
+        self.enough = min(BELIEVABLE_BITS, 14 + math.log2(self._total))  # short streams: fewer coincidences
 
     def _count(self, chunk: Events) -> None:
         self._counts.update(chunk)
@@ -2392,14 +2392,18 @@ class Surprise:
         """The bits of some events, as if each were independent of the others."""
         return sum(map(self.of, events))
 
-    def believes(self, run: Events) -> bool:
-        """Whether so much equality is no coincidence. Repeated events hardly count: turns of a loop agree."""
+    def believes(self, run: Events, places: int) -> bool:
+        """Whether so much equality is no coincidence, when it was sought in so many places.
+
+        Repeated events hardly count: turns of a loop agree.
+        """
         if len(run) >= BELIEVABLE_EVENTS:
             return True
+        enough = self.enough + math.log2(places)
         bits, seen = 0.0, set()
         for event in run:
             bits += self.of(event) * (REPEAT_WORTH if event in seen else 1.0)
-            if bits >= self.enough:
+            if bits >= enough:
                 return True
             seen.add(event)
         return False
@@ -2678,7 +2682,7 @@ class Resynchronizer:
         events = self._canary[c + x - run : c + x]
         if x == search.width and y == search.height and self._surprise.believes_at_end(events, edits):
             return True
-        return run > 1 and self._surprise.believes(events)
+        return run > 1 and self._surprise.believes(events, (edits + 1) ** 2)
 
     def _recover_far(self, c: int, o: int) -> list[Hunk] | None:
         """With many edits: the nearest believable anchor in windows that grow geometrically."""
@@ -2705,7 +2709,8 @@ class Resynchronizer:
         for i, j in _shared_grams(theirs, mine, _gram_length(window)):
             back = self._run_before(c + i, o + j, min(i, j, BELIEVABLE_EVENTS))
             x, y = c + i - back, o + j - back
-            if self._surprise.believes(self._canary[x : x + self._run(x, y, BELIEVABLE_EVENTS)]):
+            run = self._canary[x : x + self._run(x, y, BELIEVABLE_EVENTS)]
+            if self._surprise.believes(run, (x - c + 1) * (y - o + 1)):
                 return x, y
         return None
 
@@ -8736,9 +8741,11 @@ _EventRow: TypeAlias = tuple[str, Event | None, Event | None]  # " " both, "-" c
 def _event_rows(divergence: Divergence) -> list[_EventRow]:
     """What both sides did around a divergence, as the rows of a diff. A row without an event: the log ends here."""
     rows: list[_EventRow] = [(" ", pair.canary, pair.ours) for pair in divergence.context]
-    for pair in (EventPair(divergence.canary, divergence.ours), divergence.following):
-        rows += [("-", pair.canary, None), ("+", None, pair.ours)]
-    return rows
+    rows += [("-", divergence.canary, None), ("+", None, divergence.ours)]
+    canary, ours = divergence.following.canary, divergence.following.ours
+    if canary and ours and events_equal(canary, ours):
+        return [*rows, (" ", canary, ours)]
+    return [*rows, ("-", canary, None), ("+", None, ours)]
 
 
 def _row_text(row: _EventRow) -> str:
