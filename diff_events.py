@@ -3991,7 +3991,7 @@ def identity_findings(
 # ══ calls ═════════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
-MOST_EVENTS_BACK: Final = 512
+MOST_EVENTS_BACK: Final = 64
 """How far back the call is looked for that an event belongs to: it is nearly always a few events away."""
 
 
