@@ -186,7 +186,8 @@ class InputError(DiffEventsError):
     """
 
     def __init__(self, source: str, problem: str, *, lineno: int | None = None, field: str | None = None) -> None:
-        place = source if lineno is None else f"{source}:{lineno}"
+        name = source or "''"
+        place = name if lineno is None else f"{name}:{lineno}"
         super().__init__(f"{place}: {field}: {problem}" if field else f"{place}: {problem}")
         self.source, self.problem, self.lineno, self.field = source, problem, lineno, field
 
@@ -413,6 +414,8 @@ class PendingFile:
 
     def __init__(self, target: str | os.PathLike[str]) -> None:
         self.name = os.fspath(target)
+        if not self.name:
+            raise OutputError("'': cannot be written: the name is empty")
         self._target = Path(os.path.realpath(self.name))
         self._temporary: Path | None = None
         try:
