@@ -16,14 +16,20 @@ Nearly all events of two good logs are equal, so hardly any is decoded: each log
 a fingerprint of each event and no text. An equal fingerprint is trusted; a different one is only a question, and
 then the two events are read back from the file and the exact rules decide.
 
-A definition uses only what stands above it. From top to bottom:
+A definition uses only what stands above it. The four parts, from top to bottom:
+
+Common:
 
     vocabulary · enums, limits and exit codes
     errors · what the user can mend
     JSON values · strict reading, equality by value, the fields that differ
     text that is safe to show · escapes, shortening
+    Markdown · text that stays text
     writing files · whole or not at all
     reading · the bytes of a log: compression, pipes, chunks of lines
+
+Event logs:
+
     events · what a line must be; line layouts that are learned
     rules · which fields are skipped, shared-global objects, when two events are equal
     fingerprints · 64 bits that stand for what counts of an event
@@ -39,18 +45,23 @@ A definition uses only what stands above it. From top to bottom:
     causes · which divergence can have come out of which
     comparison · from two paths to a `Report`
     baseline · a report against that of an earlier run
+    renderers · a `Report` as Markdown and as JSON
+    HTML · one page with lanes and evidence
+    JUnit · a test case for each pair
+
+Agent traces:
+
     agent traces · what a coding agent did, record by record
     shell words · the tokens of a command, as a shell reads them
     equivalence rules · when two agents' actions are the same, tool by tool
     sovereignty · what a student may never do
     parity · two traces, action by action, and their score
+
+Logs and traces:
+
     contracts · thresholds, allow list and matrix: TOML, JSON, plain YAML
     corpus and coverage · a folder of fixtures
     validation · a file against its schema
-    Markdown · text that stays text
-    renderers · a `Report` as Markdown and as JSON
-    HTML · one page with lanes and evidence
-    JUnit · a test case for each pair
     renderers: parity, corpus, validation · the same for agent traces, corpora and checked files
     command line · options, outputs, exit codes
 """
@@ -107,6 +118,11 @@ from typing import Any, BinaryIO, ClassVar, Final, NamedTuple, NoReturn, TextIO,
 from xml.etree import ElementTree
 
 __version__ = "1.0.0"
+
+
+# ██████████████████████████████████████████████████████████████████████████████████████████████████████████████████████
+# ██ COMMON
+# ██████████████████████████████████████████████████████████████████████████████████████████████████████████████████████
 
 
 # ══ vocabulary ════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -395,6 +411,50 @@ def json_text(value: object) -> str:
     return "∅" if value is MISSING else json.dumps(value, ensure_ascii=False, default=str)
 
 
+# ══ Markdown ══════════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+def md_text(text: str) -> str:
+    r"""``text`` as Markdown that shows just that text, on one line, in a table as well.
+
+    >>> print(md_text("a|b <script> *x* tool_name"))
+    a\|b \<script\> \*x\* tool_name
+    """
+    return re.sub(r"([\\`*{}\[\]<>()#+!|~&$]|(?<!\w)_|_(?!\w))", r"\\\1", printable(text))
+
+
+def md_code(text: str) -> str:
+    """``text`` as a code span whatever it holds: the fence is longer than any run of backticks in it.
+
+    >>> print(md_code("a`b|c"))
+    ``a`b\\|c``
+    """
+    # In a table a backslash takes the next character with it: a pipe behind an odd number of them cannot be escaped.
+    text = re.sub(r"(\\*)\|", lambda run: run[1] + ("\\x7c" if len(run[1]) % 2 else "\\|"), printable(text))
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    padding = " " if not text.strip() or text[0] == "`" or text[-1] == "`" else ""
+    return f"{fence}{padding}{text}{padding}{fence}"
+
+
+def md_sentence(sentence: str) -> str:
+    """A sentence as Markdown: foreign text in it as code."""
+    return "".join(md_code(part) if n % 2 else part for n, part in enumerate(sentence_parts(sentence)))
+
+
+def md_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table; a heading that ends in ``>`` is a column of numbers, aligned right. Cells are Markdown."""
+    aligned = ["---:" if heading.endswith(">") else "---" for heading in headings]
+    names = [heading.rstrip(">") for heading in headings]
+    return [f"| {' | '.join(cells)} |" for cells in (names, aligned, *rows)]
+
+
+def md_fence(lines: Iterable[str], language: str = "") -> list[str]:
+    """A fenced block of lines, whatever backticks they hold."""
+    block = [printable(line) for line in lines]
+    fence = "`" * max(3, max((len(run) for line in block for run in re.findall("`+", line)), default=0) + 1)
+    return [f"{fence}{language}", *block, fence]
+
+
 # ══ writing files ═════════════════════════════════════════════════════════════════════════════════════════════════
 
 
@@ -606,6 +666,11 @@ class LogSource:
         for file in (self._stream, self._raw, self._spool):
             if file is not None:
                 file.close()
+
+
+# ██████████████████████████████████████████████████████████████████████████████████████████████████████████████████████
+# ██ EVENT LOGS
+# ██████████████████████████████████████████████████████████████████████████████████████████████████████████████████████
 
 
 # ══ events ════════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -5024,6 +5089,1570 @@ def compare_with_baseline(report: Report, baseline: Baseline) -> BaselineCompari
     )
 
 
+# ══ renderers ═════════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+_EVENT_WIDTH: Final = 160
+_VALUE_WIDTH: Final = 80
+
+_STATUS_WORDS: Final = {
+    PairStatus.IDENTICAL: "identical",
+    PairStatus.DIVERGED: "**diverged**",
+    PairStatus.CANARY_ENDED: "canary ended first",
+    PairStatus.OURS_ENDED: "ours ended first",
+}
+_METHOD_WORDS: Final = {
+    PairingMethod.PINNED: "pinned",
+    PairingMethod.CREATION: "creation tree",
+    PairingMethod.LIKENESS: "likeness",
+    PairingMethod.FIRST_CALL: "first call",
+}
+_CHANGE_WORDS: Final = {
+    Change.CHANGED: "changed: the same call with other values",
+    Change.MISSING_ON_OURS: "missing on ours",
+    Change.EXTRA_ON_OURS: "extra on ours",
+    Change.REPLACED: "replaced by others",
+    Change.REORDERED: "reordered: the same events in another order",
+    Change.REPEATED: "repeated: a loop that ran a different number of turns",
+    Change.UNRECOVERED: "unrecovered: the streams never come together again",
+}
+_MISMATCH_WORDS: Final = {
+    Mismatch.KIND: "the kinds of the events differ",
+    Mismatch.PAYLOAD: "the payloads differ",
+    Mismatch.MISSING: "the indexes differ: one log lost events here",
+}
+
+
+def _meaning_text(meaning: Meaning, value: object) -> str:
+    """What a value stands for beyond what it says: its name, and itself in hexadecimal if it is not written so."""
+    code = "" if isinstance(value, str) or meaning.code < 10 else f"0x{meaning.code:X}"
+    return " ".join(filter(None, (code, meaning.name)))
+
+
+def _status_note(event: Event, key: str, value: object) -> str:
+    """The name of a status in an event's line; success needs none."""
+    meaning = meaning_of(event, f"payload.{key}", value)
+    return f" ({_meaning_text(meaning, value)})" if meaning and meaning.name and meaning.code else ""
+
+
+def event_text(event: Event) -> str:
+    """An event on one line: kind, the call's name, then the other payload fields as they are.
+
+    >>> event_text(Event(7, "kernel.call", 6, 3, {"name": "NtClose", "handle": "0xF8000004"}))
+    'kernel.call NtClose handle="0xF8000004"'
+    """
+    fields = (
+        f"{printable(key)}={shorten(printable(json_text(value)), _VALUE_WIDTH)}{_status_note(event, key, value)}"
+        for key, value in event.payload.items()
+        if key != "name" or event.name is None
+    )
+    words = (printable(event.kind), printable(event.name or ""), *fields)
+    text = " ".join(filter(None, words))
+    return text if len(text) <= _EVENT_WIDTH else f"{text[:_EVENT_WIDTH].rstrip('…')}…"
+
+
+def _place(event: Event | None) -> str:
+    return f"#{event.idx} line {event.lineno}" if event else ""
+
+
+_EventRow: TypeAlias = tuple[str, Event | None, Event | None]  # " " both, "-" canary alone, "+" ours alone
+
+
+def _event_rows(divergence: Divergence) -> list[_EventRow]:
+    """What both sides did around a divergence, as the rows of a diff. A row without an event: the log ends here."""
+    rows: list[_EventRow] = [(" ", pair.canary, pair.ours) for pair in divergence.context]
+    rows += [("-", divergence.canary, None), ("+", None, divergence.ours)]
+    canary, ours = divergence.following.canary, divergence.following.ours
+    if canary and ours and events_equal(canary, ours):
+        return [*rows, (" ", canary, ours)]
+    return [*rows, ("-", canary, None), ("+", None, ours)]
+
+
+def _row_text(row: _EventRow) -> str:
+    event = row[1] or row[2]
+    return event_text(event) if event else "(the log ends here)"
+
+
+def _event_lines(divergence: Divergence) -> list[str]:
+    """What both sides did around a divergence, as a diff: ``-`` is canary, ``+`` is ours."""
+    rows = _event_rows(divergence)
+    left = max(len(_place(canary)) for _, canary, _ in rows)
+    right = max(len(_place(ours)) for _, _, ours in rows)
+    lines = [f"  {'canary':<{left}}  {'ours':<{right}}"]
+    for row in rows:
+        mark, canary, ours = row
+        lines.append(f"{mark} {_place(canary):<{left}}  {_place(ours):<{right}}  {_row_text(row)}")
+    return lines
+
+
+def _text_cell(text: str) -> str:
+    return md_code(shorten(printable(text), _VALUE_WIDTH))
+
+
+def _value_cell(value: object, meaning: Meaning | None) -> str:
+    if value is MISSING:
+        return "*absent*"
+    note = _meaning_text(meaning, value) if meaning else ""
+    return f"{_text_cell(json_text(value))} {note}".rstrip()
+
+
+def percent(score: ParityScore) -> str:
+    """A score in percent, rounded down, so that only what is whole is 100 %.
+
+    >>> percent(ParityScore(99_999_999, 100_000_000)), percent(ParityScore(1, 1)), percent(ParityScore(1, 3, False))
+    ('99.99 %', '100 %', 'at least 33.33 %')
+    """
+    hundredths = score.matched * 10_000 // score.comparable if score.comparable else 10_000
+    text = "100 %" if hundredths == 10_000 else f"{hundredths / 100:.2f} %"
+    return text if score.complete else f"at least {text}"
+
+
+def _counted(count: int, noun: str) -> str:
+    """A number with its noun: ``1 event``, ``2,000 events``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _verdict_lines(report: Report) -> list[str]:
+    statuses = Counter(thread.status for thread in report.threads)
+    pairs = _counted(len(report.threads), "thread pair")
+    matched = sum(thread.matched for thread in report.threads)
+    if report.verdict is Verdict.IDENTICAL:
+        doubt = " Some are about different objects: see Identity." if report.identity else ""
+        return [f"**Identical:** all {_counted(matched, 'event')} of {pairs} match.{doubt}"]
+    found = [
+        (statuses[PairStatus.DIVERGED], "diverged"),
+        (statuses[PairStatus.CANARY_ENDED] + statuses[PairStatus.OURS_ENDED], "ended on one side before the other"),
+        (statuses[PairStatus.IDENTICAL], "identical"),
+    ]
+    parts = [f"{count:,} {words}" for count, words in found if count]
+    for count, noun, words in (
+        (len(report.canary_unmapped) + len(report.ours_unmapped), "thread", "without a partner"),
+        (len(report.canary_only) + len(report.ours_only), "shared-global object", "in one log only"),
+        (len(report.identity), "mistaken object", "in matching events"),
+    ):
+        if count:
+            parts.append(f"{_counted(count, noun)} {words}")
+    return [f"**Divergent:** of {pairs}, {', '.join(parts)}. Parity: {percent(report.parity)}."]
+
+
+_PROGRESSION_WORDS: Final = {
+    Progression.EARLIER: "earlier",
+    Progression.NEW: "new",
+    Progression.LATER: "later",
+    Progression.GONE: "gone",
+    Progression.SAME: "same",
+}
+
+
+def _baseline_sentence(baseline: BaselineComparison) -> str:
+    """What changed since the earlier run: better first, as ``3 threads later, 1 earlier``."""
+    counts = Counter(thread.progression for thread in baseline.threads)
+    order = (Progression.LATER, Progression.GONE, Progression.EARLIER, Progression.NEW, Progression.SAME)
+    parts = [f"{counts[p]} {_PROGRESSION_WORDS[p]}" for p in order if counts[p]]
+    if parts:
+        first = counts[next(p for p in order if counts[p])]
+        parts[0] = parts[0].replace(" ", f" thread{'' if first == 1 else 's'} ", 1)
+    if baseline.new_unmapped:
+        parts.append(f"{_counted(baseline.new_unmapped, 'more thread')} without a partner")
+    if baseline.new_shared_globals:
+        parts.append(f"{_counted(len(baseline.new_shared_globals), 'more shared-global object')} in one log only")
+    return ", ".join(parts)
+
+
+def _baseline_lines(baseline: BaselineComparison | None) -> list[str]:
+    if baseline is None:
+        return []
+    rows = [
+        [str(t.canary_tid), str(t.ours_tid), _PROGRESSION_WORDS[t.progression], f"{t.events:+,}" if t.events else "0"]
+        for t in baseline.threads
+        if t.progression is not Progression.SAME
+    ]
+    lines = ["## Against the baseline", "", f"Baseline: {md_code(baseline.name)}.", ""]
+    if not baseline.same_canary:
+        lines += ["It was made from another canary log: divergences are told by what stops a thread, not where.", ""]
+    table = md_table(("canary tid>", "ours tid>", "since then", "matching events before the first divergence>"), rows)
+    return [*lines, *(table if rows else ["No thread moved."]), ""]
+
+
+def _first_index(thread: ThreadReport, side: Callable[[Divergence], Event]) -> str:
+    return str(side(thread.divergence).idx) if thread.divergence else "–"
+
+
+def _pairing_words(pair: ThreadPair) -> str:
+    method = _METHOD_WORDS[pair.method]
+    return method if pair.method is PairingMethod.PINNED else f"{method} {pair.confidence:.2f}"
+
+
+def _summary_row(thread: ThreadReport) -> list[str]:
+    pair = thread.pair
+    return [
+        str(pair.canary_tid),
+        str(pair.ours_tid),
+        _pairing_words(pair),
+        f"{thread.canary_events:,}",
+        f"{thread.ours_events:,}",
+        f"{thread.matched:,}",
+        f"{thread.canary_floated}/{thread.ours_floated}",
+        _STATUS_WORDS[thread.status],
+        f"{thread.divergences_found:,}{'' if thread.parity.complete else ' or more'}",
+        percent(thread.parity),
+        _first_index(thread, lambda divergence: divergence.canary),
+        _first_index(thread, lambda divergence: divergence.ours),
+    ]
+
+
+_SUMMARY_HEADINGS: Final = (
+    "canary tid>",
+    "ours tid>",
+    "paired by",
+    "canary events>",
+    "ours events>",
+    "matched>",
+    "floating_skipped (c/o)",
+    "status",
+    "divergences>",
+    "parity>",
+    "first divergence, canary idx>",
+    "ours idx>",
+)
+
+
+def _outcome_lines(divergence: Divergence) -> list[str]:
+    """What happened at a divergence, and where the streams are together again."""
+    counts = f"{_counted(divergence.canary_count, 'event')} of canary against {divergence.ours_count:,} of ours"
+    lines = [f"What happened: **{_CHANGE_WORDS[divergence.change]}** ({counts})."]
+    rejoin = divergence.rejoin
+    if rejoin is not None and rejoin.canary and rejoin.ours:
+        place = f"canary index {rejoin.canary.idx} (line {rejoin.canary.lineno}), "
+        place += f"ours index {rejoin.ours.idx} (line {rejoin.ours.lineno})"
+        lines.append(f"The streams are together again at {place}, for {_counted(divergence.matched_after, 'event')}.")
+    return lines
+
+
+def _pair_words(canary_tid: int | None, ours_tid: int | None) -> str:
+    tids = (("canary", canary_tid), ("ours", ours_tid))
+    return " / ".join(f"{side} tid {tid}" for side, tid in tids if tid is not None)
+
+
+def _tids(thread: ThreadReport) -> str:
+    return _pair_words(thread.pair.canary_tid, thread.pair.ours_tid)
+
+
+def _event_words(event: Event, side: Side) -> str:
+    """An event within a sentence, and where it stands."""
+    return f"{quoted(event_text(event))} ({side.value} index {event.idx}, line {event.lineno})"
+
+
+def _call_lines(calls: EventPair) -> list[str]:
+    """The call that a divergence belongs to; once if it is the same on both sides."""
+    if calls.canary and calls.ours and event_text(calls.canary) == event_text(calls.ours):
+        place = f"canary index {calls.canary.idx}, ours index {calls.ours.idx}"
+        return [f"It belongs to {quoted(event_text(calls.canary))} ({place})."]
+    sides = ((Side.CANARY, calls.canary), (Side.OURS, calls.ours))
+    return [f"On {side.value} it belongs to {_event_words(call, side)}." for side, call in sides if call]
+
+
+_VIA_WORDS: Final = {
+    Relation.CREATED_BY: "behind which this thread was created",
+    Relation.WOKEN_BY: "behind which a wait of this thread was ended",
+    Relation.SAME_VALUE: "whose value it repeats",
+}
+
+
+def _echo_sentence(echo: Echo) -> str:
+    value = f"0x{echo.value:X}" if isinstance(echo.value, int) else json_text(echo.value)
+    upstream = _pair_words(echo.upstream.canary_tid, echo.upstream.ours_tid)
+    name = f" {echo.name}" if echo.name else ""
+    texts = (value, echo.upstream_path, echo.path)
+    value, first, again = (quoted(shorten(printable(text), _VALUE_WIDTH)) for text in texts)
+    place = f"{echo.side.value} index {echo.event.idx}"
+    return f"{value}{name} differs first in {first} of {upstream}, and is there again in {again} ({place})."
+
+
+def _cause_lines(cause: Cause | None) -> list[str]:
+    """What a divergence is downstream of."""
+    if cause is None:
+        return []
+    if cause.upstream is None:
+        return ["No relation to another divergence is known."]
+    upstream = _pair_words(cause.upstream.canary_tid, cause.upstream.ours_tid)
+    if cause.relation is Relation.EARLIER_IN_LOG:
+        return [f"No relation to another divergence is known; that of {upstream} stands earlier in both logs."]
+    sentence = f"Downstream of the divergence of **{upstream}**, {_VIA_WORDS[cause.relation]}"
+    if cause.via and cause.side:
+        sentence += f": {_event_words(cause.via, cause.side)}"
+    return [f"{sentence}.", *map(_echo_sentence, cause.echoes)]
+
+
+def _ending_sentence(ending: Ending) -> str:
+    """What a thread was waiting for when its log ended."""
+    side, inside = ending.side.value, ending.call
+    if inside is None and ending.wait is None:
+        return f"{side} ended behind {_event_words(ending.last, ending.side)}."
+    sentence = f"{side} ended inside "
+    sentence += _event_words(inside, ending.side) if inside else "a wait"
+    if ending.wait:
+        sentence += f", waiting: {_event_words(ending.wait, ending.side)}"
+    return f"{sentence}."
+
+
+_START_WORDS: Final = {
+    StartReason.ONLY_DIVERGENCE: "it is the only thread that diverged",
+    StartReason.FIRST_IN_BOTH_LOGS: "its divergence stands first in both logs, so no other can have caused it",
+    StartReason.FIRST_IN_OURS: "its divergence stands first in ours's log, so no other can have caused it (in canary's "
+    "log another stands first)",
+    StartReason.NOTHING_UPSTREAM: "of the divergences that no other is known to have caused, it is the first in "
+    "ours's log",
+}
+
+
+def _quoted_text(text: str) -> str:
+    return quoted(shorten(printable(text), _VALUE_WIDTH))
+
+
+def _known_words(known: KnownObject, side: Side) -> str:
+    """An object: its id, type and name, and where it was created or first named."""
+    what = [_quoted_text(known.sid)]
+    for key in ("object_type", "object_name"):
+        if known.created and known.event.payload.get(key):
+            what.append(_quoted_text(json_text(known.event.payload[key])))
+    verb = "created" if known.created else "first named"
+    place = f"{side.value} tid {known.event.tid} index {known.event.idx}, line {known.event.lineno}"
+    return f"{' '.join(what)} ({verb} at {place})"
+
+
+def _finding_sentence(finding: IdentityFinding) -> str:
+    """A wrong object: what both sides name, and what ours should."""
+    place = f"canary index {finding.canary.idx} (line {finding.canary.lineno}), "
+    place += f"ours index {finding.ours.idx} (line {finding.ours.lineno})"
+    sentence = f"{_quoted_text(finding.canary.kind)} at {place} is about "
+    sentence += f"{_known_words(finding.canary_object, Side.CANARY)} on canary, "
+    sentence += f"but about {_known_words(finding.ours_object, Side.OURS)} on ours"
+    if finding.expected:
+        sentence += f"; the counterpart of canary's is {_known_words(finding.expected, Side.OURS)}"
+    return sentence
+
+
+def _identity_sentences(report: Report) -> list[str]:
+    """What the identity findings mean for the gate, then each of them."""
+    if not report.identity:
+        return []
+    advice = f"advisory; {quoted('--check-identity')} makes them part of the gate"
+    gate = "part of the gate" if report.options.check_identity else advice
+    sentences = [f"Events that match and are about different objects ({gate}):"]
+    for finding in report.identity:
+        more = f" {_counted(finding.count, 'event')} in all." if finding.count > 1 else ""
+        doubt = "" if finding.certain else " (Behind a divergence, where the alignment is a best guess.)"
+        pair = _pair_words(finding.pair.canary_tid, finding.pair.ours_tid)
+        sentences.append(f"**{pair}**: {_finding_sentence(finding)}.{more}{doubt}")
+    return sentences
+
+
+def _start_words(start: StartHere, thread: ThreadReport | None) -> str:
+    """The reason to start there, as the end of a sentence."""
+    if start.lone is not None:
+        created = start.lone.created
+        what = f"{quoted(shorten(printable(created.object_type), _VALUE_WIDTH))} at {created.pointer:#010x}"
+        return f"no thread diverged, and only this log has the {what} (line {start.lone.lineno})"
+    if start.reason is StartReason.WRONG_OBJECT and start.finding:
+        return f"no thread diverged, but {_finding_sentence(start.finding)}"
+    if start.reason is StartReason.THREAD_WITHOUT_PARTNER:
+        return "no thread that has a partner diverged, and this one has none"
+    if thread is not None and thread.ending:
+        return f"no thread diverged, and this one is the first whose log ended. {_ending_sentence(thread.ending)}"
+    return _START_WORDS[start.reason]
+
+
+def _start_thread(report: Report) -> ThreadReport | None:
+    """The pair of threads to look at first, if it is a pair."""
+    start = report.start_here
+    if start is None or start.ours_tid is None:
+        return None
+    return next((thread for thread in report.threads if thread.pair.canary_tid == start.canary_tid), None)
+
+
+def _start_sentences(report: Report) -> list[str]:
+    """Where to look first and why, and the two events that differ there."""
+    start, thread = report.start_here, _start_thread(report)
+    if start is None:
+        return []
+    sentence = f"**{_pair_words(start.canary_tid, start.ours_tid)}**: {_start_words(start, thread)}".removesuffix(".")
+    others = sum(t.divergence is not None for t in report.threads) - 1
+    if others > 0:
+        known = f"{start.downstream} of {others}" if start.downstream else "none"
+        sentence += f". Of the other divergences, {known} can be shown to be downstream of it"
+    divergence = thread.divergence if thread else None
+    sides = ((divergence.canary, Side.CANARY), (divergence.ours, Side.OURS)) if divergence else ()
+    before = ""
+    if start.finding and start.reason is not StartReason.WRONG_OBJECT:
+        before = f" Before it, {_finding_sentence(start.finding)}."
+    return [f"{sentence}.{before}", *(_event_words(event, side) for event, side in sides)]
+
+
+def _start_lines(report: Report) -> list[str]:
+    sentences = list(map(md_sentence, _start_sentences(report)))
+    events = [f"- {words}" for words in sentences[1:]]
+    return ["## Start here", "", *sentences[:1], *([""] if events else []), *events, ""] if sentences else []
+
+
+def _ended_sentences(report: Report) -> list[str]:
+    """What the threads were in the middle of whose log ended on one side first."""
+    return [
+        " ".join([f"{_tids(thread)}: {_ending_sentence(thread.ending)}", *_cause_lines(thread.cause)])
+        for thread in report.threads
+        if thread.ending
+    ]
+
+
+def _ambiguity_sentences(report: Report) -> list[str]:
+    """The pairs for which another choice is nearly as good, and what would settle it."""
+    return [
+        f"Canary tid {pair.canary_tid} could as well be ours tid {pair.alternative} (it was paired with "
+        f"{pair.ours_tid}, confidence {pair.confidence:.2f}): {quoted(f'--tid-map {pair.canary_tid}={pair.ours_tid}')} "
+        f"or {quoted(f'--tid-map {pair.canary_tid}={pair.alternative}')} settles it."
+        for pair in (thread.pair for thread in report.threads)
+        if pair.alternative is not None
+    ]
+
+
+def _ambiguity_lines(report: Report) -> list[str]:
+    items = [f"- {md_sentence(sentence)}" for sentence in _ambiguity_sentences(report)]
+    return ["## Ambiguous pairs", "", *items, ""] if items else []
+
+
+def _identity_lines(report: Report) -> list[str]:
+    """The matching events that are about different objects."""
+    first, *findings = map(md_sentence, _identity_sentences(report)) if report.identity else ("",)
+    return ["## Identity", "", first, "", *(f"- {finding}" for finding in findings), ""] if first else []
+
+
+def _ended_lines(report: Report) -> list[str]:
+    lines = [f"- {md_sentence(sentence)}" for sentence in _ended_sentences(report)]
+    return ["## Ended on one side first", "", *lines, ""] if lines else []
+
+
+def _divergence_sentences(thread: ThreadReport, nth: int) -> list[str]:
+    """Where a divergence is, in what the events differ, what became of it, and for the first one, its cause."""
+    divergence = thread.divergences[nth]
+    place = f"canary index {divergence.canary.idx} (line {divergence.canary.lineno}), "
+    place += f"ours index {divergence.ours.idx} (line {divergence.ours.lineno})"
+    after = f"After {_counted(divergence.matched_before, 'matching event')}, at {place}:"
+    lines = [after, f"{_MISMATCH_WORDS[divergence.mismatch]}.", *_outcome_lines(divergence)]
+    return [*lines, *_call_lines(divergence.explanation.calls), *(_cause_lines(thread.cause) if nth == 0 else [])]
+
+
+def _fields_explained(divergence: Divergence) -> Iterator[tuple[FieldDifference, Meaning | None, Meaning | None]]:
+    """The fields that differ, and what canary's value and ours's stand for."""
+    meanings = itertools.chain(divergence.explanation.meanings, itertools.repeat((None, None)))
+    for difference, (left, right) in zip(divergence.fields, meanings, strict=False):
+        yield difference, left, right
+
+
+def _divergence_lines(thread: ThreadReport, divergence: Divergence, number: int) -> list[str]:
+    title = f"### {_tids(thread)}"
+    if len(thread.divergences) > 1:
+        title += f", divergence {number} of {thread.divergences_found:,}"
+    lines = [title, "", *map(md_sentence, _divergence_sentences(thread, number - 1))]
+    lines += ["", *md_fence(_event_lines(divergence), "diff")]
+    if divergence.fields:
+        rows = [
+            [_text_cell(d.path), _value_cell(d.left, left), _value_cell(d.right, right)]
+            for d, left, right in _fields_explained(divergence)
+        ]
+        lines += ["", *md_table(("field", "canary", "ours"), rows)]
+    return [*lines, ""]
+
+
+def _unmapped_lines(report: Report) -> list[str]:
+    rows = [
+        [side, str(thread.tid), f"{thread.events:,}", ", ".join(map(_text_cell, thread.first_calls)) or "–"]
+        for side, threads in (("canary", report.canary_unmapped), ("ours", report.ours_unmapped))
+        for thread in threads
+    ]
+    headings = ("log", "tid>", "events>", "first calls")
+    return ["## Threads without a partner", "", *md_table(headings, rows), ""] if rows else []
+
+
+def _lone_words(created: SharedGlobal) -> tuple[str, str, str]:
+    return created.sid, f"{created.pointer:#010x}", created.object_type
+
+
+def _lone_lines(report: Report) -> list[str]:
+    rows = [
+        [side, *map(_text_cell, _lone_words(lone.created)), str(lone.created.tid), str(lone.lineno)]
+        for side, alone in (("canary", report.canary_only), ("ours", report.ours_only))
+        for lone in alone
+    ]
+    headings = ("log", "SID", "pointer", "type", "tid>", "line>")
+    return ["## Shared-global objects in one log only", "", *md_table(headings, rows), ""] if rows else []
+
+
+def _not_compared_lines(report: Report) -> list[str]:
+    lines = []
+    for thread in report.threads:
+        if thread.canary_left or thread.ours_left:
+            where = "behind the first divergence" if thread.divergence else "behind the end of the other side"
+            tids = f"canary tid {thread.pair.canary_tid} / ours tid {thread.pair.ours_tid}"
+            lines.append(f"- {tids}: {thread.canary_left:,} / {_counted(thread.ours_left, 'event')} {where}")
+    unmapped = [sum(t.events for t in threads) for threads in (report.canary_unmapped, report.ours_unmapped)]
+    if any(unmapped):
+        lines.append(f"- threads without a partner: {unmapped[0]:,} events of canary, {unmapped[1]:,} of ours")
+    floats = [sum(t.canary_floated for t in report.threads), sum(t.ours_floated for t in report.threads)]
+    lines.append(f"- shared-global creates that floated: {floats[0]:,} of canary, {floats[1]:,} of ours")
+    for kind, fields in SKIPPED_FIELDS.items():
+        lines.append(f"- {md_code(kind)}: {', '.join(md_code(name) for name in sorted(fields))}, engine-local")
+    lines.append(f"- of every event: {', '.join(map(md_code, SKIPPED_OF_EVERY_EVENT))}")
+    return ["## Not compared", "", *lines, ""]
+
+
+def warning_text(warning: LogWarning) -> str:
+    """What a warning says, in words."""
+    if warning.kind is WarningKind.TORN_TAIL:
+        return f"line {warning.lineno}: the last line is torn ({_counted(warning.count, 'byte')}), left out"
+    lost = _counted(warning.count, "event")
+    return f"tid {warning.tid}: {lost} lost, the first at index {warning.idx}"
+
+
+def _input_lines(report: Report) -> list[str]:
+    rows = [
+        [side, md_code(log.name), f"{log.bytes:,}", f"{log.events:,}", str(log.threads)]
+        for side, log in (("canary", report.canary), ("ours", report.ours))
+    ]
+    lines = ["## Inputs", "", *md_table(("side", "log", "bytes>", "events>", "threads>"), rows), ""]
+    warnings = [(log.name, warning) for log in (report.canary, report.ours) for warning in log.warnings]
+    if warnings:
+        lines += [f"- warning: {md_code(name)}: {warning_text(warning)}" for name, warning in warnings] + [""]
+    options = report.options
+    pins = ",".join(f"{canary}={ours}" for canary, ours in options.tid_map.items()) or "none"
+    pairing = "on" if options.auto_map else "off"
+    most = options.max_divergences or "all"
+    asked = f"pins {pins}; automatic pairing {pairing}; context {options.context}; divergences shown per pair {most}"
+    return [*lines, f"Options: {asked}.", ""]
+
+
+def render_markdown(report: Report) -> str:
+    """The report for people: verdict, summary, then the evidence."""
+    lines = ["# Event log comparison", "", *_verdict_lines(report), ""]
+    if report.baseline is not None:
+        lines += [f"**Against the baseline:** {_baseline_sentence(report.baseline)}.", ""]
+    lines += _start_lines(report)
+    lines += [*md_table(_SUMMARY_HEADINGS, map(_summary_row, report.threads)), ""]
+    if any(thread.divergences for thread in report.threads):
+        lines += ["## Divergences", ""]
+    for thread in report.threads:
+        for number, divergence in enumerate(thread.divergences, 1):
+            lines += _divergence_lines(thread, divergence, number)
+    lines += _ambiguity_lines(report) + _identity_lines(report) + _ended_lines(report)
+    lines += _baseline_lines(report.baseline)
+    lines += _unmapped_lines(report) + _lone_lines(report) + _not_compared_lines(report) + _input_lines(report)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _json_event(event: Event | None) -> object:
+    if event is None:
+        return None
+    return {"line": event.lineno, "idx": event.idx, "kind": event.kind, "payload": event.payload}
+
+
+def _json_pair(pair: EventPair) -> object:
+    return {"canary": _json_event(pair.canary), "ours": _json_event(pair.ours)}
+
+
+def _json_field(difference: FieldDifference) -> object:
+    sides = (("canary", difference.left), ("ours", difference.right))
+    return {"path": difference.path} | {side: value for side, value in sides if value is not MISSING}
+
+
+def _json_meaning(meaning: Meaning | None) -> object:
+    return {"code": f"0x{meaning.code:X}", "name": meaning.name} if meaning else None
+
+
+def _json_explanation(explanation: Explanation) -> object:
+    return {
+        "meanings": [
+            {"canary": _json_meaning(canary), "ours": _json_meaning(ours)} for canary, ours in explanation.meanings
+        ],
+        "calls": _json_pair(explanation.calls),
+    }
+
+
+def _json_tids(pair: ThreadPair | None) -> object:
+    return {"canary_tid": pair.canary_tid, "ours_tid": pair.ours_tid} if pair else None
+
+
+def _json_echo(echo: Echo) -> object:
+    return {
+        "upstream": _json_tids(echo.upstream),
+        "upstream_path": echo.upstream_path,
+        "side": echo.side.value,
+        "idx": echo.event.idx,
+        "path": echo.path,
+        "value": echo.value,
+        "name": echo.name,
+    }
+
+
+def _json_cause(cause: Cause | None) -> object:
+    if cause is None:
+        return None
+    via = cast(dict[str, object], _json_event(cause.via)) | {"tid": cause.via.tid} if cause.via else None
+    return {
+        "relation": cause.relation.value,
+        "upstream": _json_tids(cause.upstream),
+        "side": cause.side.value if cause.side else None,
+        "via": via,
+        "same_values": list(map(_json_echo, cause.echoes)),
+    }
+
+
+def _json_ending(ending: Ending | None) -> object:
+    if ending is None:
+        return None
+    events = {"last": ending.last, "call": ending.call, "wait": ending.wait}
+    return {"side": ending.side.value} | {name: _json_event(event) for name, event in events.items()}
+
+
+def _json_known(known: KnownObject | None) -> object:
+    if known is None:
+        return None
+    event = known.event
+    what = {"object_type": event.payload.get("object_type"), "object_name": event.payload.get("object_name")}
+    place = {"tid": event.tid, "idx": event.idx, "line": event.lineno}
+    return {"sid": known.sid, "created": known.created} | place | what
+
+
+def _json_finding(finding: IdentityFinding) -> object:
+    return {
+        "canary_tid": finding.pair.canary_tid,
+        "ours_tid": finding.pair.ours_tid,
+        "event": _json_pair(EventPair(finding.canary, finding.ours)),
+        "canary_object": _json_known(finding.canary_object),
+        "ours_object": _json_known(finding.ours_object),
+        "expected": _json_known(finding.expected),
+        "certain": finding.certain,
+        "count": finding.count,
+    }
+
+
+def _json_start(start: StartHere | None) -> object:
+    if start is None:
+        return None
+    return {
+        "reason": start.reason.value,
+        "canary_tid": start.canary_tid,
+        "ours_tid": start.ours_tid,
+        "downstream": start.downstream,
+        "sid": start.lone.created.sid if start.lone else None,
+        "identity": _json_finding(start.finding) if start.finding else None,
+    }
+
+
+def _json_divergence(divergence: Divergence) -> object:
+    return {
+        "class": divergence.mismatch.value,
+        "canary_idx": divergence.canary.idx,
+        "ours_idx": divergence.ours.idx,
+        "fields": [_json_field(difference) for difference in divergence.fields],
+        "change": divergence.change.value,
+        "canary_count": divergence.canary_count,
+        "ours_count": divergence.ours_count,
+        "matched_before": divergence.matched_before,
+        "matched_after": divergence.matched_after,
+        "rejoin": _json_pair(divergence.rejoin) if divergence.rejoin else None,
+        "event": _json_pair(EventPair(divergence.canary, divergence.ours)),
+        "next": _json_pair(divergence.following),
+        "context": [_json_pair(pair) for pair in divergence.context],
+        "explanation": _json_explanation(divergence.explanation),
+    }
+
+
+def _json_parity(score: ParityScore) -> object:
+    value = math.floor(score.value * 1e6) / 1e6
+    return {"score": value, "matched": score.matched, "comparable": score.comparable, "complete": score.complete}
+
+
+def _json_thread(thread: ThreadReport) -> object:
+    return {
+        "canary_tid": thread.pair.canary_tid,
+        "ours_tid": thread.pair.ours_tid,
+        "key": thread.key,
+        "fingerprint": divergence_fingerprint(thread),
+        "paired_by": thread.pair.method.value,
+        "confidence": round(thread.pair.confidence, 4),
+        "alternative_ours_tid": thread.pair.alternative,
+        "status": thread.status.value,
+        "canary_events": thread.canary_events,
+        "ours_events": thread.ours_events,
+        "matched": thread.matched,
+        "floating_skipped": {"canary": thread.canary_floated, "ours": thread.ours_floated},
+        "not_compared": {"canary": thread.canary_left, "ours": thread.ours_left},
+        "divergence": _json_divergence(thread.divergence) if thread.divergence else None,
+        "divergences": [_json_divergence(divergence) for divergence in thread.divergences],
+        "divergences_found": thread.divergences_found,
+        "parity": _json_parity(thread.parity),
+        "ending": _json_ending(thread.ending),
+        "cause": _json_cause(thread.cause),
+    }
+
+
+def _json_unmapped(threads: Iterable[UnmappedThread]) -> object:
+    return [{"tid": t.tid, "events": t.events, "first_calls": t.first_calls} for t in threads]
+
+
+def _json_input(log: LogSummary) -> object:
+    warnings = [
+        {"kind": w.kind.value, "tid": w.tid, "line": w.lineno, "idx": w.idx, "count": w.count} for w in log.warnings
+    ]
+    return {"name": log.name, "bytes": log.bytes, "events": log.events, "threads": log.threads, "warnings": warnings}
+
+
+def _json_lone(lone: LoneSharedGlobal) -> object:
+    created = lone.created
+    place = {"tid": created.tid, "idx": created.idx, "line": lone.lineno}
+    return {"sid": created.sid, "pointer": f"{created.pointer:#010x}", "object_type": created.object_type} | place
+
+
+def _json_baseline(baseline: BaselineComparison | None) -> object:
+    if baseline is None:
+        return None
+    counts = Counter(thread.progression for thread in baseline.threads)
+    return {
+        "name": baseline.name,
+        "same_canary": baseline.same_canary,
+        "holds": baseline.holds,
+        "summary": {progression.value: counts[progression] for progression in Progression},
+        "threads": [
+            {
+                "canary_tid": thread.canary_tid,
+                "ours_tid": thread.ours_tid,
+                "progression": thread.progression.value,
+                "events": thread.events,
+            }
+            for thread in baseline.threads
+        ],
+        "new_unmapped": baseline.new_unmapped,
+        "new_shared_globals": baseline.new_shared_globals,
+    }
+
+
+def render_json(report: Report) -> str:
+    """The report for programs: the fields that schema v1 pins, and every number that the Markdown has."""
+    options = report.options
+    sides = (("canary", report.canary_only), ("ours", report.ours_only))
+    document = {
+        "format": REPORT_FORMAT,
+        "format_version": REPORT_FORMAT_VERSION,
+        "verdict": report.verdict.value,
+        "parity": _json_parity(report.parity),
+        "start_here": _json_start(report.start_here),
+        "threads": [_json_thread(thread) for thread in report.threads],
+        "unmapped": {
+            "canary": [thread.tid for thread in report.canary_unmapped],
+            "ours": [thread.tid for thread in report.ours_unmapped],
+        },
+        "unmapped_threads": {
+            "canary": _json_unmapped(report.canary_unmapped),
+            "ours": _json_unmapped(report.ours_unmapped),
+        },
+        "shared_globals": {
+            "canary_only": [lone.created.sid for lone in report.canary_only],
+            "ours_only": [lone.created.sid for lone in report.ours_only],
+            "places": {side: [_json_lone(lone) for lone in alone] for side, alone in sides},
+        },
+        "identity": list(map(_json_finding, report.identity)),
+        "baseline": _json_baseline(report.baseline),
+        "inputs": {"canary": _json_input(report.canary), "ours": _json_input(report.ours)},
+        "options": {
+            "tid_map": {str(canary): ours for canary, ours in options.tid_map.items()},
+            "auto_map": options.auto_map,
+            "context": options.context,
+            "max_divergences": options.max_divergences,
+            "check_identity": options.check_identity,
+        },
+        "skipped_fields": {kind: sorted(fields) for kind, fields in SKIPPED_FIELDS.items()},
+    }
+    return json.dumps(document, indent=1, default=str) + "\n"
+
+
+# ══ HTML ══════════════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+_MOST_EXHIBITS: Final = 100
+"""Divergences whose evidence one page shows."""
+_MOST_LANES: Final = 140
+_MOST_SHAPES: Final = 1_500
+"""Shapes that lanes are made of, in all; markers come on top."""
+_TABLE_CHARACTERS: Final = 40_000
+"""What a table may grow to in HTML, however many rows there are."""
+_EVENTS_CHARACTERS: Final = 6_000
+_FIELDS_CHARACTERS: Final = 4_000
+_PAYLOAD_WIDTH: Final = 800
+
+_HTML_STYLE: Final = """
+:root { color-scheme: light dark; --paper: #f7f8fa; --card: #fff; --ink: #1a1e24; --soft: #57606c; --edge: #d4d9e0;
+  --link: #0a4fa3; --same: #5c8fbd; --after: #9cbcd9; --alone: #b8400a; --pale: #ffe9d9; --float: #6f3aa0;
+  --minus: #fff0e4; --plus: #e6f1fc; --bad: #a53409; --good: #1d6b52 }
+@media (prefers-color-scheme: dark) {
+  :root { --paper: #14171b; --card: #1c2026; --ink: #e5e8ec; --soft: #a0a9b5; --edge: #363d47;
+    --link: #8fc1f5; --same: #5588b5; --after: #3d5f80; --alone: #ff9150; --pale: #4a2a17; --float: #cfaaf2;
+    --minus: #39261a; --plus: #182c40; --bad: #ff9e66; --good: #6fcfae } }
+* { box-sizing: border-box }
+html { scroll-padding-top: 1rem }
+body { margin: 0 auto; padding: 1.5rem clamp(.75rem, 3vw, 2.5rem) 4rem; max-width: 90rem; background: var(--paper);
+  color: var(--ink); font: 1rem/1.5 system-ui, sans-serif }
+h1 { margin: 0; font-size: 2rem; line-height: 1.2 }
+h2 { margin: 2.2rem 0 .6rem; font-size: 1.25rem }
+h3 { margin: 0; font-size: 1.05rem }
+p { margin: .5rem 0; max-width: 90ch }
+a { color: var(--link) }
+:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; border-radius: 3px }
+code, pre, .events { font: .84rem/1.5 ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace }
+code, pre, .events td { overflow-wrap: anywhere; unicode-bidi: isolate }
+pre { margin: 0; white-space: pre-wrap }
+button { font: inherit; padding: .2rem .8rem; color: inherit; background: var(--card); border: 1px solid var(--soft);
+  border-radius: 6px; cursor: pointer }
+.skip { position: absolute; left: -100vw }
+.skip:focus { position: static }
+.bad { color: var(--bad) }
+.good { color: var(--good) }
+.top { display: flex; justify-content: space-between; align-items: start; gap: 1rem }
+.note, .what small, caption { color: var(--soft); font-size: .875rem }
+.facts { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.25rem 0 0 }
+.facts div { flex: 1 1 8rem; padding: .6rem .9rem; background: var(--card); border: 1px solid var(--edge);
+  border-radius: 8px }
+.facts dt { color: var(--soft); font-size: .8rem }
+.facts dd { margin: 0; font-size: 1.25rem; font-variant-numeric: tabular-nums }
+.legend { display: flex; flex-wrap: wrap; gap: .3rem 1.4rem; margin: 0 0 .9rem; padding: 0; list-style: none;
+  font-size: .85rem }
+.legend svg { width: 34px; height: 14px; margin-right: .45rem; vertical-align: -2px; overflow: visible }
+.lanes { margin: 0; padding: 0; list-style: none }
+.lane { display: grid; grid-template-columns: 11.5rem minmax(0, 1fr) 18rem; gap: 0 1.4rem; align-items: center;
+  padding: .3rem 1rem; background: var(--card); border: 1px solid var(--edge); border-width: 0 1px 1px }
+.lane:first-child { border-top-width: 1px; border-radius: 8px 8px 0 0 }
+.lane:last-child { border-radius: 0 0 8px 8px }
+.lane:only-child { border-radius: 8px }
+.lane svg { display: block; width: 100%; height: 70px; overflow: visible }
+.still svg { height: 38px }
+.who { display: grid; row-gap: 2px; font-size: .8rem; line-height: 16px; font-variant-numeric: tabular-nums }
+.who span { display: flex; justify-content: space-between; gap: .5rem; white-space: nowrap }
+.what { margin: 0; font-size: .9rem; line-height: 1.35 }
+.what small { display: block }
+.gap { fill: none; stroke: var(--edge); stroke-dasharray: 3 3 }
+.same { fill: var(--same) }
+.after { fill: url(#after) }
+.alone { fill: url(#alone); stroke: var(--alone); stroke-width: .75 }
+.unseen { fill: url(#unseen) }
+.float { fill: var(--card); stroke: var(--float); stroke-width: 2.5 }
+.cut { stroke: var(--ink); stroke-width: 1 }
+.weave-after { fill: var(--after) }
+.weave-same { fill: var(--same) }
+.weave-pale { fill: var(--pale) }
+.weave-alone { fill: var(--alone) }
+.weave-soft { fill: var(--soft) }
+.hit { fill: transparent }
+svg text { fill: var(--ink); font: 12px system-ui, sans-serif; text-anchor: middle }
+svg .axis { fill: var(--soft); font-size: 11px }
+svg a path, .mark { fill: var(--ink) }
+svg a text { font-weight: 600 }
+svg a:hover path, svg a:focus path { fill: var(--alone) }
+svg a:focus-visible { outline: none }
+svg a:focus-visible .hit { stroke: var(--link); stroke-width: 3; rx: 4px }
+.start { margin: 1.4rem 0 0; padding: .9rem 1.1rem; background: var(--card); border: 2px solid var(--link);
+  border-radius: 8px }
+.start h2 { margin: 0 }
+.start ul { margin: .3rem 0 0; padding-left: 1.2rem }
+.wide { overflow-x: auto }
+table { border-collapse: collapse; font-size: .875rem }
+caption { text-align: left; padding: .3rem 0 }
+th, td { padding: .2rem .9rem .2rem 0; text-align: left; vertical-align: top }
+th { color: var(--soft); font-weight: 600 }
+tbody tr { border-top: 1px solid var(--edge) }
+td.number { white-space: nowrap }
+.number { text-align: right; font-variant-numeric: tabular-nums }
+article { margin: 1rem 0; padding: .9rem 1.1rem 1rem; background: var(--card); border: 1px solid var(--edge);
+  border-left: 5px solid var(--alone); border-radius: 4px 8px 8px 4px; scroll-margin-top: 1rem }
+article:target { border-color: var(--link); box-shadow: 0 0 0 2px var(--link) }
+article header { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .2rem 1rem }
+article nav { display: flex; gap: 1rem; font-size: .875rem }
+.events { width: 100%; margin: .6rem 0 }
+.events tbody tr { border: 0 }
+.events th, .events td { padding: .05rem .9rem .05rem .35rem; font-size: inherit; font-family: inherit }
+.events td:not(:last-child) { white-space: nowrap; width: 1%; overflow-wrap: normal }
+.minus { background: var(--minus) }
+.plus { background: var(--plus) }
+.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem }
+summary { cursor: pointer; margin: .5rem 0 }
+dialog { max-width: 32rem; padding: 1.2rem 1.6rem; color: inherit; background: var(--card);
+  border: 1px solid var(--soft); border-radius: 10px }
+dialog h2 { margin-top: 0 }
+dialog::backdrop { background: #0008 }
+dialog dl { display: grid; grid-template-columns: max-content 1fr; gap: .4rem 1rem }
+dialog dd { margin: 0 }
+kbd { padding: .05rem .45rem; border: 1px solid var(--soft); border-radius: 4px; font: .85rem ui-monospace, monospace }
+@media (max-width: 56rem) {
+  .lane { grid-template-columns: minmax(0, 1fr); padding: .6rem .9rem }
+  .who { display: flex; flex-wrap: wrap; gap: 0 1.2rem; order: -1 }
+  .what { order: -1 }
+  .lane svg { margin-top: .35rem } }
+@media (max-width: 40rem) {
+  .pair { grid-template-columns: minmax(0, 1fr) }
+  .events thead { display: none }
+  .events tr { display: grid; grid-template-columns: 1.2rem 1fr 1fr }
+  .events td:last-child { grid-column: 2 / -1; padding-bottom: .4rem } }
+@media print { .help, .skip { display: none } article { break-inside: avoid } }
+"""
+
+_HTML_SCRIPT: Final = """
+"use strict";
+const stops = Array.from(document.querySelectorAll("article[id]"));
+const help = document.getElementById("help");
+const button = document.querySelector(".help");
+const here = () => stops.findIndex((stop) => `#${stop.id}` === location.hash);
+const visit = (stop) => {
+  if (!stop) return;
+  location.hash = stop.id;
+  stop.focus();
+};
+const keys = new Map([
+  ["j", () => visit(stops[here() + 1])],
+  ["k", () => visit(here() < 0 ? stops.at(-1) : stops[here() - 1])],
+  ["?", () => help.showModal()],
+]);
+document.addEventListener("keydown", (event) => {
+  if (help.open || event.ctrlKey || event.altKey || event.metaKey || !keys.has(event.key)) return;
+  event.preventDefault();
+  keys.get(event.key)();
+});
+button.addEventListener("click", () => help.showModal());
+help.querySelector("button").addEventListener("click", () => help.close());
+button.hidden = false;
+"""
+
+_HTML_HELP: Final = """<dialog id="help" aria-labelledby="help-title"><h2 id="help-title">Keys</h2>
+<dl><dt><kbd>j</kbd></dt><dd>next divergence</dd><dt><kbd>k</kbd></dt><dd>previous divergence</dd>
+<dt><kbd>Tab</kbd> <kbd>Enter</kbd></dt><dd>to a marker of a lane, and to its evidence</dd>
+<dt><kbd>?</kbd></dt><dd>this help</dd><dt><kbd>Esc</kbd></dt><dd>close it</dd></dl><button>Close</button></dialog>"""
+
+_HTML_PATTERNS: Final = """<svg width="0" height="0" aria-hidden="true" focusable="false"><defs>
+<pattern id="after" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+<path class="weave-after" d="M0 0h7v7h-7z"/><path class="weave-same" d="M0 0h2.5v7h-2.5z"/></pattern>
+<pattern id="alone" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+<path class="weave-pale" d="M0 0h6v6h-6z"/><path class="weave-alone" d="M0 0h1.3v6h-1.3zM0 0h6v1.3h-6z"/></pattern>
+<pattern id="unseen" width="6" height="6" patternUnits="userSpaceOnUse">
+<path class="weave-soft" d="M2 2h1.5v1.5h-1.5zM5 5h1v1h-1z"/></pattern></defs></svg>"""
+
+
+def html_text(text: str) -> str:
+    r"""``text`` as HTML that shows just that text, in an attribute as well.
+
+    >>> print(html_text("<b title='x'>\u202e"))
+    &lt;b title=&#x27;x&#x27;&gt;\u202e
+    """
+    return html.escape(printable(text))
+
+
+def html_text_lines(text: str) -> str:
+    """The lines of a text, each as `html_text` has it."""
+    return "\n".join(map(html_text, text.split("\n")))
+
+
+def html_sentence(text: str) -> str:
+    """A sentence as HTML: its emphasis, and foreign text in it as code.
+
+    >>> html_sentence(f"**diverged** at {quoted('<b>**')}")
+    '<strong>diverged</strong> at <code>&lt;b&gt;**</code>'
+    """
+    parts = [html_text(part) for part in sentence_parts(text)]
+    emphasis = re.compile(r"\*\*(.+?)\*\*")
+    return "".join(
+        f"<code>{part}</code>" if n % 2 else emphasis.sub(r"<strong>\1</strong>", part) for n, part in enumerate(parts)
+    )
+
+
+def html_code(text: str) -> str:
+    """Foreign text, shortened, as code."""
+    return f"<code>{html_text(shorten(printable(text), _VALUE_WIDTH))}</code>"
+
+
+def _within(texts: Sequence[str], characters: int) -> Sequence[str]:
+    """The first texts, as many as together have so many characters."""
+    sizes = itertools.accumulate(map(len, texts))
+    return texts[: sum(1 for _ in itertools.takewhile(lambda size: size <= characters, sizes))]
+
+
+def html_table(
+    caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], characters: int = _TABLE_CHARACTERS
+) -> str:
+    """A table, of bounded size; a heading that ends in ``>`` is a column of numbers. Cells are HTML."""
+    kinds = [' class="number"' if heading.endswith(">") else "" for heading in headings]
+    names = [f'<th scope="col"{kind}>{html_text(h.rstrip(">"))}</th>' for h, kind in zip(headings, kinds, strict=True)]
+    lines = [
+        f"<tr>{''.join(f'<td{kind}>{cell}</td>' for cell, kind in zip(cells, kinds, strict=True))}</tr>"
+        for cells in rows
+    ]
+    shown = _within(lines, characters)
+    body = "\n".join(shown)
+    if left_out := len(lines) - len(shown):
+        body += f'\n<tr><td colspan="{len(headings)}">{left_out:,} more are in the JSON report</td></tr>'
+    head = f"<caption>{html_text(caption)}</caption>\n<thead><tr>{''.join(names)}</tr></thead>"
+    return f'<div class="wide"><table>{head}\n<tbody>\n{body}\n</tbody></table></div>\n'
+
+
+class _Exhibit(NamedTuple):
+    """A divergence that a page shows, with its number on it."""
+
+    number: int
+    thread_number: int
+    thread: ThreadReport
+    nth: int
+    """Which divergence of its thread it is, from 0."""
+
+    @property
+    def divergence(self) -> Divergence:
+        """What there is to show."""
+        return self.thread.divergences[self.nth]
+
+    @property
+    def place(self) -> int:
+        """Where it stands on its lane."""
+        return self.thread.lane.divergences[self.nth]
+
+
+def _exhibits(report: Report) -> list[_Exhibit]:
+    """What a page has room for: the first divergence of each thread before the second of any."""
+    start = _start_thread(report)
+    places = (
+        (nth, thread is not start, number)
+        for number, thread in enumerate(report.threads, 1)
+        for nth in range(len(thread.divergences))
+    )
+    shown = sorted((number, nth) for nth, _, number in heapq.nsmallest(_MOST_EXHIBITS, places))
+    return [_Exhibit(n, number, report.threads[number - 1], nth) for n, (number, nth) in enumerate(shown, 1)]
+
+
+# Lanes: two bars a pair, in percent of the width, so that nothing is distorted whatever the window's size
+
+
+def _percent_of(part: float, whole: int) -> str:
+    return f"{100 * part / max(1, whole):.2f}".rstrip("0").rstrip(".") + "%"
+
+
+_LOOK_WORDS: Final = {
+    "same": "matched",
+    "after": "matched again, after the first divergence",
+    "alone": "without an equal on the other side",
+    "unseen": "not compared",
+}
+_BAR_HEIGHT: Final = 16
+
+
+def _box(look: str, events: int, start: str, width: str, height: int = _BAR_HEIGHT) -> str:
+    title = f"<title>{_counted(events, 'event')} {_LOOK_WORDS[look]}</title>"
+    place = f'x="{start}" y="{_BAR_HEIGHT - height}" width="{width}" height="{height}"'
+    return f'<rect class="{look}" {place}>{title}</rect>'
+
+
+def _stretch_boxes(stretch: Stretch, alone: int, start: int, places: int) -> Iterator[str]:
+    """One side of a stretch: what matches, and over it, as high as its share, what is without an equal."""
+    left = _percent_of(start, places)
+    if stretch.matched:
+        look = "same" if stretch.phase is Phase.BEFORE else "after"
+        yield _box(look, stretch.matched, left, _percent_of(stretch.places, places))
+    if alone:
+        look = "unseen" if stretch.phase is Phase.NOT_COMPARED else "alone"
+        width = stretch.places if stretch.matched else min(alone, stretch.places)
+        share = -(-8 * alone // (alone + stretch.matched))  # in eighths, rounded up
+        yield _box(look, alone, left, _percent_of(max(width, places / 160), places), _BAR_HEIGHT * share // 8)
+
+
+def _bar_boxes(lane: Lane, alone: Callable[[Stretch], int]) -> list[str]:
+    boxes = []
+    if any(stretch.places > stretch.matched for stretch in lane.stretches):
+        boxes.append(f'<rect class="gap" width="100%" height="{_BAR_HEIGHT}"/>')
+    start = 0
+    for stretch in lane.stretches:
+        boxes += _stretch_boxes(stretch, alone(stretch), start, lane.places)
+        start += stretch.places
+    return boxes
+
+
+def _float_dots(lane: Lane, count: Callable[[FloatMark], int]) -> list[str]:
+    return [
+        f'<circle class="float" cx="{_percent_of(mark.place, lane.places)}" cy="{_BAR_HEIGHT // 2}" r="4">'
+        f"<title>{_counted(count(mark), 'shared-global create')} floated</title></circle>"
+        for mark in lane.floats
+        if count(mark)
+    ]
+
+
+def _bars(lane: Lane) -> list[list[str]]:
+    """The shapes of both sides, canary's first."""
+    return [
+        _bar_boxes(lane, lambda stretch: stretch.canary_alone) + _float_dots(lane, lambda mark: mark.canary),
+        _bar_boxes(lane, lambda stretch: stretch.ours_alone) + _float_dots(lane, lambda mark: mark.ours),
+    ]
+
+
+def _all_bars(lanes: Sequence[Lane]) -> list[list[list[str]]]:
+    """The bars of all lanes, as finely as the number of shapes allows."""
+    bars: list[list[list[str]]] = []
+    for pieces in (240, 120, 60, 30, 16, 8, 4, 2, 1):
+        bars = [_bars(lane.coarser(pieces)) for lane in lanes]
+        if sum(len(side) for pair in bars for side in pair) <= _MOST_SHAPES:
+            break
+    return bars
+
+
+def _short_change(divergence: Divergence) -> str:
+    return _CHANGE_WORDS[divergence.change].partition(":")[0]
+
+
+def _index_words(divergence: Divergence) -> str:
+    canary, ours = divergence.canary.idx, divergence.ours.idx
+    return f"#{canary}" if canary == ours else f"#{canary} / #{ours}"
+
+
+def _markers(exhibits: Sequence[_Exhibit], places: int) -> Iterator[str]:
+    """The divergences of a lane, each a link to its evidence; a line and the number only where there is room."""
+    room_from = -1.0
+    for exhibit in exhibits:
+        x = _percent_of(exhibit.place, places)
+        label = f"Divergence {exhibit.number}: {_short_change(exhibit.divergence)}, {_index_words(exhibit.divergence)}"
+        number = ""
+        if exhibit.place / max(1, places) >= room_from:
+            number = f'<text y="-1">{exhibit.number}</text>'
+            yield f'<line class="cut" x1="{x}" x2="{x}" y1="16" y2="56"/>'
+            room_from = exhibit.place / max(1, places) + 0.03 + 0.012 * len(str(exhibit.number))
+        yield f'<a href="#d{exhibit.number}" aria-label="{html_text(label)}"><svg x="{x}" y="12" width="1" height="1">'
+        yield f'<rect class="hit" x="-11" y="-12" width="22" height="22"/><path d="M-5 1h10l-5 7z"/>{number}'
+        yield f"<title>{html_text(label)}</title></svg></a>"
+
+
+def _axis(exhibits: Sequence[_Exhibit], places: int) -> str:
+    """The index of the first divergence, under it."""
+    if not exhibits:
+        return ""
+    share = exhibits[0].place / max(1, places)
+    anchor = "start" if share < 0.1 else "end" if share > 0.9 else "middle"
+    text = _index_words(exhibits[0].divergence)
+    return f'<text class="axis" x="{_percent_of(share, 1)}" y="68" text-anchor="{anchor}">{text}</text>'
+
+
+def _thread_sentence(thread: ThreadReport) -> str:
+    """What became of a pair, in a line."""
+    text = _STATUS_WORDS[thread.status]
+    if thread.divergence:
+        text += f" at {_index_words(thread.divergence)}: {_short_change(thread.divergence)}"
+    elif thread.status is not PairStatus.IDENTICAL:
+        text += f", {_counted(thread.canary_left + thread.ours_left, 'event')} before the other"
+    return text
+
+
+def _thread_details(thread: ThreadReport) -> str:
+    pair, parts = thread.pair, [f"parity {percent(thread.parity)}"]
+    if thread.divergences_found > 1:
+        more = "" if thread.parity.complete else " or more"
+        parts.append(f"{thread.divergences_found:,}{more} divergences")
+    parts.append(f"paired by {_pairing_words(pair)}" if pair.method is not PairingMethod.PINNED else "pinned")
+    if thread.cause and thread.cause.upstream and thread.cause.relation is not Relation.EARLIER_IN_LOG:
+        parts.append(f"downstream of {_pair_words(thread.cause.upstream.canary_tid, thread.cause.upstream.ours_tid)}")
+    if pair.alternative is not None:
+        pin = f"--tid-map {pair.canary_tid}={pair.ours_tid}"
+        parts.append(f"ours {pair.alternative} would be nearly as good: {pin} settles it")
+    return " · ".join(parts)
+
+
+def _lane_item(number: int, thread: ThreadReport, exhibits: Sequence[_Exhibit], bars: Sequence[Sequence[str]]) -> str:
+    """A pair's lane: who, the two bars, what became of it."""
+    pair, places = thread.pair, thread.lane.places
+    sides = (("canary", pair.canary_tid, thread.canary_events), ("ours", pair.ours_tid, thread.ours_events))
+    who = "".join(
+        f"<span><span>{side} <b>{tid}</b></span> {_counted(events, 'event')}</span>" for side, tid, events in sides
+    )
+    sentence, top = html_sentence(_thread_sentence(thread)), 20 if exhibits else 2
+    drawing = "".join(
+        f'<g aria-hidden="true" transform="translate(0 {top + 18 * row})">{"".join(shapes)}</g>'
+        for row, shapes in enumerate(bars)
+    )
+    drawing += "".join(_markers(exhibits, places)) + _axis(exhibits, places)
+    label = html_text(plain_sentence(f"{_tids(thread)}: {_thread_sentence(thread)}"))
+    return (
+        f'<li class="lane{"" if exhibits else " still"}" id="t{number}"><div class="who">{who}</div>\n'
+        f'<svg role="group" aria-label="{label}">{drawing}</svg>\n'
+        f'<p class="what">{sentence} <small>{html_text(_thread_details(thread))}</small></p></li>\n'
+    )
+
+
+def _html_legend() -> str:
+    swatches = [
+        *((f'<rect class="{look}" width="100%" height="14"/>', words) for look, words in _LOOK_WORDS.items()),
+        ('<rect class="gap" width="100%" height="14"/>', "nothing on this side"),
+        ('<circle class="float" cx="50%" cy="7" r="4"/>', "a shared-global create that floated"),
+        ('<path class="mark" d="M11 2h12l-6 10z"/>', "a divergence: leads to its evidence"),
+    ]
+    items = (f'<li><svg aria-hidden="true">{shape}</svg>{words}</li>' for shape, words in swatches)
+    return f'<ul class="legend">{"".join(items)}</ul>\n'
+
+
+_LANES_NOTE: Final = (
+    "Each lane is a pair of threads from its first event to its last: canary above, ours below, matching events one "
+    "above the other. A piece that is drawn partly high is a mixture."
+)
+
+
+def _html_lanes(report: Report, exhibits: Sequence[_Exhibit]) -> str:
+    """All pairs, drawn: those that differ, then the identical ones, folded away if there is anything else to see."""
+    differing = [n for n, thread in enumerate(report.threads, 1) if thread.status is not PairStatus.IDENTICAL]
+    identical = [n for n, thread in enumerate(report.threads, 1) if thread.status is PairStatus.IDENTICAL]
+    drawn = [*differing, *identical][:_MOST_LANES]
+    bars = dict(zip(drawn, _all_bars([report.threads[number - 1].lane for number in drawn]), strict=True))
+    of_thread = defaultdict(list)
+    for exhibit in exhibits:
+        of_thread[exhibit.thread_number].append(exhibit)
+
+    def lanes(numbers: Iterable[int]) -> str:
+        items = (_lane_item(n, report.threads[n - 1], of_thread[n], bars[n]) for n in numbers if n in bars)
+        return f'<ul class="lanes">\n{"".join(items)}</ul>\n'
+
+    text = f'<h2 id="threads">Threads</h2>\n<p class="note">{_LANES_NOTE}</p>\n{_html_legend()}'
+    text += lanes(differing) if differing else ""
+    if identical:
+        title = f"{_counted(len(identical), 'identical pair')}"
+        text += f"<details{'' if differing else ' open'}><summary>{title}</summary>\n{lanes(identical)}</details>\n"
+    if left_out := len(report.threads) - len(drawn):
+        text += f'<p class="note">{_counted(left_out, "more pair")}, in the table of numbers, not drawn.</p>\n'
+    rows = ([html_sentence(cell) for cell in _summary_row(thread)] for thread in report.threads)
+    table = html_table("All pairs of threads", _SUMMARY_HEADINGS, rows)
+    return f"{text}<details><summary>All pairs in numbers</summary>\n{table}</details>\n"
+
+
+# Evidence
+
+
+def _html_event_row(row: _EventRow) -> str:
+    mark, canary, ours = row
+    look = {"-": ' class="minus"', "+": ' class="plus"'}.get(mark, "")
+    cells = (mark.strip().replace("-", "−"), _place(canary), _place(ours), html_text(_row_text(row)))
+    return f"<tr{look}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _html_events(divergence: Divergence) -> str:
+    """What both sides did around a divergence; where there is too much before it, the nearest."""
+    rows = list(map(_html_event_row, _event_rows(divergence)))
+    before = _within(rows[:-4][::-1], _EVENTS_CHARACTERS)[::-1]
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("", "canary", "ours", "event"))
+    body = "\n".join([*before, *rows[-4:]])
+    return f'<table class="events"><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>\n'
+
+
+def _html_value(value: object, meaning: Meaning | None) -> str:
+    if value is MISSING:
+        return "<em>absent</em>"
+    note = _meaning_text(meaning, value) if meaning else ""
+    return f"{html_code(json_text(value))} {html_text(note)}".rstrip()
+
+
+def _html_payloads(divergence: Divergence) -> str:
+    blocks = []
+    for side, event in (("canary", divergence.canary), ("ours", divergence.ours)):
+        lines = map(printable, json.dumps(event.payload, indent=1, ensure_ascii=False, default=str).split("\n"))
+        text = html_text_lines(shorten("\n".join(lines), _PAYLOAD_WIDTH))
+        blocks.append(f"<div><b>{side}</b><pre>{text}</pre></div>")
+    return f'<details><summary>Whole payloads</summary><div class="pair">{"".join(blocks)}</div></details>\n'
+
+
+def _html_links(exhibit: _Exhibit, last: int, drawn: bool) -> str:
+    links = [(f"#t{exhibit.thread_number}", "lane")] if drawn else []
+    links += [(f"#d{exhibit.number - 1}", "previous")] if exhibit.number > 1 else []
+    links += [(f"#d{exhibit.number + 1}", "next")] if exhibit.number < last else []
+    items = "".join(f'<a href="{target}">{words}</a>' for target, words in links)
+    return f'<nav aria-label="From divergence {exhibit.number}">{items}</nav>' if items else ""
+
+
+def _html_article(exhibit: _Exhibit, links: str) -> str:
+    """The evidence of one divergence."""
+    thread, divergence, name = exhibit.thread, exhibit.divergence, f"d{exhibit.number}"
+    of_thread = f", {exhibit.nth + 1} of {thread.divergences_found:,}" if thread.divergences_found > 1 else ""
+    title = f'<h3 id="{name}-title">{exhibit.number}. {_tids(thread)}{of_thread}: {_short_change(divergence)}</h3>'
+    sentences = html_sentence(" ".join(_divergence_sentences(thread, exhibit.nth)))
+    rows = [
+        [html_code(d.path), _html_value(d.left, left), _html_value(d.right, right)]
+        for d, left, right in _fields_explained(divergence)
+    ]
+    fields = html_table("Fields that differ", ("field", "canary", "ours"), rows, _FIELDS_CHARACTERS) if rows else ""
+    return (
+        f'<article id="{name}" tabindex="-1" aria-labelledby="{name}-title"><header>{title}{links}</header>\n'
+        f"<p>{sentences}</p>\n{_html_events(divergence)}{fields}{_html_payloads(divergence)}</article>\n"
+    )
+
+
+def _html_divergences(report: Report, exhibits: Sequence[_Exhibit], drawn: Collection[int]) -> str:
+    if not exhibits:
+        return ""
+    articles = "".join(_html_article(e, _html_links(e, len(exhibits), e.thread_number in drawn)) for e in exhibits)
+    found = sum(thread.divergences_found for thread in report.threads)
+    note = ""
+    if left_out := found - len(exhibits):
+        note = f"{_counted(left_out, 'more divergence')} met, without evidence here"
+        asked = " (--max-divergences reports more of a pair)" if len(exhibits) < _MOST_EXHIBITS else ""
+        note = f'<p class="note">{note}{asked}.</p>\n'
+    return f'<h2 id="divergences">Divergences</h2>\n{note}{articles}'
+
+
+# The other parts of the page
+
+
+def _html_head(report: Report) -> str:
+    """What a browser must know first. Nothing may be loaded or run but the style and the script of this page."""
+    style, script = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (_HTML_STYLE, _HTML_SCRIPT)
+    )
+    policy = f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; base-uri 'none'; "
+    policy += "form-action 'none'"
+    names = " / ".join(shorten(printable(os.path.basename(log.name)), 80) for log in (report.canary, report.ours))
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html_text(f'{report.verdict.value}: {names}')}</title>\n<style>{_HTML_STYLE}</style>\n</head>\n"
+    )
+
+
+def _html_verdict(report: Report) -> str:
+    identical = report.verdict is Verdict.IDENTICAL
+    look, sign = ("good", "✓") if identical else ("bad", "✗")
+    verdict, _, sentence = plain_sentence(" ".join(_verdict_lines(report))).partition(": ")
+    facts = (
+        ("parity", percent(report.parity)),
+        ("divergences", f"{sum(thread.divergences_found for thread in report.threads):,}"),
+        ("thread pairs", f"{len(report.threads):,}"),
+        ("events of canary", f"{report.canary.events:,}"),
+        ("events of ours", f"{report.ours.events:,}"),
+    )
+    items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
+    return (
+        f'<header><div class="top"><h1><span class="{look}">{sign} {verdict}</span></h1>'
+        f'<button class="help" hidden aria-haspopup="dialog">Keys <kbd>?</kbd></button></div>\n'
+        f'<p>{html_sentence(sentence[:1].upper() + sentence[1:])}</p>\n<dl class="facts">{items}</dl></header>\n'
+    )
+
+
+def _html_start(report: Report, exhibits: Sequence[_Exhibit]) -> str:
+    """Where to look first, with a link to the evidence."""
+    sentences, thread = list(map(html_sentence, _start_sentences(report))), _start_thread(report)
+    if not sentences:
+        return ""
+    events = "".join(f"<li>{words}</li>" for words in sentences[1:])
+    link = next((f' <a href="#d{e.number}">Evidence {e.number}</a>' for e in exhibits if e.thread is thread), "")
+    listed = f"<ul>{events}</ul>" if events else ""
+    body = f'<h2 id="start-title">Start here</h2><p>{sentences[0]}{link}</p>{listed}'
+    return f'<section class="start" aria-labelledby="start-title">{body}</section>\n'
+
+
+def _html_list(sentences: Iterable[str]) -> str:
+    """A list of sentences, as many as fit; the rest is counted."""
+    items = [f"<li>{html_sentence(sentence)}</li>" for sentence in sentences]
+    shown = _within(items, _TABLE_CHARACTERS)
+    rest = f"<li>{len(items) - len(shown):,} more are in the JSON report</li>" if len(items) > len(shown) else ""
+    return f"<ul>{''.join(shown)}{rest}</ul>\n"
+
+
+def _html_ended(report: Report) -> str:
+    """Threads that ended on one side first; what they were in the middle of."""
+    sentences = _ended_sentences(report)
+    return f"<h2>Ended on one side first</h2>\n{_html_list(sentences)}" if sentences else ""
+
+
+def _html_ambiguity(report: Report) -> str:
+    """Pairs that might be others."""
+    sentences = _ambiguity_sentences(report)
+    return f"<h2>Ambiguous pairs</h2>\n{_html_list(sentences)}" if sentences else ""
+
+
+def _html_identity(report: Report) -> str:
+    """Matching events that are about different objects."""
+    sentences = _identity_sentences(report)
+    if not sentences:
+        return ""
+    return f"<h2>Identity</h2>\n<p>{html_sentence(sentences[0])}</p>\n{_html_list(sentences[1:])}"
+
+
+def _html_unmapped(report: Report) -> str:
+    rows = [
+        [side, str(thread.tid), f"{thread.events:,}", ", ".join(map(html_code, thread.first_calls)) or "–"]
+        for side, threads in (("canary", report.canary_unmapped), ("ours", report.ours_unmapped))
+        for thread in threads
+    ]
+    table = html_table("Nothing was compared with these", ("log", "tid>", "events>", "first calls"), rows)
+    return f"<h2>Threads without a partner</h2>\n{table}" if rows else ""
+
+
+def _html_lone(report: Report) -> str:
+    rows = [
+        [side, *map(html_code, _lone_words(lone.created)), str(lone.created.tid), str(lone.lineno)]
+        for side, alone in (("canary", report.canary_only), ("ours", report.ours_only))
+        for lone in alone
+    ]
+    table = html_table("Created on one side alone", ("log", "SID", "pointer", "type", "tid>", "line>"), rows)
+    return f"<h2>Shared-global objects in one log only</h2>\n{table}" if rows else ""
+
+
+def _html_baseline(report: Report) -> str:
+    baseline = report.baseline
+    if baseline is None:
+        return ""
+    rows = [
+        [str(t.canary_tid), str(t.ours_tid), _PROGRESSION_WORDS[t.progression], f"{t.events:+,}" if t.events else "0"]
+        for t in baseline.threads
+        if t.progression is not Progression.SAME
+    ]
+    headings = ("canary tid>", "ours tid>", "since then", "matching events before the first divergence>")
+    table = html_table("Threads that moved", headings, rows) if rows else "<p>No thread moved.</p>\n"
+    name = html_code(os.path.basename(baseline.name))
+    sentence = html_sentence(_baseline_sentence(baseline))
+    return f"<h2>Against the baseline</h2>\n<p>{sentence}, since {name}.</p>\n{table}"
+
+
+def _html_skipped(report: Report) -> str:
+    rows = [
+        (html_code(kind), ", ".join(map(html_code, sorted(fields))), "engine-local")
+        for kind, fields in SKIPPED_FIELDS.items()
+    ]
+    rows.append(("every event", ", ".join(map(html_code, SKIPPED_OF_EVERY_EVENT)), "time and writer"))
+    left = [sum(side) for side in zip(*((t.canary_left, t.ours_left) for t in report.threads), strict=True)]
+    text = f"Behind a first divergence or an end: {left[0]:,} events of canary, {left[1]:,} of ours." if left else ""
+    table = html_table("Fields that were not compared", ("events", "fields", "why"), rows)
+    return f"<h2>Not compared</h2>\n<p>{text}</p>\n{table}"
+
+
+def _html_inputs(report: Report) -> str:
+    logs = (("canary", report.canary), ("ours", report.ours))
+    rows = [[side, html_code(g.name), f"{g.bytes:,}", f"{g.events:,}", f"{g.threads:,}"] for side, g in logs]
+    text = html_table("The logs", ("side", "log", "bytes>", "events>", "threads>"), rows)
+    warnings = [[side, html_text(warning_text(warning))] for side, log in logs for warning in log.warnings]
+    text += html_table("Warnings", ("side", "warning"), warnings) if warnings else ""
+    return f"<h2>Inputs</h2>\n{text}"
+
+
+def render_html(report: Report) -> str:
+    """The report as one page that needs nothing else, of bounded size; every text of the logs stays text."""
+    exhibits = _exhibits(report)
+    lanes = _html_lanes(report, exhibits)
+    drawn = {exhibit.thread_number for exhibit in exhibits if f'id="t{exhibit.thread_number}"' in lanes}
+    parts = [
+        _html_verdict(report),
+        "<main>\n",
+        _html_start(report, exhibits),
+        lanes,
+        _html_divergences(report, exhibits, drawn),
+        _html_ambiguity(report),
+        _html_identity(report),
+        _html_ended(report),
+        _html_unmapped(report),
+        _html_lone(report),
+        _html_baseline(report),
+        _html_skipped(report),
+        _html_inputs(report),
+        "</main>\n",
+        _HTML_HELP,
+    ]
+    body = f"{_HTML_PATTERNS}\n{''.join(parts)}\n<script>{_HTML_SCRIPT}</script>\n"
+    return f"{_html_head(report)}<body>\n{body}</body>\n</html>\n"
+
+
+# ══ JUnit ═════════════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+_MOST_IN_A_FAILURE: Final = 10
+"""Divergences of a pair that a failure's text spells out."""
+
+
+def _divergence_text(thread: ThreadReport, nth: int) -> list[str]:
+    """A divergence in plain lines: sentences, the events around it, the fields that differ."""
+    divergence = thread.divergences[nth]
+    lines = [*map(plain_sentence, _divergence_sentences(thread, nth)), "", *_event_lines(divergence)]
+    for field_difference in divergence.fields:
+        path = shorten(printable(field_difference.path), _VALUE_WIDTH)
+        sides = (field_difference.left, field_difference.right)
+        left, right = (shorten(printable(json_text(value)), _VALUE_WIDTH) for value in sides)
+        lines.append(f"{path}: canary {left}, ours {right}")
+    return [*lines, ""]
+
+
+def _failure_text(thread: ThreadReport) -> str:
+    shown = range(min(_MOST_IN_A_FAILURE, len(thread.divergences)))
+    lines = [line for nth in shown for line in _divergence_text(thread, nth)]
+    if thread.ending:
+        lines += map(plain_sentence, (_ending_sentence(thread.ending), *_cause_lines(thread.cause)))
+    if (left_out := thread.divergences_found - _MOST_IN_A_FAILURE) > 0:
+        lines.append(f"{_counted(left_out, 'more divergence')}.")
+    lines += [f"Parity: {percent(thread.parity)}.", f"Events: {thread.canary_events:,} / {thread.ours_events:,}."]
+    return "\n".join(map(printable, lines))
+
+
+def _thread_case(suite: ElementTree.Element, thread: ThreadReport) -> None:
+    case = ElementTree.SubElement(suite, "testcase", classname="threads", name=_tids(thread))
+    if thread.status is not PairStatus.IDENTICAL:
+        message = plain_sentence(_thread_sentence(thread))
+        failure = ElementTree.SubElement(case, "failure", type=thread.status.value, message=message)
+        failure.text = _failure_text(thread)
+
+
+def _unmapped_case(suite: ElementTree.Element, side: str, thread: UnmappedThread) -> None:
+    case = ElementTree.SubElement(suite, "testcase", classname="threads", name=f"{side} tid {thread.tid}")
+    reason = f"no partner in the other log: {_counted(thread.events, 'event')} not compared (the gate counts this)"
+    ElementTree.SubElement(case, "skipped", message=reason)
+
+
+def _lone_case(suite: ElementTree.Element, report: Report) -> None:
+    """Objects that one log lacks turn the gate red though every thread may match."""
+    lines = [
+        f"{side} alone: {lone.created.object_type} {lone.created.sid}, tid {lone.created.tid}, line {lone.lineno}"
+        for side, alone in (("canary", report.canary_only), ("ours", report.ours_only))
+        for lone in alone
+    ]
+    if lines:
+        case = ElementTree.SubElement(suite, "testcase", classname="objects", name="shared-global objects")
+        message = f"{_counted(len(lines), 'shared-global object')} in one log only"
+        failure = ElementTree.SubElement(case, "failure", type="shared_globals", message=message)
+        failure.text = "\n".join(map(printable, lines))
+
+
+def _identity_case(suite: ElementTree.Element, report: Report) -> None:
+    """Wrong objects, where they are part of the gate."""
+    if report.identity and report.options.check_identity:
+        case = ElementTree.SubElement(suite, "testcase", classname="objects", name="identity")
+        message = f"{_counted(len(report.identity), 'identity finding')}"
+        failure = ElementTree.SubElement(case, "failure", type="identity", message=message)
+        failure.text = "\n".join(map(plain_sentence, _identity_sentences(report)))
+
+
+def render_junit(report: Report) -> str:
+    """The report as test results: a case a pair of threads, so that a CI server shows which thread fails and why."""
+    names = " / ".join(printable(log.name) for log in (report.canary, report.ours))
+    suite = ElementTree.Element("testsuite", name=names)
+    for thread in report.threads:
+        _thread_case(suite, thread)
+    for side, threads in (("canary", report.canary_unmapped), ("ours", report.ours_unmapped)):
+        for unmapped in threads:
+            _unmapped_case(suite, side, unmapped)
+    _lone_case(suite, report)
+    _identity_case(suite, report)
+    counts = {"tests": "testcase", "failures": "testcase/failure", "skipped": "testcase/skipped"}
+    totals = {name: str(len(suite.findall(path))) for name, path in counts.items()} | {"errors": "0"}
+    suite.attrib |= totals
+    root = ElementTree.Element("testsuites", totals)
+    root.append(suite)
+    ElementTree.indent(root)
+    text = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+# ██████████████████████████████████████████████████████████████████████████████████████████████████████████████████████
+# ██ AGENT TRACES
+# ██████████████████████████████████████████████████████████████████████████████████████████████████████████████████████
+
+
 # ══ agent traces ══════════════════════════════════════════════════════════════════════════════════════════════════
 
 
@@ -7565,6 +9194,11 @@ def compute_parity_score(teacher: Trace, student: Trace, *, allow_hosts: Iterabl
     return ParityReport(teacher.source, student.source, len(teacher.actions), len(student.actions), drifts)
 
 
+# ██████████████████████████████████████████████████████████████████████████████████████████████████████████████████████
+# ██ LOGS AND TRACES
+# ██████████████████████████████████████████████████████████████████████████████████████████████████████████████████████
+
+
 # ══ contracts ═════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
@@ -8626,1609 +10260,6 @@ def validate_file(path: str) -> FileValidation:
         return _validated(path)
     except InputError as error:
         return FileValidation(path, unreadable=str(error))
-
-
-# ══ Markdown ══════════════════════════════════════════════════════════════════════════════════════════════════════
-
-
-def md_text(text: str) -> str:
-    r"""``text`` as Markdown that shows just that text, on one line, in a table as well.
-
-    >>> print(md_text("a|b <script> *x* tool_name"))
-    a\|b \<script\> \*x\* tool_name
-    """
-    return re.sub(r"([\\`*{}\[\]<>()#+!|~&$]|(?<!\w)_|_(?!\w))", r"\\\1", printable(text))
-
-
-def md_code(text: str) -> str:
-    """``text`` as a code span whatever it holds: the fence is longer than any run of backticks in it.
-
-    >>> print(md_code("a`b|c"))
-    ``a`b\\|c``
-    """
-    # In a table a backslash takes the next character with it: a pipe behind an odd number of them cannot be escaped.
-    text = re.sub(r"(\\*)\|", lambda run: run[1] + ("\\x7c" if len(run[1]) % 2 else "\\|"), printable(text))
-    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
-    padding = " " if not text.strip() or text[0] == "`" or text[-1] == "`" else ""
-    return f"{fence}{padding}{text}{padding}{fence}"
-
-
-def md_sentence(sentence: str) -> str:
-    """A sentence as Markdown: foreign text in it as code."""
-    return "".join(md_code(part) if n % 2 else part for n, part in enumerate(sentence_parts(sentence)))
-
-
-def md_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """The lines of a table; a heading that ends in ``>`` is a column of numbers, aligned right. Cells are Markdown."""
-    aligned = ["---:" if heading.endswith(">") else "---" for heading in headings]
-    names = [heading.rstrip(">") for heading in headings]
-    return [f"| {' | '.join(cells)} |" for cells in (names, aligned, *rows)]
-
-
-def md_fence(lines: Iterable[str], language: str = "") -> list[str]:
-    """A fenced block of lines, whatever backticks they hold."""
-    block = [printable(line) for line in lines]
-    fence = "`" * max(3, max((len(run) for line in block for run in re.findall("`+", line)), default=0) + 1)
-    return [f"{fence}{language}", *block, fence]
-
-
-# ══ renderers ═════════════════════════════════════════════════════════════════════════════════════════════════════
-
-
-_EVENT_WIDTH: Final = 160
-_VALUE_WIDTH: Final = 80
-
-_STATUS_WORDS: Final = {
-    PairStatus.IDENTICAL: "identical",
-    PairStatus.DIVERGED: "**diverged**",
-    PairStatus.CANARY_ENDED: "canary ended first",
-    PairStatus.OURS_ENDED: "ours ended first",
-}
-_METHOD_WORDS: Final = {
-    PairingMethod.PINNED: "pinned",
-    PairingMethod.CREATION: "creation tree",
-    PairingMethod.LIKENESS: "likeness",
-    PairingMethod.FIRST_CALL: "first call",
-}
-_CHANGE_WORDS: Final = {
-    Change.CHANGED: "changed: the same call with other values",
-    Change.MISSING_ON_OURS: "missing on ours",
-    Change.EXTRA_ON_OURS: "extra on ours",
-    Change.REPLACED: "replaced by others",
-    Change.REORDERED: "reordered: the same events in another order",
-    Change.REPEATED: "repeated: a loop that ran a different number of turns",
-    Change.UNRECOVERED: "unrecovered: the streams never come together again",
-}
-_MISMATCH_WORDS: Final = {
-    Mismatch.KIND: "the kinds of the events differ",
-    Mismatch.PAYLOAD: "the payloads differ",
-    Mismatch.MISSING: "the indexes differ: one log lost events here",
-}
-
-
-def _meaning_text(meaning: Meaning, value: object) -> str:
-    """What a value stands for beyond what it says: its name, and itself in hexadecimal if it is not written so."""
-    code = "" if isinstance(value, str) or meaning.code < 10 else f"0x{meaning.code:X}"
-    return " ".join(filter(None, (code, meaning.name)))
-
-
-def _status_note(event: Event, key: str, value: object) -> str:
-    """The name of a status in an event's line; success needs none."""
-    meaning = meaning_of(event, f"payload.{key}", value)
-    return f" ({_meaning_text(meaning, value)})" if meaning and meaning.name and meaning.code else ""
-
-
-def event_text(event: Event) -> str:
-    """An event on one line: kind, the call's name, then the other payload fields as they are.
-
-    >>> event_text(Event(7, "kernel.call", 6, 3, {"name": "NtClose", "handle": "0xF8000004"}))
-    'kernel.call NtClose handle="0xF8000004"'
-    """
-    fields = (
-        f"{printable(key)}={shorten(printable(json_text(value)), _VALUE_WIDTH)}{_status_note(event, key, value)}"
-        for key, value in event.payload.items()
-        if key != "name" or event.name is None
-    )
-    words = (printable(event.kind), printable(event.name or ""), *fields)
-    text = " ".join(filter(None, words))
-    return text if len(text) <= _EVENT_WIDTH else f"{text[:_EVENT_WIDTH].rstrip('…')}…"
-
-
-def _place(event: Event | None) -> str:
-    return f"#{event.idx} line {event.lineno}" if event else ""
-
-
-_EventRow: TypeAlias = tuple[str, Event | None, Event | None]  # " " both, "-" canary alone, "+" ours alone
-
-
-def _event_rows(divergence: Divergence) -> list[_EventRow]:
-    """What both sides did around a divergence, as the rows of a diff. A row without an event: the log ends here."""
-    rows: list[_EventRow] = [(" ", pair.canary, pair.ours) for pair in divergence.context]
-    rows += [("-", divergence.canary, None), ("+", None, divergence.ours)]
-    canary, ours = divergence.following.canary, divergence.following.ours
-    if canary and ours and events_equal(canary, ours):
-        return [*rows, (" ", canary, ours)]
-    return [*rows, ("-", canary, None), ("+", None, ours)]
-
-
-def _row_text(row: _EventRow) -> str:
-    event = row[1] or row[2]
-    return event_text(event) if event else "(the log ends here)"
-
-
-def _event_lines(divergence: Divergence) -> list[str]:
-    """What both sides did around a divergence, as a diff: ``-`` is canary, ``+`` is ours."""
-    rows = _event_rows(divergence)
-    left = max(len(_place(canary)) for _, canary, _ in rows)
-    right = max(len(_place(ours)) for _, _, ours in rows)
-    lines = [f"  {'canary':<{left}}  {'ours':<{right}}"]
-    for row in rows:
-        mark, canary, ours = row
-        lines.append(f"{mark} {_place(canary):<{left}}  {_place(ours):<{right}}  {_row_text(row)}")
-    return lines
-
-
-def _text_cell(text: str) -> str:
-    return md_code(shorten(printable(text), _VALUE_WIDTH))
-
-
-def _value_cell(value: object, meaning: Meaning | None) -> str:
-    if value is MISSING:
-        return "*absent*"
-    note = _meaning_text(meaning, value) if meaning else ""
-    return f"{_text_cell(json_text(value))} {note}".rstrip()
-
-
-def percent(score: ParityScore) -> str:
-    """A score in percent, rounded down, so that only what is whole is 100 %.
-
-    >>> percent(ParityScore(99_999_999, 100_000_000)), percent(ParityScore(1, 1)), percent(ParityScore(1, 3, False))
-    ('99.99 %', '100 %', 'at least 33.33 %')
-    """
-    hundredths = score.matched * 10_000 // score.comparable if score.comparable else 10_000
-    text = "100 %" if hundredths == 10_000 else f"{hundredths / 100:.2f} %"
-    return text if score.complete else f"at least {text}"
-
-
-def _counted(count: int, noun: str) -> str:
-    """A number with its noun: ``1 event``, ``2,000 events``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _verdict_lines(report: Report) -> list[str]:
-    statuses = Counter(thread.status for thread in report.threads)
-    pairs = _counted(len(report.threads), "thread pair")
-    matched = sum(thread.matched for thread in report.threads)
-    if report.verdict is Verdict.IDENTICAL:
-        doubt = " Some are about different objects: see Identity." if report.identity else ""
-        return [f"**Identical:** all {_counted(matched, 'event')} of {pairs} match.{doubt}"]
-    found = [
-        (statuses[PairStatus.DIVERGED], "diverged"),
-        (statuses[PairStatus.CANARY_ENDED] + statuses[PairStatus.OURS_ENDED], "ended on one side before the other"),
-        (statuses[PairStatus.IDENTICAL], "identical"),
-    ]
-    parts = [f"{count:,} {words}" for count, words in found if count]
-    for count, noun, words in (
-        (len(report.canary_unmapped) + len(report.ours_unmapped), "thread", "without a partner"),
-        (len(report.canary_only) + len(report.ours_only), "shared-global object", "in one log only"),
-        (len(report.identity), "mistaken object", "in matching events"),
-    ):
-        if count:
-            parts.append(f"{_counted(count, noun)} {words}")
-    return [f"**Divergent:** of {pairs}, {', '.join(parts)}. Parity: {percent(report.parity)}."]
-
-
-_PROGRESSION_WORDS: Final = {
-    Progression.EARLIER: "earlier",
-    Progression.NEW: "new",
-    Progression.LATER: "later",
-    Progression.GONE: "gone",
-    Progression.SAME: "same",
-}
-
-
-def _baseline_sentence(baseline: BaselineComparison) -> str:
-    """What changed since the earlier run: better first, as ``3 threads later, 1 earlier``."""
-    counts = Counter(thread.progression for thread in baseline.threads)
-    order = (Progression.LATER, Progression.GONE, Progression.EARLIER, Progression.NEW, Progression.SAME)
-    parts = [f"{counts[p]} {_PROGRESSION_WORDS[p]}" for p in order if counts[p]]
-    if parts:
-        first = counts[next(p for p in order if counts[p])]
-        parts[0] = parts[0].replace(" ", f" thread{'' if first == 1 else 's'} ", 1)
-    if baseline.new_unmapped:
-        parts.append(f"{_counted(baseline.new_unmapped, 'more thread')} without a partner")
-    if baseline.new_shared_globals:
-        parts.append(f"{_counted(len(baseline.new_shared_globals), 'more shared-global object')} in one log only")
-    return ", ".join(parts)
-
-
-def _baseline_lines(baseline: BaselineComparison | None) -> list[str]:
-    if baseline is None:
-        return []
-    rows = [
-        [str(t.canary_tid), str(t.ours_tid), _PROGRESSION_WORDS[t.progression], f"{t.events:+,}" if t.events else "0"]
-        for t in baseline.threads
-        if t.progression is not Progression.SAME
-    ]
-    lines = ["## Against the baseline", "", f"Baseline: {md_code(baseline.name)}.", ""]
-    if not baseline.same_canary:
-        lines += ["It was made from another canary log: divergences are told by what stops a thread, not where.", ""]
-    table = md_table(("canary tid>", "ours tid>", "since then", "matching events before the first divergence>"), rows)
-    return [*lines, *(table if rows else ["No thread moved."]), ""]
-
-
-def _first_index(thread: ThreadReport, side: Callable[[Divergence], Event]) -> str:
-    return str(side(thread.divergence).idx) if thread.divergence else "–"
-
-
-def _pairing_words(pair: ThreadPair) -> str:
-    method = _METHOD_WORDS[pair.method]
-    return method if pair.method is PairingMethod.PINNED else f"{method} {pair.confidence:.2f}"
-
-
-def _summary_row(thread: ThreadReport) -> list[str]:
-    pair = thread.pair
-    return [
-        str(pair.canary_tid),
-        str(pair.ours_tid),
-        _pairing_words(pair),
-        f"{thread.canary_events:,}",
-        f"{thread.ours_events:,}",
-        f"{thread.matched:,}",
-        f"{thread.canary_floated}/{thread.ours_floated}",
-        _STATUS_WORDS[thread.status],
-        f"{thread.divergences_found:,}{'' if thread.parity.complete else ' or more'}",
-        percent(thread.parity),
-        _first_index(thread, lambda divergence: divergence.canary),
-        _first_index(thread, lambda divergence: divergence.ours),
-    ]
-
-
-_SUMMARY_HEADINGS: Final = (
-    "canary tid>",
-    "ours tid>",
-    "paired by",
-    "canary events>",
-    "ours events>",
-    "matched>",
-    "floating_skipped (c/o)",
-    "status",
-    "divergences>",
-    "parity>",
-    "first divergence, canary idx>",
-    "ours idx>",
-)
-
-
-def _outcome_lines(divergence: Divergence) -> list[str]:
-    """What happened at a divergence, and where the streams are together again."""
-    counts = f"{_counted(divergence.canary_count, 'event')} of canary against {divergence.ours_count:,} of ours"
-    lines = [f"What happened: **{_CHANGE_WORDS[divergence.change]}** ({counts})."]
-    rejoin = divergence.rejoin
-    if rejoin is not None and rejoin.canary and rejoin.ours:
-        place = f"canary index {rejoin.canary.idx} (line {rejoin.canary.lineno}), "
-        place += f"ours index {rejoin.ours.idx} (line {rejoin.ours.lineno})"
-        lines.append(f"The streams are together again at {place}, for {_counted(divergence.matched_after, 'event')}.")
-    return lines
-
-
-def _pair_words(canary_tid: int | None, ours_tid: int | None) -> str:
-    tids = (("canary", canary_tid), ("ours", ours_tid))
-    return " / ".join(f"{side} tid {tid}" for side, tid in tids if tid is not None)
-
-
-def _tids(thread: ThreadReport) -> str:
-    return _pair_words(thread.pair.canary_tid, thread.pair.ours_tid)
-
-
-def _event_words(event: Event, side: Side) -> str:
-    """An event within a sentence, and where it stands."""
-    return f"{quoted(event_text(event))} ({side.value} index {event.idx}, line {event.lineno})"
-
-
-def _call_lines(calls: EventPair) -> list[str]:
-    """The call that a divergence belongs to; once if it is the same on both sides."""
-    if calls.canary and calls.ours and event_text(calls.canary) == event_text(calls.ours):
-        place = f"canary index {calls.canary.idx}, ours index {calls.ours.idx}"
-        return [f"It belongs to {quoted(event_text(calls.canary))} ({place})."]
-    sides = ((Side.CANARY, calls.canary), (Side.OURS, calls.ours))
-    return [f"On {side.value} it belongs to {_event_words(call, side)}." for side, call in sides if call]
-
-
-_VIA_WORDS: Final = {
-    Relation.CREATED_BY: "behind which this thread was created",
-    Relation.WOKEN_BY: "behind which a wait of this thread was ended",
-    Relation.SAME_VALUE: "whose value it repeats",
-}
-
-
-def _echo_sentence(echo: Echo) -> str:
-    value = f"0x{echo.value:X}" if isinstance(echo.value, int) else json_text(echo.value)
-    upstream = _pair_words(echo.upstream.canary_tid, echo.upstream.ours_tid)
-    name = f" {echo.name}" if echo.name else ""
-    texts = (value, echo.upstream_path, echo.path)
-    value, first, again = (quoted(shorten(printable(text), _VALUE_WIDTH)) for text in texts)
-    place = f"{echo.side.value} index {echo.event.idx}"
-    return f"{value}{name} differs first in {first} of {upstream}, and is there again in {again} ({place})."
-
-
-def _cause_lines(cause: Cause | None) -> list[str]:
-    """What a divergence is downstream of."""
-    if cause is None:
-        return []
-    if cause.upstream is None:
-        return ["No relation to another divergence is known."]
-    upstream = _pair_words(cause.upstream.canary_tid, cause.upstream.ours_tid)
-    if cause.relation is Relation.EARLIER_IN_LOG:
-        return [f"No relation to another divergence is known; that of {upstream} stands earlier in both logs."]
-    sentence = f"Downstream of the divergence of **{upstream}**, {_VIA_WORDS[cause.relation]}"
-    if cause.via and cause.side:
-        sentence += f": {_event_words(cause.via, cause.side)}"
-    return [f"{sentence}.", *map(_echo_sentence, cause.echoes)]
-
-
-def _ending_sentence(ending: Ending) -> str:
-    """What a thread was waiting for when its log ended."""
-    side, inside = ending.side.value, ending.call
-    if inside is None and ending.wait is None:
-        return f"{side} ended behind {_event_words(ending.last, ending.side)}."
-    sentence = f"{side} ended inside "
-    sentence += _event_words(inside, ending.side) if inside else "a wait"
-    if ending.wait:
-        sentence += f", waiting: {_event_words(ending.wait, ending.side)}"
-    return f"{sentence}."
-
-
-_START_WORDS: Final = {
-    StartReason.ONLY_DIVERGENCE: "it is the only thread that diverged",
-    StartReason.FIRST_IN_BOTH_LOGS: "its divergence stands first in both logs, so no other can have caused it",
-    StartReason.FIRST_IN_OURS: "its divergence stands first in ours's log, so no other can have caused it (in canary's "
-    "log another stands first)",
-    StartReason.NOTHING_UPSTREAM: "of the divergences that no other is known to have caused, it is the first in "
-    "ours's log",
-}
-
-
-def _quoted_text(text: str) -> str:
-    return quoted(shorten(printable(text), _VALUE_WIDTH))
-
-
-def _known_words(known: KnownObject, side: Side) -> str:
-    """An object: its id, type and name, and where it was created or first named."""
-    what = [_quoted_text(known.sid)]
-    for key in ("object_type", "object_name"):
-        if known.created and known.event.payload.get(key):
-            what.append(_quoted_text(json_text(known.event.payload[key])))
-    verb = "created" if known.created else "first named"
-    place = f"{side.value} tid {known.event.tid} index {known.event.idx}, line {known.event.lineno}"
-    return f"{' '.join(what)} ({verb} at {place})"
-
-
-def _finding_sentence(finding: IdentityFinding) -> str:
-    """A wrong object: what both sides name, and what ours should."""
-    place = f"canary index {finding.canary.idx} (line {finding.canary.lineno}), "
-    place += f"ours index {finding.ours.idx} (line {finding.ours.lineno})"
-    sentence = f"{_quoted_text(finding.canary.kind)} at {place} is about "
-    sentence += f"{_known_words(finding.canary_object, Side.CANARY)} on canary, "
-    sentence += f"but about {_known_words(finding.ours_object, Side.OURS)} on ours"
-    if finding.expected:
-        sentence += f"; the counterpart of canary's is {_known_words(finding.expected, Side.OURS)}"
-    return sentence
-
-
-def _identity_sentences(report: Report) -> list[str]:
-    """What the identity findings mean for the gate, then each of them."""
-    if not report.identity:
-        return []
-    advice = f"advisory; {quoted('--check-identity')} makes them part of the gate"
-    gate = "part of the gate" if report.options.check_identity else advice
-    sentences = [f"Events that match and are about different objects ({gate}):"]
-    for finding in report.identity:
-        more = f" {_counted(finding.count, 'event')} in all." if finding.count > 1 else ""
-        doubt = "" if finding.certain else " (Behind a divergence, where the alignment is a best guess.)"
-        pair = _pair_words(finding.pair.canary_tid, finding.pair.ours_tid)
-        sentences.append(f"**{pair}**: {_finding_sentence(finding)}.{more}{doubt}")
-    return sentences
-
-
-def _start_words(start: StartHere, thread: ThreadReport | None) -> str:
-    """The reason to start there, as the end of a sentence."""
-    if start.lone is not None:
-        created = start.lone.created
-        what = f"{quoted(shorten(printable(created.object_type), _VALUE_WIDTH))} at {created.pointer:#010x}"
-        return f"no thread diverged, and only this log has the {what} (line {start.lone.lineno})"
-    if start.reason is StartReason.WRONG_OBJECT and start.finding:
-        return f"no thread diverged, but {_finding_sentence(start.finding)}"
-    if start.reason is StartReason.THREAD_WITHOUT_PARTNER:
-        return "no thread that has a partner diverged, and this one has none"
-    if thread is not None and thread.ending:
-        return f"no thread diverged, and this one is the first whose log ended. {_ending_sentence(thread.ending)}"
-    return _START_WORDS[start.reason]
-
-
-def _start_thread(report: Report) -> ThreadReport | None:
-    """The pair of threads to look at first, if it is a pair."""
-    start = report.start_here
-    if start is None or start.ours_tid is None:
-        return None
-    return next((thread for thread in report.threads if thread.pair.canary_tid == start.canary_tid), None)
-
-
-def _start_sentences(report: Report) -> list[str]:
-    """Where to look first and why, and the two events that differ there."""
-    start, thread = report.start_here, _start_thread(report)
-    if start is None:
-        return []
-    sentence = f"**{_pair_words(start.canary_tid, start.ours_tid)}**: {_start_words(start, thread)}".removesuffix(".")
-    others = sum(t.divergence is not None for t in report.threads) - 1
-    if others > 0:
-        known = f"{start.downstream} of {others}" if start.downstream else "none"
-        sentence += f". Of the other divergences, {known} can be shown to be downstream of it"
-    divergence = thread.divergence if thread else None
-    sides = ((divergence.canary, Side.CANARY), (divergence.ours, Side.OURS)) if divergence else ()
-    before = ""
-    if start.finding and start.reason is not StartReason.WRONG_OBJECT:
-        before = f" Before it, {_finding_sentence(start.finding)}."
-    return [f"{sentence}.{before}", *(_event_words(event, side) for event, side in sides)]
-
-
-def _start_lines(report: Report) -> list[str]:
-    sentences = list(map(md_sentence, _start_sentences(report)))
-    events = [f"- {words}" for words in sentences[1:]]
-    return ["## Start here", "", *sentences[:1], *([""] if events else []), *events, ""] if sentences else []
-
-
-def _ended_sentences(report: Report) -> list[str]:
-    """What the threads were in the middle of whose log ended on one side first."""
-    return [
-        " ".join([f"{_tids(thread)}: {_ending_sentence(thread.ending)}", *_cause_lines(thread.cause)])
-        for thread in report.threads
-        if thread.ending
-    ]
-
-
-def _ambiguity_sentences(report: Report) -> list[str]:
-    """The pairs for which another choice is nearly as good, and what would settle it."""
-    return [
-        f"Canary tid {pair.canary_tid} could as well be ours tid {pair.alternative} (it was paired with "
-        f"{pair.ours_tid}, confidence {pair.confidence:.2f}): {quoted(f'--tid-map {pair.canary_tid}={pair.ours_tid}')} "
-        f"or {quoted(f'--tid-map {pair.canary_tid}={pair.alternative}')} settles it."
-        for pair in (thread.pair for thread in report.threads)
-        if pair.alternative is not None
-    ]
-
-
-def _ambiguity_lines(report: Report) -> list[str]:
-    items = [f"- {md_sentence(sentence)}" for sentence in _ambiguity_sentences(report)]
-    return ["## Ambiguous pairs", "", *items, ""] if items else []
-
-
-def _identity_lines(report: Report) -> list[str]:
-    """The matching events that are about different objects."""
-    first, *findings = map(md_sentence, _identity_sentences(report)) if report.identity else ("",)
-    return ["## Identity", "", first, "", *(f"- {finding}" for finding in findings), ""] if first else []
-
-
-def _ended_lines(report: Report) -> list[str]:
-    lines = [f"- {md_sentence(sentence)}" for sentence in _ended_sentences(report)]
-    return ["## Ended on one side first", "", *lines, ""] if lines else []
-
-
-def _divergence_sentences(thread: ThreadReport, nth: int) -> list[str]:
-    """Where a divergence is, in what the events differ, what became of it, and for the first one, its cause."""
-    divergence = thread.divergences[nth]
-    place = f"canary index {divergence.canary.idx} (line {divergence.canary.lineno}), "
-    place += f"ours index {divergence.ours.idx} (line {divergence.ours.lineno})"
-    after = f"After {_counted(divergence.matched_before, 'matching event')}, at {place}:"
-    lines = [after, f"{_MISMATCH_WORDS[divergence.mismatch]}.", *_outcome_lines(divergence)]
-    return [*lines, *_call_lines(divergence.explanation.calls), *(_cause_lines(thread.cause) if nth == 0 else [])]
-
-
-def _fields_explained(divergence: Divergence) -> Iterator[tuple[FieldDifference, Meaning | None, Meaning | None]]:
-    """The fields that differ, and what canary's value and ours's stand for."""
-    meanings = itertools.chain(divergence.explanation.meanings, itertools.repeat((None, None)))
-    for difference, (left, right) in zip(divergence.fields, meanings, strict=False):
-        yield difference, left, right
-
-
-def _divergence_lines(thread: ThreadReport, divergence: Divergence, number: int) -> list[str]:
-    title = f"### {_tids(thread)}"
-    if len(thread.divergences) > 1:
-        title += f", divergence {number} of {thread.divergences_found:,}"
-    lines = [title, "", *map(md_sentence, _divergence_sentences(thread, number - 1))]
-    lines += ["", *md_fence(_event_lines(divergence), "diff")]
-    if divergence.fields:
-        rows = [
-            [_text_cell(d.path), _value_cell(d.left, left), _value_cell(d.right, right)]
-            for d, left, right in _fields_explained(divergence)
-        ]
-        lines += ["", *md_table(("field", "canary", "ours"), rows)]
-    return [*lines, ""]
-
-
-def _unmapped_lines(report: Report) -> list[str]:
-    rows = [
-        [side, str(thread.tid), f"{thread.events:,}", ", ".join(map(_text_cell, thread.first_calls)) or "–"]
-        for side, threads in (("canary", report.canary_unmapped), ("ours", report.ours_unmapped))
-        for thread in threads
-    ]
-    headings = ("log", "tid>", "events>", "first calls")
-    return ["## Threads without a partner", "", *md_table(headings, rows), ""] if rows else []
-
-
-def _lone_words(created: SharedGlobal) -> tuple[str, str, str]:
-    return created.sid, f"{created.pointer:#010x}", created.object_type
-
-
-def _lone_lines(report: Report) -> list[str]:
-    rows = [
-        [side, *map(_text_cell, _lone_words(lone.created)), str(lone.created.tid), str(lone.lineno)]
-        for side, alone in (("canary", report.canary_only), ("ours", report.ours_only))
-        for lone in alone
-    ]
-    headings = ("log", "SID", "pointer", "type", "tid>", "line>")
-    return ["## Shared-global objects in one log only", "", *md_table(headings, rows), ""] if rows else []
-
-
-def _not_compared_lines(report: Report) -> list[str]:
-    lines = []
-    for thread in report.threads:
-        if thread.canary_left or thread.ours_left:
-            where = "behind the first divergence" if thread.divergence else "behind the end of the other side"
-            tids = f"canary tid {thread.pair.canary_tid} / ours tid {thread.pair.ours_tid}"
-            lines.append(f"- {tids}: {thread.canary_left:,} / {_counted(thread.ours_left, 'event')} {where}")
-    unmapped = [sum(t.events for t in threads) for threads in (report.canary_unmapped, report.ours_unmapped)]
-    if any(unmapped):
-        lines.append(f"- threads without a partner: {unmapped[0]:,} events of canary, {unmapped[1]:,} of ours")
-    floats = [sum(t.canary_floated for t in report.threads), sum(t.ours_floated for t in report.threads)]
-    lines.append(f"- shared-global creates that floated: {floats[0]:,} of canary, {floats[1]:,} of ours")
-    for kind, fields in SKIPPED_FIELDS.items():
-        lines.append(f"- {md_code(kind)}: {', '.join(md_code(name) for name in sorted(fields))}, engine-local")
-    lines.append(f"- of every event: {', '.join(map(md_code, SKIPPED_OF_EVERY_EVENT))}")
-    return ["## Not compared", "", *lines, ""]
-
-
-def warning_text(warning: LogWarning) -> str:
-    """What a warning says, in words."""
-    if warning.kind is WarningKind.TORN_TAIL:
-        return f"line {warning.lineno}: the last line is torn ({_counted(warning.count, 'byte')}), left out"
-    lost = _counted(warning.count, "event")
-    return f"tid {warning.tid}: {lost} lost, the first at index {warning.idx}"
-
-
-def _input_lines(report: Report) -> list[str]:
-    rows = [
-        [side, md_code(log.name), f"{log.bytes:,}", f"{log.events:,}", str(log.threads)]
-        for side, log in (("canary", report.canary), ("ours", report.ours))
-    ]
-    lines = ["## Inputs", "", *md_table(("side", "log", "bytes>", "events>", "threads>"), rows), ""]
-    warnings = [(log.name, warning) for log in (report.canary, report.ours) for warning in log.warnings]
-    if warnings:
-        lines += [f"- warning: {md_code(name)}: {warning_text(warning)}" for name, warning in warnings] + [""]
-    options = report.options
-    pins = ",".join(f"{canary}={ours}" for canary, ours in options.tid_map.items()) or "none"
-    pairing = "on" if options.auto_map else "off"
-    most = options.max_divergences or "all"
-    asked = f"pins {pins}; automatic pairing {pairing}; context {options.context}; divergences shown per pair {most}"
-    return [*lines, f"Options: {asked}.", ""]
-
-
-def render_markdown(report: Report) -> str:
-    """The report for people: verdict, summary, then the evidence."""
-    lines = ["# Event log comparison", "", *_verdict_lines(report), ""]
-    if report.baseline is not None:
-        lines += [f"**Against the baseline:** {_baseline_sentence(report.baseline)}.", ""]
-    lines += _start_lines(report)
-    lines += [*md_table(_SUMMARY_HEADINGS, map(_summary_row, report.threads)), ""]
-    if any(thread.divergences for thread in report.threads):
-        lines += ["## Divergences", ""]
-    for thread in report.threads:
-        for number, divergence in enumerate(thread.divergences, 1):
-            lines += _divergence_lines(thread, divergence, number)
-    lines += _ambiguity_lines(report) + _identity_lines(report) + _ended_lines(report)
-    lines += _baseline_lines(report.baseline)
-    lines += _unmapped_lines(report) + _lone_lines(report) + _not_compared_lines(report) + _input_lines(report)
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _json_event(event: Event | None) -> object:
-    if event is None:
-        return None
-    return {"line": event.lineno, "idx": event.idx, "kind": event.kind, "payload": event.payload}
-
-
-def _json_pair(pair: EventPair) -> object:
-    return {"canary": _json_event(pair.canary), "ours": _json_event(pair.ours)}
-
-
-def _json_field(difference: FieldDifference) -> object:
-    sides = (("canary", difference.left), ("ours", difference.right))
-    return {"path": difference.path} | {side: value for side, value in sides if value is not MISSING}
-
-
-def _json_meaning(meaning: Meaning | None) -> object:
-    return {"code": f"0x{meaning.code:X}", "name": meaning.name} if meaning else None
-
-
-def _json_explanation(explanation: Explanation) -> object:
-    return {
-        "meanings": [
-            {"canary": _json_meaning(canary), "ours": _json_meaning(ours)} for canary, ours in explanation.meanings
-        ],
-        "calls": _json_pair(explanation.calls),
-    }
-
-
-def _json_tids(pair: ThreadPair | None) -> object:
-    return {"canary_tid": pair.canary_tid, "ours_tid": pair.ours_tid} if pair else None
-
-
-def _json_echo(echo: Echo) -> object:
-    return {
-        "upstream": _json_tids(echo.upstream),
-        "upstream_path": echo.upstream_path,
-        "side": echo.side.value,
-        "idx": echo.event.idx,
-        "path": echo.path,
-        "value": echo.value,
-        "name": echo.name,
-    }
-
-
-def _json_cause(cause: Cause | None) -> object:
-    if cause is None:
-        return None
-    via = cast(dict[str, object], _json_event(cause.via)) | {"tid": cause.via.tid} if cause.via else None
-    return {
-        "relation": cause.relation.value,
-        "upstream": _json_tids(cause.upstream),
-        "side": cause.side.value if cause.side else None,
-        "via": via,
-        "same_values": list(map(_json_echo, cause.echoes)),
-    }
-
-
-def _json_ending(ending: Ending | None) -> object:
-    if ending is None:
-        return None
-    events = {"last": ending.last, "call": ending.call, "wait": ending.wait}
-    return {"side": ending.side.value} | {name: _json_event(event) for name, event in events.items()}
-
-
-def _json_known(known: KnownObject | None) -> object:
-    if known is None:
-        return None
-    event = known.event
-    what = {"object_type": event.payload.get("object_type"), "object_name": event.payload.get("object_name")}
-    place = {"tid": event.tid, "idx": event.idx, "line": event.lineno}
-    return {"sid": known.sid, "created": known.created} | place | what
-
-
-def _json_finding(finding: IdentityFinding) -> object:
-    return {
-        "canary_tid": finding.pair.canary_tid,
-        "ours_tid": finding.pair.ours_tid,
-        "event": _json_pair(EventPair(finding.canary, finding.ours)),
-        "canary_object": _json_known(finding.canary_object),
-        "ours_object": _json_known(finding.ours_object),
-        "expected": _json_known(finding.expected),
-        "certain": finding.certain,
-        "count": finding.count,
-    }
-
-
-def _json_start(start: StartHere | None) -> object:
-    if start is None:
-        return None
-    return {
-        "reason": start.reason.value,
-        "canary_tid": start.canary_tid,
-        "ours_tid": start.ours_tid,
-        "downstream": start.downstream,
-        "sid": start.lone.created.sid if start.lone else None,
-        "identity": _json_finding(start.finding) if start.finding else None,
-    }
-
-
-def _json_divergence(divergence: Divergence) -> object:
-    return {
-        "class": divergence.mismatch.value,
-        "canary_idx": divergence.canary.idx,
-        "ours_idx": divergence.ours.idx,
-        "fields": [_json_field(difference) for difference in divergence.fields],
-        "change": divergence.change.value,
-        "canary_count": divergence.canary_count,
-        "ours_count": divergence.ours_count,
-        "matched_before": divergence.matched_before,
-        "matched_after": divergence.matched_after,
-        "rejoin": _json_pair(divergence.rejoin) if divergence.rejoin else None,
-        "event": _json_pair(EventPair(divergence.canary, divergence.ours)),
-        "next": _json_pair(divergence.following),
-        "context": [_json_pair(pair) for pair in divergence.context],
-        "explanation": _json_explanation(divergence.explanation),
-    }
-
-
-def _json_parity(score: ParityScore) -> object:
-    value = math.floor(score.value * 1e6) / 1e6
-    return {"score": value, "matched": score.matched, "comparable": score.comparable, "complete": score.complete}
-
-
-def _json_thread(thread: ThreadReport) -> object:
-    return {
-        "canary_tid": thread.pair.canary_tid,
-        "ours_tid": thread.pair.ours_tid,
-        "key": thread.key,
-        "fingerprint": divergence_fingerprint(thread),
-        "paired_by": thread.pair.method.value,
-        "confidence": round(thread.pair.confidence, 4),
-        "alternative_ours_tid": thread.pair.alternative,
-        "status": thread.status.value,
-        "canary_events": thread.canary_events,
-        "ours_events": thread.ours_events,
-        "matched": thread.matched,
-        "floating_skipped": {"canary": thread.canary_floated, "ours": thread.ours_floated},
-        "not_compared": {"canary": thread.canary_left, "ours": thread.ours_left},
-        "divergence": _json_divergence(thread.divergence) if thread.divergence else None,
-        "divergences": [_json_divergence(divergence) for divergence in thread.divergences],
-        "divergences_found": thread.divergences_found,
-        "parity": _json_parity(thread.parity),
-        "ending": _json_ending(thread.ending),
-        "cause": _json_cause(thread.cause),
-    }
-
-
-def _json_unmapped(threads: Iterable[UnmappedThread]) -> object:
-    return [{"tid": t.tid, "events": t.events, "first_calls": t.first_calls} for t in threads]
-
-
-def _json_input(log: LogSummary) -> object:
-    warnings = [
-        {"kind": w.kind.value, "tid": w.tid, "line": w.lineno, "idx": w.idx, "count": w.count} for w in log.warnings
-    ]
-    return {"name": log.name, "bytes": log.bytes, "events": log.events, "threads": log.threads, "warnings": warnings}
-
-
-def _json_lone(lone: LoneSharedGlobal) -> object:
-    created = lone.created
-    place = {"tid": created.tid, "idx": created.idx, "line": lone.lineno}
-    return {"sid": created.sid, "pointer": f"{created.pointer:#010x}", "object_type": created.object_type} | place
-
-
-def _json_baseline(baseline: BaselineComparison | None) -> object:
-    if baseline is None:
-        return None
-    counts = Counter(thread.progression for thread in baseline.threads)
-    return {
-        "name": baseline.name,
-        "same_canary": baseline.same_canary,
-        "holds": baseline.holds,
-        "summary": {progression.value: counts[progression] for progression in Progression},
-        "threads": [
-            {
-                "canary_tid": thread.canary_tid,
-                "ours_tid": thread.ours_tid,
-                "progression": thread.progression.value,
-                "events": thread.events,
-            }
-            for thread in baseline.threads
-        ],
-        "new_unmapped": baseline.new_unmapped,
-        "new_shared_globals": baseline.new_shared_globals,
-    }
-
-
-def render_json(report: Report) -> str:
-    """The report for programs: the fields that schema v1 pins, and every number that the Markdown has."""
-    options = report.options
-    sides = (("canary", report.canary_only), ("ours", report.ours_only))
-    document = {
-        "format": REPORT_FORMAT,
-        "format_version": REPORT_FORMAT_VERSION,
-        "verdict": report.verdict.value,
-        "parity": _json_parity(report.parity),
-        "start_here": _json_start(report.start_here),
-        "threads": [_json_thread(thread) for thread in report.threads],
-        "unmapped": {
-            "canary": [thread.tid for thread in report.canary_unmapped],
-            "ours": [thread.tid for thread in report.ours_unmapped],
-        },
-        "unmapped_threads": {
-            "canary": _json_unmapped(report.canary_unmapped),
-            "ours": _json_unmapped(report.ours_unmapped),
-        },
-        "shared_globals": {
-            "canary_only": [lone.created.sid for lone in report.canary_only],
-            "ours_only": [lone.created.sid for lone in report.ours_only],
-            "places": {side: [_json_lone(lone) for lone in alone] for side, alone in sides},
-        },
-        "identity": list(map(_json_finding, report.identity)),
-        "baseline": _json_baseline(report.baseline),
-        "inputs": {"canary": _json_input(report.canary), "ours": _json_input(report.ours)},
-        "options": {
-            "tid_map": {str(canary): ours for canary, ours in options.tid_map.items()},
-            "auto_map": options.auto_map,
-            "context": options.context,
-            "max_divergences": options.max_divergences,
-            "check_identity": options.check_identity,
-        },
-        "skipped_fields": {kind: sorted(fields) for kind, fields in SKIPPED_FIELDS.items()},
-    }
-    return json.dumps(document, indent=1, default=str) + "\n"
-
-
-# ══ HTML ══════════════════════════════════════════════════════════════════════════════════════════════════════════
-
-
-_MOST_EXHIBITS: Final = 100
-"""Divergences whose evidence one page shows."""
-_MOST_LANES: Final = 140
-_MOST_SHAPES: Final = 1_500
-"""Shapes that lanes are made of, in all; markers come on top."""
-_TABLE_CHARACTERS: Final = 40_000
-"""What a table may grow to in HTML, however many rows there are."""
-_EVENTS_CHARACTERS: Final = 6_000
-_FIELDS_CHARACTERS: Final = 4_000
-_PAYLOAD_WIDTH: Final = 800
-
-_HTML_STYLE: Final = """
-:root { color-scheme: light dark; --paper: #f7f8fa; --card: #fff; --ink: #1a1e24; --soft: #57606c; --edge: #d4d9e0;
-  --link: #0a4fa3; --same: #5c8fbd; --after: #9cbcd9; --alone: #b8400a; --pale: #ffe9d9; --float: #6f3aa0;
-  --minus: #fff0e4; --plus: #e6f1fc; --bad: #a53409; --good: #1d6b52 }
-@media (prefers-color-scheme: dark) {
-  :root { --paper: #14171b; --card: #1c2026; --ink: #e5e8ec; --soft: #a0a9b5; --edge: #363d47;
-    --link: #8fc1f5; --same: #5588b5; --after: #3d5f80; --alone: #ff9150; --pale: #4a2a17; --float: #cfaaf2;
-    --minus: #39261a; --plus: #182c40; --bad: #ff9e66; --good: #6fcfae } }
-* { box-sizing: border-box }
-html { scroll-padding-top: 1rem }
-body { margin: 0 auto; padding: 1.5rem clamp(.75rem, 3vw, 2.5rem) 4rem; max-width: 90rem; background: var(--paper);
-  color: var(--ink); font: 1rem/1.5 system-ui, sans-serif }
-h1 { margin: 0; font-size: 2rem; line-height: 1.2 }
-h2 { margin: 2.2rem 0 .6rem; font-size: 1.25rem }
-h3 { margin: 0; font-size: 1.05rem }
-p { margin: .5rem 0; max-width: 90ch }
-a { color: var(--link) }
-:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; border-radius: 3px }
-code, pre, .events { font: .84rem/1.5 ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace }
-code, pre, .events td { overflow-wrap: anywhere; unicode-bidi: isolate }
-pre { margin: 0; white-space: pre-wrap }
-button { font: inherit; padding: .2rem .8rem; color: inherit; background: var(--card); border: 1px solid var(--soft);
-  border-radius: 6px; cursor: pointer }
-.skip { position: absolute; left: -100vw }
-.skip:focus { position: static }
-.bad { color: var(--bad) }
-.good { color: var(--good) }
-.top { display: flex; justify-content: space-between; align-items: start; gap: 1rem }
-.note, .what small, caption { color: var(--soft); font-size: .875rem }
-.facts { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.25rem 0 0 }
-.facts div { flex: 1 1 8rem; padding: .6rem .9rem; background: var(--card); border: 1px solid var(--edge);
-  border-radius: 8px }
-.facts dt { color: var(--soft); font-size: .8rem }
-.facts dd { margin: 0; font-size: 1.25rem; font-variant-numeric: tabular-nums }
-.legend { display: flex; flex-wrap: wrap; gap: .3rem 1.4rem; margin: 0 0 .9rem; padding: 0; list-style: none;
-  font-size: .85rem }
-.legend svg { width: 34px; height: 14px; margin-right: .45rem; vertical-align: -2px; overflow: visible }
-.lanes { margin: 0; padding: 0; list-style: none }
-.lane { display: grid; grid-template-columns: 11.5rem minmax(0, 1fr) 18rem; gap: 0 1.4rem; align-items: center;
-  padding: .3rem 1rem; background: var(--card); border: 1px solid var(--edge); border-width: 0 1px 1px }
-.lane:first-child { border-top-width: 1px; border-radius: 8px 8px 0 0 }
-.lane:last-child { border-radius: 0 0 8px 8px }
-.lane:only-child { border-radius: 8px }
-.lane svg { display: block; width: 100%; height: 70px; overflow: visible }
-.still svg { height: 38px }
-.who { display: grid; row-gap: 2px; font-size: .8rem; line-height: 16px; font-variant-numeric: tabular-nums }
-.who span { display: flex; justify-content: space-between; gap: .5rem; white-space: nowrap }
-.what { margin: 0; font-size: .9rem; line-height: 1.35 }
-.what small { display: block }
-.gap { fill: none; stroke: var(--edge); stroke-dasharray: 3 3 }
-.same { fill: var(--same) }
-.after { fill: url(#after) }
-.alone { fill: url(#alone); stroke: var(--alone); stroke-width: .75 }
-.unseen { fill: url(#unseen) }
-.float { fill: var(--card); stroke: var(--float); stroke-width: 2.5 }
-.cut { stroke: var(--ink); stroke-width: 1 }
-.weave-after { fill: var(--after) }
-.weave-same { fill: var(--same) }
-.weave-pale { fill: var(--pale) }
-.weave-alone { fill: var(--alone) }
-.weave-soft { fill: var(--soft) }
-.hit { fill: transparent }
-svg text { fill: var(--ink); font: 12px system-ui, sans-serif; text-anchor: middle }
-svg .axis { fill: var(--soft); font-size: 11px }
-svg a path, .mark { fill: var(--ink) }
-svg a text { font-weight: 600 }
-svg a:hover path, svg a:focus path { fill: var(--alone) }
-svg a:focus-visible { outline: none }
-svg a:focus-visible .hit { stroke: var(--link); stroke-width: 3; rx: 4px }
-.start { margin: 1.4rem 0 0; padding: .9rem 1.1rem; background: var(--card); border: 2px solid var(--link);
-  border-radius: 8px }
-.start h2 { margin: 0 }
-.start ul { margin: .3rem 0 0; padding-left: 1.2rem }
-.wide { overflow-x: auto }
-table { border-collapse: collapse; font-size: .875rem }
-caption { text-align: left; padding: .3rem 0 }
-th, td { padding: .2rem .9rem .2rem 0; text-align: left; vertical-align: top }
-th { color: var(--soft); font-weight: 600 }
-tbody tr { border-top: 1px solid var(--edge) }
-td.number { white-space: nowrap }
-.number { text-align: right; font-variant-numeric: tabular-nums }
-article { margin: 1rem 0; padding: .9rem 1.1rem 1rem; background: var(--card); border: 1px solid var(--edge);
-  border-left: 5px solid var(--alone); border-radius: 4px 8px 8px 4px; scroll-margin-top: 1rem }
-article:target { border-color: var(--link); box-shadow: 0 0 0 2px var(--link) }
-article header { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .2rem 1rem }
-article nav { display: flex; gap: 1rem; font-size: .875rem }
-.events { width: 100%; margin: .6rem 0 }
-.events tbody tr { border: 0 }
-.events th, .events td { padding: .05rem .9rem .05rem .35rem; font-size: inherit; font-family: inherit }
-.events td:not(:last-child) { white-space: nowrap; width: 1%; overflow-wrap: normal }
-.minus { background: var(--minus) }
-.plus { background: var(--plus) }
-.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem }
-summary { cursor: pointer; margin: .5rem 0 }
-dialog { max-width: 32rem; padding: 1.2rem 1.6rem; color: inherit; background: var(--card);
-  border: 1px solid var(--soft); border-radius: 10px }
-dialog h2 { margin-top: 0 }
-dialog::backdrop { background: #0008 }
-dialog dl { display: grid; grid-template-columns: max-content 1fr; gap: .4rem 1rem }
-dialog dd { margin: 0 }
-kbd { padding: .05rem .45rem; border: 1px solid var(--soft); border-radius: 4px; font: .85rem ui-monospace, monospace }
-@media (max-width: 56rem) {
-  .lane { grid-template-columns: minmax(0, 1fr); padding: .6rem .9rem }
-  .who { display: flex; flex-wrap: wrap; gap: 0 1.2rem; order: -1 }
-  .what { order: -1 }
-  .lane svg { margin-top: .35rem } }
-@media (max-width: 40rem) {
-  .pair { grid-template-columns: minmax(0, 1fr) }
-  .events thead { display: none }
-  .events tr { display: grid; grid-template-columns: 1.2rem 1fr 1fr }
-  .events td:last-child { grid-column: 2 / -1; padding-bottom: .4rem } }
-@media print { .help, .skip { display: none } article { break-inside: avoid } }
-"""
-
-_HTML_SCRIPT: Final = """
-"use strict";
-const stops = Array.from(document.querySelectorAll("article[id]"));
-const help = document.getElementById("help");
-const button = document.querySelector(".help");
-const here = () => stops.findIndex((stop) => `#${stop.id}` === location.hash);
-const visit = (stop) => {
-  if (!stop) return;
-  location.hash = stop.id;
-  stop.focus();
-};
-const keys = new Map([
-  ["j", () => visit(stops[here() + 1])],
-  ["k", () => visit(here() < 0 ? stops.at(-1) : stops[here() - 1])],
-  ["?", () => help.showModal()],
-]);
-document.addEventListener("keydown", (event) => {
-  if (help.open || event.ctrlKey || event.altKey || event.metaKey || !keys.has(event.key)) return;
-  event.preventDefault();
-  keys.get(event.key)();
-});
-button.addEventListener("click", () => help.showModal());
-help.querySelector("button").addEventListener("click", () => help.close());
-button.hidden = false;
-"""
-
-_HTML_HELP: Final = """<dialog id="help" aria-labelledby="help-title"><h2 id="help-title">Keys</h2>
-<dl><dt><kbd>j</kbd></dt><dd>next divergence</dd><dt><kbd>k</kbd></dt><dd>previous divergence</dd>
-<dt><kbd>Tab</kbd> <kbd>Enter</kbd></dt><dd>to a marker of a lane, and to its evidence</dd>
-<dt><kbd>?</kbd></dt><dd>this help</dd><dt><kbd>Esc</kbd></dt><dd>close it</dd></dl><button>Close</button></dialog>"""
-
-_HTML_PATTERNS: Final = """<svg width="0" height="0" aria-hidden="true" focusable="false"><defs>
-<pattern id="after" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
-<path class="weave-after" d="M0 0h7v7h-7z"/><path class="weave-same" d="M0 0h2.5v7h-2.5z"/></pattern>
-<pattern id="alone" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
-<path class="weave-pale" d="M0 0h6v6h-6z"/><path class="weave-alone" d="M0 0h1.3v6h-1.3zM0 0h6v1.3h-6z"/></pattern>
-<pattern id="unseen" width="6" height="6" patternUnits="userSpaceOnUse">
-<path class="weave-soft" d="M2 2h1.5v1.5h-1.5zM5 5h1v1h-1z"/></pattern></defs></svg>"""
-
-
-def html_text(text: str) -> str:
-    r"""``text`` as HTML that shows just that text, in an attribute as well.
-
-    >>> print(html_text("<b title='x'>\u202e"))
-    &lt;b title=&#x27;x&#x27;&gt;\u202e
-    """
-    return html.escape(printable(text))
-
-
-def html_text_lines(text: str) -> str:
-    """The lines of a text, each as `html_text` has it."""
-    return "\n".join(map(html_text, text.split("\n")))
-
-
-def html_sentence(text: str) -> str:
-    """A sentence as HTML: its emphasis, and foreign text in it as code.
-
-    >>> html_sentence(f"**diverged** at {quoted('<b>**')}")
-    '<strong>diverged</strong> at <code>&lt;b&gt;**</code>'
-    """
-    parts = [html_text(part) for part in sentence_parts(text)]
-    emphasis = re.compile(r"\*\*(.+?)\*\*")
-    return "".join(
-        f"<code>{part}</code>" if n % 2 else emphasis.sub(r"<strong>\1</strong>", part) for n, part in enumerate(parts)
-    )
-
-
-def html_code(text: str) -> str:
-    """Foreign text, shortened, as code."""
-    return f"<code>{html_text(shorten(printable(text), _VALUE_WIDTH))}</code>"
-
-
-def _within(texts: Sequence[str], characters: int) -> Sequence[str]:
-    """The first texts, as many as together have so many characters."""
-    sizes = itertools.accumulate(map(len, texts))
-    return texts[: sum(1 for _ in itertools.takewhile(lambda size: size <= characters, sizes))]
-
-
-def html_table(
-    caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], characters: int = _TABLE_CHARACTERS
-) -> str:
-    """A table, of bounded size; a heading that ends in ``>`` is a column of numbers. Cells are HTML."""
-    kinds = [' class="number"' if heading.endswith(">") else "" for heading in headings]
-    names = [f'<th scope="col"{kind}>{html_text(h.rstrip(">"))}</th>' for h, kind in zip(headings, kinds, strict=True)]
-    lines = [
-        f"<tr>{''.join(f'<td{kind}>{cell}</td>' for cell, kind in zip(cells, kinds, strict=True))}</tr>"
-        for cells in rows
-    ]
-    shown = _within(lines, characters)
-    body = "\n".join(shown)
-    if left_out := len(lines) - len(shown):
-        body += f'\n<tr><td colspan="{len(headings)}">{left_out:,} more are in the JSON report</td></tr>'
-    head = f"<caption>{html_text(caption)}</caption>\n<thead><tr>{''.join(names)}</tr></thead>"
-    return f'<div class="wide"><table>{head}\n<tbody>\n{body}\n</tbody></table></div>\n'
-
-
-class _Exhibit(NamedTuple):
-    """A divergence that a page shows, with its number on it."""
-
-    number: int
-    thread_number: int
-    thread: ThreadReport
-    nth: int
-    """Which divergence of its thread it is, from 0."""
-
-    @property
-    def divergence(self) -> Divergence:
-        """What there is to show."""
-        return self.thread.divergences[self.nth]
-
-    @property
-    def place(self) -> int:
-        """Where it stands on its lane."""
-        return self.thread.lane.divergences[self.nth]
-
-
-def _exhibits(report: Report) -> list[_Exhibit]:
-    """What a page has room for: the first divergence of each thread before the second of any."""
-    start = _start_thread(report)
-    places = (
-        (nth, thread is not start, number)
-        for number, thread in enumerate(report.threads, 1)
-        for nth in range(len(thread.divergences))
-    )
-    shown = sorted((number, nth) for nth, _, number in heapq.nsmallest(_MOST_EXHIBITS, places))
-    return [_Exhibit(n, number, report.threads[number - 1], nth) for n, (number, nth) in enumerate(shown, 1)]
-
-
-# Lanes: two bars a pair, in percent of the width, so that nothing is distorted whatever the window's size
-
-
-def _percent_of(part: float, whole: int) -> str:
-    return f"{100 * part / max(1, whole):.2f}".rstrip("0").rstrip(".") + "%"
-
-
-_LOOK_WORDS: Final = {
-    "same": "matched",
-    "after": "matched again, after the first divergence",
-    "alone": "without an equal on the other side",
-    "unseen": "not compared",
-}
-_BAR_HEIGHT: Final = 16
-
-
-def _box(look: str, events: int, start: str, width: str, height: int = _BAR_HEIGHT) -> str:
-    title = f"<title>{_counted(events, 'event')} {_LOOK_WORDS[look]}</title>"
-    place = f'x="{start}" y="{_BAR_HEIGHT - height}" width="{width}" height="{height}"'
-    return f'<rect class="{look}" {place}>{title}</rect>'
-
-
-def _stretch_boxes(stretch: Stretch, alone: int, start: int, places: int) -> Iterator[str]:
-    """One side of a stretch: what matches, and over it, as high as its share, what is without an equal."""
-    left = _percent_of(start, places)
-    if stretch.matched:
-        look = "same" if stretch.phase is Phase.BEFORE else "after"
-        yield _box(look, stretch.matched, left, _percent_of(stretch.places, places))
-    if alone:
-        look = "unseen" if stretch.phase is Phase.NOT_COMPARED else "alone"
-        width = stretch.places if stretch.matched else min(alone, stretch.places)
-        share = -(-8 * alone // (alone + stretch.matched))  # in eighths, rounded up
-        yield _box(look, alone, left, _percent_of(max(width, places / 160), places), _BAR_HEIGHT * share // 8)
-
-
-def _bar_boxes(lane: Lane, alone: Callable[[Stretch], int]) -> list[str]:
-    boxes = []
-    if any(stretch.places > stretch.matched for stretch in lane.stretches):
-        boxes.append(f'<rect class="gap" width="100%" height="{_BAR_HEIGHT}"/>')
-    start = 0
-    for stretch in lane.stretches:
-        boxes += _stretch_boxes(stretch, alone(stretch), start, lane.places)
-        start += stretch.places
-    return boxes
-
-
-def _float_dots(lane: Lane, count: Callable[[FloatMark], int]) -> list[str]:
-    return [
-        f'<circle class="float" cx="{_percent_of(mark.place, lane.places)}" cy="{_BAR_HEIGHT // 2}" r="4">'
-        f"<title>{_counted(count(mark), 'shared-global create')} floated</title></circle>"
-        for mark in lane.floats
-        if count(mark)
-    ]
-
-
-def _bars(lane: Lane) -> list[list[str]]:
-    """The shapes of both sides, canary's first."""
-    return [
-        _bar_boxes(lane, lambda stretch: stretch.canary_alone) + _float_dots(lane, lambda mark: mark.canary),
-        _bar_boxes(lane, lambda stretch: stretch.ours_alone) + _float_dots(lane, lambda mark: mark.ours),
-    ]
-
-
-def _all_bars(lanes: Sequence[Lane]) -> list[list[list[str]]]:
-    """The bars of all lanes, as finely as the number of shapes allows."""
-    bars: list[list[list[str]]] = []
-    for pieces in (240, 120, 60, 30, 16, 8, 4, 2, 1):
-        bars = [_bars(lane.coarser(pieces)) for lane in lanes]
-        if sum(len(side) for pair in bars for side in pair) <= _MOST_SHAPES:
-            break
-    return bars
-
-
-def _short_change(divergence: Divergence) -> str:
-    return _CHANGE_WORDS[divergence.change].partition(":")[0]
-
-
-def _index_words(divergence: Divergence) -> str:
-    canary, ours = divergence.canary.idx, divergence.ours.idx
-    return f"#{canary}" if canary == ours else f"#{canary} / #{ours}"
-
-
-def _markers(exhibits: Sequence[_Exhibit], places: int) -> Iterator[str]:
-    """The divergences of a lane, each a link to its evidence; a line and the number only where there is room."""
-    room_from = -1.0
-    for exhibit in exhibits:
-        x = _percent_of(exhibit.place, places)
-        label = f"Divergence {exhibit.number}: {_short_change(exhibit.divergence)}, {_index_words(exhibit.divergence)}"
-        number = ""
-        if exhibit.place / max(1, places) >= room_from:
-            number = f'<text y="-1">{exhibit.number}</text>'
-            yield f'<line class="cut" x1="{x}" x2="{x}" y1="16" y2="56"/>'
-            room_from = exhibit.place / max(1, places) + 0.03 + 0.012 * len(str(exhibit.number))
-        yield f'<a href="#d{exhibit.number}" aria-label="{html_text(label)}"><svg x="{x}" y="12" width="1" height="1">'
-        yield f'<rect class="hit" x="-11" y="-12" width="22" height="22"/><path d="M-5 1h10l-5 7z"/>{number}'
-        yield f"<title>{html_text(label)}</title></svg></a>"
-
-
-def _axis(exhibits: Sequence[_Exhibit], places: int) -> str:
-    """The index of the first divergence, under it."""
-    if not exhibits:
-        return ""
-    share = exhibits[0].place / max(1, places)
-    anchor = "start" if share < 0.1 else "end" if share > 0.9 else "middle"
-    text = _index_words(exhibits[0].divergence)
-    return f'<text class="axis" x="{_percent_of(share, 1)}" y="68" text-anchor="{anchor}">{text}</text>'
-
-
-def _thread_sentence(thread: ThreadReport) -> str:
-    """What became of a pair, in a line."""
-    text = _STATUS_WORDS[thread.status]
-    if thread.divergence:
-        text += f" at {_index_words(thread.divergence)}: {_short_change(thread.divergence)}"
-    elif thread.status is not PairStatus.IDENTICAL:
-        text += f", {_counted(thread.canary_left + thread.ours_left, 'event')} before the other"
-    return text
-
-
-def _thread_details(thread: ThreadReport) -> str:
-    pair, parts = thread.pair, [f"parity {percent(thread.parity)}"]
-    if thread.divergences_found > 1:
-        more = "" if thread.parity.complete else " or more"
-        parts.append(f"{thread.divergences_found:,}{more} divergences")
-    parts.append(f"paired by {_pairing_words(pair)}" if pair.method is not PairingMethod.PINNED else "pinned")
-    if thread.cause and thread.cause.upstream and thread.cause.relation is not Relation.EARLIER_IN_LOG:
-        parts.append(f"downstream of {_pair_words(thread.cause.upstream.canary_tid, thread.cause.upstream.ours_tid)}")
-    if pair.alternative is not None:
-        pin = f"--tid-map {pair.canary_tid}={pair.ours_tid}"
-        parts.append(f"ours {pair.alternative} would be nearly as good: {pin} settles it")
-    return " · ".join(parts)
-
-
-def _lane_item(number: int, thread: ThreadReport, exhibits: Sequence[_Exhibit], bars: Sequence[Sequence[str]]) -> str:
-    """A pair's lane: who, the two bars, what became of it."""
-    pair, places = thread.pair, thread.lane.places
-    sides = (("canary", pair.canary_tid, thread.canary_events), ("ours", pair.ours_tid, thread.ours_events))
-    who = "".join(
-        f"<span><span>{side} <b>{tid}</b></span> {_counted(events, 'event')}</span>" for side, tid, events in sides
-    )
-    sentence, top = html_sentence(_thread_sentence(thread)), 20 if exhibits else 2
-    drawing = "".join(
-        f'<g aria-hidden="true" transform="translate(0 {top + 18 * row})">{"".join(shapes)}</g>'
-        for row, shapes in enumerate(bars)
-    )
-    drawing += "".join(_markers(exhibits, places)) + _axis(exhibits, places)
-    label = html_text(plain_sentence(f"{_tids(thread)}: {_thread_sentence(thread)}"))
-    return (
-        f'<li class="lane{"" if exhibits else " still"}" id="t{number}"><div class="who">{who}</div>\n'
-        f'<svg role="group" aria-label="{label}">{drawing}</svg>\n'
-        f'<p class="what">{sentence} <small>{html_text(_thread_details(thread))}</small></p></li>\n'
-    )
-
-
-def _html_legend() -> str:
-    swatches = [
-        *((f'<rect class="{look}" width="100%" height="14"/>', words) for look, words in _LOOK_WORDS.items()),
-        ('<rect class="gap" width="100%" height="14"/>', "nothing on this side"),
-        ('<circle class="float" cx="50%" cy="7" r="4"/>', "a shared-global create that floated"),
-        ('<path class="mark" d="M11 2h12l-6 10z"/>', "a divergence: leads to its evidence"),
-    ]
-    items = (f'<li><svg aria-hidden="true">{shape}</svg>{words}</li>' for shape, words in swatches)
-    return f'<ul class="legend">{"".join(items)}</ul>\n'
-
-
-_LANES_NOTE: Final = (
-    "Each lane is a pair of threads from its first event to its last: canary above, ours below, matching events one "
-    "above the other. A piece that is drawn partly high is a mixture."
-)
-
-
-def _html_lanes(report: Report, exhibits: Sequence[_Exhibit]) -> str:
-    """All pairs, drawn: those that differ, then the identical ones, folded away if there is anything else to see."""
-    differing = [n for n, thread in enumerate(report.threads, 1) if thread.status is not PairStatus.IDENTICAL]
-    identical = [n for n, thread in enumerate(report.threads, 1) if thread.status is PairStatus.IDENTICAL]
-    drawn = [*differing, *identical][:_MOST_LANES]
-    bars = dict(zip(drawn, _all_bars([report.threads[number - 1].lane for number in drawn]), strict=True))
-    of_thread = defaultdict(list)
-    for exhibit in exhibits:
-        of_thread[exhibit.thread_number].append(exhibit)
-
-    def lanes(numbers: Iterable[int]) -> str:
-        items = (_lane_item(n, report.threads[n - 1], of_thread[n], bars[n]) for n in numbers if n in bars)
-        return f'<ul class="lanes">\n{"".join(items)}</ul>\n'
-
-    text = f'<h2 id="threads">Threads</h2>\n<p class="note">{_LANES_NOTE}</p>\n{_html_legend()}'
-    text += lanes(differing) if differing else ""
-    if identical:
-        title = f"{_counted(len(identical), 'identical pair')}"
-        text += f"<details{'' if differing else ' open'}><summary>{title}</summary>\n{lanes(identical)}</details>\n"
-    if left_out := len(report.threads) - len(drawn):
-        text += f'<p class="note">{_counted(left_out, "more pair")}, in the table of numbers, not drawn.</p>\n'
-    rows = ([html_sentence(cell) for cell in _summary_row(thread)] for thread in report.threads)
-    table = html_table("All pairs of threads", _SUMMARY_HEADINGS, rows)
-    return f"{text}<details><summary>All pairs in numbers</summary>\n{table}</details>\n"
-
-
-# Evidence
-
-
-def _html_event_row(row: _EventRow) -> str:
-    mark, canary, ours = row
-    look = {"-": ' class="minus"', "+": ' class="plus"'}.get(mark, "")
-    cells = (mark.strip().replace("-", "−"), _place(canary), _place(ours), html_text(_row_text(row)))
-    return f"<tr{look}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-
-
-def _html_events(divergence: Divergence) -> str:
-    """What both sides did around a divergence; where there is too much before it, the nearest."""
-    rows = list(map(_html_event_row, _event_rows(divergence)))
-    before = _within(rows[:-4][::-1], _EVENTS_CHARACTERS)[::-1]
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("", "canary", "ours", "event"))
-    body = "\n".join([*before, *rows[-4:]])
-    return f'<table class="events"><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>\n'
-
-
-def _html_value(value: object, meaning: Meaning | None) -> str:
-    if value is MISSING:
-        return "<em>absent</em>"
-    note = _meaning_text(meaning, value) if meaning else ""
-    return f"{html_code(json_text(value))} {html_text(note)}".rstrip()
-
-
-def _html_payloads(divergence: Divergence) -> str:
-    blocks = []
-    for side, event in (("canary", divergence.canary), ("ours", divergence.ours)):
-        lines = map(printable, json.dumps(event.payload, indent=1, ensure_ascii=False, default=str).split("\n"))
-        text = html_text_lines(shorten("\n".join(lines), _PAYLOAD_WIDTH))
-        blocks.append(f"<div><b>{side}</b><pre>{text}</pre></div>")
-    return f'<details><summary>Whole payloads</summary><div class="pair">{"".join(blocks)}</div></details>\n'
-
-
-def _html_links(exhibit: _Exhibit, last: int, drawn: bool) -> str:
-    links = [(f"#t{exhibit.thread_number}", "lane")] if drawn else []
-    links += [(f"#d{exhibit.number - 1}", "previous")] if exhibit.number > 1 else []
-    links += [(f"#d{exhibit.number + 1}", "next")] if exhibit.number < last else []
-    items = "".join(f'<a href="{target}">{words}</a>' for target, words in links)
-    return f'<nav aria-label="From divergence {exhibit.number}">{items}</nav>' if items else ""
-
-
-def _html_article(exhibit: _Exhibit, links: str) -> str:
-    """The evidence of one divergence."""
-    thread, divergence, name = exhibit.thread, exhibit.divergence, f"d{exhibit.number}"
-    of_thread = f", {exhibit.nth + 1} of {thread.divergences_found:,}" if thread.divergences_found > 1 else ""
-    title = f'<h3 id="{name}-title">{exhibit.number}. {_tids(thread)}{of_thread}: {_short_change(divergence)}</h3>'
-    sentences = html_sentence(" ".join(_divergence_sentences(thread, exhibit.nth)))
-    rows = [
-        [html_code(d.path), _html_value(d.left, left), _html_value(d.right, right)]
-        for d, left, right in _fields_explained(divergence)
-    ]
-    fields = html_table("Fields that differ", ("field", "canary", "ours"), rows, _FIELDS_CHARACTERS) if rows else ""
-    return (
-        f'<article id="{name}" tabindex="-1" aria-labelledby="{name}-title"><header>{title}{links}</header>\n'
-        f"<p>{sentences}</p>\n{_html_events(divergence)}{fields}{_html_payloads(divergence)}</article>\n"
-    )
-
-
-def _html_divergences(report: Report, exhibits: Sequence[_Exhibit], drawn: Collection[int]) -> str:
-    if not exhibits:
-        return ""
-    articles = "".join(_html_article(e, _html_links(e, len(exhibits), e.thread_number in drawn)) for e in exhibits)
-    found = sum(thread.divergences_found for thread in report.threads)
-    note = ""
-    if left_out := found - len(exhibits):
-        note = f"{_counted(left_out, 'more divergence')} met, without evidence here"
-        asked = " (--max-divergences reports more of a pair)" if len(exhibits) < _MOST_EXHIBITS else ""
-        note = f'<p class="note">{note}{asked}.</p>\n'
-    return f'<h2 id="divergences">Divergences</h2>\n{note}{articles}'
-
-
-# The other parts of the page
-
-
-def _html_head(report: Report) -> str:
-    """What a browser must know first. Nothing may be loaded or run but the style and the script of this page."""
-    style, script = (
-        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (_HTML_STYLE, _HTML_SCRIPT)
-    )
-    policy = f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; base-uri 'none'; "
-    policy += "form-action 'none'"
-    names = " / ".join(shorten(printable(os.path.basename(log.name)), 80) for log in (report.canary, report.ours))
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html_text(f'{report.verdict.value}: {names}')}</title>\n<style>{_HTML_STYLE}</style>\n</head>\n"
-    )
-
-
-def _html_verdict(report: Report) -> str:
-    identical = report.verdict is Verdict.IDENTICAL
-    look, sign = ("good", "✓") if identical else ("bad", "✗")
-    verdict, _, sentence = plain_sentence(" ".join(_verdict_lines(report))).partition(": ")
-    facts = (
-        ("parity", percent(report.parity)),
-        ("divergences", f"{sum(thread.divergences_found for thread in report.threads):,}"),
-        ("thread pairs", f"{len(report.threads):,}"),
-        ("events of canary", f"{report.canary.events:,}"),
-        ("events of ours", f"{report.ours.events:,}"),
-    )
-    items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
-    return (
-        f'<header><div class="top"><h1><span class="{look}">{sign} {verdict}</span></h1>'
-        f'<button class="help" hidden aria-haspopup="dialog">Keys <kbd>?</kbd></button></div>\n'
-        f'<p>{html_sentence(sentence[:1].upper() + sentence[1:])}</p>\n<dl class="facts">{items}</dl></header>\n'
-    )
-
-
-def _html_start(report: Report, exhibits: Sequence[_Exhibit]) -> str:
-    """Where to look first, with a link to the evidence."""
-    sentences, thread = list(map(html_sentence, _start_sentences(report))), _start_thread(report)
-    if not sentences:
-        return ""
-    events = "".join(f"<li>{words}</li>" for words in sentences[1:])
-    link = next((f' <a href="#d{e.number}">Evidence {e.number}</a>' for e in exhibits if e.thread is thread), "")
-    listed = f"<ul>{events}</ul>" if events else ""
-    body = f'<h2 id="start-title">Start here</h2><p>{sentences[0]}{link}</p>{listed}'
-    return f'<section class="start" aria-labelledby="start-title">{body}</section>\n'
-
-
-def _html_list(sentences: Iterable[str]) -> str:
-    """A list of sentences, as many as fit; the rest is counted."""
-    items = [f"<li>{html_sentence(sentence)}</li>" for sentence in sentences]
-    shown = _within(items, _TABLE_CHARACTERS)
-    rest = f"<li>{len(items) - len(shown):,} more are in the JSON report</li>" if len(items) > len(shown) else ""
-    return f"<ul>{''.join(shown)}{rest}</ul>\n"
-
-
-def _html_ended(report: Report) -> str:
-    """Threads that ended on one side first; what they were in the middle of."""
-    sentences = _ended_sentences(report)
-    return f"<h2>Ended on one side first</h2>\n{_html_list(sentences)}" if sentences else ""
-
-
-def _html_ambiguity(report: Report) -> str:
-    """Pairs that might be others."""
-    sentences = _ambiguity_sentences(report)
-    return f"<h2>Ambiguous pairs</h2>\n{_html_list(sentences)}" if sentences else ""
-
-
-def _html_identity(report: Report) -> str:
-    """Matching events that are about different objects."""
-    sentences = _identity_sentences(report)
-    if not sentences:
-        return ""
-    return f"<h2>Identity</h2>\n<p>{html_sentence(sentences[0])}</p>\n{_html_list(sentences[1:])}"
-
-
-def _html_unmapped(report: Report) -> str:
-    rows = [
-        [side, str(thread.tid), f"{thread.events:,}", ", ".join(map(html_code, thread.first_calls)) or "–"]
-        for side, threads in (("canary", report.canary_unmapped), ("ours", report.ours_unmapped))
-        for thread in threads
-    ]
-    table = html_table("Nothing was compared with these", ("log", "tid>", "events>", "first calls"), rows)
-    return f"<h2>Threads without a partner</h2>\n{table}" if rows else ""
-
-
-def _html_lone(report: Report) -> str:
-    rows = [
-        [side, *map(html_code, _lone_words(lone.created)), str(lone.created.tid), str(lone.lineno)]
-        for side, alone in (("canary", report.canary_only), ("ours", report.ours_only))
-        for lone in alone
-    ]
-    table = html_table("Created on one side alone", ("log", "SID", "pointer", "type", "tid>", "line>"), rows)
-    return f"<h2>Shared-global objects in one log only</h2>\n{table}" if rows else ""
-
-
-def _html_baseline(report: Report) -> str:
-    baseline = report.baseline
-    if baseline is None:
-        return ""
-    rows = [
-        [str(t.canary_tid), str(t.ours_tid), _PROGRESSION_WORDS[t.progression], f"{t.events:+,}" if t.events else "0"]
-        for t in baseline.threads
-        if t.progression is not Progression.SAME
-    ]
-    headings = ("canary tid>", "ours tid>", "since then", "matching events before the first divergence>")
-    table = html_table("Threads that moved", headings, rows) if rows else "<p>No thread moved.</p>\n"
-    name = html_code(os.path.basename(baseline.name))
-    sentence = html_sentence(_baseline_sentence(baseline))
-    return f"<h2>Against the baseline</h2>\n<p>{sentence}, since {name}.</p>\n{table}"
-
-
-def _html_skipped(report: Report) -> str:
-    rows = [
-        (html_code(kind), ", ".join(map(html_code, sorted(fields))), "engine-local")
-        for kind, fields in SKIPPED_FIELDS.items()
-    ]
-    rows.append(("every event", ", ".join(map(html_code, SKIPPED_OF_EVERY_EVENT)), "time and writer"))
-    left = [sum(side) for side in zip(*((t.canary_left, t.ours_left) for t in report.threads), strict=True)]
-    text = f"Behind a first divergence or an end: {left[0]:,} events of canary, {left[1]:,} of ours." if left else ""
-    table = html_table("Fields that were not compared", ("events", "fields", "why"), rows)
-    return f"<h2>Not compared</h2>\n<p>{text}</p>\n{table}"
-
-
-def _html_inputs(report: Report) -> str:
-    logs = (("canary", report.canary), ("ours", report.ours))
-    rows = [[side, html_code(g.name), f"{g.bytes:,}", f"{g.events:,}", f"{g.threads:,}"] for side, g in logs]
-    text = html_table("The logs", ("side", "log", "bytes>", "events>", "threads>"), rows)
-    warnings = [[side, html_text(warning_text(warning))] for side, log in logs for warning in log.warnings]
-    text += html_table("Warnings", ("side", "warning"), warnings) if warnings else ""
-    return f"<h2>Inputs</h2>\n{text}"
-
-
-def render_html(report: Report) -> str:
-    """The report as one page that needs nothing else, of bounded size; every text of the logs stays text."""
-    exhibits = _exhibits(report)
-    lanes = _html_lanes(report, exhibits)
-    drawn = {exhibit.thread_number for exhibit in exhibits if f'id="t{exhibit.thread_number}"' in lanes}
-    parts = [
-        _html_verdict(report),
-        "<main>\n",
-        _html_start(report, exhibits),
-        lanes,
-        _html_divergences(report, exhibits, drawn),
-        _html_ambiguity(report),
-        _html_identity(report),
-        _html_ended(report),
-        _html_unmapped(report),
-        _html_lone(report),
-        _html_baseline(report),
-        _html_skipped(report),
-        _html_inputs(report),
-        "</main>\n",
-        _HTML_HELP,
-    ]
-    body = f"{_HTML_PATTERNS}\n{''.join(parts)}\n<script>{_HTML_SCRIPT}</script>\n"
-    return f"{_html_head(report)}<body>\n{body}</body>\n</html>\n"
-
-
-# ══ JUnit ═════════════════════════════════════════════════════════════════════════════════════════════════════════
-
-
-_MOST_IN_A_FAILURE: Final = 10
-"""Divergences of a pair that a failure's text spells out."""
-
-
-def _divergence_text(thread: ThreadReport, nth: int) -> list[str]:
-    """A divergence in plain lines: sentences, the events around it, the fields that differ."""
-    divergence = thread.divergences[nth]
-    lines = [*map(plain_sentence, _divergence_sentences(thread, nth)), "", *_event_lines(divergence)]
-    for field_difference in divergence.fields:
-        path = shorten(printable(field_difference.path), _VALUE_WIDTH)
-        sides = (field_difference.left, field_difference.right)
-        left, right = (shorten(printable(json_text(value)), _VALUE_WIDTH) for value in sides)
-        lines.append(f"{path}: canary {left}, ours {right}")
-    return [*lines, ""]
-
-
-def _failure_text(thread: ThreadReport) -> str:
-    shown = range(min(_MOST_IN_A_FAILURE, len(thread.divergences)))
-    lines = [line for nth in shown for line in _divergence_text(thread, nth)]
-    if thread.ending:
-        lines += map(plain_sentence, (_ending_sentence(thread.ending), *_cause_lines(thread.cause)))
-    if (left_out := thread.divergences_found - _MOST_IN_A_FAILURE) > 0:
-        lines.append(f"{_counted(left_out, 'more divergence')}.")
-    lines += [f"Parity: {percent(thread.parity)}.", f"Events: {thread.canary_events:,} / {thread.ours_events:,}."]
-    return "\n".join(map(printable, lines))
-
-
-def _thread_case(suite: ElementTree.Element, thread: ThreadReport) -> None:
-    case = ElementTree.SubElement(suite, "testcase", classname="threads", name=_tids(thread))
-    if thread.status is not PairStatus.IDENTICAL:
-        message = plain_sentence(_thread_sentence(thread))
-        failure = ElementTree.SubElement(case, "failure", type=thread.status.value, message=message)
-        failure.text = _failure_text(thread)
-
-
-def _unmapped_case(suite: ElementTree.Element, side: str, thread: UnmappedThread) -> None:
-    case = ElementTree.SubElement(suite, "testcase", classname="threads", name=f"{side} tid {thread.tid}")
-    reason = f"no partner in the other log: {_counted(thread.events, 'event')} not compared (the gate counts this)"
-    ElementTree.SubElement(case, "skipped", message=reason)
-
-
-def _lone_case(suite: ElementTree.Element, report: Report) -> None:
-    """Objects that one log lacks turn the gate red though every thread may match."""
-    lines = [
-        f"{side} alone: {lone.created.object_type} {lone.created.sid}, tid {lone.created.tid}, line {lone.lineno}"
-        for side, alone in (("canary", report.canary_only), ("ours", report.ours_only))
-        for lone in alone
-    ]
-    if lines:
-        case = ElementTree.SubElement(suite, "testcase", classname="objects", name="shared-global objects")
-        message = f"{_counted(len(lines), 'shared-global object')} in one log only"
-        failure = ElementTree.SubElement(case, "failure", type="shared_globals", message=message)
-        failure.text = "\n".join(map(printable, lines))
-
-
-def _identity_case(suite: ElementTree.Element, report: Report) -> None:
-    """Wrong objects, where they are part of the gate."""
-    if report.identity and report.options.check_identity:
-        case = ElementTree.SubElement(suite, "testcase", classname="objects", name="identity")
-        message = f"{_counted(len(report.identity), 'identity finding')}"
-        failure = ElementTree.SubElement(case, "failure", type="identity", message=message)
-        failure.text = "\n".join(map(plain_sentence, _identity_sentences(report)))
-
-
-def render_junit(report: Report) -> str:
-    """The report as test results: a case a pair of threads, so that a CI server shows which thread fails and why."""
-    names = " / ".join(printable(log.name) for log in (report.canary, report.ours))
-    suite = ElementTree.Element("testsuite", name=names)
-    for thread in report.threads:
-        _thread_case(suite, thread)
-    for side, threads in (("canary", report.canary_unmapped), ("ours", report.ours_unmapped)):
-        for unmapped in threads:
-            _unmapped_case(suite, side, unmapped)
-    _lone_case(suite, report)
-    _identity_case(suite, report)
-    counts = {"tests": "testcase", "failures": "testcase/failure", "skipped": "testcase/skipped"}
-    totals = {name: str(len(suite.findall(path))) for name, path in counts.items()} | {"errors": "0"}
-    suite.attrib |= totals
-    root = ElementTree.Element("testsuites", totals)
-    root.append(suite)
-    ElementTree.indent(root)
-    text = ElementTree.tostring(root, encoding="unicode")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
 # ══ renderers: parity, corpus, validation ═════════════════════════════════════════════════════════════════════════
