@@ -114,7 +114,7 @@ from fractions import Fraction
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, ClassVar, Final, NamedTuple, NoReturn, TextIO, TypeAlias, TypeVar, cast
+from typing import Any, BinaryIO, ClassVar, Final, Generic, NamedTuple, NoReturn, TextIO, TypeAlias, TypeVar, cast
 from xml.etree import ElementTree
 
 __version__ = "1.0.0"
@@ -128,6 +128,10 @@ __version__ = "1.0.0"
 # ══ vocabulary ════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
+_T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
+
+
 class ExitCode(enum.IntEnum):
     """What the process says to its caller. Nothing but a gate that does not hold may ever exit 1."""
 
@@ -135,6 +139,37 @@ class ExitCode(enum.IntEnum):
     GATE = 1
     ERROR = 2
     INTERRUPTED = 130
+
+
+class Side(enum.Enum):
+    """Which of the two logs."""
+
+    CANARY = "canary"
+    OURS = "ours"
+
+
+@dataclass(frozen=True, slots=True)
+class Both(Generic[_T_co]):
+    """One thing of each log.
+
+    >>> Both(3, 4).map(str)
+    Both(canary='3', ours='4')
+    >>> list(Both(3, 4)), Both(3, 4)[Side.OURS]
+    ([3, 4], 4)
+    """
+
+    canary: _T_co
+    ours: _T_co
+
+    def __iter__(self) -> Iterator[_T_co]:
+        return iter((self.canary, self.ours))
+
+    def __getitem__(self, side: Side) -> _T_co:
+        return self.canary if side is Side.CANARY else self.ours
+
+    def map(self, function: Callable[[_T_co], _T]) -> Both[_T]:
+        """The same for what ``function`` makes of each."""
+        return Both(function(self.canary), function(self.ours))
 
 
 class WarningKind(enum.Enum):
@@ -2374,13 +2409,6 @@ MAX_CHANGED = 16  # events in a row that may count as "changed"; bounds the labe
 MAX_REORDERED = 4096
 COUNT_CHUNK = 1 << 15  # bounds the frequency table, and the surprise of one event (15 bits)
 _NOWHERE = -(1 << 60)  # a diagonal that no path has reached
-
-
-class Side(enum.Enum):
-    """Whose stream."""
-
-    CANARY = "canary"
-    OURS = "ours"
 
 
 class Change(enum.Enum):
