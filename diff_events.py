@@ -156,6 +156,8 @@ class Both(Generic[_T_co]):
     Both(canary='3', ours='4')
     >>> list(Both(3, 4)), Both(3, 4)[Side.OURS]
     ([3, 4], 4)
+    >>> dict(Both(3, 4).items())
+    {'canary': 3, 'ours': 4}
     """
 
     canary: _T_co
@@ -166,6 +168,10 @@ class Both(Generic[_T_co]):
 
     def __getitem__(self, side: Side) -> _T_co:
         return self.canary if side is Side.CANARY else self.ours
+
+    def items(self) -> tuple[tuple[str, _T_co], ...]:
+        """Each under the name of its side."""
+        return ("canary", self.canary), ("ours", self.ours)
 
     def map(self, function: Callable[[_T_co], _T]) -> Both[_T]:
         """The same for what ``function`` makes of each."""
@@ -1254,6 +1260,8 @@ class SharedGlobal:
     sid: str
     pointer: int
     object_type: str
+    lineno: int = 0
+    """Looked up for a report only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -3457,20 +3465,12 @@ class LogSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class EventPair:
-    """What both sides have at one place of a walk; None where one side has nothing there."""
-
-    canary: Event | None
-    ours: Event | None
-
-
-@dataclass(frozen=True, slots=True)
 class Explanation:
     """What a person of the field sees in a divergence at once."""
 
-    meanings: tuple[tuple[Meaning | None, Meaning | None], ...] = ()
-    """Of each field that differs, what canary's value and ours's stand for."""
-    calls: EventPair = EventPair(None, None)
+    meanings: tuple[Both[Meaning | None], ...] = ()
+    """What the values of each field that differs stand for."""
+    calls: Both[Event | None] = Both(None, None)
     """The call that each side's event belongs to."""
 
 
@@ -3530,15 +3530,13 @@ class Divergence:
 
     mismatch: Mismatch
     change: Change
-    canary: Event
-    ours: Event
+    events: Both[Event]
     fields: tuple[FieldDifference, ...]
-    context: tuple[EventPair, ...]
-    following: EventPair
-    canary_count: int
+    context: tuple[Both[Event | None], ...]
+    following: Both[Event | None]
+    counts: Both[int]
     """Events that have no counterpart, up to where the streams are together again or end."""
-    ours_count: int
-    rejoin: EventPair | None
+    rejoin: Both[Event | None] | None
     """The first events of both sides after that; None if there are none."""
     matched_before: int
     """Matching events before this, from the start of the thread."""
@@ -3655,14 +3653,12 @@ class ThreadReport:
     key: str
     """What canary's thread is called apart from its tid: where it starts, and the how-manieth such thread it is."""
     status: PairStatus
-    canary_events: int
-    ours_events: int
+    events: Both[int]
     matched: int
-    canary_floated: int
-    ours_floated: int
-    canary_left: int
+    floated: Both[int]
+    """Shared-global creates that floated before the first divergence."""
+    remaining: Both[int]
     """Events behind the first divergence, or behind the end of the other side."""
-    ours_left: int
     divergences: tuple[Divergence, ...]
     """The first ones, as many as were asked for."""
     divergences_found: int
@@ -3690,14 +3686,6 @@ class UnmappedThread:
 
 
 @dataclass(frozen=True, slots=True)
-class LoneSharedGlobal:
-    """A shared-global object that the other log does not have, and where it was wrapped."""
-
-    created: SharedGlobal
-    lineno: int
-
-
-@dataclass(frozen=True, slots=True)
 class KnownObject:
     """An object of one log, and the event that made it known: its creation, else where the log first names it."""
 
@@ -3711,11 +3699,9 @@ class IdentityFinding:
     """A matching pair of events that are about different objects."""
 
     pair: ThreadPair
-    canary: Event
-    ours: Event
-    canary_object: KnownObject
-    ours_object: KnownObject
-    """What ours names."""
+    events: Both[Event]
+    objects: Both[KnownObject]
+    """What the events name."""
     expected: KnownObject | None
     """What ours would name if it named the counterpart of canary's object; None if its log does not have that."""
     certain: bool
@@ -3746,7 +3732,7 @@ class StartHere:
     ours_tid: int | None = None
     downstream: int = 0
     """How many other divergences are downstream of it, by more than the order of lines."""
-    lone: LoneSharedGlobal | None = None
+    lone: SharedGlobal | None = None
     finding: IdentityFinding | None = None
     """A wrong object that is named before, or instead of, any divergence."""
 
@@ -3797,14 +3783,12 @@ class BaselineComparison:
 class Report:
     """Everything that a comparison of two logs found. Renderers only format it."""
 
-    canary: LogSummary
-    ours: LogSummary
+    logs: Both[LogSummary]
     options: DiffOptions
     threads: tuple[ThreadReport, ...]
-    canary_unmapped: tuple[UnmappedThread, ...]
-    ours_unmapped: tuple[UnmappedThread, ...]
-    canary_only: tuple[LoneSharedGlobal, ...]
-    ours_only: tuple[LoneSharedGlobal, ...]
+    unmapped: Both[tuple[UnmappedThread, ...]]
+    lone_globals: Both[tuple[SharedGlobal, ...]]
+    """Shared-global objects that the other log does not have, where they were first wrapped."""
     baseline: BaselineComparison | None = None
     start_here: StartHere | None = None
     identity: tuple[IdentityFinding, ...] = ()
@@ -3819,7 +3803,7 @@ class Report:
         """What the gate says: identical only if nothing at all is different, missing or left over."""
         if self.options.check_identity and self.mistaken:
             return Verdict.DIVERGENT
-        left_over = self.canary_unmapped or self.ours_unmapped or self.canary_only or self.ours_only
+        left_over = any((*self.unmapped, *self.lone_globals))
         identical = all(thread.status is PairStatus.IDENTICAL for thread in self.threads)
         return Verdict.IDENTICAL if identical and not left_over else Verdict.DIVERGENT
 
@@ -3827,8 +3811,8 @@ class Report:
     def parity(self) -> ParityScore:
         """The score of all threads together; those without a partner match nothing."""
         scores = [thread.parity for thread in self.threads]
-        unmapped = (sum(t.events for t in threads) for threads in (self.canary_unmapped, self.ours_unmapped))
-        comparable = sum(score.comparable for score in scores) + sum(unmapped)
+        unmapped = sum(thread.events for threads in self.unmapped for thread in threads)
+        comparable = sum(score.comparable for score in scores) + unmapped
         return ParityScore(sum(s.matched for s in scores), comparable, all(score.complete for score in scores))
 
 
@@ -4034,10 +4018,8 @@ class IdentityMap:
         expected = self._canary.counterparts[one]
         return IdentityFinding(
             pair=pair,
-            canary=object_event(self._canary.log, conflict.canary),
-            ours=object_event(self._ours.log, conflict.ours),
-            canary_object=self._canary.known(one),
-            ours_object=self._ours.known(other),
+            events=Both(object_event(self._canary.log, conflict.canary), object_event(self._ours.log, conflict.ours)),
+            objects=Both(self._canary.known(one), self._ours.known(other)),
             expected=self._ours.known(expected) if expected >= 0 else None,
             certain=conflict.trusted and bool(self._canary.trusted[one] and self._ours.trusted[other]),
             count=count,
@@ -4081,7 +4063,7 @@ def identity_findings(
         identities.finding(firsts[mistake], pair_of[mistake[0]], counts[mistake])
         for mistake in itertools.islice(counts, MOST_IDENTITY_FINDINGS)
     )
-    return tuple(sorted(findings, key=lambda finding: (not finding.certain, finding.canary.lineno)))
+    return tuple(sorted(findings, key=lambda finding: (not finding.certain, finding.events.canary.lineno)))
 
 
 # ══ calls ═════════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -4359,11 +4341,16 @@ def _own_values(event: Event, other: Event) -> dict[int, str]:
 def _echoes(upstream: ThreadReport, downstream: ThreadReport) -> Iterator[Echo]:
     """The values that a call returned differently in one divergence and that only one side has in a later one."""
     first, later = upstream.divergence, downstream.divergence
-    if first is None or later is None or first.mismatch is not Mismatch.PAYLOAD or first.canary.kind != "kernel.return":
+    if (
+        first is None
+        or later is None
+        or first.mismatch is not Mismatch.PAYLOAD
+        or first.events.canary.kind != "kernel.return"
+    ):
         return
     sides = (
-        (Side.OURS, (first.ours, first.canary), (later.ours, later.canary)),
-        (Side.CANARY, (first.canary, first.ours), (later.canary, later.ours)),
+        (Side.OURS, (first.events.ours, first.events.canary), (later.events.ours, later.events.canary)),
+        (Side.CANARY, (first.events.canary, first.events.ours), (later.events.canary, later.events.ours)),
     )
     for side, before, after in sides:
         again = _own_values(*after) if before[0].lineno < after[0].lineno else {}
@@ -4426,7 +4413,7 @@ def _spread(logs: Mapping[Side, Log], stops: Sequence[_Stop]) -> _Causes:
 
 def _add_echoes(causes: _Causes, diverged: Sequence[ThreadReport]) -> None:
     """Notes which divergences repeat a value of an earlier one, whatever else connects them."""
-    returned = [t for t in diverged if t.divergence and t.divergence.canary.kind == "kernel.return"]
+    returned = [t for t in diverged if t.divergence and t.divergence.events.canary.kind == "kernel.return"]
     for thread in diverged:
         of_thread = causes[thread.pair.canary_tid]
         for upstream in returned:
@@ -4442,7 +4429,7 @@ def _add_echoes(causes: _Causes, diverged: Sequence[ThreadReport]) -> None:
 def _first_lines(thread: ThreadReport) -> tuple[int, int]:
     """Where a thread's first divergence stands in canary's log, and in ours's."""
     assert thread.divergence is not None
-    return thread.divergence.canary.lineno, thread.divergence.ours.lineno
+    return thread.divergence.events.canary.lineno, thread.divergence.events.ours.lineno
 
 
 def _drop_later(causes: _Causes, stops: Sequence[_Stop]) -> None:
@@ -4555,7 +4542,7 @@ def with_mistake(
     if start is None or mistake is None:
         return start
     thread = next(thread for thread in threads if thread.pair.canary_tid == start.canary_tid)
-    places = zip((mistake.canary.lineno, mistake.ours.lineno), _first_lines(thread), strict=True)
+    places = zip((mistake.events.canary.lineno, mistake.events.ours.lineno), _first_lines(thread), strict=True)
     return replace(start, finding=mistake) if all(before < after for before, after in places) else start
 
 
@@ -4565,8 +4552,8 @@ def _only_side(side: int, tid: int) -> tuple[int | None, int | None]:
 
 def start_without_divergence(
     threads: Sequence[ThreadReport],
-    unmapped: Sequence[Sequence[UnmappedThread]],
-    lone: Sequence[Sequence[LoneSharedGlobal]],
+    unmapped: Both[tuple[UnmappedThread, ...]],
+    lone: Both[tuple[SharedGlobal, ...]],
     finding: IdentityFinding | None,
 ) -> StartHere | None:
     """Where to start if no pair diverged: a wrong object, the thread that ended first, else what only one log has."""
@@ -4583,7 +4570,7 @@ def start_without_divergence(
     for side, objects in enumerate(lone):
         if objects:
             first = min(objects, key=lambda found: found.lineno)
-            return StartHere(StartReason.LONE_SHARED_GLOBAL, *_only_side(side, first.created.tid), lone=first)
+            return StartHere(StartReason.LONE_SHARED_GLOBAL, *_only_side(side, first.tid), lone=first)
     return None
 
 
@@ -4645,14 +4632,14 @@ def _line_of(log: Log, tid: int, idx: int) -> int:
     return log.line_of(tid, log.index.streams[tid].position_of(idx))[0]
 
 
-def _lone_shared_globals(log: Log, other: Log) -> tuple[LoneSharedGlobal, ...]:
+def _lone_shared_globals(log: Log, other: Log) -> tuple[SharedGlobal, ...]:
     """The shared-global objects of one log that the other has on no thread, by SID, each where it first stands."""
     known = {created.sid for created in other.index.shared_globals}
     lone: dict[str, SharedGlobal] = {}
     for created in log.index.shared_globals:
         if created.sid not in known:
             lone.setdefault(created.sid, created)
-    return tuple(LoneSharedGlobal(lone[sid], _line_of(log, lone[sid].tid, lone[sid].idx)) for sid in sorted(lone))
+    return tuple(replace(made, lineno=_line_of(log, made.tid, made.idx)) for _, made in sorted(lone.items()))
 
 
 def _unmapped(log: Log, mapped: Collection[int]) -> tuple[UnmappedThread, ...]:
@@ -4673,16 +4660,16 @@ def _event_at(cursor: Cursor, position: int) -> Event | None:
     return cursor.log.event(cursor.tid, position) if position < len(cursor.stream) else None
 
 
-def _context(walk: PairWalk, difference: Difference, count: int) -> tuple[EventPair, ...]:
+def _context(walk: PairWalk, difference: Difference, count: int) -> tuple[Both[Event | None], ...]:
     """The last ``count`` places of a walk before a difference, oldest first."""
     here = (difference.canary_position, difference.ours_position)
     last = bisect.bisect_left(walk.steps, here, key=lambda step: (step.canary_position, step.ours_position))
-    pairs: list[EventPair] = []
+    pairs: list[Both[Event | None]] = []
     for step in reversed(walk.steps[:last]):
         for back in range(1, min(max(step.canary, step.ours), count - len(pairs)) + 1):
             canary = _event_at(walk.canary, step.canary_position + step.canary - back) if back <= step.canary else None
             ours = _event_at(walk.ours, step.ours_position + step.ours - back) if back <= step.ours else None
-            pairs.append(EventPair(canary, ours))
+            pairs.append(Both(canary, ours))
         if len(pairs) == count:
             break
     return tuple(reversed(pairs))
@@ -4703,23 +4690,21 @@ def _divergence(walk: PairWalk, difference: Difference, matched_after: int, cont
     c, o = difference.canary_position, difference.ours_position
     canary, ours = walk.canary.log.event(walk.canary.tid, c), walk.ours.log.event(walk.ours.tid, o)
     mismatch, fields = _mismatch(difference, canary, ours)
-    rejoin = EventPair(_event_at(walk.canary, difference.canary_rejoin), _event_at(walk.ours, difference.ours_rejoin))
+    rejoin = Both(_event_at(walk.canary, difference.canary_rejoin), _event_at(walk.ours, difference.ours_rejoin))
     return Divergence(
         mismatch=mismatch,
         change=difference.change,
-        canary=canary,
-        ours=ours,
+        events=Both(canary, ours),
         fields=fields,
         context=_context(walk, difference, context),
-        following=EventPair(_event_at(walk.canary, c + 1), _event_at(walk.ours, o + 1)),
-        canary_count=difference.canary_count,
-        ours_count=difference.ours_count,
+        following=Both(_event_at(walk.canary, c + 1), _event_at(walk.ours, o + 1)),
+        counts=Both(difference.canary_count, difference.ours_count),
         rejoin=rejoin if rejoin.canary and rejoin.ours else None,
         matched_before=difference.matched_before,
         matched_after=matched_after,
         explanation=Explanation(
-            meanings=tuple((meaning_of(canary, d.path, d.left), meaning_of(ours, d.path, d.right)) for d in fields),
-            calls=EventPair(call_of(walk.canary.log, canary), call_of(walk.ours.log, ours)),
+            meanings=tuple(Both(meaning_of(canary, d.path, d.left), meaning_of(ours, d.path, d.right)) for d in fields),
+            calls=Both(call_of(walk.canary.log, canary), call_of(walk.ours.log, ours)),
         ),
     )
 
@@ -4792,13 +4777,10 @@ def _thread_report(walk: PairWalk, pair: ThreadPair, key: str, options: DiffOpti
         pair=pair,
         key=key,
         status=walk.status,
-        canary_events=len(walk.canary.stream),
-        ours_events=len(walk.ours.stream),
+        events=Both(len(walk.canary.stream), len(walk.ours.stream)),
         matched=walk.matched,
-        canary_floated=walk.floated[0],
-        ours_floated=walk.floated[1],
-        canary_left=walk.left[0],
-        ours_left=walk.left[1],
+        floated=Both(*walk.floated),
+        remaining=Both(*walk.left),
         divergences=divergences,
         divergences_found=len(walk.differences),
         parity=ParityScore(walk.matched_in_all, walk.comparable, complete),
@@ -4867,22 +4849,19 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *
         _thread_report(walk, pair, keys[pair.canary_tid], options) for walk, pair in zip(walks, pairs, strict=True)
     ]
     start, explained = explain_causes(canary, ours, walks, threads)
-    unmapped = (
+    unmapped = Both(
         _unmapped(canary, {pair.canary_tid for pair in pairs}),
         _unmapped(ours, {pair.ours_tid for pair in pairs}),
     )
-    lone = _lone_shared_globals(canary, ours), _lone_shared_globals(ours, canary)
+    lone = Both(_lone_shared_globals(canary, ours), _lone_shared_globals(ours, canary))
     identity = identity_findings(canary, ours, walks, pairs)
     mistake = next((finding for finding in identity if finding.certain), None)
     return Report(
-        canary=_summary(canary),
-        ours=_summary(ours),
+        logs=Both(_summary(canary), _summary(ours)),
         options=options,
         threads=explained,
-        canary_unmapped=unmapped[0],
-        ours_unmapped=unmapped[1],
-        canary_only=lone[0],
-        ours_only=lone[1],
+        unmapped=unmapped,
+        lone_globals=lone,
         start_here=with_mistake(start, threads, mistake) or start_without_divergence(threads, unmapped, lone, mistake),
         identity=identity,
     )
@@ -4925,7 +4904,7 @@ def divergence_fingerprint(thread: ThreadReport) -> str | None:
     essence: list[object] = [thread.status.value]
     if divergence := thread.divergence:
         fields = [[d.path, json_text(d.left), json_text(d.right)] for d in divergence.fields]
-        sides = [[event.kind, event.name] for event in (divergence.canary, divergence.ours)]
+        sides = [[event.kind, event.name] for event in divergence.events]
         essence += [divergence.mismatch.value, divergence.change.value, sides, fields]
     elif (ending := thread.ending) and ending.side is Side.OURS:  # where canary's log was cut off says nothing
         last = ending.call or ending.last
@@ -5086,7 +5065,7 @@ def _progress(before: _Standing, now: _Standing, same_canary: bool) -> ThreadPro
 
 def compare_with_baseline(report: Report, baseline: Baseline) -> BaselineComparison:
     """What got better and what got worse since an earlier run."""
-    same_canary = baseline.canary_size in (None, (report.canary.bytes, report.canary.events))
+    same_canary = baseline.canary_size in (None, (report.logs.canary.bytes, report.logs.canary.events))
     now = [_standing(thread) for thread in report.threads]
     same = list(_same_threads(baseline.threads, now))
     threads = {id(thread): _progress(before, thread, same_canary) for before, thread in same}
@@ -5106,8 +5085,8 @@ def compare_with_baseline(report: Report, baseline: Baseline) -> BaselineCompari
         )
         for thread in now
     ]
-    unmapped = len(report.canary_unmapped) + len(report.ours_unmapped)
-    sids = {lone.created.sid for lone in (*report.canary_only, *report.ours_only)}
+    unmapped = sum(map(len, report.unmapped))
+    sids = {lone.sid for alone in report.lone_globals for lone in alone}
     return BaselineComparison(
         name=baseline.name,
         same_canary=same_canary,
@@ -5189,7 +5168,7 @@ _EventRow: TypeAlias = tuple[str, Event | None, Event | None]  # " " both, "-" c
 def _event_rows(divergence: Divergence) -> list[_EventRow]:
     """What both sides did around a divergence, as the rows of a diff. A row without an event: the log ends here."""
     rows: list[_EventRow] = [(" ", pair.canary, pair.ours) for pair in divergence.context]
-    rows += [("-", divergence.canary, None), ("+", None, divergence.ours)]
+    rows += [("-", divergence.events.canary, None), ("+", None, divergence.events.ours)]
     canary, ours = divergence.following.canary, divergence.following.ours
     if canary and ours and events_equal(canary, ours):
         return [*rows, (" ", canary, ours)]
@@ -5254,8 +5233,8 @@ def _verdict_lines(report: Report) -> list[str]:
     ]
     parts = [f"{count:,} {words}" for count, words in found if count]
     for count, noun, words in (
-        (len(report.canary_unmapped) + len(report.ours_unmapped), "thread", "without a partner"),
-        (len(report.canary_only) + len(report.ours_only), "shared-global object", "in one log only"),
+        (sum(map(len, report.unmapped)), "thread", "without a partner"),
+        (sum(map(len, report.lone_globals)), "shared-global object", "in one log only"),
         (len(report.identity), "mistaken object", "in matching events"),
     ):
         if count:
@@ -5317,15 +5296,15 @@ def _summary_row(thread: ThreadReport) -> list[str]:
         str(pair.canary_tid),
         str(pair.ours_tid),
         _pairing_words(pair),
-        f"{thread.canary_events:,}",
-        f"{thread.ours_events:,}",
+        f"{thread.events.canary:,}",
+        f"{thread.events.ours:,}",
         f"{thread.matched:,}",
-        f"{thread.canary_floated}/{thread.ours_floated}",
+        f"{thread.floated.canary}/{thread.floated.ours}",
         _STATUS_WORDS[thread.status],
         f"{thread.divergences_found:,}{'' if thread.parity.complete else ' or more'}",
         percent(thread.parity),
-        _first_index(thread, lambda divergence: divergence.canary),
-        _first_index(thread, lambda divergence: divergence.ours),
+        _first_index(thread, lambda divergence: divergence.events.canary),
+        _first_index(thread, lambda divergence: divergence.events.ours),
     ]
 
 
@@ -5347,7 +5326,7 @@ _SUMMARY_HEADINGS: Final = (
 
 def _outcome_lines(divergence: Divergence) -> list[str]:
     """What happened at a divergence, and where the streams are together again."""
-    counts = f"{_counted(divergence.canary_count, 'event')} of canary against {divergence.ours_count:,} of ours"
+    counts = f"{_counted(divergence.counts.canary, 'event')} of canary against {divergence.counts.ours:,} of ours"
     lines = [f"What happened: **{_CHANGE_WORDS[divergence.change]}** ({counts})."]
     rejoin = divergence.rejoin
     if rejoin is not None and rejoin.canary and rejoin.ours:
@@ -5371,7 +5350,7 @@ def _event_words(event: Event, side: Side) -> str:
     return f"{quoted(event_text(event))} ({side.value} index {event.idx}, line {event.lineno})"
 
 
-def _call_lines(calls: EventPair) -> list[str]:
+def _call_lines(calls: Both[Event | None]) -> list[str]:
     """The call that a divergence belongs to; once if it is the same on both sides."""
     if calls.canary and calls.ours and event_text(calls.canary) == event_text(calls.ours):
         place = f"canary index {calls.canary.idx}, ours index {calls.ours.idx}"
@@ -5451,11 +5430,11 @@ def _known_words(known: KnownObject, side: Side) -> str:
 
 def _finding_sentence(finding: IdentityFinding) -> str:
     """A wrong object: what both sides name, and what ours should."""
-    place = f"canary index {finding.canary.idx} (line {finding.canary.lineno}), "
-    place += f"ours index {finding.ours.idx} (line {finding.ours.lineno})"
-    sentence = f"{_quoted_text(finding.canary.kind)} at {place} is about "
-    sentence += f"{_known_words(finding.canary_object, Side.CANARY)} on canary, "
-    sentence += f"but about {_known_words(finding.ours_object, Side.OURS)} on ours"
+    place = f"canary index {finding.events.canary.idx} (line {finding.events.canary.lineno}), "
+    place += f"ours index {finding.events.ours.idx} (line {finding.events.ours.lineno})"
+    sentence = f"{_quoted_text(finding.events.canary.kind)} at {place} is about "
+    sentence += f"{_known_words(finding.objects.canary, Side.CANARY)} on canary, "
+    sentence += f"but about {_known_words(finding.objects.ours, Side.OURS)} on ours"
     if finding.expected:
         sentence += f"; the counterpart of canary's is {_known_words(finding.expected, Side.OURS)}"
     return sentence
@@ -5479,7 +5458,7 @@ def _identity_sentences(report: Report) -> list[str]:
 def _start_words(start: StartHere, thread: ThreadReport | None) -> str:
     """The reason to start there, as the end of a sentence."""
     if start.lone is not None:
-        created = start.lone.created
+        created = start.lone
         what = f"{quoted(shorten(printable(created.object_type), _VALUE_WIDTH))} at {created.pointer:#010x}"
         return f"no thread diverged, and only this log has the {what} (line {start.lone.lineno})"
     if start.reason is StartReason.WRONG_OBJECT and start.finding:
@@ -5510,7 +5489,7 @@ def _start_sentences(report: Report) -> list[str]:
         known = f"{start.downstream} of {others}" if start.downstream else "none"
         sentence += f". Of the other divergences, {known} can be shown to be downstream of it"
     divergence = thread.divergence if thread else None
-    sides = ((divergence.canary, Side.CANARY), (divergence.ours, Side.OURS)) if divergence else ()
+    sides = ((divergence.events.canary, Side.CANARY), (divergence.events.ours, Side.OURS)) if divergence else ()
     before = ""
     if start.finding and start.reason is not StartReason.WRONG_OBJECT:
         before = f" Before it, {_finding_sentence(start.finding)}."
@@ -5562,8 +5541,8 @@ def _ended_lines(report: Report) -> list[str]:
 def _divergence_sentences(thread: ThreadReport, nth: int) -> list[str]:
     """Where a divergence is, in what the events differ, what became of it, and for the first one, its cause."""
     divergence = thread.divergences[nth]
-    place = f"canary index {divergence.canary.idx} (line {divergence.canary.lineno}), "
-    place += f"ours index {divergence.ours.idx} (line {divergence.ours.lineno})"
+    place = f"canary index {divergence.events.canary.idx} (line {divergence.events.canary.lineno}), "
+    place += f"ours index {divergence.events.ours.idx} (line {divergence.events.ours.lineno})"
     after = f"After {_counted(divergence.matched_before, 'matching event')}, at {place}:"
     lines = [after, f"{_MISMATCH_WORDS[divergence.mismatch]}.", *_outcome_lines(divergence)]
     return [*lines, *_call_lines(divergence.explanation.calls), *(_cause_lines(thread.cause) if nth == 0 else [])]
@@ -5571,7 +5550,7 @@ def _divergence_sentences(thread: ThreadReport, nth: int) -> list[str]:
 
 def _fields_explained(divergence: Divergence) -> Iterator[tuple[FieldDifference, Meaning | None, Meaning | None]]:
     """The fields that differ, and what canary's value and ours's stand for."""
-    meanings = itertools.chain(divergence.explanation.meanings, itertools.repeat((None, None)))
+    meanings = itertools.chain(divergence.explanation.meanings, itertools.repeat(Both(None, None)))
     for difference, (left, right) in zip(divergence.fields, meanings, strict=False):
         yield difference, left, right
 
@@ -5594,7 +5573,7 @@ def _divergence_lines(thread: ThreadReport, divergence: Divergence, number: int)
 def _unmapped_lines(report: Report) -> list[str]:
     rows = [
         [side, str(thread.tid), f"{thread.events:,}", ", ".join(map(_text_cell, thread.first_calls)) or "–"]
-        for side, threads in (("canary", report.canary_unmapped), ("ours", report.ours_unmapped))
+        for side, threads in report.unmapped.items()
         for thread in threads
     ]
     headings = ("log", "tid>", "events>", "first calls")
@@ -5607,8 +5586,8 @@ def _lone_words(created: SharedGlobal) -> tuple[str, str, str]:
 
 def _lone_lines(report: Report) -> list[str]:
     rows = [
-        [side, *map(_text_cell, _lone_words(lone.created)), str(lone.created.tid), str(lone.lineno)]
-        for side, alone in (("canary", report.canary_only), ("ours", report.ours_only))
+        [side, *map(_text_cell, _lone_words(lone)), str(lone.tid), str(lone.lineno)]
+        for side, alone in report.lone_globals.items()
         for lone in alone
     ]
     headings = ("log", "SID", "pointer", "type", "tid>", "line>")
@@ -5618,14 +5597,14 @@ def _lone_lines(report: Report) -> list[str]:
 def _not_compared_lines(report: Report) -> list[str]:
     lines = []
     for thread in report.threads:
-        if thread.canary_left or thread.ours_left:
+        if thread.remaining.canary or thread.remaining.ours:
             where = "behind the first divergence" if thread.divergence else "behind the end of the other side"
             tids = f"canary tid {thread.pair.canary_tid} / ours tid {thread.pair.ours_tid}"
-            lines.append(f"- {tids}: {thread.canary_left:,} / {_counted(thread.ours_left, 'event')} {where}")
-    unmapped = [sum(t.events for t in threads) for threads in (report.canary_unmapped, report.ours_unmapped)]
+            lines.append(f"- {tids}: {thread.remaining.canary:,} / {_counted(thread.remaining.ours, 'event')} {where}")
+    unmapped = [sum(t.events for t in threads) for threads in report.unmapped]
     if any(unmapped):
         lines.append(f"- threads without a partner: {unmapped[0]:,} events of canary, {unmapped[1]:,} of ours")
-    floats = [sum(t.canary_floated for t in report.threads), sum(t.ours_floated for t in report.threads)]
+    floats = [sum(t.floated.canary for t in report.threads), sum(t.floated.ours for t in report.threads)]
     lines.append(f"- shared-global creates that floated: {floats[0]:,} of canary, {floats[1]:,} of ours")
     for kind, fields in SKIPPED_FIELDS.items():
         lines.append(f"- {md_code(kind)}: {', '.join(md_code(name) for name in sorted(fields))}, engine-local")
@@ -5644,10 +5623,10 @@ def warning_text(warning: LogWarning) -> str:
 def _input_lines(report: Report) -> list[str]:
     rows = [
         [side, md_code(log.name), f"{log.bytes:,}", f"{log.events:,}", str(log.threads)]
-        for side, log in (("canary", report.canary), ("ours", report.ours))
+        for side, log in report.logs.items()
     ]
     lines = ["## Inputs", "", *md_table(("side", "log", "bytes>", "events>", "threads>"), rows), ""]
-    warnings = [(log.name, warning) for log in (report.canary, report.ours) for warning in log.warnings]
+    warnings = [(log.name, warning) for log in report.logs for warning in log.warnings]
     if warnings:
         lines += [f"- warning: {md_code(name)}: {warning_text(warning)}" for name, warning in warnings] + [""]
     options = report.options
@@ -5682,7 +5661,7 @@ def _json_event(event: Event | None) -> object:
     return {"line": event.lineno, "idx": event.idx, "kind": event.kind, "payload": event.payload}
 
 
-def _json_pair(pair: EventPair) -> object:
+def _json_pair(pair: Both[Event | None]) -> object:
     return {"canary": _json_event(pair.canary), "ours": _json_event(pair.ours)}
 
 
@@ -5753,9 +5732,9 @@ def _json_finding(finding: IdentityFinding) -> object:
     return {
         "canary_tid": finding.pair.canary_tid,
         "ours_tid": finding.pair.ours_tid,
-        "event": _json_pair(EventPair(finding.canary, finding.ours)),
-        "canary_object": _json_known(finding.canary_object),
-        "ours_object": _json_known(finding.ours_object),
+        "event": _json_pair(finding.events),
+        "canary_object": _json_known(finding.objects.canary),
+        "ours_object": _json_known(finding.objects.ours),
         "expected": _json_known(finding.expected),
         "certain": finding.certain,
         "count": finding.count,
@@ -5770,7 +5749,7 @@ def _json_start(start: StartHere | None) -> object:
         "canary_tid": start.canary_tid,
         "ours_tid": start.ours_tid,
         "downstream": start.downstream,
-        "sid": start.lone.created.sid if start.lone else None,
+        "sid": start.lone.sid if start.lone else None,
         "identity": _json_finding(start.finding) if start.finding else None,
     }
 
@@ -5778,16 +5757,16 @@ def _json_start(start: StartHere | None) -> object:
 def _json_divergence(divergence: Divergence) -> object:
     return {
         "class": divergence.mismatch.value,
-        "canary_idx": divergence.canary.idx,
-        "ours_idx": divergence.ours.idx,
+        "canary_idx": divergence.events.canary.idx,
+        "ours_idx": divergence.events.ours.idx,
         "fields": [_json_field(difference) for difference in divergence.fields],
         "change": divergence.change.value,
-        "canary_count": divergence.canary_count,
-        "ours_count": divergence.ours_count,
+        "canary_count": divergence.counts.canary,
+        "ours_count": divergence.counts.ours,
         "matched_before": divergence.matched_before,
         "matched_after": divergence.matched_after,
         "rejoin": _json_pair(divergence.rejoin) if divergence.rejoin else None,
-        "event": _json_pair(EventPair(divergence.canary, divergence.ours)),
+        "event": _json_pair(divergence.events),
         "next": _json_pair(divergence.following),
         "context": [_json_pair(pair) for pair in divergence.context],
         "explanation": _json_explanation(divergence.explanation),
@@ -5809,11 +5788,11 @@ def _json_thread(thread: ThreadReport) -> object:
         "confidence": round(thread.pair.confidence, 4),
         "alternative_ours_tid": thread.pair.alternative,
         "status": thread.status.value,
-        "canary_events": thread.canary_events,
-        "ours_events": thread.ours_events,
+        "canary_events": thread.events.canary,
+        "ours_events": thread.events.ours,
         "matched": thread.matched,
-        "floating_skipped": {"canary": thread.canary_floated, "ours": thread.ours_floated},
-        "not_compared": {"canary": thread.canary_left, "ours": thread.ours_left},
+        "floating_skipped": {"canary": thread.floated.canary, "ours": thread.floated.ours},
+        "not_compared": {"canary": thread.remaining.canary, "ours": thread.remaining.ours},
         "divergence": _json_divergence(thread.divergence) if thread.divergence else None,
         "divergences": [_json_divergence(divergence) for divergence in thread.divergences],
         "divergences_found": thread.divergences_found,
@@ -5834,10 +5813,9 @@ def _json_input(log: LogSummary) -> object:
     return {"name": log.name, "bytes": log.bytes, "events": log.events, "threads": log.threads, "warnings": warnings}
 
 
-def _json_lone(lone: LoneSharedGlobal) -> object:
-    created = lone.created
-    place = {"tid": created.tid, "idx": created.idx, "line": lone.lineno}
-    return {"sid": created.sid, "pointer": f"{created.pointer:#010x}", "object_type": created.object_type} | place
+def _json_lone(lone: SharedGlobal) -> object:
+    place = {"tid": lone.tid, "idx": lone.idx, "line": lone.lineno}
+    return {"sid": lone.sid, "pointer": f"{lone.pointer:#010x}", "object_type": lone.object_type} | place
 
 
 def _json_baseline(baseline: BaselineComparison | None) -> object:
@@ -5866,7 +5844,7 @@ def _json_baseline(baseline: BaselineComparison | None) -> object:
 def render_json(report: Report) -> str:
     """The report for programs: the fields that schema v1 pins, and every number that the Markdown has."""
     options = report.options
-    sides = (("canary", report.canary_only), ("ours", report.ours_only))
+    sides = report.lone_globals.items()
     document = {
         "format": REPORT_FORMAT,
         "format_version": REPORT_FORMAT_VERSION,
@@ -5875,21 +5853,21 @@ def render_json(report: Report) -> str:
         "start_here": _json_start(report.start_here),
         "threads": [_json_thread(thread) for thread in report.threads],
         "unmapped": {
-            "canary": [thread.tid for thread in report.canary_unmapped],
-            "ours": [thread.tid for thread in report.ours_unmapped],
+            "canary": [thread.tid for thread in report.unmapped.canary],
+            "ours": [thread.tid for thread in report.unmapped.ours],
         },
         "unmapped_threads": {
-            "canary": _json_unmapped(report.canary_unmapped),
-            "ours": _json_unmapped(report.ours_unmapped),
+            "canary": _json_unmapped(report.unmapped.canary),
+            "ours": _json_unmapped(report.unmapped.ours),
         },
         "shared_globals": {
-            "canary_only": [lone.created.sid for lone in report.canary_only],
-            "ours_only": [lone.created.sid for lone in report.ours_only],
+            "canary_only": [lone.sid for lone in report.lone_globals.canary],
+            "ours_only": [lone.sid for lone in report.lone_globals.ours],
             "places": {side: [_json_lone(lone) for lone in alone] for side, alone in sides},
         },
         "identity": list(map(_json_finding, report.identity)),
         "baseline": _json_baseline(report.baseline),
-        "inputs": {"canary": _json_input(report.canary), "ours": _json_input(report.ours)},
+        "inputs": {"canary": _json_input(report.logs.canary), "ours": _json_input(report.logs.ours)},
         "options": {
             "tid_map": {str(canary): ours for canary, ours in options.tid_map.items()},
             "auto_map": options.auto_map,
@@ -6236,7 +6214,7 @@ def _short_change(divergence: Divergence) -> str:
 
 
 def _index_words(divergence: Divergence) -> str:
-    canary, ours = divergence.canary.idx, divergence.ours.idx
+    canary, ours = divergence.events.canary.idx, divergence.events.ours.idx
     return f"#{canary}" if canary == ours else f"#{canary} / #{ours}"
 
 
@@ -6272,7 +6250,7 @@ def _thread_sentence(thread: ThreadReport) -> str:
     if thread.divergence:
         text += f" at {_index_words(thread.divergence)}: {_short_change(thread.divergence)}"
     elif thread.status is not PairStatus.IDENTICAL:
-        text += f", {_counted(thread.canary_left + thread.ours_left, 'event')} before the other"
+        text += f", {_counted(thread.remaining.canary + thread.remaining.ours, 'event')} before the other"
     return text
 
 
@@ -6293,7 +6271,7 @@ def _thread_details(thread: ThreadReport) -> str:
 def _lane_item(number: int, thread: ThreadReport, exhibits: Sequence[_Exhibit], bars: Sequence[Sequence[str]]) -> str:
     """A pair's lane: who, the two bars, what became of it."""
     pair, places = thread.pair, thread.lane.places
-    sides = (("canary", pair.canary_tid, thread.canary_events), ("ours", pair.ours_tid, thread.ours_events))
+    sides = (("canary", pair.canary_tid, thread.events.canary), ("ours", pair.ours_tid, thread.events.ours))
     who = "".join(
         f"<span><span>{side} <b>{tid}</b></span> {_counted(events, 'event')}</span>" for side, tid, events in sides
     )
@@ -6382,7 +6360,7 @@ def _html_value(value: object, meaning: Meaning | None) -> str:
 
 def _html_payloads(divergence: Divergence) -> str:
     blocks = []
-    for side, event in (("canary", divergence.canary), ("ours", divergence.ours)):
+    for side, event in (("canary", divergence.events.canary), ("ours", divergence.events.ours)):
         lines = map(printable, json.dumps(event.payload, indent=1, ensure_ascii=False, default=str).split("\n"))
         text = html_text_lines(shorten("\n".join(lines), _PAYLOAD_WIDTH))
         blocks.append(f"<div><b>{side}</b><pre>{text}</pre></div>")
@@ -6437,7 +6415,7 @@ def _html_head(report: Report) -> str:
     )
     policy = f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; base-uri 'none'; "
     policy += "form-action 'none'"
-    names = " / ".join(shorten(printable(os.path.basename(log.name)), 80) for log in (report.canary, report.ours))
+    names = " / ".join(shorten(printable(os.path.basename(log.name)), 80) for log in report.logs)
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -6454,8 +6432,8 @@ def _html_verdict(report: Report) -> str:
         ("parity", percent(report.parity)),
         ("divergences", f"{sum(thread.divergences_found for thread in report.threads):,}"),
         ("thread pairs", f"{len(report.threads):,}"),
-        ("events of canary", f"{report.canary.events:,}"),
-        ("events of ours", f"{report.ours.events:,}"),
+        ("events of canary", f"{report.logs.canary.events:,}"),
+        ("events of ours", f"{report.logs.ours.events:,}"),
     )
     items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
     return (
@@ -6508,7 +6486,7 @@ def _html_identity(report: Report) -> str:
 def _html_unmapped(report: Report) -> str:
     rows = [
         [side, str(thread.tid), f"{thread.events:,}", ", ".join(map(html_code, thread.first_calls)) or "–"]
-        for side, threads in (("canary", report.canary_unmapped), ("ours", report.ours_unmapped))
+        for side, threads in report.unmapped.items()
         for thread in threads
     ]
     table = html_table("Nothing was compared with these", ("log", "tid>", "events>", "first calls"), rows)
@@ -6517,8 +6495,8 @@ def _html_unmapped(report: Report) -> str:
 
 def _html_lone(report: Report) -> str:
     rows = [
-        [side, *map(html_code, _lone_words(lone.created)), str(lone.created.tid), str(lone.lineno)]
-        for side, alone in (("canary", report.canary_only), ("ours", report.ours_only))
+        [side, *map(html_code, _lone_words(lone)), str(lone.tid), str(lone.lineno)]
+        for side, alone in report.lone_globals.items()
         for lone in alone
     ]
     table = html_table("Created on one side alone", ("log", "SID", "pointer", "type", "tid>", "line>"), rows)
@@ -6547,14 +6525,14 @@ def _html_skipped(report: Report) -> str:
         for kind, fields in SKIPPED_FIELDS.items()
     ]
     rows.append(("every event", ", ".join(map(html_code, SKIPPED_OF_EVERY_EVENT)), "time and writer"))
-    left = [sum(side) for side in zip(*((t.canary_left, t.ours_left) for t in report.threads), strict=True)]
+    left = [sum(side) for side in zip(*((t.remaining.canary, t.remaining.ours) for t in report.threads), strict=True)]
     text = f"Behind a first divergence or an end: {left[0]:,} events of canary, {left[1]:,} of ours." if left else ""
     table = html_table("Fields that were not compared", ("events", "fields", "why"), rows)
     return f"<h2>Not compared</h2>\n<p>{text}</p>\n{table}"
 
 
 def _html_inputs(report: Report) -> str:
-    logs = (("canary", report.canary), ("ours", report.ours))
+    logs = report.logs.items()
     rows = [[side, html_code(g.name), f"{g.bytes:,}", f"{g.events:,}", f"{g.threads:,}"] for side, g in logs]
     text = html_table("The logs", ("side", "log", "bytes>", "events>", "threads>"), rows)
     warnings = [[side, html_text(warning_text(warning))] for side, log in logs for warning in log.warnings]
@@ -6614,7 +6592,7 @@ def _failure_text(thread: ThreadReport) -> str:
         lines += map(plain_sentence, (_ending_sentence(thread.ending), *_cause_lines(thread.cause)))
     if (left_out := thread.divergences_found - _MOST_IN_A_FAILURE) > 0:
         lines.append(f"{_counted(left_out, 'more divergence')}.")
-    lines += [f"Parity: {percent(thread.parity)}.", f"Events: {thread.canary_events:,} / {thread.ours_events:,}."]
+    lines += [f"Parity: {percent(thread.parity)}.", f"Events: {thread.events.canary:,} / {thread.events.ours:,}."]
     return "\n".join(map(printable, lines))
 
 
@@ -6635,8 +6613,8 @@ def _unmapped_case(suite: ElementTree.Element, side: str, thread: UnmappedThread
 def _lone_case(suite: ElementTree.Element, report: Report) -> None:
     """Objects that one log lacks turn the gate red though every thread may match."""
     lines = [
-        f"{side} alone: {lone.created.object_type} {lone.created.sid}, tid {lone.created.tid}, line {lone.lineno}"
-        for side, alone in (("canary", report.canary_only), ("ours", report.ours_only))
+        f"{side} alone: {lone.object_type} {lone.sid}, tid {lone.tid}, line {lone.lineno}"
+        for side, alone in report.lone_globals.items()
         for lone in alone
     ]
     if lines:
@@ -6657,11 +6635,11 @@ def _identity_case(suite: ElementTree.Element, report: Report) -> None:
 
 def render_junit(report: Report) -> str:
     """The report as test results: a case a pair of threads, so that a CI server shows which thread fails and why."""
-    names = " / ".join(printable(log.name) for log in (report.canary, report.ours))
+    names = " / ".join(printable(log.name) for log in report.logs)
     suite = ElementTree.Element("testsuite", name=names)
     for thread in report.threads:
         _thread_case(suite, thread)
-    for side, threads in (("canary", report.canary_unmapped), ("ours", report.ours_unmapped)):
+    for side, threads in report.unmapped.items():
         for unmapped in threads:
             _unmapped_case(suite, side, unmapped)
     _lone_case(suite, report)
@@ -10789,7 +10767,7 @@ def _say_warnings(report: Report, err: TextIO) -> None:
     if report.baseline is not None and not report.baseline.same_canary:
         name = printable(report.baseline.name)
         err.write(f"{PROGRAM}: warning: {name}: it was made from another canary log than this one\n")
-    for log in (report.canary, report.ours):
+    for log in report.logs:
         for warning in log.warnings:
             err.write(f"{PROGRAM}: warning: {printable(log.name)}: {warning_text(warning)}\n")
 

@@ -65,7 +65,8 @@ def hostile_report() -> diff_events.Report:
     canary = {1: [*steps(20), *hostile_calls()], 2: steps(3), 7: hostile_calls()}
     ours = {1: [*steps(20), *hostile_calls("!")], 2: steps(3)}
     report = report_of(log(canary), log(ours, "ours"), max_divergences=0, tid_map={1: 1, 2: 2}, auto_map=False)
-    return replace(report, canary=replace(report.canary, name=HOSTILE[0]), ours=replace(report.ours, name=HOSTILE[6]))
+    logs = diff_events.Both(replace(report.logs.canary, name=HOSTILE[0]), replace(report.logs.ours, name=HOSTILE[6]))
+    return replace(report, logs=logs)
 
 
 def scattered_report(threads: int, divergences: int, **options: Any) -> diff_events.Report:
@@ -98,10 +99,9 @@ def endless_report(threads: int = 500, divergences: int = 40) -> diff_events.Rep
     many = replace(
         thread,
         lane=lane,
-        canary_events=1_000_000,
-        ours_events=1_000_000,
+        events=diff_events.Both(1_000_000, 1_000_000),
         divergences=thread.divergences[:1] * divergences,
         divergences_found=2000,
     )
     unmapped = tuple(diff_events.UnmappedThread(tid, 1000, HOSTILE[:3]) for tid in range(3000))
-    return replace(of_few, threads=(many,) * threads, canary_unmapped=unmapped, ours_unmapped=unmapped)
+    return replace(of_few, threads=(many,) * threads, unmapped=diff_events.Both(unmapped, unmapped))

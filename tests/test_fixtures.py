@@ -62,9 +62,9 @@ def found_classes(report: Report) -> set[str]:
     """The classes of everything that a comparison found, in the words that the fixtures use."""
     found = {thread.divergence.mismatch.value for thread in report.threads if thread.divergence}
     found |= {thread.status.value for thread in report.threads if thread.status is not PairStatus.IDENTICAL}
-    if report.canary_unmapped or report.ours_unmapped:
+    if any(report.unmapped):
         found.add("unmapped")
-    if report.canary_only or report.ours_only:
+    if any(report.lone_globals):
         found.add("shared_global")
     return found - {PairStatus.DIVERGED.value}
 
@@ -132,8 +132,8 @@ class Canonical(unittest.TestCase):
         for fixture in CANONICAL:
             with self.subTest(fixture=fixture.id):
                 report = report_of(fixture)
-                self.assertTrue(any(thread.canary_floated for thread in report.threads))
-                self.assertTrue(any(thread.ours_floated for thread in report.threads))
+                self.assertTrue(any(thread.floated.canary for thread in report.threads))
+                self.assertTrue(any(thread.floated.ours for thread in report.threads))
 
     def test_the_boot_corrupted_on_its_50th_line_does_not(self) -> None:
         canary, ours = logs(FIXTURES[0])
@@ -148,7 +148,7 @@ class Canonical(unittest.TestCase):
             report = diff_events.diff_logs(str(canary), str(corrupted))
         self.assertEqual(found_classes(report), {"kind"})
         [divergence] = [thread.divergence for thread in report.threads if thread.divergence]
-        self.assertEqual(divergence.ours.lineno, 50)
+        self.assertEqual(divergence.events.ours.lineno, 50)
 
 
 class Regressions(unittest.TestCase):

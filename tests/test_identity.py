@@ -52,7 +52,7 @@ def numbered(words: str, *, ours: bool = False) -> list[Line]:
 def findings(canary: str, ours: str) -> list[tuple[int, int]]:
     """The indexes at which objects are mistaken."""
     report = compare_lines(numbered(canary), numbered(ours, ours=True))
-    return [(finding.canary.idx, finding.ours.idx) for finding in report.identity]
+    return [(finding.events.canary.idx, finding.events.ours.idx) for finding in report.identity]
 
 
 class WrongObject(LogTestCase):
@@ -62,10 +62,12 @@ class WrongObject(LogTestCase):
     def test_both_creations_are_named(self) -> None:
         report = compare_lines(self.CANARY, self.OURS)
         finding = only(report)
-        self.assertEqual((finding.canary.kind, finding.canary.idx, finding.ours.idx), ("wait.begin", 3, 3))
-        self.assertEqual((finding.canary_object.sid, finding.ours_object.sid), (A, Y))
-        self.assertEqual((finding.canary_object.event.idx, finding.ours_object.event.lineno), (0, 3))
-        self.assertTrue(finding.certain and finding.canary_object.created and finding.ours_object.created)
+        self.assertEqual(
+            (finding.events.canary.kind, finding.events.canary.idx, finding.events.ours.idx), ("wait.begin", 3, 3)
+        )
+        self.assertEqual((finding.objects.canary.sid, finding.objects.ours.sid), (A, Y))
+        self.assertEqual((finding.objects.canary.event.idx, finding.objects.ours.event.lineno), (0, 3))
+        self.assertTrue(finding.certain and finding.objects.canary.created and finding.objects.ours.created)
         assert finding.expected is not None
         self.assertEqual(finding.expected.sid, X)
         text = render_markdown(report)
@@ -99,7 +101,7 @@ class WrongObject(LogTestCase):
 
         self.assertEqual(compare_lines(side(A, B, A), side(X, Y, X)).identity, ())
         finding = only(compare_lines(side(A, B, A), side(X, Y, Y)))
-        self.assertEqual((finding.pair.canary_tid, finding.canary_object.event.tid), (7, 6))
+        self.assertEqual((finding.pair.canary_tid, finding.objects.canary.event.tid), (7, 6))
 
     def test_the_wait_may_stand_before_the_creation_in_the_file(self) -> None:
         ours = [*waited(7, Y), made(6, X), made(6, Y)]
@@ -116,7 +118,7 @@ class WrongObject(LogTestCase):
     def test_woken_by_the_wrong_object(self) -> None:
         canary = [made(6, A), made(6, B), *waited(6, A, B, woken_by=A)]
         ours = [made(6, X), made(6, Y), *waited(6, X, Y, woken_by=Y)]
-        self.assertEqual(only(compare_lines(canary, ours)).canary.kind, "wait.end")
+        self.assertEqual(only(compare_lines(canary, ours)).events.canary.kind, "wait.end")
 
     def test_which_of_all_comes_last_is_timing(self) -> None:
         canary = [made(6, A), made(6, B), *waited(6, A, B, woken_by=A, wait_type="all")]
@@ -126,7 +128,7 @@ class WrongObject(LogTestCase):
     def test_the_order_within_a_wait_counts(self) -> None:
         canary = [made(6, A), made(6, B), *waited(6, A, B)]
         ours = [made(6, X), made(6, Y), *waited(6, Y, X)]
-        self.assertEqual({f.ours_object.sid for f in compare_lines(canary, ours).identity}, {X, Y})
+        self.assertEqual({f.objects.ours.sid for f in compare_lines(canary, ours).identity}, {X, Y})
 
     def test_shared_objects_are_themselves(self) -> None:
         one, other = "59fe0438b2bb0cfb", "91ea6738412a462e"
@@ -134,7 +136,7 @@ class WrongObject(LogTestCase):
         self.assertEqual(compare_lines([*shared, *waited(6, one)], [*shared, *waited(6, one)]).identity, ())
         ours = [*waited(6, other), *shared]
         finding = only(compare_lines([*shared, *waited(6, one)], ours))
-        self.assertEqual((finding.canary_object.sid, finding.ours_object.sid), (one, other))
+        self.assertEqual((finding.objects.canary.sid, finding.objects.ours.sid), (one, other))
 
     def test_before_a_divergence_it_is_said_where_to_start(self) -> None:
         canary = [*self.CANARY, *called(6, "NtOpenFile")]
@@ -302,7 +304,7 @@ class Lives(unittest.TestCase):
             if wrong:
                 ours[place] = (ours[place][0], "wait.begin", ours[place][2] | {"handles_semantic_ids": wrong[:1]})
                 tried += 1
-                found += any(f.ours_object.sid == wrong[0] for f in compare_lines(canary, ours).identity)
+                found += any(f.objects.ours.sid == wrong[0] for f in compare_lines(canary, ours).identity)
         return found, tried
 
     def test_a_wrong_wait_is_found(self) -> None:

@@ -66,10 +66,9 @@ class JUnit(unittest.TestCase):
         self.assertIn("gate", unmapped[0].attrib["message"])
 
     def test_an_object_in_one_log_only_fails(self) -> None:
-        created = diff_events.SharedGlobal(1, 3, "00c0ffee00c0ffee", 0x82000000, HOSTILE[0])
-        lone = diff_events.LoneSharedGlobal(created, 7)
+        created = diff_events.SharedGlobal(1, 3, "00c0ffee00c0ffee", 0x82000000, HOSTILE[0], 7)
         report = report_of(log({1: steps(3)}), log({1: steps(3)}))
-        report = replace(report, canary_only=(lone,))
+        report = replace(report, lone_globals=diff_events.Both((created,), ()))
         case = self.suite(report)[-1]
         self.assertEqual(case[0].attrib["type"], "shared_globals")
         self.assertEqual(case[0].text, f"canary alone: {HOSTILE[0]} 00c0ffee00c0ffee, tid 1, line 7")

@@ -275,10 +275,10 @@ class Files(LogTestCase):
                 continue
             (thread,) = report.threads
             statuses.add(thread.status)
-            self.assertEqual(thread.matched, thread.ours_events)
-            cut_in_line = data[:size].rpartition(b"\n")[2] not in (b"", b"\r") and thread.ours_events < 5
+            self.assertEqual(thread.matched, thread.events.ours)
+            cut_in_line = data[:size].rpartition(b"\n")[2] not in (b"", b"\r") and thread.events.ours < 5
             lines_whole = data[:size] + b"\n" in data
-            self.assertEqual(len(report.ours.warnings), int(cut_in_line and not lines_whole), size)
+            self.assertEqual(len(report.logs.ours.warnings), int(cut_in_line and not lines_whole), size)
         self.assertEqual(statuses, {diff_events.PairStatus.IDENTICAL, diff_events.PairStatus.OURS_ENDED})
 
     def test_torn_tails_that_the_reader_cannot_bear(self) -> None:
