@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import tempfile
@@ -60,6 +61,7 @@ def report_of(canary: bytes, ours: bytes, **options: Any) -> diff_events.Report:
         return diff_events.diff_logs(str(paths[0]), str(paths[1]), diff_events.DiffOptions(**options))
 
 
+@functools.cache
 def hostile_report() -> diff_events.Report:
     """A report in which every text of the logs is hostile: names, fields, unmapped threads, file names."""
     canary = {1: [*steps(20), *hostile_calls()], 2: steps(3), 7: hostile_calls()}
@@ -69,6 +71,7 @@ def hostile_report() -> diff_events.Report:
     return replace(report, logs=logs)
 
 
+@functools.cache
 def scattered_report(threads: int, divergences: int, **options: Any) -> diff_events.Report:
     """So many pairs, each with so many changed events among others that match."""
     canary, ours = {}, {}
@@ -80,6 +83,7 @@ def scattered_report(threads: int, divergences: int, **options: Any) -> diff_eve
     return report_of(log(canary), log(ours, "ours"), **{"max_divergences": 0, **options})
 
 
+@functools.cache
 def endless_report(threads: int = 500, divergences: int = 40) -> diff_events.Report:
     """What no log of a test's size gives: many threads of a million events each, nothing but trouble in them."""
     of_few = hostile_report()

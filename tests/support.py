@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import subprocess
 import sys
@@ -13,10 +14,17 @@ from typing import Any, NamedTuple
 
 import diff_events
 
+EFFORT = float(os.environ.get("DIFF_EVENTS_EFFORT", "1"))
+"""How many random cases are tried: a factor on what the usual run tries, which has to be over in a minute."""
 PROGRAM = str(Path(diff_events.__file__).resolve())
 HEADER = b'{"schema_version":1,"engine":"test"}\n'
 SID = "59fe0438b2bb0cfb"
 """Of (0x828f0010, Event), a test vector of the schema."""
+
+
+def seeds(usual: int) -> range:
+    """The seeds to try, where the usual run tries so many."""
+    return range(math.ceil(usual * EFFORT))
 
 
 def event(

@@ -156,7 +156,7 @@ class Options(CommandLineTestCase):
         self.assert_refused(run("--canary", "missing", "--ours", torn, "--quiet"))
 
     def test_a_parity_score_that_is_the_limit_is_not_under_it(self) -> None:
-        for percentage in range(101):  # the doubles of 29, 57 and 58 of 100 are a little less, in percent
+        for percentage in (0, 1, 29, 57, 58, 99, 100):  # the doubles of 29, 57 and 58 of 100 are a little less
             ours = calls(100)
             for changed in ours[percentage:]:
                 changed["payload"]["name"] = "Other"
@@ -375,11 +375,8 @@ class Processes(CommandLineTestCase):
         for argv, code in (
             (self.logs, 0),
             ((*self.logs, "--validate-identical"), 1),
-            ((*self.same, "--validate-identical"), 0),
-            (("--canary", self.canary), 2),
             (("--canary", "missing", "--ours", "missing"), 2),
             (("--help",), 0),
-            (("--version",), 0),
         ):
             with self.subTest(argv=argv):
                 self.assertEqual(process(*argv), run(*argv))
@@ -493,10 +490,11 @@ class Processes(CommandLineTestCase):
         ]
         other = [one | {"tid": one["tid"] + 40} for one in threads if one["tid_event_idx"] + one["tid"] != 20]
         argv = ("--canary", self.write("c", threads), "--ours", self.write("o", other))
-        for report in ("json:-", "markdown:-"):
-            expected = run(*argv, "--report", report)
-            for seed in ("0", "1", "random"):
-                self.assertEqual(process(*argv, "--report", report, env={"PYTHONHASHSEED": seed}), expected)
+        options = (*argv, "--report", "json:-", "--report", f"markdown:{self.path('markdown')}")
+        expected = run(*options), Path(self.path("markdown")).read_bytes()
+        for seed in ("0", "1"):
+            found = process(*options, env={"PYTHONHASHSEED": seed}), Path(self.path("markdown")).read_bytes()
+            self.assertEqual(found, expected)
 
     def test_from_another_directory(self) -> None:
         outcome = process("--canary", "canary.jsonl", "--ours", "ours.jsonl", "--out", "o", cwd=str(self.directory))

@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 import diff_events
 from tests import generator
 from tests.page_reports import HOSTILE, endless_report, hostile_report, log, report_of, scattered_report, steps
+from tests.support import seeds
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 SHAPES = {"rect", "circle", "path", "line", "polygon", "polyline", "ellipse"}
@@ -76,7 +77,7 @@ class Structure(unittest.TestCase):
             "ended": report_of(log({1: steps(5)}), log({1: steps(3)})),
             "no evidence": scattered_report(2, 3, max_divergences=1),
         }
-        for seed in range(20):
+        for seed in seeds(8):
             pair = generator.random_pair(seed)
             try:
                 reports[f"seed {seed}"] = report_of(pair.canary, pair.ours, tid_map=dict(pair.tid_map))
@@ -194,9 +195,9 @@ class Bounds(unittest.TestCase):
         self.assertIn("200 more divergences met, without evidence here", text)
 
     def test_many_pairs(self) -> None:
-        report = scattered_report(400, 1)
+        report = scattered_report(150, 1)
         self.check(report, 100)
-        self.assertIn("260 more pairs", Page(diff_events.render_html(report)).text())
+        self.assertIn("10 more pairs", Page(diff_events.render_html(report)).text())
 
     def test_whatever_there_is(self) -> None:
         for threads, divergences in ((1, 1000), (12, 100), (40, 100), (130, 20), (140, 20), (3000, 3)):
@@ -220,7 +221,7 @@ class Bounds(unittest.TestCase):
 class Determinism(unittest.TestCase):
     def test_the_same_bytes_every_time(self) -> None:
         for make in (hostile_report, endless_report):
-            self.assertEqual(diff_events.render_html(make()), diff_events.render_html(make()))
+            self.assertEqual(*(diff_events.render_html(make.__wrapped__()) for _ in range(2)))
 
 
 class Lanes(unittest.TestCase):
@@ -246,7 +247,7 @@ class Lanes(unittest.TestCase):
         self.assertEqual(lane.stretches[-1], diff_events.Stretch(diff_events.Phase.BEFORE, 4, 0, 4, 0))
 
     def test_every_event_is_on_its_lane(self) -> None:
-        for seed in range(60):
+        for seed in seeds(20):
             pair = generator.random_pair(seed)
             try:
                 report = report_of(pair.canary, pair.ours, tid_map=dict(pair.tid_map), max_divergences=0)

@@ -1,7 +1,7 @@
 """Properties that hypothesis tries to refute. Without hypothesis they are skipped, and that is said.
 
-``DIFF_EVENTS_REQUIRE_HYPOTHESIS=1`` makes its absence a failure. ``DIFF_EVENTS_EXAMPLES=5000`` tries more than the
-usual 100, and others in each run; otherwise the examples are the same ones every time.
+``DIFF_EVENTS_REQUIRE_HYPOTHESIS=1`` makes its absence a failure. ``DIFF_EVENTS_EFFORT=50`` tries 50 times as many as
+usual, and others in each run; otherwise the examples are the same ones every time.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 import diff_events
 from diff_events import LayoutReader, NotJsonError, RawEvent, Stream
 from tests import generator
+from tests.support import EFFORT, seeds
 
 try:
     from hypothesis import example, given, settings
@@ -29,10 +30,9 @@ except ImportError:
     sys.stderr.write(ABSENT + "\n")
     raise unittest.SkipTest(ABSENT) from None
 
-USUAL_EXAMPLES = 100
-EXAMPLES = int(os.environ.get("DIFF_EVENTS_EXAMPLES", USUAL_EXAMPLES))
+EXAMPLES = len(seeds(20))
 settings.register_profile(
-    "diff_events", deadline=None, database=None, max_examples=EXAMPLES, derandomize=EXAMPLES <= USUAL_EXAMPLES
+    "diff_events", deadline=None, database=None, max_examples=EXAMPLES, derandomize=EFFORT <= 1
 )
 settings.load_profile("diff_events")
 

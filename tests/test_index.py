@@ -17,7 +17,7 @@ from unittest import mock
 
 import diff_events
 from tests import generator
-from tests.support import HEADER, LogTestCase, Outcome, calls, event, log_bytes, run, shared_create
+from tests.support import HEADER, LogTestCase, Outcome, calls, event, log_bytes, run, seeds, shared_create
 from tests.test_random_pairs import pinned_fields
 
 
@@ -119,7 +119,7 @@ class Paths(LogTestCase):
         return stack
 
     def test_two_processes(self) -> None:
-        for seed in range(12):
+        for seed in seeds(6):
             pair = generator.random_pair(seed)
             expected = self.outcome_of(pair)
             with self.subTest(seed=seed), self.two_processes():
@@ -130,7 +130,7 @@ class Paths(LogTestCase):
         events = [event(idx, payload={"name": f"Call{idx % 9}", "pad": "x" * 100}) for idx in range(8000)]
         canary = log_bytes(events)
         self.assertGreater(len(canary), 5 * diff_events.CHUNK_BYTES)
-        for at in range(50, 8000, 900):
+        for at in range(50, 8000, 1900):
             other = log_bytes([*events[:at], event(at, payload={"name": "other"}), *events[at + 1 :]])
             with self.subTest(at=at), self.two_processes():
                 document = json.loads(self.outcome(canary, other).out)
@@ -182,7 +182,7 @@ class Paths(LogTestCase):
         return outcome.code, pinned_fields(json.loads(outcome.out)) if outcome.out else None
 
     def test_raw_and_canonical_fingerprints(self) -> None:
-        for seed in range(60):
+        for seed in seeds(20):
             pair = generator.random_pair(seed)
             with self.subTest(seed=seed):
                 found = []
@@ -195,7 +195,7 @@ class Paths(LogTestCase):
         portable = diff_events._portable_fingerprint()
         self.assertEqual(portable((b"a", b"bc")), portable((b"a", b"bc")))
         self.assertNotEqual(portable((b"a", b"bc")), portable((b"ab", b"c")))
-        for seed in range(10):
+        for seed in seeds(5):
             pair = generator.random_pair(seed)
             expected = self.outcome_of(pair)
             with mock.patch.object(diff_events, "fingerprint", portable):

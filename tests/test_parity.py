@@ -649,18 +649,18 @@ class RandomRecords(FolderCase):
 
     def test_commands_that_nest_or_grow_without_end(self) -> None:
         for command in (
-            "sudo " * 5000 + "ls",
-            "find -exec " * 5000 + "ls",
-            "python -m " * 5000,
+            "sudo " * 1500 + "ls",
+            "find -exec " * 1500 + "ls",
+            "python -m " * 1500,
             "a=x; " + "a=$a$a$a$a; " * 60 + "echo $a",
             "a=x; " + "for a in $a $a $a; do :; done; " * 60,
-            "(" * 5000,
-            "{ " * 5000,
-            "[" * 20000,
-            "{," * 20000,
-            "$((1)) " * 5000,
+            "(" * 1500,
+            "{ " * 1500,
+            "[" * 6000,
+            "{," * 6000,
+            "$((1)) " * 1500,
             "python -c " + "a" * 100000,
-            "eval " * 5000,
+            "eval " * 1500,
             "bash -c '" * 500,
         ):
             with self.subTest(command=command[:20]):

@@ -14,6 +14,7 @@ from typing import Any
 
 from tests import generator
 from tests.reference import BadPins, Refused, compare, differences, parse_json, read_log
+from tests.support import seeds
 
 HEADER = b'{"schema_version":1,"engine":"canary"}\n'
 SID = "59fe0438b2bb0cfb"  # of (0x828f0010, Event)
@@ -24,7 +25,7 @@ SID_VECTORS = {
     (0x00000000, "Event"): "dcb75f55d4f50558",
     (0xFFFFFFFF, "Mutant"): "4ff09bd302b87649",
 }
-RANDOM_SEEDS = range(600)
+RANDOM_SEEDS = seeds(200)
 
 Stream = Sequence[tuple[int, str, dict[str, Any]]]
 
@@ -466,14 +467,14 @@ class PlantedTruthTest(ReferenceCase):
             with self.subTest(seed=seed):
                 seen += self.assert_pair(generator.random_pair(seed))
         for what in ("identical", "canary_ended", "ours_ended", "kind", "payload", "missing"):
-            self.assertGreater(seen[what], 20, seen)
+            self.assertGreater(seen[what], 7, seen)
 
     def test_a_seed_says_it_all(self) -> None:
         self.assertEqual(generator.random_pair(7), generator.random_pair(7))
         self.assertNotEqual(generator.random_pair(7), generator.random_pair(8))
 
     def test_pools(self) -> None:
-        for seed in range(2):
+        for seed in seeds(1):
             with self.subTest(seed=seed):
                 seen = self.assert_pair(generator.pool_pair(seed))
                 self.assertEqual((seen["identical"], seen.total()), (20, 30))
@@ -512,7 +513,7 @@ class PlantedTruthTest(ReferenceCase):
 
     def test_planted_changes(self) -> None:
         """The first change is where the reference finds the first divergence; the lengths add up."""
-        for seed in range(40):
+        for seed in seeds(12):
             with self.subTest(seed=seed):
                 canary, ours, changes = generator.planted_pair(seed, 400, 4, loop_heavy=seed % 2 == 1)
                 [thread] = self.compare(canary, ours, [(6, 1)])["threads"]
