@@ -3651,7 +3651,7 @@ class ThreadReport:
 
     pair: ThreadPair
     key: str
-    """What canary's thread is called apart from its tid: where it starts, and the how-manieth such thread it is."""
+    """What canary's thread is called apart from its tid: where it starts, and with which ordinal among such threads."""
     status: PairStatus
     events: Both[int]
     matched: int
@@ -3818,14 +3818,14 @@ class Report:
 
 # ══ identity ══════════════════════════════════════════════════════════════════════════════════════════════════════
 #
-# The ids of objects are each engine's own, and skipped. But events that match should be about the same objects:
-# creations that match say which object of ours is which of canary's, and every other matching event is held
-# against that. An id may be used again, so an *object* here is an id from one creation (or the end of the last
-# object of that id) to the next; it is told within its own log, and does not hang on the other one's timing.
+# Semantic ids are each engine's own, and skipped. But events that match should be about the same objects:
+# matching creations tell which object of ours is which object of canary, and every other matching event is
+# checked against that. An id may be reused, so an *object* is an id from its creation to its destruction, or
+# to the next creation. Each log is split into objects by itself, whatever the timing of the other one.
 #
-# Whatever is not known for sure is learnt and not called wrong: what was created before the log began, on a
-# thread without a partner, or where the streams differ. A finding needs two objects that both have another
-# counterpart. Threads with wholly equal streams may be paired crosswise, so they tell nothing.
+# An object without a known counterpart (created before the log began, on a thread without a partner, or where
+# the streams differ) gets the first one that a matching event shows, and that is no finding. A finding needs two
+# objects that both have another counterpart. Threads with equal streams may be paired crosswise: they are left out.
 
 
 _UNKNOWN: Final = -1
@@ -3894,7 +3894,7 @@ class _Objects:
         return KnownObject(f"{self.refs.sids[place]:016x}", object_event(self.log, place), created)
 
 
-class _Stretch(NamedTuple):
+class _MatchedPlaces(NamedTuple):
     """Places of both logs that stand in matching events of one pair, up to the next difference."""
 
     walk: PairWalk
@@ -3923,10 +3923,10 @@ def _matching_places(step: Step, canary: list[int], ours: list[int]) -> Iterator
         yield one, other
         return
     for position in sorted(set(canary[one])):  # one side lacks some ids, or names more objects in a wait
-        theirs = slice(bisect.bisect_left(canary, position), bisect.bisect_right(canary, position))
-        mine = slice(bisect.bisect_left(ours, position + shift), bisect.bisect_right(ours, position + shift))
-        if theirs.stop - theirs.start == mine.stop - mine.start:
-            yield theirs, mine
+        one = slice(bisect.bisect_left(canary, position), bisect.bisect_right(canary, position))
+        other = slice(bisect.bisect_left(ours, position + shift), bisect.bisect_right(ours, position + shift))
+        if one.stop - one.start == other.stop - other.start:
+            yield one, other
 
 
 class IdentityMap:
@@ -3935,22 +3935,20 @@ class IdentityMap:
     def __init__(self, canary: Log, ours: Log) -> None:
         shared = {int(made.sid, 16) for log in (canary, ours) for made in log.index.shared_globals}
         self._canary, self._ours = _Objects(canary, shared), _Objects(ours, shared)
-        for mine, theirs in ((self._canary, self._ours), (self._ours, self._canary)):
-            for sid, number in mine.of_shared.items():
-                mine.counterparts[number] = theirs.of_shared.get(sid, _ITSELF)
-                mine.trusted[number] = True
+        for objects, others in ((self._canary, self._ours), (self._ours, self._canary)):
+            for sid, number in objects.of_shared.items():
+                objects.counterparts[number] = others.of_shared.get(sid, _ITSELF)
+                objects.trusted[number] = True
 
     def conflicts(self, walks: Sequence[PairWalk], trusted: Sequence[bool]) -> list[_Conflict]:
         """Every matching event about different objects."""
-        stretches = [
-            stretch for walk, sure in zip(walks, trusted, strict=True) for stretch in self._stretches(walk, sure)
-        ]
-        stretches.sort(key=lambda stretch: not stretch.trusted)  # what is sure comes first, and stays
-        for stretch in stretches:
-            self._learn_creations(stretch)
-        return [conflict for stretch in stretches for conflict in self._check(stretch)]
+        runs = [run for walk, sure in zip(walks, trusted, strict=True) for run in self._matched(walk, sure)]
+        runs.sort(key=lambda run: not run.trusted)  # what is sure comes first, and stays
+        for run in runs:
+            self._learn_creations(run)
+        return [conflict for run in runs for conflict in self._check(run)]
 
-    def _stretches(self, walk: PairWalk, sure: bool) -> Iterator[_Stretch]:
+    def _matched(self, walk: PairWalk, sure: bool) -> Iterator[_MatchedPlaces]:
         canary, ours = (
             objects.places.get(side.tid, array("q"))
             for objects, side in ((self._canary, walk.canary), (self._ours, walk.ours))
@@ -3959,41 +3957,45 @@ class IdentityMap:
             walk.canary.stream.positions_of([self._canary.refs.indexes[place] for place in canary]),
             walk.ours.stream.positions_of([self._ours.refs.indexes[place] for place in ours]),
         )
-        stretch = _Stretch(walk, sure, [], [])
+        run = _MatchedPlaces(walk, sure, [], [])
         for step in walk.steps:
             if step.kind is StepKind.DIFFERED:
-                yield stretch
-                stretch = _Stretch(walk, False, [], [])
+                yield run
+                run = _MatchedPlaces(walk, False, [], [])
             elif step.kind is StepKind.MATCHED:
                 for one, other in _matching_places(step, *positions):
-                    stretch.canary.extend(canary[one])
-                    stretch.ours.extend(ours[other])
-        yield stretch
+                    run.canary.extend(canary[one])
+                    run.ours.extend(ours[other])
+        yield run
 
-    def _learn_creations(self, stretch: _Stretch) -> None:
+    def _learn_creations(self, run: _MatchedPlaces) -> None:
         roles = self._canary.refs.roles
-        for one, other in zip(stretch.canary, stretch.ours, strict=True):
+        for one, other in zip(run.canary, run.ours, strict=True):
             if not roles[one]:
-                self._learn(self._canary.at[one], self._ours.at[other], stretch.trusted)
+                self._learn(self._canary.at[one], self._ours.at[other], run.trusted)
 
     def _learn(self, one: int, other: int, trusted: bool) -> None:
-        for mine, number, counterpart in ((self._canary, one, other), (self._ours, other, one)):
-            if mine.counterparts[number] == _UNKNOWN:
-                mine.counterparts[number] = counterpart
-                mine.trusted[number] = trusted
+        for objects, number, counterpart in ((self._canary, one, other), (self._ours, other, one)):
+            if objects.counterparts[number] == _UNKNOWN:
+                objects.counterparts[number] = counterpart
+                objects.trusted[number] = trusted
 
-    def _check(self, stretch: _Stretch) -> list[_Conflict]:
-        """The conflicts of a stretch; none where its alignment is a guess and most of it conflicts."""
-        canary, ours, counterparts = self._canary.at, self._ours.at, self._canary.counterparts
-        found = []
-        for n, (place, other_place) in enumerate(zip(stretch.canary, stretch.ours, strict=True)):
-            one, other = canary[place], ours[other_place]
-            if counterparts[one] != other:
-                if self._contradicts(one, other) and not self._is_timing(stretch, n):
-                    found.append(_Conflict(stretch.walk, stretch.trusted, place, other_place))
+    def _check(self, run: _MatchedPlaces) -> list[_Conflict]:
+        """The conflicts of a run; none where its alignment is a guess and most of it conflicts."""
+        canary, ours, roles = self._canary.at, self._ours.at, self._canary.refs.roles
+        conflicts = []
+        wait = None
+        for place, ours_place in zip(run.canary, run.ours, strict=True):
+            role, one, other = roles[place], canary[place], ours[ours_place]
+            wait = wait if role == ObjectRole.WOKE else role
+            if self._canary.counterparts[one] != other:
+                # Who creates an object is timing, and so is which of several ended a wait for all of them.
+                of_several = role == ObjectRole.WOKE and wait == ObjectRole.WAITED_FOR_WITH_OTHERS
+                if role != ObjectRole.CREATED and not of_several and self._contradicts(one, other):
+                    conflicts.append(_Conflict(run.walk, run.trusted, place, ours_place))
                 else:
-                    self._learn(one, other, stretch.trusted)
-        return found if stretch.trusted or len(found) * 2 < len(stretch.canary) else []
+                    self._learn(one, other, run.trusted)
+        return conflicts if run.trusted or len(conflicts) * 2 < len(run.canary) else []
 
     def _contradicts(self, one: int, other: int) -> bool:
         """Whether both objects have another counterpart, and so has every object near them in time."""
@@ -4001,16 +4003,6 @@ class IdentityMap:
             return False
         near = set(self._ours.near(other))
         return near.isdisjoint(self._canary.counterparts[number] for number in self._canary.near(one))
-
-    def _is_timing(self, stretch: _Stretch, n: int) -> bool:
-        """Whether a place says which of several objects ended a wait for all of them, or created one."""
-        roles = self._canary.refs.roles
-        role = roles[stretch.canary[n]]
-        if role == ObjectRole.WOKE:
-            before = (roles[stretch.canary[k]] for k in range(n - 1, -1, -1))
-            role = next((role for role in before if role != ObjectRole.WOKE), role)
-            return role == ObjectRole.WAITED_FOR_WITH_OTHERS
-        return role == ObjectRole.CREATED
 
     def finding(self, conflict: _Conflict, pair: ThreadPair, count: int) -> IdentityFinding:
         """A conflict for a report."""
@@ -4026,23 +4018,16 @@ class IdentityMap:
         )
 
     def objects_of(self, conflict: _Conflict) -> tuple[int, int, int]:
-        """What conflicts of one thread have in common that are told once."""
+        """The thread and the two objects: conflicts that are alike in this are reported once."""
         return conflict.walk.canary.tid, self._canary.at[conflict.canary], self._ours.at[conflict.ours]
 
 
-def _twins(log: Log) -> set[int]:
-    """The threads that another thread of the same log is wholly equal to."""
-    alike: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+def _threads_with_equal_streams(log: Log) -> set[int]:
+    """The threads to which another thread of the same log is wholly equal."""
+    groups: defaultdict[bytes, list[int]] = defaultdict(list)
     for tid, stream in log.index.streams.items():
-        alike[len(stream), stream.fingerprints[-1]].append(tid)
-    streams = log.index.streams
-    return {
-        tid
-        for tids in alike.values()
-        for one, other in itertools.combinations(tids, 2)
-        if streams[one].fingerprints == streams[other].fingerprints
-        for tid in (one, other)
-    }
+        groups[hashlib.blake2b(stream.fingerprints, digest_size=16).digest()].append(tid)
+    return {tid for tids in groups.values() if len(tids) > 1 for tid in tids}
 
 
 def identity_findings(
@@ -4051,12 +4036,15 @@ def identity_findings(
     """The matching events that are about different objects, by place in canary's log, each mistake once a thread."""
     if not canary.index.objects or not ours.index.objects:
         return ()
-    twins = _twins(canary)
-    told = [n for n, p in enumerate(pairs) if p.method is PairingMethod.PINNED or p.canary_tid not in twins]
-    pair_of = {pairs[n].canary_tid: pairs[n] for n in told}
-    sure = [pairs[n].alternative is None for n in told]
+    unclear = _threads_with_equal_streams(canary)
+    usable = [
+        (walk, pair)
+        for walk, pair in zip(walks, pairs, strict=True)
+        if pair.method is PairingMethod.PINNED or pair.canary_tid not in unclear
+    ]
+    pair_of = {pair.canary_tid: pair for _, pair in usable}
     identities = IdentityMap(canary, ours)
-    conflicts = identities.conflicts([walks[n] for n in told], sure)
+    conflicts = identities.conflicts([walk for walk, _ in usable], [pair.alternative is None for _, pair in usable])
     counts = Counter(map(identities.objects_of, conflicts))
     firsts = {identities.objects_of(conflict): conflict for conflict in reversed(conflicts)}
     findings = (
@@ -4079,9 +4067,9 @@ def _backwards(log: Log, tid: int, position: int) -> Iterator[Event]:
 
 
 def _caller(events: Iterable[Event], pending: list[str]) -> Event | None:
-    """The innermost call open behind some events, which come last first.
+    """The innermost call that is open after some events (newest first).
 
-    ``pending`` names calls that return further on, the innermost last; if there are any, the outermost is looked for.
+    ``pending`` names calls whose returns follow, the innermost last; then the call of the outermost is looked for.
     """
     outermost = bool(pending)
     for event in events:
@@ -4099,7 +4087,7 @@ def _caller(events: Iterable[Event], pending: list[str]) -> Event | None:
 
 
 def call_of(log: Log, event: Event) -> Event | None:
-    """The call that an event belongs to: the one that returns with it, or the one in the midst of which it stands."""
+    """The call that an event belongs to: the one that returns with it, or the one within which it happens."""
     if event.kind == "kernel.call":
         return None
     pending = [call_name(event.payload)] if event.kind == "kernel.return" else []
@@ -4108,7 +4096,7 @@ def call_of(log: Log, event: Event) -> Event | None:
 
 
 def _open_wait(events: Iterable[Event]) -> Event | None:
-    """The wait that the last of some events, which come last first, leave open."""
+    """The unfinished wait, if any (`events`: newest first)."""
     last = next((event for event in events if event.kind.startswith(("wait.", "kernel."))), None)
     return last if last and last.kind == "wait.begin" else None
 
@@ -4592,20 +4580,20 @@ _MOST_EQUAL_AFTER_ALL: Final = 64
 def _evidence(log: Log) -> list[ThreadEvidence]:
     """What pairing wants to know of each thread, in order of first appearance."""
     ordinals: Counter[int] = Counter()
-    created: dict[int, tuple[int, Creation]] = {}
-    for creation in sorted(log.index.creations, key=lambda creation: (creation.creator_tid, creation.idx)):
-        created.setdefault(creation.child_tid, (ordinals[creation.creator_tid], creation))
+    ordinal_of: dict[Creation, int] = {}
+    for creation in sorted(log.index.creations, key=lambda creation: creation.idx):
+        ordinal_of[creation] = ordinals[creation.creator_tid]
         ordinals[creation.creator_tid] += 1
+    created: dict[int, Creation] = {}
+    for creation in log.index.creations:  # a tid may be reused: its first creation in the file counts
+        created.setdefault(creation.child_tid, creation)
     evidence = []
     for tid, stream in log.index.streams.items():
-        of_root = ThreadEvidence(tid, stream.fingerprints, log.index.first_calls.get(tid))
-        if tid in created:
-            ordinal, creation = created[tid]
-            creator = (creation.creator_tid, ordinal)
-            of_child = replace(of_root, creator=creator, entry_point=creation.entry_point)
-            evidence.append(replace(of_child, start_context=creation.start_context))
-        else:
-            evidence.append(of_root)
+        thread = ThreadEvidence(tid, stream.fingerprints, log.index.first_calls.get(tid))
+        if made := created.get(tid):
+            creator = (made.creator_tid, ordinal_of[made])
+            thread = replace(thread, creator=creator, entry_point=made.entry_point, start_context=made.start_context)
+        evidence.append(thread)
     return evidence
 
 
@@ -4720,7 +4708,7 @@ def _divergences(walk: PairWalk, options: DiffOptions) -> tuple[Divergence, ...]
 
 
 def _thread_keys(evidence: Iterable[ThreadEvidence]) -> dict[int, str]:
-    """A name for each thread that does not hang on its tid."""
+    """A name for each thread that does not depend on its tid."""
     seen: Counter[tuple[str | None, str | None]] = Counter()
     keys = {}
     for thread in evidence:
@@ -4898,7 +4886,7 @@ REPORT_FORMAT_VERSION: Final = 1
 
 
 def divergence_fingerprint(thread: ThreadReport) -> str | None:
-    """What stops a thread from matching, as 16 digits that do not hang on indexes or tids; None if nothing does."""
+    """What stops a thread from matching, as 16 digits that do not depend on indexes or tids; None if nothing does."""
     if thread.status is PairStatus.IDENTICAL:
         return None
     essence: list[object] = [thread.status.value]
@@ -4941,80 +4929,53 @@ class Baseline:
     shared_globals: frozenset[str]
 
 
-class _Document:
-    """A JSON document that is read field by field; what is missing or of another type raises `InputError`."""
-
-    def __init__(self, name: str, value: object, path: str = "") -> None:
-        self._name, self._value, self._path = name, value, path
-
-    def get(self, key: str) -> _Document:
-        """A member of this object."""
-        path = f"{self._path}.{key}".lstrip(".")
-        if not isinstance(self._value, dict) or key not in self._value:
-            raise InputError(self._name, "expected a JSON report of this tool, found no such field", field=path)
-        return _Document(self._name, self._value[key], path)
-
-    def items(self) -> list[_Document]:
-        """The items of this array."""
-        values = cast(list[object], self._typed(list, "an array"))
-        return [_Document(self._name, value, f"{self._path}[{n}]") for n, value in enumerate(values)]
-
-    def text(self) -> str:
-        """This string."""
-        return str(self._typed(str, "a string"))
-
-    def number(self) -> int:
-        """This integer."""
-        return cast(int, self._typed(int, "an integer"))
-
-    def text_or_none(self) -> str | None:
-        """This string, or null."""
-        return None if self._value is None else self.text()
-
-    def __contains__(self, key: str) -> bool:
-        return isinstance(self._value, dict) and key in self._value
-
-    def _typed(self, kind: type, expected: str) -> object:
-        if type(self._value) is not kind:
-            raise InputError(self._name, f"expected {expected}, found {json_type(self._value)}", field=self._path)
-        return self._value
-
-
-def _read_standing(thread: _Document) -> _Standing:
+def _read_standing(thread: Mapping[str, Any]) -> _Standing:
     """A thread's standing from the fields that schema v1 pins, and from those that this tool adds where they are."""
-    status = thread.get("status").text()
+    status = str(thread["status"])
     stopped_by = None if status == PairStatus.IDENTICAL.value else status
+    fingerprint = thread.get("fingerprint", stopped_by)
     return _Standing(
-        canary_tid=thread.get("canary_tid").number(),
-        ours_tid=thread.get("ours_tid").number(),
-        key=thread.get("key").text() if "key" in thread else "",
+        canary_tid=int(thread["canary_tid"]),
+        ours_tid=int(thread["ours_tid"]),
+        key=str(thread.get("key", "")),
         status=status,
-        matched=thread.get("matched").number(),
-        fingerprint=thread.get("fingerprint").text_or_none() if "fingerprint" in thread else stopped_by,
+        matched=int(thread["matched"]),
+        fingerprint=None if fingerprint is None else str(fingerprint),
+    )
+
+
+def _read_report(path: str, document: Mapping[str, Any]) -> Baseline:
+    canary = document.get("inputs", {}).get("canary")
+    lone = document["shared_globals"]
+    return Baseline(
+        name=path,
+        canary_size=(canary["bytes"], canary["events"]) if canary else None,
+        threads=tuple(map(_read_standing, document["threads"])),
+        unmapped=len(document["unmapped"]["canary"]) + len(document["unmapped"]["ours"]),
+        shared_globals=frozenset((*lone["canary_only"], *lone["ours_only"])),
     )
 
 
 def read_baseline(path: str) -> Baseline:
     """Reads the JSON report of an earlier run. Raises `InputError` where it is none, or of a newer format."""
+    expected = "expected a JSON report of this tool"
     try:
-        document = _Document(path, parse_json(Path(path).read_bytes()))
+        document = cast(dict[str, Any], parse_json(Path(path).read_bytes()))
+        form, version = document["format"], document["format_version"]
+        if form == REPORT_FORMAT and version == REPORT_FORMAT_VERSION:
+            return _read_report(path, document)
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror}") from error
     except NotJsonError as error:
-        raise InputError(path, f"expected a JSON report of this tool: {error}") from error
-    if document.get("format").text() != REPORT_FORMAT:
-        raise InputError(path, f"expected {REPORT_FORMAT!r}", field="format")
-    version = document.get("format_version").number()
-    if version != REPORT_FORMAT_VERSION:
-        raise InputError(path, f"expected {REPORT_FORMAT_VERSION}, found {version}", field="format_version")
-    canary = document.get("inputs").get("canary") if "inputs" in document else None
-    unmapped, lone = document.get("unmapped"), document.get("shared_globals")
-    return Baseline(
-        name=path,
-        canary_size=(canary.get("bytes").number(), canary.get("events").number()) if canary else None,
-        threads=tuple(map(_read_standing, document.get("threads").items())),
-        unmapped=len(unmapped.get("canary").items()) + len(unmapped.get("ours").items()),
-        shared_globals=frozenset(sid.text() for side in ("canary_only", "ours_only") for sid in lone.get(side).items()),
+        raise InputError(path, f"{expected}: {error}") from error
+    except KeyError as error:
+        raise InputError(path, f"{expected}, found no field {error}") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InputError(path, f"{expected}, found a field of another form: {error}") from error
+    if form != REPORT_FORMAT:
+        raise InputError(path, f"{expected}: {REPORT_FORMAT!r}", field="format")
+    raise InputError(
+        path, f"expected {REPORT_FORMAT_VERSION}, found {shorten(json_text(version), 80)}", field="format_version"
     )
 
 

@@ -144,11 +144,12 @@ class BadBaselineTest(BaselineFixture):
     def test_what_is_no_report_is_refused(self) -> None:
         cases = {
             "": "JSON report",
-            "[]": "format",
+            "[]": "another form",
+            '{"format": "diff-events-report", "format_version": 1, "shared_globals": []}': "threads",
             '{"format": "other"}': "format",
             '{"format": "diff-events-report", "format_version": 2}': "format_version: expected 1, found 2",
-            '{"format": "diff-events-report", "format_version": "1"}': "format_version: expected an integer",
-            '{"format": "diff-events-report", "format_version": 1}': "unmapped",
+            '{"format": "diff-events-report", "format_version": "1"}': 'format_version: expected 1, found "1"',
+            '{"format": "diff-events-report", "format_version": 1}': "shared_globals",
         }
         for text, expected in cases.items():
             with self.subTest(text=text):
