@@ -133,6 +133,10 @@ class Relations(unittest.TestCase):
         self.assertEqual((via.kind, via.tid, via.idx), ("thread.create", 6, 4))
         self.assertIn("behind which this thread was created: `thread.create child_tid=7", render_markdown(report))
 
+    def test_a_reused_child_tid_belongs_to_its_first_creator(self) -> None:
+        lines = [*worked(7), spawned(7, 9, "0x82400001"), *worked(9), *worked(6), spawned(6, 9, "0x82400002")]
+        self.assertTrue(thread_of(compare_lines(lines, lines), 9).key.startswith("0x82400001/"))
+
     def test_created_before_the_creator_diverged(self) -> None:
         def side(status: int) -> list[Line]:
             return [spawned(6, 7), *worked(6), *opened(6, status), *worked(7), *called(7, "VdSwap", status)]

@@ -1,6 +1,7 @@
 """Events that match and are about different objects: found where it is sure, and never where it is not."""
 
 import json
+import time
 import unittest
 from random import Random
 
@@ -208,6 +209,15 @@ class NoFalseAlarm(unittest.TestCase):
     def test_a_loop_that_is_aligned_wrongly(self) -> None:
         turns = "a b c " * 40
         self.assertEqual(findings("+a +b +c a " + turns, "+a +b +c . b c " + turns), [])
+
+    def test_thousands_of_unclear_wake_ups_take_no_time(self) -> None:
+        def side(one: str, other: str, woken_by: str) -> list[Line]:
+            begin, end = waited(6, one, other, woken_by=woken_by, wait_type="all")[1:3]
+            return [made(6, one), made(6, other), begin, *[end] * 8000]
+
+        start = time.process_time()
+        self.assertEqual(compare_lines(side(A, B, A), side(X, Y, Y)).identity, ())
+        self.assertLess(time.process_time() - start, 2)
 
     def test_a_loop_that_starts_elsewhere(self) -> None:
         """Nothing but the objects differs, from the first turn on: that is no matter of alignment."""
