@@ -135,7 +135,7 @@ class Relations(unittest.TestCase):
 
     def test_a_reused_child_tid_belongs_to_its_first_creator(self) -> None:
         lines = [*worked(7), spawned(7, 9, "0x82400001"), *worked(9), *worked(6), spawned(6, 9, "0x82400002")]
-        self.assertTrue(thread_of(compare_lines(lines, lines), 9).key.startswith("0x82400001/"))
+        self.assertIn("0x82400001", thread_of(compare_lines(lines, lines), 9).key)
 
     def test_created_before_the_creator_diverged(self) -> None:
         def side(status: int) -> list[Line]:

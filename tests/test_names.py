@@ -3,7 +3,7 @@
 import unittest
 from typing import Any, ClassVar
 
-from diff_events import Event, Meaning, event_text, meaning_of, render_json, render_markdown, unsigned_32
+from diff_events import Both, Event, Meaning, event_text, meaning_of, render_json, render_markdown, unsigned_32
 from tests.small_logs import called, compare_lines, made, waited
 
 
@@ -108,7 +108,7 @@ class Calls(unittest.TestCase):
         assert divergence is not None and divergence.explanation.calls.canary is not None
         self.assertEqual(divergence.explanation.calls.canary.payload["handle"], "0xF8000008")
         self.assertEqual(divergence.explanation.calls.canary.idx, 2)
-        meanings = ((Meaning(0, "STATUS_SUCCESS"), Meaning(0xC0000008, "STATUS_INVALID_HANDLE")),)
+        meanings = (Both(Meaning(0, "STATUS_SUCCESS"), Meaning(0xC0000008, "STATUS_INVALID_HANDLE")),)
         self.assertEqual(divergence.explanation.meanings, meanings)
         text = render_markdown(report)
         self.assertIn('It belongs to `kernel.call NtClose handle="0xF8000008"`', text)
