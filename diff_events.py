@@ -24,7 +24,7 @@ Common:
     errors · what the user can mend
     JSON values · strict reading, equality by value, the fields that differ
     text that is safe to show · escapes, shortening
-    Markdown · text that stays text
+    document · blocks, and writers for plain text, Markdown and HTML
     writing files · whole or not at all
     reading · the bytes of a log: compression, pipes, chunks of lines
 
@@ -45,7 +45,8 @@ Event logs:
     causes · which divergence can have come out of which
     comparison · from two paths to a `Report`
     baseline · a report against that of an earlier run
-    renderers · a `Report` as Markdown and as JSON
+    report text · a `Report` as a document
+    JSON report · a `Report` for programs
     HTML · one page with lanes and evidence
     JUnit · a test case for each pair
 
@@ -79,6 +80,7 @@ import base64
 import bisect
 import concurrent.futures
 import contextlib
+import dataclasses
 import datetime
 import enum
 import fnmatch
@@ -424,25 +426,6 @@ def shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"
 
 
-def quoted(text: str) -> str:
-    """Foreign text as a part of a sentence: between two marks that no printable text has.
-
-    >>> sentence_parts(f"it ended inside {quoted('NtClose')}.")
-    ['it ended inside ', 'NtClose', '.']
-    """
-    return f"\x02{printable(text)}\x03"
-
-
-def sentence_parts(sentence: str) -> list[str]:
-    """The parts of a sentence, own words and foreign text by turns; the own words may have ``**emphasis**``."""
-    return re.split("[\x02\x03]", sentence)
-
-
-def plain_sentence(sentence: str) -> str:
-    """A sentence with nothing but its words."""
-    return "".join(p if n % 2 else p.replace("**", "") for n, p in enumerate(sentence_parts(sentence)))
-
-
 def json_text(value: object) -> str:
     """One line of JSON for a parsed value, ``∅`` for a field that is not there.
 
@@ -452,7 +435,258 @@ def json_text(value: object) -> str:
     return "∅" if value is MISSING else json.dumps(value, ensure_ascii=False, default=str)
 
 
-# ══ Markdown ══════════════════════════════════════════════════════════════════════════════════════════════════════
+# ══ document ══════════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+_CODE, _LITERAL, _FOREIGN_ENDS = "\x02\x04\x03"
+"""Marks within the texts of a document; printable text has none of them."""
+
+
+def quoted(text: str) -> str:
+    """Foreign text within a text of a document, to be shown as code.
+
+    >>> TextWriter().text(f"it ended inside {quoted('**NtClose**')}, **not** behind it")
+    'it ended inside **NtClose**, not behind it'
+    """
+    return f"{_CODE}{printable(text)}{_FOREIGN_ENDS}"
+
+
+def literal(text: str) -> str:
+    """Foreign text within a text of a document, to be shown like the words around it."""
+    return f"{_LITERAL}{printable(text)}{_FOREIGN_ENDS}"
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The title of what follows; 1 is the title of the document."""
+
+    text: str
+    level: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list of texts."""
+
+    texts: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of texts; a heading that ends in ``>`` is that of a column of numbers, aligned right."""
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+class DiffLine(NamedTuple):
+    """An event of one side: where it stands, and what it says (foreign text)."""
+
+    place: str
+    text: str
+
+
+class DiffRow(NamedTuple):
+    """Two events that match, two that are compared, or one against nothing."""
+
+    lines: Both[DiffLine | None]
+    matches: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """Two sequences side by side; a row that is a text says what is left out there."""
+
+    rows: Sequence[DiffRow | str]
+
+
+_FlatBlock: TypeAlias = str | Heading | Items | Table | Diff
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """Blocks that are folded behind a line."""
+
+    summary: str
+    blocks: Sequence[_FlatBlock | Details]
+
+
+Block: TypeAlias = _FlatBlock | Details
+"""A part of a document. A text is a paragraph: own words, ``**strong**`` or ``*emphasis*``, `quoted` and `literal`."""
+
+
+def _within(texts: Sequence[str], characters: int) -> int:
+    """How many of the first texts have together at most so many characters.
+
+    >>> _within(["ab", "cd", "e"], 4)
+    2
+    """
+    sizes = itertools.accumulate(map(len, texts))
+    return sum(1 for _ in itertools.takewhile(lambda size: size <= characters, sizes))
+
+
+def diff_lines(rows: Sequence[DiffRow | str]) -> Iterator[str]:
+    """A diff line by line: ``-`` is canary, ``+`` is ours, and what matches stands there once."""
+    pairs = [row.lines for row in rows if isinstance(row, DiffRow)]
+    left = max((len(pair.canary.place) for pair in pairs if pair.canary), default=0)
+    right = max((len(pair.ours.place) for pair in pairs if pair.ours), default=0)
+
+    def written(mark: str, canary: DiffLine | None, ours: DiffLine | None) -> str:
+        line = canary or ours
+        places = f"{canary.place if canary else '':<{left}}  {ours.place if ours else '':<{right}}"
+        return f"{mark} {places}  {line.text if line else ''}"
+
+    yield f"  {'canary':<{left}}  {'ours':<{right}}"
+    for row in rows:
+        if isinstance(row, str):
+            yield written(" ", None, DiffLine("", row))
+        elif row.matches:
+            yield written(" ", *row.lines)
+        else:
+            if row.lines.canary:
+                yield written("-", row.lines.canary, None)
+            if row.lines.ours:
+                yield written("+", None, row.lines.ours)
+
+
+class TextWriter:
+    """Writes a document as plain text; the writers of other formats say what is different there.
+
+    A table or list has at most ``most_characters``; what there is beyond is counted.
+    """
+
+    def __init__(self, most_characters: int = 40_000) -> None:
+        self._most_characters = most_characters
+
+    def written(self, blocks: Iterable[Block]) -> str:
+        """The whole document."""
+        return "\n\n".join(map(self.block, blocks)) + "\n"
+
+    def block(self, block: Block) -> str:
+        """One part of a document."""
+        if isinstance(block, str):
+            return self._paragraph(self.text(block))
+        if isinstance(block, Heading):
+            return self._heading(self.text(block.text), block.level)
+        if isinstance(block, Items):
+            return self._items(self._bounded_items(block))
+        if isinstance(block, Table):
+            return self._table(block.headings, self._bounded_rows(block))
+        return self._diff(block.rows) if isinstance(block, Diff) else self._details(block)
+
+    def text(self, text: str) -> str:
+        """What stands in a paragraph, an item or a cell."""
+        foreign = {_CODE: self._code, _LITERAL: self._literal}
+        parts = re.findall("[\x02\x04][^\x03]*|[^\x02-\x04]+", text)
+        return "".join(foreign[p[0]](p[1:]) if p[0] in foreign else self._own_words(p) for p in parts)
+
+    def _bounded_items(self, items: Items) -> list[str]:
+        texts = list(map(self.text, items.texts))
+        shown = _within(texts, self._most_characters)
+        return [*texts[:shown], *self._left_out(len(texts) - shown)]
+
+    def _bounded_rows(self, table: Table) -> list[list[str]]:
+        rows = [list(map(self.text, row)) for row in table.rows]
+        shown = _within(["".join(row) for row in rows], self._most_characters)
+        empty = [""] * (len(table.headings) - 1)
+        return [*rows[:shown], *([left_out, *empty] for left_out in self._left_out(len(rows) - shown))]
+
+    @staticmethod
+    def _left_out(count: int) -> list[str]:
+        return [f"{count:,} more are in the JSON report"] if count else []
+
+    def _own_words(self, text: str) -> str:
+        return re.sub(r"\*\*(.+?)\*\*|\*(.+?)\*", r"\1\2", text)
+
+    def _code(self, text: str) -> str:
+        return printable(text)
+
+    def _literal(self, text: str) -> str:
+        return printable(text)
+
+    def _paragraph(self, text: str) -> str:
+        return text
+
+    def _heading(self, text: str, level: int) -> str:
+        return text.upper() if level == 2 else text
+
+    def _items(self, texts: Sequence[str]) -> str:
+        return "\n".join(f"- {text}" for text in texts)
+
+    def _table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+        table = [[heading.rstrip(">") for heading in headings], *rows]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        formats = [f"{'>' if name.endswith('>') else '<'}{width}" for name, width in zip(headings, widths, strict=True)]
+        return "\n".join("  ".join(map(format, row, formats)).rstrip() for row in table)
+
+    def _diff(self, rows: Sequence[DiffRow | str]) -> str:
+        return "\n".join(map(self._literal, diff_lines(rows)))
+
+    def _details(self, details: Details) -> str:
+        return "\n\n".join(map(self.block, (f"{details.summary}:", *details.blocks)))
+
+
+def html_text(text: str) -> str:
+    r"""``text`` as HTML that shows just that text, in an attribute as well.
+
+    >>> print(html_text("<b title='x'>\u202e"))
+    &lt;b title=&#x27;x&#x27;&gt;\u202e
+    """
+    return html.escape(printable(text))
+
+
+class HtmlWriter(TextWriter):
+    """Writes a document as HTML, without the page around it."""
+
+    def _own_words(self, text: str) -> str:
+        text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html.escape(text))
+        return re.sub(r"\*(.+?)\*", r"<em>\1</em>", text)
+
+    def _code(self, text: str) -> str:
+        return f"<code>{html_text(text)}</code>"
+
+    def _literal(self, text: str) -> str:
+        return html_text(text)
+
+    def _paragraph(self, text: str) -> str:
+        return f"<p>{text}</p>"
+
+    def _heading(self, text: str, level: int) -> str:
+        return f"<h{level}>{text}</h{level}>"
+
+    def _items(self, texts: Sequence[str]) -> str:
+        items = "\n".join(f"<li>{text}</li>" for text in texts)
+        return f"<ul>\n{items}\n</ul>"
+
+    def _table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+        kinds = [' class="number"' if heading.endswith(">") else "" for heading in headings]
+        names = map("<th scope=\"col\"{}>{}</th>".format, kinds, (html_text(name.rstrip(">")) for name in headings))
+        lines = ("".join(map("<td{}>{}</td>".format, kinds, row)) for row in rows)
+        body = "\n".join(f"<tr>{line}</tr>" for line in lines)
+        head = f"<thead><tr>{''.join(names)}</tr></thead>"
+        return f'<div class="wide"><table>{head}\n<tbody>\n{body}\n</tbody></table></div>'
+
+    def _diff(self, rows: Sequence[DiffRow | str]) -> str:
+        head = '<th scope="col" colspan="2">canary</th><th scope="col" colspan="2">ours</th>'
+        body = "\n".join(map(self._diff_row, rows))
+        return f'<table class="events"><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>'
+
+    def _diff_row(self, row: DiffRow | str) -> str:
+        if isinstance(row, str):
+            return f'<tr class="fold"><td colspan="4">{self._literal(row)}</td></tr>'
+        look = ' class="same"' if row.matches else ""
+        cells = self._diff_cells(row.lines.canary, "minus"), self._diff_cells(row.lines.ours, "plus")
+        return f"<tr{look}>{''.join(cells)}</tr>"
+
+    def _diff_cells(self, line: DiffLine | None, look: str) -> str:
+        if line is None:
+            return '<td colspan="2"></td>'
+        cells = ((f"{look} place", line.place), (look, line.text))
+        return "".join(f'<td class="{look}">{html_text(text)}</td>' for look, text in cells)
+
+    def _details(self, details: Details) -> str:
+        blocks = "\n".join(map(self.block, details.blocks))
+        return f"<details><summary>{self.text(details.summary)}</summary>\n{blocks}\n</details>"
 
 
 def md_text(text: str) -> str:
@@ -477,23 +711,179 @@ def md_code(text: str) -> str:
     return f"{fence}{padding}{text}{padding}{fence}"
 
 
-def md_sentence(sentence: str) -> str:
-    """A sentence as Markdown: foreign text in it as code."""
-    return "".join(md_code(part) if n % 2 else part for n, part in enumerate(sentence_parts(sentence)))
+class MarkdownWriter(TextWriter):
+    """Writes a document as the Markdown of code hosts. Own words are Markdown already."""
+
+    def _own_words(self, text: str) -> str:
+        return text
+
+    def _code(self, text: str) -> str:
+        return md_code(text)
+
+    def _literal(self, text: str) -> str:
+        return md_text(text)
+
+    def _heading(self, text: str, level: int) -> str:
+        return f"{'#' * level} {text}"
+
+    def _table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+        aligned = ["---:" if heading.endswith(">") else "---" for heading in headings]
+        names = [heading.rstrip(">") for heading in headings]
+        return "\n".join(f"| {' | '.join(cells)} |" for cells in (names, aligned, *rows))
+
+    def _diff(self, rows: Sequence[DiffRow | str]) -> str:
+        lines = list(map(printable, diff_lines(rows)))
+        fence = "`" * max(3, max((len(run) for line in lines for run in re.findall("`+", line)), default=0) + 1)
+        return "\n".join([f"{fence}diff", *lines, fence])
+
+    def _details(self, details: Details) -> str:
+        summary = f"<details>\n<summary>{HtmlWriter().text(details.summary)}</summary>"
+        return "\n\n".join([summary, *map(self.block, details.blocks), "</details>"])
 
 
-def md_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """The lines of a table; a heading that ends in ``>`` is a column of numbers, aligned right. Cells are Markdown."""
-    aligned = ["---:" if heading.endswith(">") else "---" for heading in headings]
-    names = [heading.rstrip(">") for heading in headings]
-    return [f"| {' | '.join(cells)} |" for cells in (names, aligned, *rows)]
+_PAGE_STYLE: Final = """
+:root { color-scheme: light dark; --paper: #f7f8fa; --card: #fff; --ink: #1a1e24; --soft: #57606c; --edge: #d4d9e0;
+  --link: #0a4fa3; --same: #5c8fbd; --after: #9cbcd9; --alone: #b8400a; --pale: #ffe9d9; --float: #6f3aa0;
+  --minus: #fff0e4; --plus: #e6f1fc; --bad: #a53409; --good: #1d6b52 }
+@media (prefers-color-scheme: dark) {
+  :root { --paper: #14171b; --card: #1c2026; --ink: #e5e8ec; --soft: #a0a9b5; --edge: #363d47;
+    --link: #8fc1f5; --same: #5588b5; --after: #3d5f80; --alone: #ff9150; --pale: #4a2a17; --float: #cfaaf2;
+    --minus: #39261a; --plus: #182c40; --bad: #ff9e66; --good: #6fcfae } }
+* { box-sizing: border-box }
+html { scroll-padding-top: 1rem }
+body { margin: 0 auto; padding: 1.5rem clamp(.75rem, 3vw, 2.5rem) 4rem; max-width: 90rem; background: var(--paper);
+  color: var(--ink); font: 1rem/1.5 system-ui, sans-serif }
+h1 { margin: 0; font-size: 2rem; line-height: 1.2 }
+h2 { margin: 2.2rem 0 .6rem; font-size: 1.25rem }
+h3 { margin: 0; font-size: 1.05rem }
+p { margin: .5rem 0; max-width: 90ch }
+a { color: var(--link) }
+:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; border-radius: 3px }
+code, pre, .events { font: .84rem/1.5 ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace }
+code, pre, .events td { overflow-wrap: anywhere; unicode-bidi: isolate }
+pre { margin: 0; white-space: pre-wrap }
+.bad { color: var(--bad) }
+.good { color: var(--good) }
+.wide { overflow-x: auto }
+table { border-collapse: collapse; font-size: .875rem }
+th, td { padding: .2rem .9rem .2rem 0; text-align: left; vertical-align: top }
+th { color: var(--soft); font-weight: 600 }
+tbody tr { border-top: 1px solid var(--edge) }
+td.number { white-space: nowrap }
+.number { text-align: right; font-variant-numeric: tabular-nums }
+.events { width: 100%; margin: .6rem 0; table-layout: fixed }
+.events tbody tr { border: 0 }
+.events th, .events td { padding: .05rem .9rem .05rem .35rem; font-size: inherit; font-family: inherit }
+.events .place { width: 9rem; white-space: nowrap }
+.events .fold { color: var(--soft); text-align: center }
+tr:not(.same) > .minus { background: var(--minus) }
+tr:not(.same) > .plus { background: var(--plus) }
+summary { cursor: pointer; margin: .5rem 0 }
+"""
 
 
-def md_fence(lines: Iterable[str], language: str = "") -> list[str]:
-    """A fenced block of lines, whatever backticks they hold."""
-    block = [printable(line) for line in lines]
-    fence = "`" * max(3, max((len(run) for line in block for run in re.findall("`+", line)), default=0) + 1)
-    return [f"{fence}{language}", *block, fence]
+def html_page(title: str, body: str, style: str = "", script: str = "") -> str:
+    """A page that needs nothing else. Nothing may be loaded or run but its own style and script; ``title`` is text."""
+    style = _PAGE_STYLE + style
+    hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script))
+    policy = "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'"
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy.format(*hashes)}">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html_text(title)}</title>\n<style>{style}</style>\n</head>\n"
+        f"<body>\n{body}\n{f'<script>{script}</script>' if script else ''}\n</body>\n</html>\n"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TestCase:
+    """One test result for a CI server: passed, unless it failed or was skipped."""
+
+    __test__: ClassVar = False
+    suite: str
+    name: str
+    failure: str | None = None
+    """Why it failed, in a line."""
+    type: str = "failure"
+    evidence: Sequence[Block] = ()
+    skipped: str | None = None
+
+
+def junit_xml(name: str, cases: Sequence[TestCase]) -> str:
+    """Test results as JUnit XML."""
+    suite = ElementTree.Element("testsuite", name=printable(name))
+    for case in cases:
+        element = ElementTree.SubElement(suite, "testcase", classname=case.suite, name=printable(case.name))
+        if case.failure is not None:
+            message = TextWriter().text(case.failure)
+            failure = ElementTree.SubElement(element, "failure", type=case.type, message=message)
+            failure.text = TextWriter().written(case.evidence)
+        elif case.skipped is not None:
+            ElementTree.SubElement(element, "skipped", message=TextWriter().text(case.skipped))
+    counts = {"tests": "testcase", "failures": "testcase/failure", "skipped": "testcase/skipped"}
+    totals = {name: str(len(suite.findall(path))) for name, path in counts.items()} | {"errors": "0"}
+    suite.attrib |= totals
+    root = ElementTree.Element("testsuites", totals)
+    root.append(suite)
+    ElementTree.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
+
+
+def json_pieces(value: object, indent: str = "\n") -> Iterator[str]:
+    """The pieces of indented JSON. An iterator is an array whose items need not be there all at once.
+
+    >>> print("".join(json_pieces({"a": iter([1, "é"]), "b": [], "c": None})))
+    {
+     "a": [
+      1,
+      "\\u00e9"
+     ],
+     "b": [],
+     "c": null
+    }
+    """
+    deeper = indent + " "
+    if isinstance(value, Mapping):
+        begin, end = "{}"
+        items = ((f"{json.dumps(str(key))}: ", item) for key, item in value.items())
+    elif isinstance(value, list | tuple | Iterator):
+        begin, end = "[]"
+        items = (("", item) for item in value)
+    else:
+        yield json.dumps(value, default=str)
+        return
+    between = begin
+    for name, item in items:
+        yield f"{between}{deeper}{name}"
+        yield from json_pieces(item, deeper)
+        between = ","
+    yield f"{indent}{end}" if between == "," else begin + end
+
+
+def json_document(value: object) -> Iterator[str]:
+    """A JSON report, in pieces: indented, the same bytes for the same value."""
+    yield from json_pieces(value)
+    yield "\n"
+
+
+Rendered: TypeAlias = str | Iterator[str]
+"""A report in one format: its text, or the pieces of a text that may be long."""
+
+_Shown = TypeVar("_Shown")
+Formats: TypeAlias = Mapping[str, Callable[[_Shown], Rendered]]
+"""The formats that a report can be written in, by name."""
+
+
+def document_formats(document: Callable[[_Shown], Sequence[Block]]) -> dict[str, Callable[[_Shown], Rendered]]:
+    """The formats of reports that are documents."""
+
+    def page(value: _Shown) -> str:
+        blocks = document(value)
+        title = next(block.text for block in blocks if isinstance(block, Heading))
+        return html_page(TextWriter().text(title), HtmlWriter().written(blocks))
+
+    return {"markdown": lambda value: MarkdownWriter(1_000_000).written(document(value)), "html": page}
 
 
 # ══ writing files ═════════════════════════════════════════════════════════════════════════════════════════════════
@@ -529,11 +919,11 @@ class PendingFile:
         except OSError as error:
             raise OutputError(f"{self.name}: cannot be written: {error.strerror}") from error
 
-    def commit(self, text: str) -> None:
-        """Writes ``text`` and puts the file in its place."""
+    def commit(self, text: str | Iterable[str]) -> None:
+        """Writes a text, or its pieces, and puts the file in its place."""
         try:
             with self._file as file:
-                file.write(text)
+                file.writelines([text] if isinstance(text, str) else text)
             if self._temporary is not None:
                 os.chmod(self._temporary, self._mode())
                 os.replace(self._temporary, self._target)
@@ -5057,7 +5447,7 @@ def compare_with_baseline(report: Report, baseline: Baseline) -> BaselineCompari
     )
 
 
-# ══ renderers ═════════════════════════════════════════════════════════════════════════════════════════════════════
+# ══ report text ═══════════════════════════════════════════════════════════════════════════════════════════════════
 
 
 _EVENT_WIDTH: Final = 160
@@ -5119,49 +5509,35 @@ def event_text(event: Event) -> str:
     return text if len(text) <= _EVENT_WIDTH else f"{text[:_EVENT_WIDTH].rstrip('…')}…"
 
 
-def _place(event: Event | None) -> str:
-    return f"#{event.idx} line {event.lineno}" if event else ""
+def _diff_line(event: Event) -> DiffLine:
+    return DiffLine(f"#{event.idx} line {event.lineno}", event_text(event))
 
 
-_EventRow: TypeAlias = tuple[str, Event | None, Event | None]  # " " both, "-" canary alone, "+" ours alone
+def _diff_rows(divergence: Divergence) -> list[DiffRow]:
+    """What both sides did around a divergence."""
+
+    def row(pair: Both[Event | None], end: DiffLine | None = None, *, matches: bool = False) -> DiffRow:
+        return DiffRow(pair.map(lambda event: _diff_line(event) if event else end), matches)
+
+    following = divergence.following
+    matches = bool(following.canary and following.ours and events_equal(following.canary, following.ours))
+    return [
+        *(row(pair, matches=True) for pair in divergence.context),
+        row(divergence.events),
+        row(following, DiffLine("", "(the log ends here)"), matches=matches),
+    ]
 
 
-def _event_rows(divergence: Divergence) -> list[_EventRow]:
-    """What both sides did around a divergence, as the rows of a diff. A row without an event: the log ends here."""
-    rows: list[_EventRow] = [(" ", pair.canary, pair.ours) for pair in divergence.context]
-    rows += [("-", divergence.events.canary, None), ("+", None, divergence.events.ours)]
-    canary, ours = divergence.following.canary, divergence.following.ours
-    if canary and ours and events_equal(canary, ours):
-        return [*rows, (" ", canary, ours)]
-    return [*rows, ("-", canary, None), ("+", None, ours)]
-
-
-def _row_text(row: _EventRow) -> str:
-    event = row[1] or row[2]
-    return event_text(event) if event else "(the log ends here)"
-
-
-def _event_lines(divergence: Divergence) -> list[str]:
-    """What both sides did around a divergence, as a diff: ``-`` is canary, ``+`` is ours."""
-    rows = _event_rows(divergence)
-    left = max(len(_place(canary)) for _, canary, _ in rows)
-    right = max(len(_place(ours)) for _, _, ours in rows)
-    lines = [f"  {'canary':<{left}}  {'ours':<{right}}"]
-    for row in rows:
-        mark, canary, ours = row
-        lines.append(f"{mark} {_place(canary):<{left}}  {_place(ours):<{right}}  {_row_text(row)}")
-    return lines
-
-
-def _text_cell(text: str) -> str:
-    return md_code(shorten(printable(text), _VALUE_WIDTH))
+def _shortened(text: str) -> str:
+    """Foreign text within a text of a document, of bounded length."""
+    return quoted(shorten(printable(text), _VALUE_WIDTH))
 
 
 def _value_cell(value: object, meaning: Meaning | None) -> str:
     if value is MISSING:
         return "*absent*"
-    note = _meaning_text(meaning, value) if meaning else ""
-    return f"{_text_cell(json_text(value))} {note}".rstrip()
+    note = literal(_meaning_text(meaning, value)) if meaning else ""
+    return f"{_shortened(json_text(value))} {note}".rstrip()
 
 
 def percent(score: ParityScore) -> str:
@@ -5180,13 +5556,13 @@ def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _verdict_lines(report: Report) -> list[str]:
+def _verdict_sentence(report: Report) -> str:
     statuses = Counter(thread.status for thread in report.threads)
     pairs = _counted(len(report.threads), "thread pair")
     matched = sum(thread.matched for thread in report.threads)
     if report.verdict is Verdict.IDENTICAL:
         doubt = " Some are about different objects: see Identity." if report.identity else ""
-        return [f"**Identical:** all {_counted(matched, 'event')} of {pairs} match.{doubt}"]
+        return f"**Identical:** all {_counted(matched, 'event')} of {pairs} match.{doubt}"
     found = [
         (statuses[PairStatus.DIVERGED], "diverged"),
         (statuses[PairStatus.CANARY_ENDED] + statuses[PairStatus.OURS_ENDED], "ended on one side before the other"),
@@ -5200,7 +5576,7 @@ def _verdict_lines(report: Report) -> list[str]:
     ):
         if count:
             parts.append(f"{_counted(count, noun)} {words}")
-    return [f"**Divergent:** of {pairs}, {', '.join(parts)}. Parity: {percent(report.parity)}."]
+    return f"**Divergent:** of {pairs}, {', '.join(parts)}. Parity: {percent(report.parity)}."
 
 
 _PROGRESSION_WORDS: Final = {
@@ -5227,25 +5603,6 @@ def _baseline_sentence(baseline: BaselineComparison) -> str:
     return ", ".join(parts)
 
 
-def _baseline_lines(baseline: BaselineComparison | None) -> list[str]:
-    if baseline is None:
-        return []
-    rows = [
-        [str(t.canary_tid), str(t.ours_tid), _PROGRESSION_WORDS[t.progression], f"{t.events:+,}" if t.events else "0"]
-        for t in baseline.threads
-        if t.progression is not Progression.SAME
-    ]
-    lines = ["## Against the baseline", "", f"Baseline: {md_code(baseline.name)}.", ""]
-    if not baseline.same_canary:
-        lines += ["It was made from another canary log: divergences are told by what stops a thread, not where.", ""]
-    table = md_table(("canary tid>", "ours tid>", "since then", "matching events before the first divergence>"), rows)
-    return [*lines, *(table if rows else ["No thread moved."]), ""]
-
-
-def _first_index(thread: ThreadReport, side: Callable[[Divergence], Event]) -> str:
-    return str(side(thread.divergence).idx) if thread.divergence else "–"
-
-
 def _pairing_words(pair: ThreadPair) -> str:
     method = _METHOD_WORDS[pair.method]
     return method if pair.method is PairingMethod.PINNED else f"{method} {pair.confidence:.2f}"
@@ -5264,8 +5621,7 @@ def _summary_row(thread: ThreadReport) -> list[str]:
         _STATUS_WORDS[thread.status],
         f"{thread.divergences_found:,}{'' if thread.parity.complete else ' or more'}",
         percent(thread.parity),
-        _first_index(thread, lambda divergence: divergence.events.canary),
-        _first_index(thread, lambda divergence: divergence.events.ours),
+        *(map(str, (event.idx for event in thread.divergence.events)) if thread.divergence else "––"),
     ]
 
 
@@ -5302,6 +5658,25 @@ def _pair_words(canary_tid: int | None, ours_tid: int | None) -> str:
     return " / ".join(f"{side} tid {tid}" for side, tid in tids if tid is not None)
 
 
+def _short_change(divergence: Divergence) -> str:
+    return _CHANGE_WORDS[divergence.change].partition(":")[0]
+
+
+def _index_words(divergence: Divergence) -> str:
+    canary, ours = divergence.events.canary.idx, divergence.events.ours.idx
+    return f"#{canary}" if canary == ours else f"#{canary} / #{ours}"
+
+
+def _thread_sentence(thread: ThreadReport) -> str:
+    """What became of a pair, in a line."""
+    text = _STATUS_WORDS[thread.status]
+    if thread.divergence:
+        text += f" at {_index_words(thread.divergence)}: {_short_change(thread.divergence)}"
+    elif thread.status is not PairStatus.IDENTICAL:
+        text += f", {_counted(thread.remaining.canary + thread.remaining.ours, 'event')} before the other"
+    return text
+
+
 def _tids(thread: ThreadReport) -> str:
     return _pair_words(thread.pair.canary_tid, thread.pair.ours_tid)
 
@@ -5332,7 +5707,7 @@ def _echo_sentence(echo: Echo) -> str:
     upstream = _pair_words(echo.upstream.canary_tid, echo.upstream.ours_tid)
     name = f" {echo.name}" if echo.name else ""
     texts = (value, echo.upstream_path, echo.path)
-    value, first, again = (quoted(shorten(printable(text), _VALUE_WIDTH)) for text in texts)
+    value, first, again = (_shortened(text) for text in texts)
     place = f"{echo.side.value} index {echo.event.idx}"
     return f"{value}{name} differs first in {first} of {upstream}, and is there again in {again} ({place})."
 
@@ -5374,16 +5749,12 @@ _START_WORDS: Final = {
 }
 
 
-def _quoted_text(text: str) -> str:
-    return quoted(shorten(printable(text), _VALUE_WIDTH))
-
-
 def _known_words(known: KnownObject, side: Side) -> str:
     """An object: its id, type and name, and where it was created or first named."""
-    what = [_quoted_text(known.sid)]
+    what = [_shortened(known.sid)]
     for key in ("object_type", "object_name"):
         if known.created and known.event.payload.get(key):
-            what.append(_quoted_text(json_text(known.event.payload[key])))
+            what.append(_shortened(json_text(known.event.payload[key])))
     verb = "created" if known.created else "first named"
     place = f"{side.value} tid {known.event.tid} index {known.event.idx}, line {known.event.lineno}"
     return f"{' '.join(what)} ({verb} at {place})"
@@ -5393,7 +5764,7 @@ def _finding_sentence(finding: IdentityFinding) -> str:
     """A wrong object: what both sides name, and what ours should."""
     place = f"canary index {finding.events.canary.idx} (line {finding.events.canary.lineno}), "
     place += f"ours index {finding.events.ours.idx} (line {finding.events.ours.lineno})"
-    sentence = f"{_quoted_text(finding.events.canary.kind)} at {place} is about "
+    sentence = f"{_shortened(finding.events.canary.kind)} at {place} is about "
     sentence += f"{_known_words(finding.objects.canary, Side.CANARY)} on canary, "
     sentence += f"but about {_known_words(finding.objects.ours, Side.OURS)} on ours"
     if finding.expected:
@@ -5420,7 +5791,7 @@ def _start_words(start: StartHere, thread: ThreadReport | None) -> str:
     """The reason to start there, as the end of a sentence."""
     if start.lone is not None:
         created = start.lone
-        what = f"{quoted(shorten(printable(created.object_type), _VALUE_WIDTH))} at {created.pointer:#010x}"
+        what = f"{_shortened(created.object_type)} at {created.pointer:#010x}"
         return f"no thread diverged, and only this log has the {what} (line {start.lone.lineno})"
     if start.reason is StartReason.WRONG_OBJECT and start.finding:
         return f"no thread diverged, but {_finding_sentence(start.finding)}"
@@ -5457,48 +5828,6 @@ def _start_sentences(report: Report) -> list[str]:
     return [f"{sentence}.{before}", *(_event_words(event, side) for event, side in sides)]
 
 
-def _start_lines(report: Report) -> list[str]:
-    sentences = list(map(md_sentence, _start_sentences(report)))
-    events = [f"- {words}" for words in sentences[1:]]
-    return ["## Start here", "", *sentences[:1], *([""] if events else []), *events, ""] if sentences else []
-
-
-def _ended_sentences(report: Report) -> list[str]:
-    """What the threads were in the middle of whose log ended on one side first."""
-    return [
-        " ".join([f"{_tids(thread)}: {_ending_sentence(thread.ending)}", *_cause_lines(thread.cause)])
-        for thread in report.threads
-        if thread.ending
-    ]
-
-
-def _ambiguity_sentences(report: Report) -> list[str]:
-    """The pairs for which another choice is nearly as good, and what would settle it."""
-    return [
-        f"Canary tid {pair.canary_tid} could as well be ours tid {pair.alternative} (it was paired with "
-        f"{pair.ours_tid}, confidence {pair.confidence:.2f}): {quoted(f'--tid-map {pair.canary_tid}={pair.ours_tid}')} "
-        f"or {quoted(f'--tid-map {pair.canary_tid}={pair.alternative}')} settles it."
-        for pair in (thread.pair for thread in report.threads)
-        if pair.alternative is not None
-    ]
-
-
-def _ambiguity_lines(report: Report) -> list[str]:
-    items = [f"- {md_sentence(sentence)}" for sentence in _ambiguity_sentences(report)]
-    return ["## Ambiguous pairs", "", *items, ""] if items else []
-
-
-def _identity_lines(report: Report) -> list[str]:
-    """The matching events that are about different objects."""
-    first, *findings = map(md_sentence, _identity_sentences(report)) if report.identity else ("",)
-    return ["## Identity", "", first, "", *(f"- {finding}" for finding in findings), ""] if first else []
-
-
-def _ended_lines(report: Report) -> list[str]:
-    lines = [f"- {md_sentence(sentence)}" for sentence in _ended_sentences(report)]
-    return ["## Ended on one side first", "", *lines, ""] if lines else []
-
-
 def _divergence_sentences(thread: ThreadReport, nth: int) -> list[str]:
     """Where a divergence is, in what the events differ, what became of it, and for the first one, its cause."""
     divergence = thread.divergences[nth]
@@ -5509,68 +5838,119 @@ def _divergence_sentences(thread: ThreadReport, nth: int) -> list[str]:
     return [*lines, *_call_lines(divergence.explanation.calls), *(_cause_lines(thread.cause) if nth == 0 else [])]
 
 
-def _fields_explained(divergence: Divergence) -> Iterator[tuple[FieldDifference, Meaning | None, Meaning | None]]:
-    """The fields that differ, and what canary's value and ours's stand for."""
+def _divergence_evidence(thread: ThreadReport, nth: int, most_context: int | None = None) -> list[Block]:
+    """What there is to see of a divergence."""
+    divergence, rows = thread.divergences[nth], _diff_rows(thread.divergences[nth])
+    if most_context is not None:
+        rows = rows[-2 - most_context :]
     meanings = itertools.chain(divergence.explanation.meanings, itertools.repeat(Both(None, None)))
-    for difference, (left, right) in zip(divergence.fields, meanings, strict=False):
-        yield difference, left, right
+    fields = [
+        [_shortened(d.path), _value_cell(d.left, meaning.canary), _value_cell(d.right, meaning.ours)]
+        for d, meaning in zip(divergence.fields, meanings, strict=False)
+    ]
+    table = [Table(("field", "canary", "ours"), fields)] if fields else []
+    return ["\n".join(_divergence_sentences(thread, nth)), Diff(rows), *table]
 
 
-def _divergence_lines(thread: ThreadReport, divergence: Divergence, number: int) -> list[str]:
-    title = f"### {_tids(thread)}"
-    if len(thread.divergences) > 1:
-        title += f", divergence {number} of {thread.divergences_found:,}"
-    lines = [title, "", *map(md_sentence, _divergence_sentences(thread, number - 1))]
-    lines += ["", *md_fence(_event_lines(divergence), "diff")]
-    if divergence.fields:
-        rows = [
-            [_text_cell(d.path), _value_cell(d.left, left), _value_cell(d.right, right)]
-            for d, left, right in _fields_explained(divergence)
-        ]
-        lines += ["", *md_table(("field", "canary", "ours"), rows)]
-    return [*lines, ""]
+def _start_blocks(report: Report) -> list[Block]:
+    sentence, *events = _start_sentences(report) or [""]
+    return [Heading("Start here"), sentence, *([Items(events)] if events else [])] if sentence else []
 
 
-def _unmapped_lines(report: Report) -> list[str]:
+def _divergence_blocks(report: Report) -> Iterator[Block]:
+    if any(thread.divergences for thread in report.threads):
+        yield Heading("Divergences")
+    for thread in report.threads:
+        for nth in range(len(thread.divergences)):
+            number = f", divergence {nth + 1} of {thread.divergences_found:,}" if len(thread.divergences) > 1 else ""
+            yield Heading(f"{_tids(thread)}{number}", 3)
+            yield from _divergence_evidence(thread, nth)
+
+
+def _ambiguity_blocks(report: Report) -> list[Block]:
+    """The pairs for which another choice is nearly as good, and what would settle it."""
+    items = [
+        f"Canary tid {pair.canary_tid} could as well be ours tid {pair.alternative} (it was paired with "
+        f"{pair.ours_tid}, confidence {pair.confidence:.2f}): {quoted(f'--tid-map {pair.canary_tid}={pair.ours_tid}')} "
+        f"or {quoted(f'--tid-map {pair.canary_tid}={pair.alternative}')} settles it."
+        for pair in (thread.pair for thread in report.threads)
+        if pair.alternative is not None
+    ]
+    return [Heading("Ambiguous pairs"), Items(items)] if items else []
+
+
+def _identity_blocks(report: Report) -> list[Block]:
+    """The matching events that are about different objects."""
+    introduction, *findings = _identity_sentences(report) or [""]
+    return [Heading("Identity"), introduction, Items(findings)] if findings else []
+
+
+def _ended_blocks(report: Report) -> list[Block]:
+    """What the threads were in the middle of whose log ended on one side first."""
+    items = [
+        " ".join([f"{_tids(thread)}: {_ending_sentence(thread.ending)}", *_cause_lines(thread.cause)])
+        for thread in report.threads
+        if thread.ending
+    ]
+    return [Heading("Ended on one side first"), Items(items)] if items else []
+
+
+def _baseline_blocks(baseline: BaselineComparison | None) -> list[Block]:
+    if baseline is None:
+        return []
+    blocks: list[Block] = [Heading("Against the baseline"), f"Baseline: {quoted(baseline.name)}."]
+    if not baseline.same_canary:
+        blocks.append("It was made from another canary log: divergences are told by what stops a thread, not where.")
     rows = [
-        [side, str(thread.tid), f"{thread.events:,}", ", ".join(map(_text_cell, thread.first_calls)) or "–"]
+        [str(t.canary_tid), str(t.ours_tid), _PROGRESSION_WORDS[t.progression], f"{t.events:+,}" if t.events else "0"]
+        for t in baseline.threads
+        if t.progression is not Progression.SAME
+    ]
+    headings = ("canary tid>", "ours tid>", "since then", "matching events before the first divergence>")
+    return [*blocks, Table(headings, rows) if rows else "No thread moved."]
+
+
+def _unmapped_blocks(report: Report) -> list[Block]:
+    rows = [
+        [side, str(thread.tid), f"{thread.events:,}", ", ".join(map(_shortened, thread.first_calls)) or "–"]
         for side, threads in report.unmapped.items()
         for thread in threads
     ]
-    headings = ("log", "tid>", "events>", "first calls")
-    return ["## Threads without a partner", "", *md_table(headings, rows), ""] if rows else []
+    table = Table(("log", "tid>", "events>", "first calls"), rows)
+    return [Heading("Threads without a partner"), table] if rows else []
 
 
-def _lone_words(created: SharedGlobal) -> tuple[str, str, str]:
-    return created.sid, f"{created.pointer:#010x}", created.object_type
-
-
-def _lone_lines(report: Report) -> list[str]:
+def _lone_blocks(report: Report) -> list[Block]:
     rows = [
-        [side, *map(_text_cell, _lone_words(lone)), str(lone.tid), str(lone.lineno)]
+        [
+            side,
+            *map(_shortened, (lone.sid, f"{lone.pointer:#010x}", lone.object_type)),
+            str(lone.tid),
+            str(lone.lineno),
+        ]
         for side, alone in report.lone_globals.items()
         for lone in alone
     ]
-    headings = ("log", "SID", "pointer", "type", "tid>", "line>")
-    return ["## Shared-global objects in one log only", "", *md_table(headings, rows), ""] if rows else []
+    table = Table(("log", "SID", "pointer", "type", "tid>", "line>"), rows)
+    return [Heading("Shared-global objects in one log only"), table] if rows else []
 
 
-def _not_compared_lines(report: Report) -> list[str]:
-    lines = []
+def _not_compared_blocks(report: Report) -> list[Block]:
+    items = []
     for thread in report.threads:
-        if thread.remaining.canary or thread.remaining.ours:
+        if any(thread.remaining):
             where = "behind the first divergence" if thread.divergence else "behind the end of the other side"
-            tids = f"canary tid {thread.pair.canary_tid} / ours tid {thread.pair.ours_tid}"
-            lines.append(f"- {tids}: {thread.remaining.canary:,} / {_counted(thread.remaining.ours, 'event')} {where}")
-    unmapped = [sum(t.events for t in threads) for threads in report.unmapped]
+            events = f"{thread.remaining.canary:,} / {_counted(thread.remaining.ours, 'event')}"
+            items.append(f"{_tids(thread)}: {events} {where}")
+    unmapped = report.unmapped.map(lambda threads: sum(thread.events for thread in threads))
     if any(unmapped):
-        lines.append(f"- threads without a partner: {unmapped[0]:,} events of canary, {unmapped[1]:,} of ours")
-    floats = [sum(t.floated.canary for t in report.threads), sum(t.floated.ours for t in report.threads)]
-    lines.append(f"- shared-global creates that floated: {floats[0]:,} of canary, {floats[1]:,} of ours")
+        items.append(f"threads without a partner: {unmapped.canary:,} events of canary, {unmapped.ours:,} of ours")
+    floats = Both(sum(t.floated.canary for t in report.threads), sum(t.floated.ours for t in report.threads))
+    items.append(f"shared-global creates that floated: {floats.canary:,} of canary, {floats.ours:,} of ours")
     for kind, fields in SKIPPED_FIELDS.items():
-        lines.append(f"- {md_code(kind)}: {', '.join(md_code(name) for name in sorted(fields))}, engine-local")
-    lines.append(f"- of every event: {', '.join(map(md_code, SKIPPED_OF_EVERY_EVENT))}")
-    return ["## Not compared", "", *lines, ""]
+        items.append(f"{quoted(kind)}: {', '.join(map(quoted, sorted(fields)))}, engine-local")
+    items.append(f"of every event: {', '.join(map(quoted, SKIPPED_OF_EVERY_EVENT))}")
+    return [Heading("Not compared"), Items(items)]
 
 
 def warning_text(warning: LogWarning) -> str:
@@ -5581,76 +5961,129 @@ def warning_text(warning: LogWarning) -> str:
     return f"tid {warning.tid}: {lost} lost, the first at index {warning.idx}"
 
 
-def _input_lines(report: Report) -> list[str]:
+def _input_blocks(report: Report) -> list[Block]:
     rows = [
-        [side, md_code(log.name), f"{log.bytes:,}", f"{log.events:,}", str(log.threads)]
+        [side, quoted(log.name), f"{log.bytes:,}", f"{log.events:,}", str(log.threads)]
         for side, log in report.logs.items()
     ]
-    lines = ["## Inputs", "", *md_table(("side", "log", "bytes>", "events>", "threads>"), rows), ""]
-    warnings = [(log.name, warning) for log in report.logs for warning in log.warnings]
-    if warnings:
-        lines += [f"- warning: {md_code(name)}: {warning_text(warning)}" for name, warning in warnings] + [""]
+    warnings = [f"warning: {quoted(log.name)}: {warning_text(w)}" for log in report.logs for w in log.warnings]
     options = report.options
     pins = ",".join(f"{canary}={ours}" for canary, ours in options.tid_map.items()) or "none"
-    pairing = "on" if options.auto_map else "off"
-    most = options.max_divergences or "all"
+    pairing, most = "on" if options.auto_map else "off", options.max_divergences or "all"
     asked = f"pins {pins}; automatic pairing {pairing}; context {options.context}; divergences shown per pair {most}"
-    return [*lines, f"Options: {asked}.", ""]
+    table = Table(("side", "log", "bytes>", "events>", "threads>"), rows)
+    return [Heading("Inputs"), table, *([Items(warnings)] if warnings else []), f"Options: {asked}."]
+
+
+def _closing_blocks(report: Report) -> list[Block]:
+    """What stands behind the divergences."""
+    return [
+        *_ambiguity_blocks(report),
+        *_identity_blocks(report),
+        *_ended_blocks(report),
+        *_baseline_blocks(report.baseline),
+        *_unmapped_blocks(report),
+        *_lone_blocks(report),
+        *_not_compared_blocks(report),
+        *_input_blocks(report),
+    ]
+
+
+def _summary_table(report: Report) -> Table:
+    return Table(_SUMMARY_HEADINGS, list(map(_summary_row, report.threads)))
+
+
+def comparison_document(report: Report) -> list[Block]:
+    """The report for people: verdict, summary, then the evidence."""
+    blocks: list[Block] = [Heading("Event log comparison", 1), _verdict_sentence(report)]
+    if report.baseline is not None:
+        blocks.append(f"**Against the baseline:** {_baseline_sentence(report.baseline)}.")
+    blocks += [*_start_blocks(report), _summary_table(report), *_divergence_blocks(report), *_closing_blocks(report)]
+    return blocks
 
 
 def render_markdown(report: Report) -> str:
-    """The report for people: verdict, summary, then the evidence."""
-    lines = ["# Event log comparison", "", *_verdict_lines(report), ""]
-    if report.baseline is not None:
-        lines += [f"**Against the baseline:** {_baseline_sentence(report.baseline)}.", ""]
-    lines += _start_lines(report)
-    lines += [*md_table(_SUMMARY_HEADINGS, map(_summary_row, report.threads)), ""]
-    if any(thread.divergences for thread in report.threads):
-        lines += ["## Divergences", ""]
-    for thread in report.threads:
-        for number, divergence in enumerate(thread.divergences, 1):
-            lines += _divergence_lines(thread, divergence, number)
-    lines += _ambiguity_lines(report) + _identity_lines(report) + _ended_lines(report)
-    lines += _baseline_lines(report.baseline)
-    lines += _unmapped_lines(report) + _lone_lines(report) + _not_compared_lines(report) + _input_lines(report)
-    return "\n".join(lines).rstrip() + "\n"
+    """The report for people."""
+    return MarkdownWriter(1_000_000).written(comparison_document(report))
 
 
-def _json_event(event: Event | None) -> object:
-    if event is None:
-        return None
+# ══ JSON report ═══════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+@functools.singledispatch
+def _json_value(value: Any) -> Any:
+    """Evidence as JSON: the fields of a dataclass under their own names, unless it has a form of its own below."""
+    if dataclasses.is_dataclass(value):
+        return {name.name: _json_value(getattr(value, name.name)) for name in dataclasses.fields(value)}
+    if isinstance(value, tuple):
+        return list(map(_json_value, value))
+    return value.value if isinstance(value, enum.Enum) else value
+
+
+@_json_value.register
+def _(event: Event) -> dict[str, object]:
     return {"line": event.lineno, "idx": event.idx, "kind": event.kind, "payload": event.payload}
 
 
-def _json_pair(pair: Both[Event | None]) -> object:
-    return {"canary": _json_event(pair.canary), "ours": _json_event(pair.ours)}
+@_json_value.register
+def _(pair: ThreadPair) -> dict[str, object]:
+    return {"canary_tid": pair.canary_tid, "ours_tid": pair.ours_tid}
 
 
-def _json_field(difference: FieldDifference) -> object:
-    sides = (("canary", difference.left), ("ours", difference.right))
+@_json_value.register
+def _(difference: FieldDifference) -> dict[str, object]:
+    sides = Both(difference.left, difference.right).items()
     return {"path": difference.path} | {side: value for side, value in sides if value is not MISSING}
 
 
-def _json_meaning(meaning: Meaning | None) -> object:
-    return {"code": f"0x{meaning.code:X}", "name": meaning.name} if meaning else None
+@_json_value.register
+def _(meaning: Meaning) -> dict[str, object]:
+    return {"code": f"0x{meaning.code:X}", "name": meaning.name}
 
 
-def _json_explanation(explanation: Explanation) -> object:
+@_json_value.register
+def _(score: ParityScore) -> dict[str, object]:
+    value = math.floor(score.value * 1e6) / 1e6
+    return {"score": value, "matched": score.matched, "comparable": score.comparable, "complete": score.complete}
+
+
+@_json_value.register
+def _(warning: LogWarning) -> dict[str, object]:
+    place = {"tid": warning.tid, "line": warning.lineno, "idx": warning.idx}
+    return {"kind": warning.kind.value, **place, "count": warning.count}
+
+
+@_json_value.register
+def _(created: SharedGlobal) -> dict[str, object]:
+    what = {"sid": created.sid, "pointer": f"{created.pointer:#010x}", "object_type": created.object_type}
+    return {**what, "tid": created.tid, "idx": created.idx, "line": created.lineno}
+
+
+@_json_value.register
+def _(known: KnownObject) -> dict[str, object]:
+    event = known.event
+    what = {name: event.payload.get(name) for name in ("object_type", "object_name")}
+    place = {"tid": event.tid, "idx": event.idx, "line": event.lineno}
+    return {"sid": known.sid, "created": known.created, **place, **what}
+
+
+@_json_value.register
+def _(finding: IdentityFinding) -> dict[str, object]:
     return {
-        "meanings": [
-            {"canary": _json_meaning(canary), "ours": _json_meaning(ours)} for canary, ours in explanation.meanings
-        ],
-        "calls": _json_pair(explanation.calls),
+        **_json_value(finding.pair),
+        "event": _json_value(finding.events),
+        "canary_object": _json_value(finding.objects.canary),
+        "ours_object": _json_value(finding.objects.ours),
+        "expected": _json_value(finding.expected),
+        "certain": finding.certain,
+        "count": finding.count,
     }
 
 
-def _json_tids(pair: ThreadPair | None) -> object:
-    return {"canary_tid": pair.canary_tid, "ours_tid": pair.ours_tid} if pair else None
-
-
-def _json_echo(echo: Echo) -> object:
+@_json_value.register
+def _(echo: Echo) -> dict[str, object]:
     return {
-        "upstream": _json_tids(echo.upstream),
+        "upstream": _json_value(echo.upstream),
         "upstream_path": echo.upstream_path,
         "side": echo.side.value,
         "idx": echo.event.idx,
@@ -5660,89 +6093,67 @@ def _json_echo(echo: Echo) -> object:
     }
 
 
-def _json_cause(cause: Cause | None) -> object:
-    if cause is None:
-        return None
-    via = cast(dict[str, object], _json_event(cause.via)) | {"tid": cause.via.tid} if cause.via else None
+@_json_value.register
+def _(cause: Cause) -> dict[str, object]:
     return {
         "relation": cause.relation.value,
-        "upstream": _json_tids(cause.upstream),
-        "side": cause.side.value if cause.side else None,
-        "via": via,
-        "same_values": list(map(_json_echo, cause.echoes)),
+        "upstream": _json_value(cause.upstream),
+        "side": _json_value(cause.side),
+        "via": {**_json_value(cause.via), "tid": cause.via.tid} if cause.via else None,
+        "same_values": _json_value(cause.echoes),
     }
 
 
-def _json_ending(ending: Ending | None) -> object:
-    if ending is None:
-        return None
-    events = {"last": ending.last, "call": ending.call, "wait": ending.wait}
-    return {"side": ending.side.value} | {name: _json_event(event) for name, event in events.items()}
-
-
-def _json_known(known: KnownObject | None) -> object:
-    if known is None:
-        return None
-    event = known.event
-    what = {"object_type": event.payload.get("object_type"), "object_name": event.payload.get("object_name")}
-    place = {"tid": event.tid, "idx": event.idx, "line": event.lineno}
-    return {"sid": known.sid, "created": known.created} | place | what
-
-
-def _json_finding(finding: IdentityFinding) -> object:
-    return {
-        "canary_tid": finding.pair.canary_tid,
-        "ours_tid": finding.pair.ours_tid,
-        "event": _json_pair(finding.events),
-        "canary_object": _json_known(finding.objects.canary),
-        "ours_object": _json_known(finding.objects.ours),
-        "expected": _json_known(finding.expected),
-        "certain": finding.certain,
-        "count": finding.count,
-    }
-
-
-def _json_start(start: StartHere | None) -> object:
-    if start is None:
-        return None
+@_json_value.register
+def _(start: StartHere) -> dict[str, object]:
     return {
         "reason": start.reason.value,
         "canary_tid": start.canary_tid,
         "ours_tid": start.ours_tid,
         "downstream": start.downstream,
         "sid": start.lone.sid if start.lone else None,
-        "identity": _json_finding(start.finding) if start.finding else None,
+        "identity": _json_value(start.finding),
     }
 
 
-def _json_divergence(divergence: Divergence) -> object:
+@_json_value.register
+def _(baseline: BaselineComparison) -> dict[str, object]:
+    counts = Counter(thread.progression for thread in baseline.threads)
+    return {
+        "name": baseline.name,
+        "same_canary": baseline.same_canary,
+        "holds": baseline.holds,
+        "summary": {progression.value: counts[progression] for progression in Progression},
+        "threads": _json_value(baseline.threads),
+        "new_unmapped": baseline.new_unmapped,
+        "new_shared_globals": baseline.new_shared_globals,
+    }
+
+
+@_json_value.register
+def _(divergence: Divergence) -> dict[str, object]:
     return {
         "class": divergence.mismatch.value,
         "canary_idx": divergence.events.canary.idx,
         "ours_idx": divergence.events.ours.idx,
-        "fields": [_json_field(difference) for difference in divergence.fields],
+        "fields": _json_value(divergence.fields),
         "change": divergence.change.value,
         "canary_count": divergence.counts.canary,
         "ours_count": divergence.counts.ours,
         "matched_before": divergence.matched_before,
         "matched_after": divergence.matched_after,
-        "rejoin": _json_pair(divergence.rejoin) if divergence.rejoin else None,
-        "event": _json_pair(divergence.events),
-        "next": _json_pair(divergence.following),
-        "context": [_json_pair(pair) for pair in divergence.context],
-        "explanation": _json_explanation(divergence.explanation),
+        "rejoin": _json_value(divergence.rejoin),
+        "event": _json_value(divergence.events),
+        "next": _json_value(divergence.following),
+        "context": _json_value(divergence.context),
+        "explanation": _json_value(divergence.explanation),
     }
 
 
-def _json_parity(score: ParityScore) -> object:
-    value = math.floor(score.value * 1e6) / 1e6
-    return {"score": value, "matched": score.matched, "comparable": score.comparable, "complete": score.complete}
-
-
-def _json_thread(thread: ThreadReport) -> object:
+@_json_value.register
+def _(thread: ThreadReport) -> dict[str, object]:
     return {
-        "canary_tid": thread.pair.canary_tid,
-        "ours_tid": thread.pair.ours_tid,
+        **_json_value(thread.pair),
         "key": thread.key,
         "fingerprint": divergence_fingerprint(thread),
         "paired_by": thread.pair.method.value,
@@ -5752,93 +6163,52 @@ def _json_thread(thread: ThreadReport) -> object:
         "canary_events": thread.events.canary,
         "ours_events": thread.events.ours,
         "matched": thread.matched,
-        "floating_skipped": {"canary": thread.floated.canary, "ours": thread.floated.ours},
-        "not_compared": {"canary": thread.remaining.canary, "ours": thread.remaining.ours},
-        "divergence": _json_divergence(thread.divergence) if thread.divergence else None,
-        "divergences": [_json_divergence(divergence) for divergence in thread.divergences],
+        "floating_skipped": _json_value(thread.floated),
+        "not_compared": _json_value(thread.remaining),
+        "divergence": _json_value(thread.divergence),
+        "divergences": map(_json_value, thread.divergences),
         "divergences_found": thread.divergences_found,
-        "parity": _json_parity(thread.parity),
-        "ending": _json_ending(thread.ending),
-        "cause": _json_cause(thread.cause),
+        "parity": _json_value(thread.parity),
+        "ending": _json_value(thread.ending),
+        "cause": _json_value(thread.cause),
     }
 
 
-def _json_unmapped(threads: Iterable[UnmappedThread]) -> object:
-    return [{"tid": t.tid, "events": t.events, "first_calls": t.first_calls} for t in threads]
-
-
-def _json_input(log: LogSummary) -> object:
-    warnings = [
-        {"kind": w.kind.value, "tid": w.tid, "line": w.lineno, "idx": w.idx, "count": w.count} for w in log.warnings
-    ]
-    return {"name": log.name, "bytes": log.bytes, "events": log.events, "threads": log.threads, "warnings": warnings}
-
-
-def _json_lone(lone: SharedGlobal) -> object:
-    place = {"tid": lone.tid, "idx": lone.idx, "line": lone.lineno}
-    return {"sid": lone.sid, "pointer": f"{lone.pointer:#010x}", "object_type": lone.object_type} | place
-
-
-def _json_baseline(baseline: BaselineComparison | None) -> object:
-    if baseline is None:
-        return None
-    counts = Counter(thread.progression for thread in baseline.threads)
-    return {
-        "name": baseline.name,
-        "same_canary": baseline.same_canary,
-        "holds": baseline.holds,
-        "summary": {progression.value: counts[progression] for progression in Progression},
-        "threads": [
-            {
-                "canary_tid": thread.canary_tid,
-                "ours_tid": thread.ours_tid,
-                "progression": thread.progression.value,
-                "events": thread.events,
-            }
-            for thread in baseline.threads
-        ],
-        "new_unmapped": baseline.new_unmapped,
-        "new_shared_globals": baseline.new_shared_globals,
-    }
+def report_json(report: Report) -> Iterator[str]:
+    """The report for programs, in pieces: what schema v1 pins, and every number that the Markdown has."""
+    options, lone = report.options, report.lone_globals
+    return json_document(
+        {
+            "format": REPORT_FORMAT,
+            "format_version": REPORT_FORMAT_VERSION,
+            "verdict": report.verdict.value,
+            "parity": _json_value(report.parity),
+            "start_here": _json_value(report.start_here),
+            "threads": map(_json_value, report.threads),
+            "unmapped": {side: [thread.tid for thread in threads] for side, threads in report.unmapped.items()},
+            "unmapped_threads": _json_value(report.unmapped),
+            "shared_globals": {
+                **{f"{side}_only": [created.sid for created in alone] for side, alone in lone.items()},
+                "places": _json_value(lone),
+            },
+            "identity": map(_json_value, report.identity),
+            "baseline": _json_value(report.baseline),
+            "inputs": _json_value(report.logs),
+            "options": {
+                "tid_map": {str(canary): ours for canary, ours in options.tid_map.items()},
+                "auto_map": options.auto_map,
+                "context": options.context,
+                "max_divergences": options.max_divergences,
+                "check_identity": options.check_identity,
+            },
+            "skipped_fields": {kind: sorted(fields) for kind, fields in SKIPPED_FIELDS.items()},
+        }
+    )
 
 
 def render_json(report: Report) -> str:
-    """The report for programs: the fields that schema v1 pins, and every number that the Markdown has."""
-    options = report.options
-    sides = report.lone_globals.items()
-    document = {
-        "format": REPORT_FORMAT,
-        "format_version": REPORT_FORMAT_VERSION,
-        "verdict": report.verdict.value,
-        "parity": _json_parity(report.parity),
-        "start_here": _json_start(report.start_here),
-        "threads": [_json_thread(thread) for thread in report.threads],
-        "unmapped": {
-            "canary": [thread.tid for thread in report.unmapped.canary],
-            "ours": [thread.tid for thread in report.unmapped.ours],
-        },
-        "unmapped_threads": {
-            "canary": _json_unmapped(report.unmapped.canary),
-            "ours": _json_unmapped(report.unmapped.ours),
-        },
-        "shared_globals": {
-            "canary_only": [lone.sid for lone in report.lone_globals.canary],
-            "ours_only": [lone.sid for lone in report.lone_globals.ours],
-            "places": {side: [_json_lone(lone) for lone in alone] for side, alone in sides},
-        },
-        "identity": list(map(_json_finding, report.identity)),
-        "baseline": _json_baseline(report.baseline),
-        "inputs": {"canary": _json_input(report.logs.canary), "ours": _json_input(report.logs.ours)},
-        "options": {
-            "tid_map": {str(canary): ours for canary, ours in options.tid_map.items()},
-            "auto_map": options.auto_map,
-            "context": options.context,
-            "max_divergences": options.max_divergences,
-            "check_identity": options.check_identity,
-        },
-        "skipped_fields": {kind: sorted(fields) for kind, fields in SKIPPED_FIELDS.items()},
-    }
-    return json.dumps(document, indent=1, default=str) + "\n"
+    """The report for programs as one text; `report_json` gives it in pieces."""
+    return "".join(report_json(report))
 
 
 # ══ HTML ══════════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -5849,41 +6219,19 @@ _MOST_EXHIBITS: Final = 100
 _MOST_LANES: Final = 140
 _MOST_SHAPES: Final = 1_500
 """Shapes that lanes are made of, in all; markers come on top."""
-_TABLE_CHARACTERS: Final = 40_000
 """What a table may grow to in HTML, however many rows there are."""
-_EVENTS_CHARACTERS: Final = 6_000
-_FIELDS_CHARACTERS: Final = 4_000
+_EVIDENCE_CHARACTERS: Final = 4_000
+"""What the table of a divergence's fields may grow to."""
+_CONTEXT_SHOWN: Final = 20
 _PAYLOAD_WIDTH: Final = 800
 
 _HTML_STYLE: Final = """
-:root { color-scheme: light dark; --paper: #f7f8fa; --card: #fff; --ink: #1a1e24; --soft: #57606c; --edge: #d4d9e0;
-  --link: #0a4fa3; --same: #5c8fbd; --after: #9cbcd9; --alone: #b8400a; --pale: #ffe9d9; --float: #6f3aa0;
-  --minus: #fff0e4; --plus: #e6f1fc; --bad: #a53409; --good: #1d6b52 }
-@media (prefers-color-scheme: dark) {
-  :root { --paper: #14171b; --card: #1c2026; --ink: #e5e8ec; --soft: #a0a9b5; --edge: #363d47;
-    --link: #8fc1f5; --same: #5588b5; --after: #3d5f80; --alone: #ff9150; --pale: #4a2a17; --float: #cfaaf2;
-    --minus: #39261a; --plus: #182c40; --bad: #ff9e66; --good: #6fcfae } }
-* { box-sizing: border-box }
-html { scroll-padding-top: 1rem }
-body { margin: 0 auto; padding: 1.5rem clamp(.75rem, 3vw, 2.5rem) 4rem; max-width: 90rem; background: var(--paper);
-  color: var(--ink); font: 1rem/1.5 system-ui, sans-serif }
-h1 { margin: 0; font-size: 2rem; line-height: 1.2 }
-h2 { margin: 2.2rem 0 .6rem; font-size: 1.25rem }
-h3 { margin: 0; font-size: 1.05rem }
-p { margin: .5rem 0; max-width: 90ch }
-a { color: var(--link) }
-:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; border-radius: 3px }
-code, pre, .events { font: .84rem/1.5 ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace }
-code, pre, .events td { overflow-wrap: anywhere; unicode-bidi: isolate }
-pre { margin: 0; white-space: pre-wrap }
 button { font: inherit; padding: .2rem .8rem; color: inherit; background: var(--card); border: 1px solid var(--soft);
   border-radius: 6px; cursor: pointer }
 .skip { position: absolute; left: -100vw }
 .skip:focus { position: static }
-.bad { color: var(--bad) }
-.good { color: var(--good) }
 .top { display: flex; justify-content: space-between; align-items: start; gap: 1rem }
-.note, .what small, caption { color: var(--soft); font-size: .875rem }
+.note, .what small { color: var(--soft); font-size: .875rem }
 .facts { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.25rem 0 0 }
 .facts div { flex: 1 1 8rem; padding: .6rem .9rem; background: var(--card); border: 1px solid var(--edge);
   border-radius: 8px }
@@ -5928,27 +6276,12 @@ svg a:focus-visible .hit { stroke: var(--link); stroke-width: 3; rx: 4px }
   border-radius: 8px }
 .start h2 { margin: 0 }
 .start ul { margin: .3rem 0 0; padding-left: 1.2rem }
-.wide { overflow-x: auto }
-table { border-collapse: collapse; font-size: .875rem }
-caption { text-align: left; padding: .3rem 0 }
-th, td { padding: .2rem .9rem .2rem 0; text-align: left; vertical-align: top }
-th { color: var(--soft); font-weight: 600 }
-tbody tr { border-top: 1px solid var(--edge) }
-td.number { white-space: nowrap }
-.number { text-align: right; font-variant-numeric: tabular-nums }
 article { margin: 1rem 0; padding: .9rem 1.1rem 1rem; background: var(--card); border: 1px solid var(--edge);
   border-left: 5px solid var(--alone); border-radius: 4px 8px 8px 4px; scroll-margin-top: 1rem }
 article:target { border-color: var(--link); box-shadow: 0 0 0 2px var(--link) }
 article header { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .2rem 1rem }
 article nav { display: flex; gap: 1rem; font-size: .875rem }
-.events { width: 100%; margin: .6rem 0 }
-.events tbody tr { border: 0 }
-.events th, .events td { padding: .05rem .9rem .05rem .35rem; font-size: inherit; font-family: inherit }
-.events td:not(:last-child) { white-space: nowrap; width: 1%; overflow-wrap: normal }
-.minus { background: var(--minus) }
-.plus { background: var(--plus) }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem }
-summary { cursor: pointer; margin: .5rem 0 }
 dialog { max-width: 32rem; padding: 1.2rem 1.6rem; color: inherit; background: var(--card);
   border: 1px solid var(--soft); border-radius: 10px }
 dialog h2 { margin-top: 0 }
@@ -5964,8 +6297,7 @@ kbd { padding: .05rem .45rem; border: 1px solid var(--soft); border-radius: 4px;
 @media (max-width: 40rem) {
   .pair { grid-template-columns: minmax(0, 1fr) }
   .events thead { display: none }
-  .events tr { display: grid; grid-template-columns: 1.2rem 1fr 1fr }
-  .events td:last-child { grid-column: 2 / -1; padding-bottom: .4rem } }
+  .events tr { display: grid; grid-template-columns: 7rem minmax(0, 1fr) } }
 @media print { .help, .skip { display: none } article { break-inside: avoid } }
 """
 
@@ -6007,62 +6339,6 @@ _HTML_PATTERNS: Final = """<svg width="0" height="0" aria-hidden="true" focusabl
 <path class="weave-pale" d="M0 0h6v6h-6z"/><path class="weave-alone" d="M0 0h1.3v6h-1.3zM0 0h6v1.3h-6z"/></pattern>
 <pattern id="unseen" width="6" height="6" patternUnits="userSpaceOnUse">
 <path class="weave-soft" d="M2 2h1.5v1.5h-1.5zM5 5h1v1h-1z"/></pattern></defs></svg>"""
-
-
-def html_text(text: str) -> str:
-    r"""``text`` as HTML that shows just that text, in an attribute as well.
-
-    >>> print(html_text("<b title='x'>\u202e"))
-    &lt;b title=&#x27;x&#x27;&gt;\u202e
-    """
-    return html.escape(printable(text))
-
-
-def html_text_lines(text: str) -> str:
-    """The lines of a text, each as `html_text` has it."""
-    return "\n".join(map(html_text, text.split("\n")))
-
-
-def html_sentence(text: str) -> str:
-    """A sentence as HTML: its emphasis, and foreign text in it as code.
-
-    >>> html_sentence(f"**diverged** at {quoted('<b>**')}")
-    '<strong>diverged</strong> at <code>&lt;b&gt;**</code>'
-    """
-    parts = [html_text(part) for part in sentence_parts(text)]
-    emphasis = re.compile(r"\*\*(.+?)\*\*")
-    return "".join(
-        f"<code>{part}</code>" if n % 2 else emphasis.sub(r"<strong>\1</strong>", part) for n, part in enumerate(parts)
-    )
-
-
-def html_code(text: str) -> str:
-    """Foreign text, shortened, as code."""
-    return f"<code>{html_text(shorten(printable(text), _VALUE_WIDTH))}</code>"
-
-
-def _within(texts: Sequence[str], characters: int) -> Sequence[str]:
-    """The first texts, as many as together have so many characters."""
-    sizes = itertools.accumulate(map(len, texts))
-    return texts[: sum(1 for _ in itertools.takewhile(lambda size: size <= characters, sizes))]
-
-
-def html_table(
-    caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], characters: int = _TABLE_CHARACTERS
-) -> str:
-    """A table, of bounded size; a heading that ends in ``>`` is a column of numbers. Cells are HTML."""
-    kinds = [' class="number"' if heading.endswith(">") else "" for heading in headings]
-    names = [f'<th scope="col"{kind}>{html_text(h.rstrip(">"))}</th>' for h, kind in zip(headings, kinds, strict=True)]
-    lines = [
-        f"<tr>{''.join(f'<td{kind}>{cell}</td>' for cell, kind in zip(cells, kinds, strict=True))}</tr>"
-        for cells in rows
-    ]
-    shown = _within(lines, characters)
-    body = "\n".join(shown)
-    if left_out := len(lines) - len(shown):
-        body += f'\n<tr><td colspan="{len(headings)}">{left_out:,} more are in the JSON report</td></tr>'
-    head = f"<caption>{html_text(caption)}</caption>\n<thead><tr>{''.join(names)}</tr></thead>"
-    return f'<div class="wide"><table>{head}\n<tbody>\n{body}\n</tbody></table></div>\n'
 
 
 class _Exhibit(NamedTuple):
@@ -6170,15 +6446,6 @@ def _all_bars(lanes: Sequence[Lane]) -> list[list[list[str]]]:
     return bars
 
 
-def _short_change(divergence: Divergence) -> str:
-    return _CHANGE_WORDS[divergence.change].partition(":")[0]
-
-
-def _index_words(divergence: Divergence) -> str:
-    canary, ours = divergence.events.canary.idx, divergence.events.ours.idx
-    return f"#{canary}" if canary == ours else f"#{canary} / #{ours}"
-
-
 def _markers(exhibits: Sequence[_Exhibit], places: int) -> Iterator[str]:
     """The divergences of a lane, each a link to its evidence; a line and the number only where there is room."""
     room_from = -1.0
@@ -6205,16 +6472,6 @@ def _axis(exhibits: Sequence[_Exhibit], places: int) -> str:
     return f'<text class="axis" x="{_percent_of(share, 1)}" y="68" text-anchor="{anchor}">{text}</text>'
 
 
-def _thread_sentence(thread: ThreadReport) -> str:
-    """What became of a pair, in a line."""
-    text = _STATUS_WORDS[thread.status]
-    if thread.divergence:
-        text += f" at {_index_words(thread.divergence)}: {_short_change(thread.divergence)}"
-    elif thread.status is not PairStatus.IDENTICAL:
-        text += f", {_counted(thread.remaining.canary + thread.remaining.ours, 'event')} before the other"
-    return text
-
-
 def _thread_details(thread: ThreadReport) -> str:
     pair, parts = thread.pair, [f"parity {percent(thread.parity)}"]
     if thread.divergences_found > 1:
@@ -6236,13 +6493,13 @@ def _lane_item(number: int, thread: ThreadReport, exhibits: Sequence[_Exhibit], 
     who = "".join(
         f"<span><span>{side} <b>{tid}</b></span> {_counted(events, 'event')}</span>" for side, tid, events in sides
     )
-    sentence, top = html_sentence(_thread_sentence(thread)), 20 if exhibits else 2
+    sentence, top = HtmlWriter().text(_thread_sentence(thread)), 20 if exhibits else 2
     drawing = "".join(
         f'<g aria-hidden="true" transform="translate(0 {top + 18 * row})">{"".join(shapes)}</g>'
         for row, shapes in enumerate(bars)
     )
     drawing += "".join(_markers(exhibits, places)) + _axis(exhibits, places)
-    label = html_text(plain_sentence(f"{_tids(thread)}: {_thread_sentence(thread)}"))
+    label = html_text(TextWriter().text(f"{_tids(thread)}: {_thread_sentence(thread)}"))
     return (
         f'<li class="lane{"" if exhibits else " still"}" id="t{number}"><div class="who">{who}</div>\n'
         f'<svg role="group" aria-label="{label}">{drawing}</svg>\n'
@@ -6288,42 +6545,17 @@ def _html_lanes(report: Report, exhibits: Sequence[_Exhibit]) -> str:
         text += f"<details{'' if differing else ' open'}><summary>{title}</summary>\n{lanes(identical)}</details>\n"
     if left_out := len(report.threads) - len(drawn):
         text += f'<p class="note">{_counted(left_out, "more pair")}, in the table of numbers, not drawn.</p>\n'
-    rows = ([html_sentence(cell) for cell in _summary_row(thread)] for thread in report.threads)
-    table = html_table("All pairs of threads", _SUMMARY_HEADINGS, rows)
-    return f"{text}<details><summary>All pairs in numbers</summary>\n{table}</details>\n"
+    return text + HtmlWriter().written([Details("All pairs in numbers", [_summary_table(report)])])
 
 
 # Evidence
-
-
-def _html_event_row(row: _EventRow) -> str:
-    mark, canary, ours = row
-    look = {"-": ' class="minus"', "+": ' class="plus"'}.get(mark, "")
-    cells = (mark.strip().replace("-", "−"), _place(canary), _place(ours), html_text(_row_text(row)))
-    return f"<tr{look}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-
-
-def _html_events(divergence: Divergence) -> str:
-    """What both sides did around a divergence; where there is too much before it, the nearest."""
-    rows = list(map(_html_event_row, _event_rows(divergence)))
-    before = _within(rows[:-4][::-1], _EVENTS_CHARACTERS)[::-1]
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("", "canary", "ours", "event"))
-    body = "\n".join([*before, *rows[-4:]])
-    return f'<table class="events"><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>\n'
-
-
-def _html_value(value: object, meaning: Meaning | None) -> str:
-    if value is MISSING:
-        return "<em>absent</em>"
-    note = _meaning_text(meaning, value) if meaning else ""
-    return f"{html_code(json_text(value))} {html_text(note)}".rstrip()
 
 
 def _html_payloads(divergence: Divergence) -> str:
     blocks = []
     for side, event in (("canary", divergence.events.canary), ("ours", divergence.events.ours)):
         lines = map(printable, json.dumps(event.payload, indent=1, ensure_ascii=False, default=str).split("\n"))
-        text = html_text_lines(shorten("\n".join(lines), _PAYLOAD_WIDTH))
+        text = "\n".join(map(html_text, shorten("\n".join(lines), _PAYLOAD_WIDTH).split("\n")))
         blocks.append(f"<div><b>{side}</b><pre>{text}</pre></div>")
     return f'<details><summary>Whole payloads</summary><div class="pair">{"".join(blocks)}</div></details>\n'
 
@@ -6338,18 +6570,14 @@ def _html_links(exhibit: _Exhibit, last: int, drawn: bool) -> str:
 
 def _html_article(exhibit: _Exhibit, links: str) -> str:
     """The evidence of one divergence."""
-    thread, divergence, name = exhibit.thread, exhibit.divergence, f"d{exhibit.number}"
+    thread, name = exhibit.thread, f"d{exhibit.number}"
     of_thread = f", {exhibit.nth + 1} of {thread.divergences_found:,}" if thread.divergences_found > 1 else ""
-    title = f'<h3 id="{name}-title">{exhibit.number}. {_tids(thread)}{of_thread}: {_short_change(divergence)}</h3>'
-    sentences = html_sentence(" ".join(_divergence_sentences(thread, exhibit.nth)))
-    rows = [
-        [html_code(d.path), _html_value(d.left, left), _html_value(d.right, right)]
-        for d, left, right in _fields_explained(divergence)
-    ]
-    fields = html_table("Fields that differ", ("field", "canary", "ours"), rows, _FIELDS_CHARACTERS) if rows else ""
+    words = f"{exhibit.number}. {_tids(thread)}{of_thread}: {_short_change(exhibit.divergence)}"
+    evidence = HtmlWriter(_EVIDENCE_CHARACTERS).written(_divergence_evidence(thread, exhibit.nth, _CONTEXT_SHOWN))
     return (
-        f'<article id="{name}" tabindex="-1" aria-labelledby="{name}-title"><header>{title}{links}</header>\n'
-        f"<p>{sentences}</p>\n{_html_events(divergence)}{fields}{_html_payloads(divergence)}</article>\n"
+        f'<article id="{name}" tabindex="-1" aria-labelledby="{name}-title">'
+        f'<header><h3 id="{name}-title">{words}</h3>{links}</header>\n'
+        f"{evidence}{_html_payloads(exhibit.divergence)}</article>\n"
     )
 
 
@@ -6366,29 +6594,10 @@ def _html_divergences(report: Report, exhibits: Sequence[_Exhibit], drawn: Colle
     return f'<h2 id="divergences">Divergences</h2>\n{note}{articles}'
 
 
-# The other parts of the page
-
-
-def _html_head(report: Report) -> str:
-    """What a browser must know first. Nothing may be loaded or run but the style and the script of this page."""
-    style, script = (
-        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (_HTML_STYLE, _HTML_SCRIPT)
-    )
-    policy = f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; base-uri 'none'; "
-    policy += "form-action 'none'"
-    names = " / ".join(shorten(printable(os.path.basename(log.name)), 80) for log in report.logs)
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html_text(f'{report.verdict.value}: {names}')}</title>\n<style>{_HTML_STYLE}</style>\n</head>\n"
-    )
-
-
 def _html_verdict(report: Report) -> str:
     identical = report.verdict is Verdict.IDENTICAL
     look, sign = ("good", "✓") if identical else ("bad", "✗")
-    verdict, _, sentence = plain_sentence(" ".join(_verdict_lines(report))).partition(": ")
+    verdict, _, sentence = TextWriter().text(_verdict_sentence(report)).partition(": ")
     facts = (
         ("parity", percent(report.parity)),
         ("divergences", f"{sum(thread.divergences_found for thread in report.threads):,}"),
@@ -6400,105 +6609,17 @@ def _html_verdict(report: Report) -> str:
     return (
         f'<header><div class="top"><h1><span class="{look}">{sign} {verdict}</span></h1>'
         f'<button class="help" hidden aria-haspopup="dialog">Keys <kbd>?</kbd></button></div>\n'
-        f'<p>{html_sentence(sentence[:1].upper() + sentence[1:])}</p>\n<dl class="facts">{items}</dl></header>\n'
+        f'<p>{html_text(sentence[:1].upper() + sentence[1:])}</p>\n<dl class="facts">{items}</dl></header>\n'
     )
 
 
 def _html_start(report: Report, exhibits: Sequence[_Exhibit]) -> str:
     """Where to look first, with a link to the evidence."""
-    sentences, thread = list(map(html_sentence, _start_sentences(report))), _start_thread(report)
-    if not sentences:
+    blocks, thread = _start_blocks(report), _start_thread(report)
+    if not blocks:
         return ""
-    events = "".join(f"<li>{words}</li>" for words in sentences[1:])
-    link = next((f' <a href="#d{e.number}">Evidence {e.number}</a>' for e in exhibits if e.thread is thread), "")
-    listed = f"<ul>{events}</ul>" if events else ""
-    body = f'<h2 id="start-title">Start here</h2><p>{sentences[0]}{link}</p>{listed}'
-    return f'<section class="start" aria-labelledby="start-title">{body}</section>\n'
-
-
-def _html_list(sentences: Iterable[str]) -> str:
-    """A list of sentences, as many as fit; the rest is counted."""
-    items = [f"<li>{html_sentence(sentence)}</li>" for sentence in sentences]
-    shown = _within(items, _TABLE_CHARACTERS)
-    rest = f"<li>{len(items) - len(shown):,} more are in the JSON report</li>" if len(items) > len(shown) else ""
-    return f"<ul>{''.join(shown)}{rest}</ul>\n"
-
-
-def _html_ended(report: Report) -> str:
-    """Threads that ended on one side first; what they were in the middle of."""
-    sentences = _ended_sentences(report)
-    return f"<h2>Ended on one side first</h2>\n{_html_list(sentences)}" if sentences else ""
-
-
-def _html_ambiguity(report: Report) -> str:
-    """Pairs that might be others."""
-    sentences = _ambiguity_sentences(report)
-    return f"<h2>Ambiguous pairs</h2>\n{_html_list(sentences)}" if sentences else ""
-
-
-def _html_identity(report: Report) -> str:
-    """Matching events that are about different objects."""
-    sentences = _identity_sentences(report)
-    if not sentences:
-        return ""
-    return f"<h2>Identity</h2>\n<p>{html_sentence(sentences[0])}</p>\n{_html_list(sentences[1:])}"
-
-
-def _html_unmapped(report: Report) -> str:
-    rows = [
-        [side, str(thread.tid), f"{thread.events:,}", ", ".join(map(html_code, thread.first_calls)) or "–"]
-        for side, threads in report.unmapped.items()
-        for thread in threads
-    ]
-    table = html_table("Nothing was compared with these", ("log", "tid>", "events>", "first calls"), rows)
-    return f"<h2>Threads without a partner</h2>\n{table}" if rows else ""
-
-
-def _html_lone(report: Report) -> str:
-    rows = [
-        [side, *map(html_code, _lone_words(lone)), str(lone.tid), str(lone.lineno)]
-        for side, alone in report.lone_globals.items()
-        for lone in alone
-    ]
-    table = html_table("Created on one side alone", ("log", "SID", "pointer", "type", "tid>", "line>"), rows)
-    return f"<h2>Shared-global objects in one log only</h2>\n{table}" if rows else ""
-
-
-def _html_baseline(report: Report) -> str:
-    baseline = report.baseline
-    if baseline is None:
-        return ""
-    rows = [
-        [str(t.canary_tid), str(t.ours_tid), _PROGRESSION_WORDS[t.progression], f"{t.events:+,}" if t.events else "0"]
-        for t in baseline.threads
-        if t.progression is not Progression.SAME
-    ]
-    headings = ("canary tid>", "ours tid>", "since then", "matching events before the first divergence>")
-    table = html_table("Threads that moved", headings, rows) if rows else "<p>No thread moved.</p>\n"
-    name = html_code(os.path.basename(baseline.name))
-    sentence = html_sentence(_baseline_sentence(baseline))
-    return f"<h2>Against the baseline</h2>\n<p>{sentence}, since {name}.</p>\n{table}"
-
-
-def _html_skipped(report: Report) -> str:
-    rows = [
-        (html_code(kind), ", ".join(map(html_code, sorted(fields))), "engine-local")
-        for kind, fields in SKIPPED_FIELDS.items()
-    ]
-    rows.append(("every event", ", ".join(map(html_code, SKIPPED_OF_EVERY_EVENT)), "time and writer"))
-    left = [sum(side) for side in zip(*((t.remaining.canary, t.remaining.ours) for t in report.threads), strict=True)]
-    text = f"Behind a first divergence or an end: {left[0]:,} events of canary, {left[1]:,} of ours." if left else ""
-    table = html_table("Fields that were not compared", ("events", "fields", "why"), rows)
-    return f"<h2>Not compared</h2>\n<p>{text}</p>\n{table}"
-
-
-def _html_inputs(report: Report) -> str:
-    logs = report.logs.items()
-    rows = [[side, html_code(g.name), f"{g.bytes:,}", f"{g.events:,}", f"{g.threads:,}"] for side, g in logs]
-    text = html_table("The logs", ("side", "log", "bytes>", "events>", "threads>"), rows)
-    warnings = [[side, html_text(warning_text(warning))] for side, log in logs for warning in log.warnings]
-    text += html_table("Warnings", ("side", "warning"), warnings) if warnings else ""
-    return f"<h2>Inputs</h2>\n{text}"
+    link = next((f'<p><a href="#d{e.number}">Evidence {e.number}</a></p>' for e in exhibits if e.thread is thread), "")
+    return f'<section class="start" aria-label="Start here">{HtmlWriter().written(blocks)}{link}</section>\n'
 
 
 def render_html(report: Report) -> str:
@@ -6507,24 +6628,18 @@ def render_html(report: Report) -> str:
     lanes = _html_lanes(report, exhibits)
     drawn = {exhibit.thread_number for exhibit in exhibits if f'id="t{exhibit.thread_number}"' in lanes}
     parts = [
+        _HTML_PATTERNS,
         _html_verdict(report),
         "<main>\n",
         _html_start(report, exhibits),
         lanes,
         _html_divergences(report, exhibits, drawn),
-        _html_ambiguity(report),
-        _html_identity(report),
-        _html_ended(report),
-        _html_unmapped(report),
-        _html_lone(report),
-        _html_baseline(report),
-        _html_skipped(report),
-        _html_inputs(report),
+        HtmlWriter().written(_closing_blocks(report)),
         "</main>\n",
         _HTML_HELP,
     ]
-    body = f"{_HTML_PATTERNS}\n{''.join(parts)}\n<script>{_HTML_SCRIPT}</script>\n"
-    return f"{_html_head(report)}<body>\n{body}</body>\n</html>\n"
+    names = " / ".join(shorten(printable(os.path.basename(log.name)), 80) for log in report.logs)
+    return html_page(f"{report.verdict.value}: {names}", "".join(parts), _HTML_STYLE, _HTML_SCRIPT)
 
 
 # ══ JUnit ═════════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -6534,85 +6649,41 @@ _MOST_IN_A_FAILURE: Final = 10
 """Divergences of a pair that a failure's text spells out."""
 
 
-def _divergence_text(thread: ThreadReport, nth: int) -> list[str]:
-    """A divergence in plain lines: sentences, the events around it, the fields that differ."""
-    divergence = thread.divergences[nth]
-    lines = [*map(plain_sentence, _divergence_sentences(thread, nth)), "", *_event_lines(divergence)]
-    for field_difference in divergence.fields:
-        path = shorten(printable(field_difference.path), _VALUE_WIDTH)
-        sides = (field_difference.left, field_difference.right)
-        left, right = (shorten(printable(json_text(value)), _VALUE_WIDTH) for value in sides)
-        lines.append(f"{path}: canary {left}, ours {right}")
-    return [*lines, ""]
-
-
-def _failure_text(thread: ThreadReport) -> str:
-    shown = range(min(_MOST_IN_A_FAILURE, len(thread.divergences)))
-    lines = [line for nth in shown for line in _divergence_text(thread, nth)]
+def _failure_blocks(thread: ThreadReport) -> Iterator[Block]:
+    for nth in range(min(_MOST_IN_A_FAILURE, len(thread.divergences))):
+        yield from _divergence_evidence(thread, nth)
     if thread.ending:
-        lines += map(plain_sentence, (_ending_sentence(thread.ending), *_cause_lines(thread.cause)))
+        yield "\n".join([_ending_sentence(thread.ending), *_cause_lines(thread.cause)])
     if (left_out := thread.divergences_found - _MOST_IN_A_FAILURE) > 0:
-        lines.append(f"{_counted(left_out, 'more divergence')}.")
-    lines += [f"Parity: {percent(thread.parity)}.", f"Events: {thread.events.canary:,} / {thread.events.ours:,}."]
-    return "\n".join(map(printable, lines))
+        yield f"{_counted(left_out, 'more divergence')}."
+    yield f"Parity: {percent(thread.parity)}.\nEvents: {thread.events.canary:,} / {thread.events.ours:,}."
 
 
-def _thread_case(suite: ElementTree.Element, thread: ThreadReport) -> None:
-    case = ElementTree.SubElement(suite, "testcase", classname="threads", name=_tids(thread))
-    if thread.status is not PairStatus.IDENTICAL:
-        message = plain_sentence(_thread_sentence(thread))
-        failure = ElementTree.SubElement(case, "failure", type=thread.status.value, message=message)
-        failure.text = _failure_text(thread)
+def _thread_case(thread: ThreadReport) -> TestCase:
+    if thread.status is PairStatus.IDENTICAL:
+        return TestCase("threads", _tids(thread))
+    evidence = list(_failure_blocks(thread))
+    return TestCase("threads", _tids(thread), _thread_sentence(thread), thread.status.value, evidence)
 
 
-def _unmapped_case(suite: ElementTree.Element, side: str, thread: UnmappedThread) -> None:
-    case = ElementTree.SubElement(suite, "testcase", classname="threads", name=f"{side} tid {thread.tid}")
-    reason = f"no partner in the other log: {_counted(thread.events, 'event')} not compared (the gate counts this)"
-    ElementTree.SubElement(case, "skipped", message=reason)
-
-
-def _lone_case(suite: ElementTree.Element, report: Report) -> None:
-    """Objects that one log lacks turn the gate red though every thread may match."""
-    lines = [
-        f"{side} alone: {lone.object_type} {lone.sid}, tid {lone.tid}, line {lone.lineno}"
-        for side, alone in report.lone_globals.items()
-        for lone in alone
-    ]
-    if lines:
-        case = ElementTree.SubElement(suite, "testcase", classname="objects", name="shared-global objects")
-        message = f"{_counted(len(lines), 'shared-global object')} in one log only"
-        failure = ElementTree.SubElement(case, "failure", type="shared_globals", message=message)
-        failure.text = "\n".join(map(printable, lines))
-
-
-def _identity_case(suite: ElementTree.Element, report: Report) -> None:
-    """Wrong objects, where they are part of the gate."""
+def _other_cases(report: Report) -> Iterator[TestCase]:
+    """Threads without a partner, and what turns the gate red though every thread may match."""
+    for side, threads in report.unmapped.items():
+        for thread in threads:
+            reason = f"no partner in the other log: {_counted(thread.events, 'event')} not compared"
+            yield TestCase("threads", f"{side} tid {thread.tid}", skipped=f"{reason} (the gate counts this)")
+    if count := sum(map(len, report.lone_globals)):
+        message = f"{_counted(count, 'shared-global object')} in one log only"
+        yield TestCase("objects", "shared-global objects", message, "shared_globals", _lone_blocks(report)[1:])
     if report.identity and report.options.check_identity:
-        case = ElementTree.SubElement(suite, "testcase", classname="objects", name="identity")
-        message = f"{_counted(len(report.identity), 'identity finding')}"
-        failure = ElementTree.SubElement(case, "failure", type="identity", message=message)
-        failure.text = "\n".join(map(plain_sentence, _identity_sentences(report)))
+        message = _counted(len(report.identity), "identity finding")
+        yield TestCase("objects", "identity", message, "identity", _identity_blocks(report)[1:])
 
 
 def render_junit(report: Report) -> str:
     """The report as test results: a case a pair of threads, so that a CI server shows which thread fails and why."""
-    names = " / ".join(printable(log.name) for log in report.logs)
-    suite = ElementTree.Element("testsuite", name=names)
-    for thread in report.threads:
-        _thread_case(suite, thread)
-    for side, threads in report.unmapped.items():
-        for unmapped in threads:
-            _unmapped_case(suite, side, unmapped)
-    _lone_case(suite, report)
-    _identity_case(suite, report)
-    counts = {"tests": "testcase", "failures": "testcase/failure", "skipped": "testcase/skipped"}
-    totals = {name: str(len(suite.findall(path))) for name, path in counts.items()} | {"errors": "0"}
-    suite.attrib |= totals
-    root = ElementTree.Element("testsuites", totals)
-    root.append(suite)
-    ElementTree.indent(root)
-    text = ElementTree.tostring(root, encoding="unicode")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+    cases = [*map(_thread_case, report.threads), *_other_cases(report)]
+    return junit_xml(" / ".join(log.name for log in report.logs), cases)
 
 
 # ██████████████████████████████████████████████████████████████████████████████████████████████████████████████████████
@@ -10241,15 +10312,6 @@ def score_text(score: float) -> str:
     return str(Decimal(repr(score)).quantize(Decimal("0.0001"), ROUND_FLOOR))
 
 
-def json_document(value: object) -> str:
-    """A JSON report: indented, the same bytes for the same value."""
-    return json.dumps(value, ensure_ascii=True, indent=1, default=str) + "\n"
-
-
-def _lines_of(lines: Iterable[str]) -> str:
-    return "\n".join(lines) + "\n"
-
-
 # ── parity ──
 
 
@@ -10266,10 +10328,10 @@ class ParityOutcome:
         return passes_alone(self.report.score, self.report.worst_tier, self.contract)
 
 
-def parity_json(outcome: ParityOutcome) -> str:
+def parity_json(outcome: ParityOutcome) -> Iterator[str]:
     """The JSON report of two traces."""
     report = outcome.report
-    drifts = [
+    drifts = (
         {
             "position": drift.position,
             "tier": drift.tier,
@@ -10281,7 +10343,7 @@ def parity_json(outcome: ParityOutcome) -> str:
             "student_line": drift.student.lineno if drift.student else None,
         }
         for drift in report.drifts
-    ]
+    )
     return json_document(
         {
             "format": "diff-events-parity",
@@ -10298,59 +10360,57 @@ def parity_json(outcome: ParityOutcome) -> str:
     )
 
 
-def action_text(action: Action | None) -> str:
+def action_text(action: Action) -> str:
     """An action on one line, as it is shown beside its counterpart."""
-    match action:
-        case None:
-            return "—"
-        case ToolCall(name=name, input={"command": str(command)}):
-            return f"{name}: {command}"
-        case ToolCall(name=name):
-            return f"{name} {json_text(dict(action.input))}"
-        case HookEvent():
-            matcher = f" {action.matcher}" if action.matcher is not None else ""
-            return f"hook {action.event}{matcher}: {action.decision}, exit code {action.exit_code}"
-        case SkillInvocation():
-            return f"skill {action.name} ({action.source})"
+    if isinstance(action, HookEvent):
+        matcher = f" {action.matcher}" if action.matcher is not None else ""
+        return f"hook {action.event}{matcher}: {action.decision}, exit code {action.exit_code}"
+    if isinstance(action, SkillInvocation):
+        return f"skill {action.name} ({action.source})"
+    command = action.input.get("command")
+    return f"{action.name}: {command}" if isinstance(command, str) else f"{action.name} {json_text(dict(action.input))}"
 
 
 _SHOWN_ACTION: Final = 160
 
 
-def _cell(text: str) -> str:
-    return md_code(shorten(text, _SHOWN_ACTION)) if text != "—" else text
+def _action_cell(action: Action | None) -> str:
+    return quoted(shorten(action_text(action), _SHOWN_ACTION)) if action else "—"
 
 
-def parity_markdown(outcome: ParityOutcome) -> str:
+def parity_document(outcome: ParityOutcome) -> list[Block]:
     """The report of two traces for people."""
     report = outcome.report
     limit = score_text(outcome.contract.individual_min)
-    lines = [
-        f"# Parity: {'pass' if outcome.passes else 'FAIL'}, score {score_text(report.score)}",
-        "",
-        f"- teacher: {md_code(report.teacher)}, {report.teacher_count:,} actions",
-        f"- student: {md_code(report.student)}, {report.student_count:,} actions",
-        f"- {report.matched:,} of {report.total:,} positions without drift; a score from {limit} and no Tier 3 pass",
-        "",
+    blocks: list[Block] = [
+        Heading(f"Parity: {'pass' if outcome.passes else 'FAIL'}, score {score_text(report.score)}", 1),
+        Items(
+            [
+                f"teacher: {quoted(report.teacher)}, {report.teacher_count:,} actions",
+                f"student: {quoted(report.student)}, {report.student_count:,} actions",
+                f"{report.matched:,} of {report.total:,} positions without drift; "
+                f"a score from {limit} and no Tier 3 pass",
+            ]
+        ),
     ]
     if not report.drifts:
-        return _lines_of([*lines, "No drift."])
+        return [*blocks, "No drift."]
     rows = [
         [
             str(drift.position),
             drift.category.value,
-            md_text(drift.reason),
-            _cell(action_text(drift.teacher)),
-            _cell(action_text(drift.student)),
-            md_text(shorten(drift.detail.partition(": ")[2], 2 * _SHOWN_ACTION)),
+            literal(drift.reason),
+            _action_cell(drift.teacher),
+            _action_cell(drift.student),
+            literal(shorten(drift.detail.partition(": ")[2], 2 * _SHOWN_ACTION)),
         ]
         for drift in report.drifts
     ]
-    headings = ["position>", "category", "reason", "teacher", "student", "what differs"]
-    return _lines_of([*lines, "Positions count from 0.", "", *md_table(headings, rows)])
+    headings = ("position>", "category", "reason", "teacher", "student", "what differs")
+    return [*blocks, "Positions count from 0.", Table(headings, rows)]
 
 
-PARITY_FORMATS: Final[Mapping[str, Callable[[ParityOutcome], str]]] = {"markdown": parity_markdown, "json": parity_json}
+PARITY_FORMATS: Final[Formats[ParityOutcome]] = {**document_formats(parity_document), "json": parity_json}
 
 # ── corpus ──
 
@@ -10365,9 +10425,9 @@ def _coverage_value(coverage: Coverage) -> dict[str, object]:
     }
 
 
-def corpus_json(report: CorpusReport) -> str:
+def corpus_json(report: CorpusReport) -> Iterator[str]:
     """The JSON report of a corpus."""
-    fixtures = [
+    fixtures = (
         {
             "id": fixture.id,
             "score": fixture.score,
@@ -10378,7 +10438,7 @@ def corpus_json(report: CorpusReport) -> str:
             **({"error": fixture.error} if fixture.error is not None else {}),
         }
         for fixture in report.fixtures
-    ]
+    )
     limits = {"aggregate_min": report.contract.aggregate_min, "individual_min": report.contract.individual_min}
     return json_document(
         {
@@ -10405,8 +10465,8 @@ def coverage_gap_json(coverage: Coverage) -> str:
 def _fixture_row(report: CorpusReport, fixture: FixtureResult) -> list[str]:
     result = "BROKEN" if fixture.error is not None else "pass" if report.fixture_passes(fixture) else "FAIL"
     score = "—" if fixture.error is not None else score_text(fixture.score)
-    why = md_text(fixture.error) if fixture.error is not None else ", ".join(map(md_text, fixture.reasons))
-    return [md_text(fixture.id), result, score, str(fixture.drift_count), str(fixture.worst_tier), why]
+    why = literal(fixture.error) if fixture.error is not None else ", ".join(map(literal, fixture.reasons))
+    return [literal(fixture.id), result, score, str(fixture.drift_count), str(fixture.worst_tier), why]
 
 
 def _worst_first(report: CorpusReport) -> list[FixtureResult]:
@@ -10417,34 +10477,38 @@ def _worst_first(report: CorpusReport) -> list[FixtureResult]:
     )
 
 
-def corpus_markdown(report: CorpusReport) -> str:
+def corpus_document(report: CorpusReport) -> list[Block]:
     """The report of a corpus for people, worst first."""
     contract, count = report.contract, len(report.fixtures)
     limits = [score_text(limit) for limit in (contract.aggregate_min, contract.individual_min)]
     asked = f"mean from {limits[0]}, each from {limits[1]}, no Tier 3"
     asked = "every fixture must drift" if report.must_fail else asked
-    lines = [
-        f"# Corpus: {'pass' if report.passes else 'FAIL'}, mean score {score_text(report.aggregate_score)}",
-        "",
-        f"- {count:,} fixture{'s' * (count != 1)} in {md_code(report.directory)}; asked for: {asked}",
-        f"- {sum(map(report.fixture_passes, report.fixtures)):,} as they should be, {len(report.broken):,} broken",
+    items = [
+        f"{count:,} fixture{'s' * (count != 1)} in {quoted(report.directory)}; asked for: {asked}",
+        f"{sum(map(report.fixture_passes, report.fixtures)):,} as they should be, {len(report.broken):,} broken",
     ]
     if coverage := report.coverage:
-        lines.append(f"- coverage: {coverage.covered:,} of {len(coverage.required):,} rows of the matrix")
+        items.append(f"coverage: {coverage.covered:,} of {len(coverage.required):,} rows of the matrix")
         for name, missed in (("not covered", coverage.uncovered), ("covered, but not a row", coverage.unknown)):
-            lines += [f"- {name}: {', '.join(map(md_code, missed))}"] if missed else []
-    rows = [_fixture_row(report, fixture) for fixture in _worst_first(report)]
-    return _lines_of([*lines, "", *md_table(["fixture", "result", "score>", "drifts>", "worst tier>", "why"], rows)])
+            items += [f"{name}: {', '.join(map(quoted, missed))}"] if missed else []
+    return [
+        Heading(f"Corpus: {'pass' if report.passes else 'FAIL'}, mean score {score_text(report.aggregate_score)}", 1),
+        Items(items),
+        Table(
+            ("fixture", "result", "score>", "drifts>", "worst tier>", "why"),
+            [_fixture_row(report, fixture) for fixture in _worst_first(report)],
+        ),
+    ]
 
 
-CORPUS_FORMATS: Final[Mapping[str, Callable[[CorpusReport], str]]] = {"markdown": corpus_markdown, "json": corpus_json}
+CORPUS_FORMATS: Final[Formats[CorpusReport]] = {**document_formats(corpus_document), "json": corpus_json}
 
 # ── validation ──
 
 
-def validation_json(files: Sequence[FileValidation]) -> str:
+def validation_json(files: Sequence[FileValidation]) -> Iterator[str]:
     """The findings in some files as JSON."""
-    values = [
+    values = (
         {
             "file": file.source,
             "format": file.format.value if file.format else None,
@@ -10464,7 +10528,7 @@ def validation_json(files: Sequence[FileValidation]) -> str:
             **({"unreadable": file.unreadable} if file.unreadable else {}),
         }
         for file in files
-    ]
+    )
     return json_document(
         {
             "format": "diff-events-validation",
@@ -10475,14 +10539,16 @@ def validation_json(files: Sequence[FileValidation]) -> str:
     )
 
 
-def _file_text(file: FileValidation) -> Iterator[str]:
-    source = printable(file.source)
+def _file_lines(file: FileValidation) -> Iterator[str]:
+    """The findings in a file, then what they come to."""
     if file.unreadable is not None:
-        yield f"{printable(file.unreadable)}: could not be read"
+        yield f"{literal(file.unreadable)}: could not be read"
         return
+    source = literal(file.source)
     for note in file.notes:
-        place = f"{source}:{note.lineno}: {note.finding.severity.value}: "
-        yield place + (f"{note.field}: " if note.field else "") + f"{printable(note.text)} [{note.finding.code}]"
+        what = f"{literal(note.field)}: " if note.field else ""
+        severity = note.finding.severity.value
+        yield f"{source}:{note.lineno}: {severity}: {what}{literal(note.text)} [{note.finding.code}]"
     for finding, count in file.counts:
         if count > SHOWN_PER_FINDING:
             yield f"{source}: {count - SHOWN_PER_FINDING:,} more of [{finding.code}]"
@@ -10495,13 +10561,10 @@ def _file_text(file: FileValidation) -> Iterator[str]:
 
 def validation_text(files: Sequence[FileValidation]) -> str:
     """One finding a line, as compilers write them, then a line for the file."""
-    return _lines_of(line for file in files for line in _file_text(file))
+    return TextWriter().written(["\n".join(line for file in files for line in _file_lines(file))])
 
 
-VALIDATION_FORMATS: Final[Mapping[str, Callable[[Sequence[FileValidation]], str]]] = {
-    "text": validation_text,
-    "json": validation_json,
-}
+VALIDATION_FORMATS: Final[Formats[Sequence[FileValidation]]] = {"text": validation_text, "json": validation_json}
 
 
 # ══ command line ══════════════════════════════════════════════════════════════════════════════════════════════════
@@ -10593,9 +10656,6 @@ def report_requests(texts: Sequence[str], formats: Collection[str]) -> tuple[Rep
     return tuple(requests)
 
 
-Reported = TypeVar("Reported")
-
-
 class Outputs:
     """Where the reports of one command go: opened before the long work, written after it, each whole or not at all.
 
@@ -10635,15 +10695,14 @@ class Outputs:
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
-    def write(self, renderers: Mapping[str, Callable[[Reported], str]], report: Reported, streams: Streams) -> None:
-        """Renders and writes everything that was asked for; a format is rendered once."""
-        texts = {name: renderers[name](report) for name in dict.fromkeys(request.format for request in self._requests)}
-        for request in self._requests:
+    def write(self, renderers: Formats[_Shown], report: _Shown, streams: Streams) -> None:
+        """Renders and writes everything that was asked for, standard output last."""
+        for request in sorted(self._requests, key=lambda request: request.path == STANDARD_STREAM):
+            rendered = renderers[request.format](report)
             if request.path in self._files:
-                self._files[request.path].commit(texts[request.format])
-        for request in self._requests:
-            if request.path == STANDARD_STREAM:
-                streams.out.write(texts[request.format])
+                self._files[request.path].commit(rendered)
+            else:
+                streams.out.writelines([rendered] if isinstance(rendered, str) else rendered)
 
 
 def _add_report_options(parser: OptionParser, formats: Collection[str]) -> argparse._ArgumentGroup:
@@ -10660,9 +10719,9 @@ def _add_report_options(parser: OptionParser, formats: Collection[str]) -> argpa
     return group
 
 
-REPORT_RENDERERS: Final[Mapping[str, Callable[[Report], str]]] = {
+REPORT_RENDERERS: Final[Formats[Report]] = {
     "markdown": render_markdown,
-    "json": render_json,
+    "json": report_json,
     "html": render_html,
     "junit": render_junit,
 }
@@ -10891,7 +10950,8 @@ def validate_command(argv: Sequence[str], streams: Streams) -> ExitCode:
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     options = parser.parse_args(argv)
     files = [validate_file(path) for path in options.files]
-    streams.out.write(VALIDATION_FORMATS["json" if options.json else "text"](files))
+    rendered = VALIDATION_FORMATS["json" if options.json else "text"](files)
+    streams.out.writelines([rendered] if isinstance(rendered, str) else rendered)
     if unreadable := [file.unreadable for file in files if file.unreadable is not None]:
         raise DiffEventsError("; ".join(unreadable))
     return ExitCode.OK if all(file.conforms for file in files) else ExitCode.GATE

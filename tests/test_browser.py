@@ -22,7 +22,7 @@ COMPLAINTS = ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryA
 LEAST_CONTRAST = 4.5
 WORDS = (
     *("h1 span", "p", ".note", ".facts dt", ".start p", ".start a", ".start code", ".what", ".what small"),
-    *("article p", "article nav a", ".minus td", ".plus td", "td code", "th", "caption", "summary"),
+    *("article p", "article nav a", "td.minus", "td.plus", "td code", "th", "summary"),
 )
 """Where there is something to read, in every colour."""
 

@@ -124,7 +124,8 @@ class Structure(unittest.TestCase):
     def test_it_opens_with_where_to_start_and_leads_to_the_evidence(self) -> None:
         text = diff_events.render_html(scattered_report(2, 2))
         self.assertLess(text.index("Start here"), text.index('id="threads"'))
-        self.assertRegex(text, r"<strong>canary tid 0 / ours tid 0</strong>: [^<]+ <a href=\"#d1\">Evidence 1</a>")
+        self.assertRegex(text, r"<strong>canary tid 0 / ours tid 0</strong>: [^<]+</p>")
+        self.assertIn('<a href="#d1">Evidence 1</a>', text)
         self.assertIn("No relation to another divergence is known", text)
         identical = report_of(log({1: steps(5)}), log({1: steps(5)}))
         self.assertNotIn("Start here", diff_events.render_html(identical))
@@ -164,12 +165,20 @@ class HostileText(unittest.TestCase):
 
     def test_sentences(self) -> None:
         for hostile in HOSTILE:
-            sentence = f"**own** < {diff_events.quoted(hostile)} words"
             shown = diff_events.printable(hostile)
-            self.assertEqual(diff_events.plain_sentence(sentence), f"own < {shown} words")
-            code = f"<code>{diff_events.html_text(hostile)}</code>"
-            self.assertEqual(diff_events.html_sentence(sentence), f"<strong>own</strong> &lt; {code} words")
-            self.assertEqual(diff_events.md_sentence(sentence), f"**own** < {diff_events.md_code(hostile)} words")
+            code, text = diff_events.md_code(hostile), diff_events.html_text(hostile)
+            markdown = diff_events.md_text(hostile)
+            for writer, quoted, literal in (
+                (diff_events.TextWriter(), f"own < {shown} words", f"own < {shown} words"),
+                (diff_events.MarkdownWriter(), f"**own** < {code} words", f"**own** < {markdown} words"),
+                (
+                    diff_events.HtmlWriter(),
+                    f"<strong>own</strong> &lt; <code>{text}</code> words",
+                    f"<strong>own</strong> &lt; {text} words",
+                ),
+            ):
+                self.assertEqual(writer.text(f"**own** < {diff_events.quoted(hostile)} words"), quoted)
+                self.assertEqual(writer.text(f"**own** < {diff_events.literal(hostile)} words"), literal)
 
     def test_html_text_in_every_place(self) -> None:
         for hostile in HOSTILE:

@@ -412,15 +412,16 @@ class SafeText(unittest.TestCase):
 
     @given(TEXTS, TEXTS)
     def test_cells_stay_in_their_columns(self, one: str, other: str) -> None:
-        for cell in (diff_events.md_text, diff_events.md_code):
-            row = diff_events.md_table(("a", "b"), [[cell(one), cell(other)]])[-1]
+        for cell in (diff_events.literal, diff_events.quoted):
+            table = diff_events.Table(("a", "b"), [[cell(one), cell(other)]])
+            row = diff_events.MarkdownWriter().block(table).split("\n")[-1]
             self.assertEqual(row.replace("\\\\", "").replace("\\|", "").count("|"), 3, row)
             self.assertTrue(row.isprintable())
 
     @given(st.lists(TEXTS, max_size=4))
     def test_fences_hold_their_lines(self, lines: list[str]) -> None:
-        block = diff_events.md_fence(lines)
-        self.assertEqual(len(block), len(lines) + 2)
+        block = diff_events.MarkdownWriter().block(diff_events.Diff(lines)).split("\n")
+        self.assertEqual(len(block), len(lines) + 3)
         self.assertTrue(all(line.isprintable() for line in block))
         self.assertTrue(all(block[0] not in line for line in block[1:-1]))
 

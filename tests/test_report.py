@@ -254,8 +254,9 @@ class Markdown(LogTestCase):
 
     def test_fences(self) -> None:
         for text in HOSTILE:
-            lines = diff_events.md_fence([text, "x"], "diff")
-            self.assertEqual(len(lines), 4)
+            row = diff_events.DiffRow(diff_events.Both(diff_events.DiffLine(text, text), None))
+            lines = diff_events.MarkdownWriter().block(diff_events.Diff([row, text])).split("\n")
+            self.assertEqual(len(lines), 5)
             self.assertFalse(any(line.startswith(lines[-1]) for line in lines[1:-1]))
 
 
