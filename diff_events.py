@@ -76,9 +76,7 @@ if sys.version_info < (3, 11):  # exit code 1 would mean a divergence
     raise SystemExit(2)
 
 import argparse
-import base64
 import bisect
-import concurrent.futures
 import contextlib
 import dataclasses
 import datetime
@@ -90,7 +88,6 @@ import heapq
 import html
 import importlib
 import io
-import ipaddress
 import itertools
 import json
 import math
@@ -101,23 +98,38 @@ import posixpath
 import re
 import signal
 import stat
-import tempfile
 import threading
 import time
-import tomllib
-import traceback
 import zlib
 from array import array
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Container, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
-from fractions import Fraction
-from multiprocessing.connection import Connection
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, ClassVar, Final, Generic, NamedTuple, NoReturn, TextIO, TypeAlias, TypeVar, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    BinaryIO,
+    ClassVar,
+    Final,
+    Generic,
+    NamedTuple,
+    NoReturn,
+    TextIO,
+    TypeAlias,
+    TypeVar,
+    cast,
+)
 from xml.etree import ElementTree
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+    from fractions import Fraction
+    from ipaddress import IPv4Address, IPv6Address
+    from multiprocessing.connection import Connection
 
 __version__ = "1.0.0"
 
@@ -128,6 +140,32 @@ __version__ = "1.0.0"
 
 
 # ══ vocabulary ════════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+if not TYPE_CHECKING:
+
+    def dataclass(*, frozen: bool = False, slots: bool = False):
+        """`dataclasses.dataclass` with one function compiled for each class, not six: the file starts a tenth faster.
+
+        That nobody assigns to a field of a frozen class is left to the type checker.
+        """
+
+        def as_text(self):
+            values = (f"{each.name}={getattr(self, each.name)!r}" for each in dataclasses.fields(self))
+            return f"{type(self).__qualname__}({', '.join(values)})"
+
+        def decorate(cls):
+            made = dataclasses.dataclass(slots=slots, repr=False, eq=False)(cls)
+            values = attrgetter(*(each.name for each in dataclasses.fields(made)))
+
+            def is_equal(self, other):
+                return values(self) == values(other) if type(self) is type(other) else NotImplemented
+
+            made.__repr__, made.__eq__ = as_text, is_equal
+            made.__hash__ = (lambda self: hash(values(self))) if frozen else None
+            return made
+
+        return decorate
 
 
 _T = TypeVar("_T")
@@ -785,6 +823,8 @@ summary { cursor: pointer; margin: .5rem 0 }
 def html_page(title: str, body: str, style: str = "", script: str = "") -> str:
     """A page that needs nothing else. Nothing may be loaded or run but its own style and script; ``title`` is text."""
     style = _PAGE_STYLE + style
+    import base64  # here, so that only who writes a page waits for it
+
     hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script))
     policy = "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'"
     return (
@@ -913,6 +953,8 @@ class PendingFile:
             if _is_special(self.name):
                 self._file = open(self.name, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
             else:
+                import tempfile  # here, so that only who writes to a file waits for it
+
                 fd, name = tempfile.mkstemp(prefix=".diff-events-", dir=self._target.parent)
                 self._temporary = Path(name)
                 self._file = open(fd, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
@@ -1010,9 +1052,14 @@ class LogSource:
             stream: BinaryIO = self._raw if regular else io.BufferedReader(_Rewound(head, self._raw), CHUNK_BYTES)
             module = next((name for magic, name in _COMPRESSIONS.items() if head.startswith(magic)), None)
             self._stream: BinaryIO = self._decompressed(stream, module) if module else stream
-            spooled = not regular or module is not None
-            self._spool = tempfile.TemporaryFile(prefix="diff-events-") if spooled else None  # noqa: SIM115
+            self._spool = None if regular and module is None else self._new_spool()
             on_failure.pop_all()
+
+    @staticmethod
+    def _new_spool() -> BinaryIO:
+        import tempfile  # here, so that only who reads a pipe or compressed log waits for it
+
+        return cast(BinaryIO, tempfile.TemporaryFile(prefix="diff-events-"))
 
     def _head(self) -> bytes:
         """The first bytes; a pipe may hand them over one by one."""
@@ -8125,21 +8172,25 @@ class Violation:
     what: str
 
 
+def ip_address(text: str) -> IPv4Address | IPv6Address | None:
+    """The address that a text is, if it is one."""
+    import ipaddress  # here, so that only who compares agent traces waits for it
+
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(text)
+    return None
+
+
 def _canonical_host(host: str) -> str:
     """One spelling of a host: case, a dot at the end and the many forms of an IPv6 address do not count."""
     name = host.lower().rstrip(".")
-    with contextlib.suppress(ValueError):
-        return str(ipaddress.ip_address(name))
-    return name
+    return str(ip_address(name) or name)
 
 
 def _is_local(host: str) -> bool:
     if host == "localhost" or re.fullmatch(r"127(?:\.\d{1,3}){1,3}", host):
         return True
-    try:
-        return ipaddress.ip_address(host) == ipaddress.ip_address("::1")
-    except ValueError:
-        return False
+    return ip_address(host) == ip_address("::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -9510,6 +9561,8 @@ def _read_text(path: str) -> str:
 
 
 def _parse_toml(text: str, path: str) -> object:
+    import tomllib  # here, so that only who gives a TOML file waits for it
+
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
@@ -9565,15 +9618,9 @@ DEFAULT_CONTRACT: Final = Contract()
 _HOST = re.compile(r"(?:\*\.)?[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 
 
-def _is_address(text: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return bool(ipaddress.ip_address(text))
-    return False
-
-
 def checked_host(value: object, source: str, field: str) -> str:
     """An entry of an allow list: a host name, an address, or ``*.domain``."""
-    if isinstance(value, str) and (_HOST.fullmatch(value) or _is_address(value.strip("[]"))):
+    if isinstance(value, str) and (_HOST.fullmatch(value) or ip_address(value.strip("[]"))):
         return value.strip("[]")
     raise InputError(source, f"expected a host or *.domain, found {_found(value)}", field=field)
 
@@ -9772,6 +9819,8 @@ def _score_all(folders: Sequence[Path], allow_hosts: Sequence[str], jobs: int) -
     score = functools.partial(score_fixture, allow_hosts=tuple(allow_hosts))
     if jobs == 1 or len(folders) <= _FEW_FIXTURES:
         return [score(folder) for folder in folders]
+    import concurrent.futures  # here, so that only who scores many fixtures waits for it
+
     context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else None)
     with concurrent.futures.ProcessPoolExecutor(jobs, mp_context=context) as pool:
         return list(pool.map(score, folders, chunksize=max(1, len(folders) // (jobs * 8))))
@@ -9833,6 +9882,8 @@ class CorpusReport:
     @property
     def aggregate_score(self) -> float:
         """The mean score. It is counted in fractions, so that a mean that is the threshold is not just under it."""
+        from fractions import Fraction  # here, so that only who scores fixtures waits for it
+
         scores = [Fraction(fixture.score).limit_denominator(10**8) for fixture in self.scored]
         return float(sum(scores, Fraction()) / len(scores)) if scores else 0.0
 
@@ -10607,6 +10658,8 @@ def _natural(text: str) -> int:
 
 
 def _percentage(text: str) -> Fraction:
+    from fractions import Fraction  # here, so that only who gives a percentage waits for it
+
     match = re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,9})?", text, re.ASCII)
     if match is None or Fraction(text) > 100:
         raise argparse.ArgumentTypeError(f"expected a percentage from 0 to 100, found {printable(text)!r}")
@@ -11042,9 +11095,9 @@ def main() -> int:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
     try:
         code = run(sys.argv[1:], Streams(sys.stdout, sys.stderr))
-    except Exception:  # a bug: it must not look like a divergence, which is what Python's own exit code 1 means here
+    except Exception as error:  # a bug: Python would exit with 1, which means a gate that does not hold
         with contextlib.suppress(OSError):
-            traceback.print_exc()
+            sys.excepthook(type(error), error, error.__traceback__)
         code = ExitCode.ERROR
     if code is not ExitCode.OK:
         _drop_unwritten_output()
