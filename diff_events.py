@@ -105,7 +105,6 @@ from array import array
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
-from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
@@ -309,11 +308,11 @@ class NotJsonError(ValueError):
 # ══ JSON values ═══════════════════════════════════════════════════════════════════════════════════════════════════
 
 
-def exact_float(text: str) -> float | Decimal:
-    """A double where the text fits one; the exact decimal where it over- or underflows, so that no two values merge."""
+def finite_float(text: str) -> float:
+    """The double that a text stands for; a text past the largest one is as little JSON here as ``NaN``."""
     value = float(text)
-    if math.isinf(value) or (value == 0.0 and text.lower().partition("e")[0].strip("-0.")):
-        return Decimal(text)
+    if math.isinf(value):
+        raise NotJsonError("a number past what a double holds")
     return value
 
 
@@ -342,7 +341,7 @@ def _closed(text: str) -> bool:
     return tokens["["] == tokens["]"] and tokens["{"] == tokens["}"]
 
 
-def parse_json(text: bytes | str, parse_float: Callable[[str], object] = exact_float) -> object:
+def parse_json(text: bytes | str, parse_float: Callable[[str], object] = finite_float) -> object:
     """The value of one JSON text (UTF-8), read strictly: no ``NaN``, no endless nesting, numbers by value.
 
     Of two equal keys the last one counts, as everywhere in Python. Raises `NotJsonError` with what was found.
@@ -365,7 +364,7 @@ def parse_json(text: bytes | str, parse_float: Callable[[str], object] = exact_f
         raise NotJsonError(f"invalid UTF-8 at byte {error.start}") from error
     except json.JSONDecodeError as error:
         raise NotJsonError(f"invalid JSON: {error.msg.removesuffix(' at')}") from error
-    except (ValueError, InvalidOperation) as error:
+    except ValueError as error:
         raise NotJsonError("a number with more digits than can be read") from error
     return value
 
@@ -1625,19 +1624,14 @@ _SIMPLE_OBJECT = re.compile(rf"\{{{_simple_member('(?:')}(?:,{_simple_member('(?
 _SIMPLE_MEMBERS = re.compile(rf"{_simple_member('(')}[,}}]".encode())
 
 
-def _canonical_number(text: str) -> int | float | Decimal:
+def _canonical_number(text: str) -> int | float:
     """A number with a fraction or an exponent: as the integer that it is equal to, where there is one."""
-    value = exact_float(text)
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _unlike_any_json(value: object) -> list[object]:
-    """Stands for an exact decimal: `NaN` is refused wherever it is read, so nothing that is read is written so."""
-    return [math.nan, str(value)]
+    value = finite_float(text)
+    return int(value) if value.is_integer() else value
 
 
 def _canonical_json(value: object) -> bytes:
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_unlike_any_json)
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -9636,7 +9630,7 @@ def checked_hosts(value: object, source: str, field: str) -> tuple[str, ...]:
 
 def _threshold(settings: dict[str, object], name: str, source: str) -> float:
     value = _member(settings, "parity_score", "thresholds", name)
-    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and 0 <= value <= 1:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
         return float(value)
     field = f"parity_score.thresholds.{name}"
     raise InputError(source, f"expected a number from 0 to 1, found {_found(value)}", field=field)
@@ -10360,6 +10354,8 @@ def score_text(score: float) -> str:
     >>> score_text(0.99999), score_text(1.0), score_text(0.57)
     ('0.9999', '1.0000', '0.5700')
     """
+    from decimal import ROUND_FLOOR, Decimal  # here, so that only who scores agent traces waits for it
+
     return str(Decimal(repr(score)).quantize(Decimal("0.0001"), ROUND_FLOOR))
 
 

@@ -19,7 +19,6 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -73,15 +72,11 @@ class Log:
 # ------------------------------------------------------------------------------------------------ JSON values
 
 
-def exact_float(text: str) -> float | Decimal:
-    """A number with a fraction or exponent: a double, or exact where a double would say infinity or zero."""
+def finite_float(text: str) -> float:
+    """A number with a fraction or exponent: its double, where there is one."""
     value = float(text)
-    if math.isinf(value) or value == 0.0:
-        try:
-            exact = Decimal(text)
-        except InvalidOperation:
-            raise ValueError(f"the number {text} is past what the reader bears") from None
-        return exact if exact != 0 else value
+    if math.isinf(value):
+        raise ValueError(f"the number {text} is past what a double holds")
     return value
 
 
@@ -93,7 +88,7 @@ def refuse_constant(text: str) -> NoReturn:
 def parse_json(text: str) -> Any:
     """The value of a JSON text, or ValueError. Of two equal keys in one object the last one counts."""
     try:
-        return json.loads(text, parse_float=exact_float, parse_constant=refuse_constant)
+        return json.loads(text, parse_float=finite_float, parse_constant=refuse_constant)
     except RecursionError:
         raise ValueError("nested deeper than the reader bears") from None
 
@@ -113,7 +108,7 @@ def is_int(value: Any) -> bool:
 
 def is_number(value: Any) -> bool:
     """A JSON number of any form."""
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def scalars_equal(left: Any, right: Any) -> bool:
