@@ -24,6 +24,7 @@ Common:
     errors · what the user can mend
     JSON values · strict reading, equality by value, the fields that differ
     text that is safe to show · escapes, shortening
+    schemas · fields in a short notation, and what is wrong with an object
     document · blocks, and writers for plain text, Markdown and HTML
     writing files · whole or not at all
     reading · the bytes of a log: compression, pipes, chunks of lines
@@ -102,7 +103,7 @@ import threading
 import time
 import zlib
 from array import array
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from operator import attrgetter
@@ -169,6 +170,11 @@ if not TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
+
+
+def _names(text: str) -> frozenset[str]:
+    """The words of a text: how long sets of names are written."""
+    return frozenset(text.split())
 
 
 class ExitCode(enum.IntEnum):
@@ -379,6 +385,22 @@ def is_json_object(text: bytes) -> bool:
         return _closed(text.decode())  # a depth that cannot be read
 
 
+def doubled_keys(text: bytes | str) -> list[str]:
+    """The keys that stand twice in one object of a JSON text that `parse_json` has read.
+
+    >>> doubled_keys('{"a": {"b": 1, "b": 2}, "c": 3}')
+    ['b']
+    """
+    doubled: list[str] = []
+
+    def note(pairs: list[tuple[str, object]]) -> None:
+        if len({key for key, _ in pairs}) < len(pairs):
+            doubled.extend(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+
+    json.loads(text, object_pairs_hook=note)
+    return doubled
+
+
 def json_type(value: object) -> str:
     """The name of a value's JSON type, for messages: ``expected an object, found`` + this.
 
@@ -419,8 +441,15 @@ class FieldDifference:
     right: object
 
 
-def _member_path(path: str, key: str) -> str:
-    return f"{path}.{key}" if key.isidentifier() else f"{path}[{json.dumps(key, ensure_ascii=False)}]"
+def member_path(path: str, key: str) -> str:
+    """The path of a member of the object at ``path``.
+
+    >>> member_path("payload", "name"), member_path("payload", "args-0"), member_path("", "name")
+    ('payload.name', 'payload["args-0"]', 'name')
+    """
+    if not key.isidentifier():
+        return f"{path}[{json.dumps(key, ensure_ascii=False)}]"
+    return f"{path}.{key}" if path else key
 
 
 def field_differences(left: object, right: object, path: str) -> Iterator[FieldDifference]:
@@ -431,7 +460,7 @@ def field_differences(left: object, right: object, path: str) -> Iterator[FieldD
     """
     if isinstance(left, dict) and isinstance(right, dict):
         for key in (*left, *(key for key in right if key not in left)):
-            yield from field_differences(left.get(key, MISSING), right.get(key, MISSING), _member_path(path, key))
+            yield from field_differences(left.get(key, MISSING), right.get(key, MISSING), member_path(path, key))
     elif isinstance(left, list) and isinstance(right, list):
         for place in range(max(len(left), len(right))):
             one, other = (side[place] if place < len(side) else MISSING for side in (left, right))
@@ -470,6 +499,160 @@ def json_text(value: object) -> str:
     '{"a": [true, null]}'
     """
     return "∅" if value is MISSING else json.dumps(value, ensure_ascii=False, default=str)
+
+
+# ══ schemas ═══════════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+class Severity(enum.Enum):
+    """An error is a deviation from the schema; a warning is legal, but worth a look."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Finding(enum.Enum):
+    """The kinds of problems that a file can have, each with how grave it is: a closed set."""
+
+    JSON = ("json", Severity.ERROR)
+    DOUBLED_KEY = ("doubled_key", Severity.ERROR)
+    FIELD = ("field", Severity.ERROR)
+    HEADER = ("header", Severity.ERROR)
+    ORDER = ("order", Severity.ERROR)
+    DOUBLED_INDEX = ("doubled_index", Severity.ERROR)
+    WRONG_SID = ("wrong_sid", Severity.ERROR)
+    UNKNOWN_TOOL_USE = ("tool_result", Severity.ERROR)
+    TORN_TAIL = ("torn_tail", Severity.WARNING)
+    UNKNOWN_FIELD = ("unknown_field", Severity.WARNING)
+    PAYLOAD = ("payload", Severity.WARNING)
+    HOLE = ("hole", Severity.WARNING)
+    OUT_OF_ORDER = ("out_of_order", Severity.WARNING)
+    NEVER_CREATED = ("never_created", Severity.WARNING)
+    WAIT_NOT_BEGUN = ("wait_not_begun", Severity.WARNING)
+    NO_EVENTS = ("no_events", Severity.WARNING)
+    NO_END = ("no_end", Severity.WARNING)
+    SECOND_RESULT = ("second_result", Severity.WARNING)
+
+    @property
+    def code(self) -> str:
+        """The name that reports give it."""
+        return self.value[0]
+
+    @property
+    def severity(self) -> Severity:
+        """Whether a file with it conforms."""
+        return self.value[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One deviation of a record from its schema. ``lineno`` is 0 as long as only the record is known."""
+
+    finding: Finding
+    field: str | None
+    text: str
+    lineno: int = 0
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it is a reason to refuse the file."""
+        return self.finding.severity is Severity.ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class FieldType:
+    """What a field accepts, and how that is said to a reader."""
+
+    expected: str
+    accepts: Callable[[object], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a record."""
+
+    name: str
+    type: FieldType
+    required: bool = True
+
+
+def _is_timestamp(value: object) -> bool:
+    try:
+        return isinstance(value, str) and "T" in value and bool(datetime.datetime.fromisoformat(value))
+    except ValueError:
+        return False
+
+
+def _is_sha256(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-fA-F]{64}", value) is not None
+
+
+FIELD_TYPES: Final[Mapping[str, FieldType]] = {
+    "any": FieldType("a value", lambda value: value is not MISSING),
+    "array": FieldType("an array", lambda value: isinstance(value, list)),
+    "bool": FieldType("a boolean", lambda value: isinstance(value, bool)),
+    "int": FieldType("a whole number", lambda value: type(value) is int),
+    "null": FieldType("null", lambda value: value is None),
+    "object": FieldType("an object", lambda value: isinstance(value, dict)),
+    "sha256": FieldType("64 hex digits", _is_sha256),
+    "str": FieldType("a string", lambda value: isinstance(value, str)),
+    "time": FieldType("an ISO-8601 timestamp", _is_timestamp),
+    "version": FieldType("the version 1", lambda value: type(value) is int and value == 1),
+}
+"""The types that the notation of fields knows by name."""
+
+
+def field_type(notation: str, types: Mapping[str, FieldType] = FIELD_TYPES) -> FieldType:
+    """One type: ``int>=2``, the name of a type, several names with ``|`` between them, or so the strings it may be.
+
+    >>> [field_type(notation).expected for notation in ("int>=2", "str|null", "allow|block")]
+    ['a whole number from 2', 'a string or null', 'one of allow, block']
+    """
+    if notation.startswith("int>="):
+        least = int(notation.removeprefix("int>="))
+        return FieldType(f"a whole number from {least}", lambda value: type(value) is int and value >= least)
+    names = notation.split("|")
+    if len(names) > 1 and names[0] not in types:
+        return FieldType(f"one of {', '.join(names)}", lambda value: isinstance(value, str) and value in names)
+    chosen = [types[name] for name in names]
+    expected = " or ".join(one.expected for one in chosen)
+    return FieldType(expected, lambda value: any(one.accepts(value) for one in chosen))
+
+
+def fields(notation: str, types: Mapping[str, FieldType] = FIELD_TYPES) -> tuple[Field, ...]:
+    """The fields of an object, each as ``name:type``, with ``?`` behind it where the field may be absent.
+
+    >>> [(field.name, field.required) for field in fields("turn:int>=1 cwd:str?")]
+    [('turn', True), ('cwd', False)]
+    """
+    pairs = (field.partition(":")[::2] for field in notation.split())
+    return tuple(Field(name, field_type(kind.rstrip("?"), types), not kind.endswith("?")) for name, kind in pairs)
+
+
+def described(value: object) -> str:
+    """How a message names a value that is not what was expected.
+
+    >>> described("x"), described([1]), described(MISSING)
+    ('a string: "x"', 'an array', 'nothing')
+    """
+    if value is MISSING or value is None or isinstance(value, dict | list):
+        return json_type(value)
+    return f"{json_type(value)}: {shorten(printable(json_text(value)), 60)}"
+
+
+def field_problems(
+    record: Mapping[str, object], expected: Sequence[Field], path: str = "", known: Collection[str] = ()
+) -> Iterator[Problem]:
+    """What is wrong with the fields of one object; ``known`` are keys that were looked at already."""
+    for one in expected:
+        value = record.get(one.name, MISSING)
+        if (one.required or value is not MISSING) and not one.type.accepts(value):
+            text = f"expected {one.type.expected}, found {described(value)}"
+            yield Problem(Finding.FIELD, member_path(path, one.name), text)
+    names = {*known, *(one.name for one in expected)}
+    for name in record:
+        if name not in names:
+            yield Problem(Finding.UNKNOWN_FIELD, printable(member_path(path, name)), "unknown field")
 
 
 # ══ document ══════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -697,7 +880,7 @@ class HtmlWriter(TextWriter):
 
     def _table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         kinds = [' class="number"' if heading.endswith(">") else "" for heading in headings]
-        names = map("<th scope=\"col\"{}>{}</th>".format, kinds, (html_text(name.rstrip(">")) for name in headings))
+        names = map('<th scope="col"{}>{}</th>'.format, kinds, (html_text(name.rstrip(">")) for name in headings))
         lines = ("".join(map("<td{}>{}</td>".format, kinds, row)) for row in rows)
         body = "\n".join(f"<tr>{line}</tr>" for line in lines)
         head = f"<thead><tr>{''.join(names)}</tr></thead>"
@@ -3722,7 +3905,7 @@ STATUS_NAMES: Final[Mapping[int, str]] = {
     0xC000001E: "STATUS_INVALID_LOCK_SEQUENCE",
     0xC0000022: "STATUS_ACCESS_DENIED",
     0xC0000023: "STATUS_BUFFER_TOO_SMALL",
-    0xC0000024: "STATUS_OBJECT_TYPE_MISMATCH",
+    0xC0000024: "STATUSOBJECT_TYPE_MISMATCH",
     0xC0000032: "STATUS_DISK_CORRUPT_ERROR",
     0xC0000033: "STATUS_OBJECT_NAME_INVALID",
     0xC0000034: "STATUS_OBJECT_NAME_NOT_FOUND",
@@ -6735,161 +6918,47 @@ def render_junit(report: Report) -> str:
 # ══ agent traces ══════════════════════════════════════════════════════════════════════════════════════════════════
 
 
-@dataclass(frozen=True, slots=True)
-class Sort:
-    """What a field accepts, and how that is said to a reader."""
-
-    expected: str
-    accepts: Callable[[object], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field of a record."""
-
-    name: str
-    sort: Sort
-    required: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One deviation of a record from the schema; what is ``tolerated`` is worth a word, but no reason to refuse."""
-
-    field: str | None
-    text: str
-    tolerated: bool = False
-
-
-def _whole_number(least: int) -> Sort:
-    return Sort(f"a whole number from {least}", lambda value: type(value) is int and value >= least)
-
-
-def _one_of(*names: str) -> Sort:
-    return Sort(f"one of {', '.join(names)}", lambda value: isinstance(value, str) and value in names)
-
-
-def _is_timestamp(value: object) -> bool:
-    try:
-        return isinstance(value, str) and "T" in value and bool(datetime.datetime.fromisoformat(value))
-    except ValueError:
-        return False
-
-
-def _is_sha256(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[0-9a-fA-F]{64}", value) is not None
-
-
-def _names(text: str) -> frozenset[str]:
-    """The words of a text: how long sets of names are written."""
-    return frozenset(text.split())
-
-
-_A_STRING = Sort("a string", lambda value: isinstance(value, str))
-_BOOLEAN = Sort("a boolean", lambda value: isinstance(value, bool))
-_OBJECT = Sort("an object", lambda value: isinstance(value, dict))
-_ARRAY = Sort("an array", lambda value: isinstance(value, list))
-_AN_INTEGER = Sort("a whole number", lambda value: type(value) is int)
-_INTEGER_OR_NULL = Sort("a whole number or null", lambda value: value is None or type(value) is int)
-_ANYTHING = Sort("a value", lambda value: value is not MISSING)
-_TIMESTAMP = Sort("an ISO-8601 timestamp", _is_timestamp)
-_SHA256 = Sort("64 hex digits", _is_sha256)
-_VERSION = Sort("the version 1", lambda value: type(value) is int and value == 1)
-_STOP_REASONS = ("end_turn", "max_tokens", "stop_sequence", "tool_use")
+_STOP_REASONS: Final = "end_turn|max_tokens|stop_sequence|tool_use"
 
 RECORD_FIELDS: Final[Mapping[str, tuple[Field, ...]]] = {
-    "session_start": (
-        Field("session_id", _A_STRING),
-        Field("ts", _TIMESTAMP),
-        Field("actor", _one_of("claude-code", "apr-code")),
-        Field("model", _A_STRING),
-        Field("cwd_sha256", _SHA256),
-        Field("cwd", _A_STRING, required=False),
-    ),
-    "user_prompt": (Field("turn", _whole_number(0)), Field("text", _A_STRING)),
-    "assistant_turn": (
-        Field("turn", _whole_number(1)),
-        Field("blocks", _ARRAY),
-        Field("stop_reason", _one_of(*_STOP_REASONS)),
-    ),
-    "tool_result": (
-        Field("turn", _whole_number(2)),
-        Field("tool_use_id", _A_STRING),
-        Field("ok", _BOOLEAN),
-        Field("content", _A_STRING),
-        Field("side_effects", _OBJECT, required=False),
-    ),
-    "hook_event": (
-        Field("turn", _whole_number(0)),
-        Field("event", _A_STRING),
-        Field("matcher", _A_STRING, required=False),
-        Field("decision", _one_of("allow", "warn", "block")),
-        Field("exit_code", _AN_INTEGER),
-        Field("output", _A_STRING, required=False),
-    ),
-    "skill_invocation": (
-        Field("turn", _whole_number(0)),
-        Field("name", _A_STRING),
-        Field("source", _one_of("user_invoked", "auto_matched")),
-        Field("instructions_injected", _BOOLEAN, required=False),
-        Field("args", _ANYTHING, required=False),
-    ),
-    "session_end": (
-        Field("turn", _whole_number(0)),
-        Field("stop_reason", _one_of(*_STOP_REASONS, "error")),
-        Field("elapsed_ms", _whole_number(0), required=False),
-        Field("tokens_in", _whole_number(0), required=False),
-        Field("tokens_out", _whole_number(0), required=False),
-    ),
+    kind: fields(notation)
+    for kind, notation in {
+        "session_start": "session_id:str ts:time actor:claude-code|apr-code model:str cwd_sha256:sha256 cwd:str?",
+        "user_prompt": "turn:int>=0 text:str",
+        "assistant_turn": f"turn:int>=1 blocks:array stop_reason:{_STOP_REASONS}",
+        "tool_result": "turn:int>=2 tool_use_id:str ok:bool content:str side_effects:object|null?",
+        "hook_event": ("turn:int>=0 event:str matcher:str|null? decision:allow|warn|block exit_code:int output:str?"),
+        "skill_invocation": (
+            "turn:int>=0 name:str source:user_invoked|auto_matched instructions_injected:bool? args:any?"
+        ),
+        "session_end": (
+            f"turn:int>=0 stop_reason:{_STOP_REASONS}|error elapsed_ms:int>=0? tokens_in:int>=0? tokens_out:int>=0?"
+        ),
+    }.items()
 }
+"""What each kind of record carries besides ``v`` and ``kind``."""
 
 BLOCK_FIELDS: Final[Mapping[str, tuple[Field, ...]]] = {
-    "text": (Field("text", _A_STRING),),
-    "thinking": (Field("thinking", _A_STRING), Field("signature", _A_STRING, required=False)),
-    "tool_use": (Field("id", _A_STRING), Field("name", _A_STRING), Field("input", _OBJECT)),
+    "text": fields("text:str"),
+    "thinking": fields("thinking:str signature:str?"),
+    "tool_use": fields("id:str name:str input:object"),
 }
 
-_SIDE_EFFECT_FIELDS: Final = (
-    Field("files_read", _ARRAY, required=False),
-    Field("files_written", _ARRAY, required=False),
-    Field("exit_code", _AN_INTEGER, required=False),
-    Field("post_state_sha256", _SHA256, required=False),
-)
-
-
-def _found(value: object) -> str:
-    """How a message names a value that is not what it should be."""
-    if value is MISSING or value is None or isinstance(value, dict | list):
-        return json_type(value)
-    return f"{json_type(value)}: {shorten(printable(json_text(value)), 60)}"
-
-
-def _field_problems(
-    record: dict[str, object], fields: Sequence[Field], path: str, tags: Sequence[str]
-) -> Iterator[Problem]:
-    """What is wrong with the fields of one object; ``tags`` are the keys that were looked at already."""
-    for expected in fields:
-        value = record.get(expected.name, MISSING)
-        if value is MISSING and not expected.required:
-            continue
-        if not expected.sort.accepts(value):
-            yield Problem(path + expected.name, f"expected {expected.sort.expected}, found {_found(value)}")
-    known = {*tags, *(expected.name for expected in fields)}
-    for name in record:
-        if name not in known:
-            yield Problem(path + printable(name), "unknown field", tolerated=True)
+_VERSION_FIELD: Final = fields("v:version")
+_SIDE_EFFECT_FIELDS: Final = fields("files_read:array? files_written:array? exit_code:int? post_state_sha256:sha256?")
 
 
 def _block_problems(block: object, path: str) -> Iterator[Problem]:
     if not isinstance(block, dict):
-        yield Problem(path, f"expected an object, found {_found(block)}")
+        yield Problem(Finding.FIELD, path, f"expected an object, found {described(block)}")
         return
-    sort = block.get("type", MISSING)
-    fields = BLOCK_FIELDS.get(sort) if isinstance(sort, str) else None
-    if fields is None:
-        yield Problem(f"{path}.type", f"expected one of {', '.join(BLOCK_FIELDS)}, found {_found(sort)}")
+    kind = block.get("type", MISSING)
+    expected = BLOCK_FIELDS.get(kind) if isinstance(kind, str) else None
+    if expected is None:
+        text = f"expected one of {', '.join(BLOCK_FIELDS)}, found {described(kind)}"
+        yield Problem(Finding.FIELD, f"{path}.type", text)
     else:
-        yield from _field_problems(block, fields, f"{path}.", ["type"])
+        yield from field_problems(block, expected, path, ["type"])
 
 
 def record_problems(record: object) -> Iterator[Problem]:
@@ -6899,21 +6968,71 @@ def record_problems(record: object) -> Iterator[Problem]:
     ['turn', 'text']
     """
     if not isinstance(record, dict):
-        yield Problem(None, f"expected an object, found {_found(record)}")
+        yield Problem(Finding.FIELD, None, f"expected an object, found {described(record)}")
         return
-    if not _VERSION.accepts(version := record.get("v", MISSING)):
-        yield Problem("v", f"expected {_VERSION.expected}, found {_found(version)}")
     kind = record.get("kind", MISSING)
-    fields = RECORD_FIELDS.get(kind) if isinstance(kind, str) else None
-    if fields is None:
-        yield Problem("kind", f"expected one of {', '.join(RECORD_FIELDS)}, found {_found(kind)}")
+    expected = RECORD_FIELDS.get(kind) if isinstance(kind, str) else None
+    yield from field_problems({"v": record.get("v", MISSING)}, _VERSION_FIELD)
+    if expected is None:
+        yield Problem(Finding.FIELD, "kind", f"expected one of {', '.join(RECORD_FIELDS)}, found {described(kind)}")
         return
-    yield from _field_problems(record, fields, "", ["v", "kind"])
+    yield from field_problems(record, expected, known=("v", "kind"))
     if kind == "assistant_turn" and isinstance(blocks := record.get("blocks"), list):
         for place, block in enumerate(blocks):
             yield from _block_problems(block, f"blocks[{place}]")
     if kind == "tool_result" and isinstance(effects := record.get("side_effects"), dict):
-        yield from _field_problems(effects, _SIDE_EFFECT_FIELDS, "side_effects.", [])
+        yield from field_problems(effects, _SIDE_EFFECT_FIELDS, "side_effects")
+
+
+class TraceChecker:
+    """Holds the records of one trace, in the order of the file, against the schema.
+
+    It is the one place that knows what is wrong with a trace: the parser stops at the first error, `validate_file`
+    lists everything.
+    """
+
+    def __init__(self) -> None:
+        self._results: dict[str, int] = {}
+        """How many results each tool use has so far, by its id."""
+        self._last_kind: object = None
+        self.records = 0
+
+    def problems(self, record: object) -> Iterator[Problem]:
+        """What is wrong with the next record."""
+        self.records += 1
+        yield from record_problems(record)
+        if not isinstance(record, dict):
+            return
+        kind = record.get("kind", MISSING)
+        yield from self._order_problems(kind)
+        if kind == "assistant_turn" and isinstance(blocks := record.get("blocks"), list):
+            for block in blocks:
+                if isinstance(block, dict) and block.get("type") == "tool_use" and isinstance(block.get("id"), str):
+                    self._results[block["id"]] = 0
+        elif kind == "tool_result" and isinstance(use_id := record.get("tool_use_id"), str):
+            yield from self._result_problems(use_id)
+
+    def _order_problems(self, kind: object) -> Iterator[Problem]:
+        if (kind == "session_start") != (self.records == 1):
+            expected = "session_start first" if self.records == 1 else "one session_start only"
+            yield Problem(Finding.ORDER, "kind", f"expected {expected}, found {described(kind)}")
+        if self._last_kind == "session_end":
+            yield Problem(Finding.NO_END, "kind", "a record after session_end")
+        self._last_kind = kind
+
+    def _result_problems(self, use_id: str) -> Iterator[Problem]:
+        count = self._results.get(use_id)
+        if count is None:
+            text = f"expected the id of an earlier tool use, found {described(use_id)}"
+            yield Problem(Finding.UNKNOWN_TOOL_USE, "tool_use_id", text)
+        elif count:
+            yield Problem(Finding.SECOND_RESULT, "tool_use_id", f"a second result for {described(use_id)}")
+        self._results[use_id] = (count or 0) + 1
+
+    def problems_at_end(self) -> Iterator[Problem]:
+        """What only the whole trace can tell."""
+        if self._last_kind != "session_end":
+            yield Problem(Finding.NO_END, None, "no session_end at the end: the run may have been cut off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -6984,44 +7103,16 @@ class Trace:
     cwd_sha256: str = ""
 
 
-def numbered_lines(path: str) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file that hold anything, with their numbers from 1; a BOM and white space at the ends go.
+def numbered_lines(path: str) -> Iterator[tuple[int, bytes, bool]]:
+    """The lines of a file that hold anything: number from 1, text, and whether a newline ends it.
 
-    Raises `InputError` where the file cannot be read or a line is longer than any record could be.
+    A BOM and white space at the ends of a line go. Raises `InputError` where the file cannot be read or a line is
+    longer than any record could be.
     """
     with contextlib.closing(LogSource(path)) as source:
         for lineno, line in enumerate(source.lines(), 1):
             if text := line.removeprefix(BYTE_ORDER_MARK if lineno == 1 else b"").strip():
-                yield lineno, text
-
-
-def _trace_records(path: str) -> Iterator[tuple[int, dict[str, object]]]:
-    """The records of a trace with their line numbers, each of them checked against the schema."""
-    for lineno, line in numbered_lines(path):
-        try:
-            record = parse_json(line)
-        except NotJsonError as error:
-            raise InputError(path, str(error), lineno=lineno) from error
-        for problem in record_problems(record):
-            if not problem.tolerated:
-                raise InputError(path, problem.text, lineno=lineno, field=problem.field)
-        yield lineno, cast(dict[str, object], record)
-
-
-def _text(record: Mapping[str, object], name: str, default: str = "") -> str:
-    """A field that the schema has shown to be a string, if it is there."""
-    value = record.get(name, default)
-    return value if isinstance(value, str) else default
-
-
-def _number(record: Mapping[str, object], name: str) -> int:
-    """A field that the schema has shown to be a whole number, if it is there."""
-    value = record.get(name)
-    return value if type(value) is int else 0
-
-
-def _optional(record: Mapping[str, object], name: str) -> str | None:
-    return _text(record, name) if name in record else None
+                yield lineno, text, line.endswith(b"\n")
 
 
 def matcher_accepts(matcher: str | None, tool: str) -> bool:
@@ -7046,89 +7137,64 @@ def _with_triggers(actions: Sequence[Action]) -> Iterator[Action]:
             for turn in {call.turn, call.result.turn if call.result else call.turn}:
                 calls.setdefault(turn, []).append(call)
     seen: Counter[tuple[int, str, str | None]] = Counter()
+    meant_by: dict[tuple[int, str | None], list[ToolCall]] = {}
     for action in actions:
         if not (isinstance(action, HookEvent) and "ToolUse" in action.event):
             yield action
             continue
-        key = (action.turn, action.event, action.matcher)
-        meant = [call for call in calls.get(action.turn, ()) if matcher_accepts(action.matcher, call.name)]
+        key, place = (action.turn, action.event, action.matcher), (action.turn, action.matcher)
+        if place not in meant_by:
+            of_turn = calls.get(action.turn, ())
+            meant_by[place] = [call for call in of_turn if matcher_accepts(action.matcher, call.name)]
+        meant = meant_by[place]
         yield replace(action, call=meant[min(seen[key], len(meant) - 1)] if meant else None)
         seen[key] += 1
 
 
 class _TraceBuilder:
-    """Gathers the actions of one trace, record by record; a result is put to the tool use that it answers."""
+    """Gathers the actions of one trace from records that are known to be good."""
 
     def __init__(self, source: str, cwd: str | None) -> None:
         self._source, self._cwd = source, cwd
-        self._start: dict[str, object] | None = None
+        self._start: dict[str, Any] = {}
         self._actions: list[Action] = []
         self._uses: dict[str, list[int]] = {}
+        """The places of the actions that have an id: one, where the writer made no mistake."""
+        self._results: Counter[str] = Counter()
 
-    def add(self, lineno: int, record: dict[str, object]) -> None:
-        kind = _text(record, "kind")
-        if (self._start is None) != (kind == "session_start"):
-            expected = "session_start first" if self._start is None else "one session_start only"
-            raise InputError(self._source, f"expected {expected}, found {kind}", lineno=lineno, field="kind")
-        match kind:
-            case "session_start":
-                self._start, self._cwd = record, _optional(record, "cwd") or self._cwd
-            case "assistant_turn":
-                self._add_calls(lineno, record)
-            case "tool_result":
-                self._add_result(lineno, record)
-            case "hook_event":
-                self._add_hook(lineno, record)
-            case "skill_invocation":
-                self._add_skill(lineno, record)
+    def add(self, lineno: int, record: dict[str, Any]) -> None:
+        kind, turn = record["kind"], record.get("turn", 0)
+        if kind == "session_start":
+            self._start, self._cwd = record, record.get("cwd") or self._cwd
+        elif kind == "assistant_turn":
+            for block in record["blocks"]:
+                if block["type"] == "tool_use":
+                    self._uses.setdefault(block["id"], []).append(len(self._actions))
+                    self._actions.append(ToolCall(block["name"], block["input"], None, turn, lineno, self._cwd))
+        elif kind == "tool_result":
+            self._add_result(record)
+        elif kind == "hook_event":
+            what = (record["event"], record.get("matcher"), record["decision"], record["exit_code"])
+            self._actions.append(HookEvent(*what, record.get("output", ""), turn, lineno))
+        elif kind == "skill_invocation":
+            injected, args = record.get("instructions_injected", False), record.get("args", MISSING)
+            self._actions.append(SkillInvocation(record["name"], record["source"], injected, args, turn, lineno))
 
-    def _add_calls(self, lineno: int, record: Mapping[str, object]) -> None:
-        for block in cast(list[dict[str, object]], record["blocks"]):
-            if block["type"] == "tool_use":
-                tool_input = cast(dict[str, object], block["input"])
-                self._uses.setdefault(_text(block, "id"), []).append(len(self._actions))
-                turn = _number(record, "turn")
-                self._actions.append(ToolCall(_text(block, "name"), tool_input, None, turn, lineno, self._cwd))
-
-    def _add_result(self, lineno: int, record: Mapping[str, object]) -> None:
-        use_id = _text(record, "tool_use_id")
-        places = self._uses.get(use_id)
-        if places is None:
-            problem = f"expected the id of an earlier tool use, found {_found(use_id)}"
-            raise InputError(self._source, problem, lineno=lineno, field="tool_use_id")
-        effects = record.get("side_effects")
-        state = _text(effects, "post_state_sha256").lower() or None if isinstance(effects, dict) else None
-        result = ToolResult(_text(record, "content"), record["ok"] is True, _number(record, "turn"), state)
-        calls = {place: call for place in places if isinstance(call := self._actions[place], ToolCall)}
-        # An id should be used once. Where it is not, results answer in the order of the uses.
-        place = next((place for place, call in calls.items() if call.result is None), places[-1])
-        self._actions[place] = replace(calls[place], result=result)
-
-    def _add_hook(self, lineno: int, record: Mapping[str, object]) -> None:
-        self._actions.append(
-            HookEvent(
-                _text(record, "event"),
-                _optional(record, "matcher"),
-                _text(record, "decision"),
-                _number(record, "exit_code"),
-                _text(record, "output"),
-                _number(record, "turn"),
-                lineno,
-            )
-        )
-
-    def _add_skill(self, lineno: int, record: Mapping[str, object]) -> None:
-        injected = record.get("instructions_injected") is True
-        name, source, args = _text(record, "name"), _text(record, "source"), record.get("args", MISSING)
-        self._actions.append(SkillInvocation(name, source, injected, args, _number(record, "turn"), lineno))
+    def _add_result(self, record: dict[str, Any]) -> None:
+        """Puts a result to the tool use that it answers: of several with one id, the first without one, or the last."""
+        effects = record.get("side_effects") or {}
+        state = effects.get("post_state_sha256")
+        result = ToolResult(record["content"], record["ok"], record["turn"], state.lower() if state else None)
+        use_id = record["tool_use_id"]
+        number = min(self._results[use_id], len(self._uses[use_id]) - 1)
+        self._results[use_id] = number + 1
+        place = self._uses[use_id][number]
+        self._actions[place] = replace(cast(ToolCall, self._actions[place]), result=result)
 
     def trace(self) -> Trace:
-        if self._start is None:
-            raise InputError(self._source, "expected a session_start record, found an empty file")
         start = self._start
         actions = tuple(_with_triggers(self._actions))
-        actor, model, cwd_sha256 = (_text(start, name) for name in ("actor", "model", "cwd_sha256"))
-        return Trace(self._source, actions, actor, model, self._cwd, cwd_sha256.lower())
+        return Trace(self._source, actions, start["actor"], start["model"], self._cwd, start["cwd_sha256"].lower())
 
 
 def parse_trace(path: str | os.PathLike[str], *, cwd: str | None = None) -> Trace:
@@ -7137,9 +7203,19 @@ def parse_trace(path: str | os.PathLike[str], *, cwd: str | None = None) -> Trac
     Raises `InputError` with file, line and field at the first thing that the schema does not allow; fields that it
     does not know are tolerated.
     """
-    builder = _TraceBuilder(os.fspath(path), cwd)
-    for lineno, record in _trace_records(os.fspath(path)):
-        builder.add(lineno, record)
+    source = os.fspath(path)
+    checker, builder = TraceChecker(), _TraceBuilder(source, cwd)
+    for lineno, line, _ in numbered_lines(source):
+        try:
+            record = parse_json(line)
+        except NotJsonError as error:
+            raise InputError(source, str(error), lineno=lineno) from error
+        for problem in checker.problems(record):
+            if problem.is_error:
+                raise InputError(source, problem.text, lineno=lineno, field=problem.field)
+        builder.add(lineno, cast(dict[str, Any], record))
+    if not checker.records:
+        raise InputError(source, "expected a session_start record, found an empty file")
     return builder.trace()
 
 
@@ -7724,28 +7800,25 @@ Differences = Iterator[ActionDifference]
 Rule = Callable[[ToolCall, ToolCall], Differences]
 
 
+def with_strings(value: object, change: Callable[[str], str]) -> object:
+    """``value`` with every string in it changed."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list | tuple):
+        return [with_strings(item, change) for item in value]
+    if isinstance(value, dict):
+        return {name: with_strings(item, change) for name, item in value.items()}
+    return value
+
+
 def folded(value: object) -> object:
     """``value`` with every run of white space in its strings made one space, and none at their ends."""
-    match value:
-        case str():
-            return " ".join(value.split())
-        case list() | tuple():
-            return [folded(item) for item in value]
-        case dict():
-            return {name: folded(item) for name, item in value.items()}
-    return value
+    return with_strings(value, lambda text: " ".join(text.split()))
 
 
 def without_timestamps(value: object) -> object:
     """``value`` with the timestamps in its strings blanked."""
-    match value:
-        case str():
-            return _TIMESTAMP_TEXT.sub("<timestamp>", value)
-        case list() | tuple():
-            return [without_timestamps(item) for item in value]
-        case dict():
-            return {name: without_timestamps(item) for name, item in value.items()}
-    return value
+    return with_strings(value, lambda text: _TIMESTAMP_TEXT.sub("<timestamp>", text))
 
 
 def classify_drift(differences: Sequence[ActionDifference]) -> tuple[DriftCategory, Reason | None]:
@@ -7901,11 +7974,12 @@ def bash(teacher: ToolCall, student: ToolCall) -> Differences:
 
 
 _WHOLE_FILE: Final = range(1, sys.maxsize)
+_LINE_NUMBER: Final = field_type("int|null")
 
 
 def _has_line_range(call: ToolCall) -> bool:
     """Whether offset and limit, where they are given, are whole numbers."""
-    return all(_INTEGER_OR_NULL.accepts(call.input.get(name)) for name in ("offset", "limit"))
+    return all(_LINE_NUMBER.accepts(call.input.get(name)) for name in ("offset", "limit"))
 
 
 def _line_range(call: ToolCall) -> range:
@@ -8144,15 +8218,14 @@ def skill_differences(teacher: SkillInvocation, student: SkillInvocation) -> Dif
 
 def action_differences(teacher: Action, student: Action) -> Differences:
     """In what two actions that stand at the same place are not equivalent."""
-    match teacher, student:
-        case ToolCall(), ToolCall():
-            yield from tool_differences(teacher, student)
-        case HookEvent(), HookEvent():
-            yield from hook_differences(teacher, student)
-        case SkillInvocation(), SkillInvocation():
-            yield from skill_differences(teacher, student)
-        case _:
-            yield ActionDifference(Reason.ACTION_KIND, "action", type(teacher).__name__, type(student).__name__)
+    if isinstance(teacher, ToolCall) and isinstance(student, ToolCall):
+        yield from tool_differences(teacher, student)
+    elif isinstance(teacher, HookEvent) and isinstance(student, HookEvent):
+        yield from hook_differences(teacher, student)
+    elif isinstance(teacher, SkillInvocation) and isinstance(student, SkillInvocation):
+        yield from skill_differences(teacher, student)
+    else:
+        yield ActionDifference(Reason.ACTION_KIND, "action", type(teacher).__name__, type(student).__name__)
 
 
 # ══ sovereignty ═══════════════════════════════════════════════════════════════════════════════════════════════════
@@ -9208,9 +9281,7 @@ class ParityReport:
 
 def action_label(action: Action) -> str:
     """What a person calls an action: the tool, the hook's trigger, the skill."""
-    match action:
-        case ToolCall(name=name) | SkillInvocation(name=name) | HookEvent(event=name):
-            return name
+    return action.event if isinstance(action, HookEvent) else action.name
 
 
 _SURPLUS: Final[Mapping[type, tuple[Reason, Reason]]] = {
@@ -9285,30 +9356,68 @@ def compute_parity_score(teacher: Trace, student: Trace, *, allow_hosts: Iterabl
 # ══ contracts ═════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
-_YAML_INDICATORS: Final = "&*!|>%@`,[]{}#\"'"
-_YAML_QUOTED: Final = r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^']|'')*+'"
-_YAML_QUOTED_OR_COMMENT = re.compile(rf"(?<![^\s:,\[{{-])(?:{_YAML_QUOTED})|(?<!\S)#.*")
-_YAML_QUOTED_KEY = re.compile(rf"({_YAML_QUOTED})\s*:(?: +|$)")
-_YAML_COLON = re.compile(r"\s*:(?: +|$)")
-_YAML_ITEM = re.compile(r"-(?: +|$)")
-_YAML_BLOCK_HEADER = re.compile(r"([|>])([+-]?)")
-_YAML_FLOW_ENTRY = re.compile(rf"\s*((?:{_YAML_QUOTED}|[^,\"'\[\]{{}}])*+)(?:,|$)")
+MAX_SETTINGS_NESTING: Final = 64
+"""Settings nested deeper than any person writes them are refused."""
+
+_YAML_KEY_CHARACTERS: Final = 1000
+"""The standard takes a key of 1,024 characters, blanks included."""
+
+
+def _yaml_words(ends: str) -> str:
+    """A plain scalar's share of one line; ``: ``, a comment and any character of ``ends`` end it."""
+    word = rf"(?:[^ \t\n:{ends}]|:(?=[^ \t\n{ends}]))+"
+    return rf"(?!#){word}(?: +(?!#){word})*"
+
+
+_YAML_FLOW_ENDS: Final = r",?\[\]{}"
+_YAML_QUOTED: Final = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'"
+_YAML_FIRST: Final = r"[^ \t\n?:,\[\]{}#&*!|>'\"%@`-]"
+_YAML_PLAIN: Final = rf"(?={_YAML_FIRST}|[?:-][^ \t\n]){_yaml_words('')}"
+_YAML_FLOW_PLAIN: Final = rf"(?={_YAML_FIRST}|-[^ \t\n{_YAML_FLOW_ENDS}]){_yaml_words(_YAML_FLOW_ENDS)}"
+_YAML_SCALAR = re.compile(rf"{_YAML_QUOTED}|{_YAML_PLAIN}", re.DOTALL)
+_YAML_FLOW_SCALAR = re.compile(rf"{_YAML_QUOTED}|{_YAML_FLOW_PLAIN}", re.DOTALL)
+_YAML_KEY = re.compile(rf"(?:{_YAML_QUOTED}|{_YAML_PLAIN})(?= {{0,20}}:(?:[ \n]|\Z))", re.DOTALL)
+_YAML_FLOW_KEY = re.compile(
+    rf"(?:{_YAML_QUOTED})(?= {{0,20}}:)|{_YAML_FLOW_PLAIN}(?= {{0,20}}:(?:[ \n{_YAML_FLOW_ENDS}]|\Z))", re.DOTALL
+)
+_YAML_MORE_WORDS = re.compile(_yaml_words(""))
+_YAML_MORE_FLOW_WORDS = re.compile(_yaml_words(_YAML_FLOW_ENDS))
+_YAML_LINE_BREAK = re.compile(r" *\n[ \n]*")
+_YAML_BLANK = re.compile(r"(?:[ \n]+|(?<![^ \n])#[^\n]*)*")
+_YAML_LINE_END = re.compile(r" *(?:(?<= )#[^\n]*)?(?:\n|\Z)")
+_YAML_DASH = re.compile(r"-(?=[ \n]|\Z)")
+_YAML_START = re.compile(r"\A((?: *(?:#[^\n]*)?\n)*)---(?= *(?: #[^\n]*)?(?:\n|\Z))")
+_YAML_TEXT_HEADER = re.compile(r"([|>])([1-9]?)([+-]?)([1-9]?) *(?:(?<= )#[^\n]*)?(?:\n|\Z)")
+_YAML_TEXT_LINE = re.compile(r"( *)([^\n]*)(\n|\Z)")
+_YAML_REFUSED = re.compile(  # another document, a directive, or what is not printable (or a line break to some readers)
+    r"^(?:---|\.\.\.)(?=[ \t\n]|\Z)|^%"
+    r"|[^\t\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]",
+    re.MULTILINE,
+)
+_YAML_SINGLE_QUOTED_PART = re.compile(r"''|[ \t\n]+")
+_YAML_DOUBLE_QUOTED_PART = re.compile(
+    r"[ \t\n]+|\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\n[ \t\n]*|.)", re.DOTALL
+)
+_YAML_ESCAPES: Final = {
+    **dict(zip("abtnvfre0", "\a\b\t\n\v\f\r\x1b\0", strict=True)),
+    **dict(zip('\t "\\/N_LP', '\t "\\/\x85\xa0\u2028\u2029', strict=True)),
+}
 _YAML_FLOAT = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
 
 
-def _plain_scalar(text: str) -> object:
+def _core_value(text: str) -> object:
     """A plain scalar as the YAML 1.2 core schema reads it.
 
-    >>> [_plain_scalar(text) for text in ("0.95", "0x1F", "true", "yes", "~", "1.0.0")]
+    >>> [_core_value(text) for text in ("0.95", "0x1F", "true", "yes", "~", "1.0.0")]
     [0.95, 31, True, 'yes', None, '1.0.0']
     """
     if text in ("null", "Null", "NULL", "~"):
         return None
     if text in ("true", "True", "TRUE", "false", "False", "FALSE"):
         return text[0] in "tT"
-    if re.fullmatch(r"[-+]?[0-9]{1,4000}", text):
+    if re.fullmatch(r"[-+]?[0-9]+", text):
         return int(text)
     if re.fullmatch(r"0x[0-9a-fA-F]+|0o[0-7]+", text):
         return int(text, 0)
@@ -9317,231 +9426,240 @@ def _plain_scalar(text: str) -> object:
     return text
 
 
-def _folded_text(lines: Iterable[str]) -> str:
-    """The text of a ``>`` block: lines are joined by spaces; empty lines and indented lines keep their newlines."""
-    text, empty, was_indented = "", 0, False
-    for line in lines:
-        is_indented = line.startswith((" ", "\t"))
-        newlines = empty + (bool(text) and (is_indented or was_indented))
-        if line:
-            text += ("\n" * newlines or (" " if text else "")) + line
-            was_indented = is_indented
-        empty = 0 if line else empty + 1
-    return text
+def _line_fold(text: str) -> str:
+    """What the white space around line breaks stands for: one break is a space, each further one a newline."""
+    return "\n" * (text.count("\n") - 1) or " "
+
+
+def _unescaped(part: re.Match[str]) -> str:
+    """What an escape, or white space, between quotes stands for. Raises `KeyError` or `ValueError`."""
+    text, code = part[0], part[0][1:]
+    if text == "''":
+        return "'"
+    if text[0] != "\\":
+        return _line_fold(text) if "\n" in text else text
+    if code[0] == "\n":
+        return "\n" * (code.count("\n") - 1)
+    return chr(int(code[1:], 16)) if len(code) > 1 else _YAML_ESCAPES[code]
 
 
 class PlainYaml:
     """A reader for the plain subset of YAML in which contracts are written; anything else is refused by its line.
 
-    Read: nested maps and ``- `` lists by indent, ``{…}`` and ``[…]`` of scalars on one line, plain and quoted scalars,
-    ``>`` and ``|`` text (with ``+`` or ``-``), comments, one ``---`` before everything. Plain scalars are those of the
-    YAML 1.2 core schema, so that ``yes`` and ``no`` are strings. Refused: anchors, aliases, tags, merge keys, several
-    documents, ``? `` keys, flow collections in flow collections or over several lines, scalars over several lines, tabs
-    in the indent, and a key twice.
+    Read: maps and ``- `` lists by indent, ``{…}`` and ``[…]``, plain and quoted scalars, each also over several
+    lines, ``>`` and ``|`` text, comments, one ``---`` before everything. Values are those of the YAML 1.2 core schema,
+    so that ``yes`` and ``no`` are strings. Refused: anchors, aliases, tags, merge keys, several documents, ``? ``
+    keys, keys without a value in ``{…}``, pairs in ``[…]``, tabs outside of texts, a key twice, and whatever the
+    standard and its well-known readers take for different things.
     """
 
     def __init__(self, text: str, source: str) -> None:
+        self._text = _YAML_START.sub(r"\1", re.sub("\r\n?", "\n", text.removeprefix("\ufeff")))
         self._source, self._at, self._depth = source, 0, 0
-        self._raw = [line.removesuffix("\r") for line in _lines(text.removeprefix("\ufeff"))]
-        self._lines = [self._without_comment(line) for line in self._raw]
 
     def document(self) -> object:
         """The value of the whole text, ``None`` where it is empty. Raises `InputError`."""
-        if self._skip_blank() and self._lines[self._at] == "---":
-            self._at += 1
-        value = self._block() if self._skip_blank() else None
-        if self._skip_blank():
+        if odd := _YAML_REFUSED.search(self._text):
+            self._at = odd.start()
+            raise self._refusal("a second document, a directive or a character that does not belong into YAML")
+        value = None if self._skip() < 0 else self._block(-1)
+        if self._skip() >= 0:
             raise self._refusal("a line that belongs to nothing before it")
         return value
 
-    # ── lines ──
+    def _refusal(self, problem: str) -> InputError:
+        lineno = self._text.count("\n", 0, self._at) + 1
+        if self._text.startswith("\t", self._at):
+            problem = "a tab where only spaces may be"
+        return InputError(self._source, f"YAML: {problem}", lineno=lineno)
 
-    def _refusal(self, problem: str, lineno: int | None = None) -> InputError:
-        return InputError(self._source, f"YAML: {problem}", lineno=lineno or self._at + 1)
+    def _beyond(self) -> InputError:
+        rest = self._text[self._at : self._at + 200].partition("\n")[0]
+        return self._refusal(f"beyond the subset: {json_text(shorten(rest, 40))}")
 
-    @staticmethod
-    def _without_comment(line: str) -> str:
-        for found in _YAML_QUOTED_OR_COMMENT.finditer(line):
-            if found[0].startswith("#"):
-                line = line[: found.start()]
-        return line.rstrip(" \t")
+    def _skip(self) -> int:
+        """Passes blanks, comments and line ends; the column of what follows, -1 at the end of the text."""
+        blank = _YAML_BLANK.match(self._text, self._at)
+        self._at = blank.end() if blank else self._at
+        return -1 if self._at == len(self._text) else self._at - self._text.rfind("\n", 0, self._at) - 1
 
-    def _skip_blank(self) -> bool:
-        """Passes empty lines; whether any line follows."""
-        while self._at < len(self._lines) and not self._lines[self._at]:
-            self._at += 1
-        return self._at < len(self._lines)
+    def _end_line(self) -> None:
+        """Passes the rest of a line, which must be empty but for a comment."""
+        end = _YAML_LINE_END.match(self._text, self._at)
+        if end is None:
+            raise self._beyond()
+        self._at = end.end()
 
-    def _indent(self) -> int:
-        """The indent of the current line, which is not empty."""
-        line = self._lines[self._at]
-        body = line.lstrip(" ")
-        if body.startswith("\t"):
-            raise self._refusal("a tab in the indent")
-        if line in ("---", "...") or line.startswith(("--- ", "%")):
-            raise self._refusal("more than one document, or a directive")
-        return len(line) - len(body)
+    def _enter(self) -> None:
+        self._depth += 1
+        if self._depth > MAX_SETTINGS_NESTING:
+            raise self._refusal(f"nested deeper than {MAX_SETTINGS_NESTING} levels")
 
     # ── blocks ──
 
-    def _block(self) -> object:
-        """The map, list or scalar that begins on the current line."""
-        self._depth += 1
-        if self._depth > MAX_SHELL_NESTING:
-            raise self._refusal(f"nested deeper than {MAX_SHELL_NESTING} levels")
-        indent = self._indent()
-        line = self._lines[self._at][indent:]
-        if _YAML_ITEM.match(line):
-            value: object = self._list(indent)
-        elif self._key(line):
-            value = self._map(indent)
+    def _block(self, parent: int) -> object:
+        """The map, list, text or scalar that begins here; ``parent`` is the column of the block that it is in."""
+        self._enter()
+        column = self._skip()
+        if _YAML_DASH.match(self._text, self._at):
+            value: object = self._list(column)
+        elif self._key(_YAML_KEY) is not None:
+            value = self._map(column)
         else:
-            self._at += 1
-            value = self._scalar(line, self._at)
+            value = self._inline(parent)
         self._depth -= 1
         return value
 
-    def _list(self, indent: int) -> list[object]:
+    def _list(self, column: int) -> list[object]:
         items: list[object] = []
-        while self._skip_blank() and self._indent() == indent:
-            dash = _YAML_ITEM.match(self._lines[self._at], indent)
-            if dash is None:
-                break
-            body = self._lines[self._at][dash.end() :]
-            if self._key(body) or _YAML_ITEM.match(body):
-                # What follows the dash is a block of its own, indented by the dash and the spaces after it.
-                self._lines[self._at] = " " * dash.end() + body
-                items.append(self._block())
-            else:
-                items.append(self._value(body, indent, may_hold_list=False))
-        self._expect_dedent(indent)
+        while self._skip() == column and _YAML_DASH.match(self._text, self._at):
+            self._at += 1
+            items.append(self._value(column, is_item=True))
+        self._expect_dedent(column)
         return items
 
-    def _map(self, indent: int) -> dict[str, object]:
-        found: dict[str, object] = {}
-        while self._skip_blank() and self._indent() == indent:
-            pair = self._key(self._lines[self._at][indent:])
-            if pair is None:
-                raise self._refusal("expected key: value")
-            if pair[0] in found:
-                raise self._refusal(f"the key {json_text(pair[0])} a second time")
-            found[pair[0]] = self._value(pair[1], indent, may_hold_list=True)
-        self._expect_dedent(indent)
+    def _map(self, column: int) -> dict[object, object]:
+        found: dict[object, object] = {}
+        while self._skip() == column:
+            key = self._take_key(_YAML_KEY, found)
+            found[key] = self._value(column, is_item=False)
+        self._expect_dedent(column)
         return found
 
-    def _expect_dedent(self, indent: int) -> None:
-        if self._skip_blank() and self._indent() > indent:
+    def _expect_dedent(self, column: int) -> None:
+        if self._skip() > column:
             raise self._refusal("a line that is indented more than those before it")
 
-    def _key(self, line: str) -> tuple[str, str] | None:
-        """The key of a line ``key: rest``, and the rest; none where the line is no such thing."""
-        if quoted := _YAML_QUOTED_KEY.match(line):
-            return self._quoted(quoted[1], self._at + 1), line[quoted.end() :]
-        colon = _YAML_COLON.search(line)
-        if colon is None or line[:1] in ("[", "{", '"', "'"):
-            return None
-        key = line[: colon.start()]
-        if not key or key[0] in _YAML_INDICATORS or key.startswith(("? ", "- ", "\t")) or key == "<<" or " #" in key:
-            raise self._refusal(f"a key beyond the subset: {json_text(shorten(key, 40))}")
-        return key, line[colon.end() :]
+    def _value(self, column: int, *, is_item: bool) -> object:
+        """What stands behind the ``- `` or ``key:`` at a column, or in the lines below it.
 
-    def _value(self, rest: str, indent: int, *, may_hold_list: bool) -> object:
-        """The value after ``key:`` or ``-`` on the current line, or in the lines below it.
-
-        A list may stand at the same indent as the key that it belongs to.
+        A list may stand at the same column as the key that it belongs to.
         """
+        start = self._at
+        place = self._skip()
+        if place >= 0 and "\n" not in self._text[start : self._at]:
+            return self._block(column) if is_item else self._inline(column)
+        is_list = place == column and not is_item and _YAML_DASH.match(self._text, self._at)
+        return self._block(column) if place > column or is_list else None
+
+    def _inline(self, parent: int) -> object:
+        """What is neither map nor list by indent, up to the end of its line."""
+        if self._text[self._at] in "|>":
+            return self._text_block(parent)
+        value = self._node(parent)
+        self._end_line()
+        return value
+
+    def _text_block(self, parent: int) -> str:
+        """A ``>`` or ``|`` text: the lines below that are indented like the first of them, or more."""
+        header = _YAML_TEXT_HEADER.match(self._text, self._at)
+        if header is None or (header[2] and header[4]):
+            raise self._beyond()
+        least = max(parent + 1, 1)
+        width = least + int(header[2] or header[4]) - 1 if header[2] or header[4] else 0
+        parts: list[str] = []
+        empty, widest, before, line_break = 0, 0, "", ""
+        self._at = header.end()
+        while self._at < len(self._text) and (line := _YAML_TEXT_LINE.match(self._text, self._at)):
+            indent = len(line[1])
+            if not line[2] and (not width or indent <= width):
+                empty, widest = empty + len(line[3]), max(widest, indent)
+            else:
+                width = width or max(least, indent, widest)
+                if indent < width:
+                    break
+                body = line[0][width:].removesuffix("\n")
+                is_folded = header[1] == ">" and before[:1] not in " \t" and body[0] not in " \t"
+                joint = line_break if not is_folded else "" if empty else " "
+                parts += [joint, "\n" * empty, body]
+                empty, before, line_break = 0, body, line[3]
+            self._at = line.end()
+        return "".join(parts) + {"-": "", "": line_break, "+": line_break + "\n" * empty}[header[3]]
+
+    # ── keys, scalars and flow collections ──
+
+    def _key(self, pattern: re.Pattern[str]) -> str | None:
+        """The key that stands here, as it is written, where one does."""
+        key = pattern.match(self._text, self._at)
+        return key[0] if key and "\n" not in key[0] and len(key[0]) <= _YAML_KEY_CHARACTERS else None
+
+    def _take_key(self, pattern: re.Pattern[str], found: Mapping[object, object]) -> object:
+        """Passes a key and its colon; the key as a value."""
+        text = self._key(pattern)
+        if text is None or text == "<<":
+            raise self._refusal("expected key: value")
+        key = self._unquoted(text) if text[0] in "\"'" else self._plain_value(text)
+        if key in found:
+            raise self._refusal(f"the key {json_text(key)} a second time")
+        self._at = self._text.index(":", self._at + len(text)) + 1
+        return key
+
+    def _node(self, parent: int | None) -> object:
+        """A flow collection or a scalar; ``parent`` is the column of the block around it, None inside a flow."""
+        if self._text.startswith(("[", "{"), self._at):
+            return self._collection()
+        scalar = (_YAML_FLOW_SCALAR if parent is None else _YAML_SCALAR).match(self._text, self._at)
+        if scalar is None:
+            raise self._beyond()
+        value = self._unquoted(scalar[0]) if scalar[0][0] in "\"'" else None
+        self._at = scalar.end()
+        return self._plain_value(self._with_more_lines(scalar[0], parent)) if value is None else value
+
+    def _with_more_lines(self, first: str, parent: int | None) -> str:
+        """A plain scalar with its further lines: in a block, those that are indented more than it."""
+        words, parts = _YAML_MORE_FLOW_WORDS if parent is None else _YAML_MORE_WORDS, [first]
+        while line_break := _YAML_LINE_BREAK.match(self._text, self._at):
+            more = words.match(self._text, line_break.end())
+            indent = len(line_break[0]) - line_break[0].rfind("\n") - 1
+            if more is None or (parent is not None and indent <= parent):
+                break
+            parts += [_line_fold(line_break[0]), more[0]]
+            self._at = more.end()
+        return "".join(parts)
+
+    def _plain_value(self, text: str) -> object:
+        try:
+            return _core_value(text)
+        except ValueError as error:
+            raise self._refusal("a number with more digits than can be read") from error
+
+    def _unquoted(self, text: str) -> str:
+        """The text between quotes: escapes replaced, line breaks folded."""
+        try:
+            value = (_YAML_SINGLE_QUOTED_PART if text[0] == "'" else _YAML_DOUBLE_QUOTED_PART).sub(
+                _unescaped, text[1:-1]
+            )
+            value.encode()  # half a surrogate pair is no text
+        except (KeyError, ValueError) as error:
+            raise self._refusal(f"an escape that is none: {json_text(shorten(text, 40))}") from error
+        return value
+
+    def _collection(self) -> object:
+        """``[…]`` or ``{…}``, on one line or on several."""
+        self._enter()
+        start, is_list = self._at, self._text[self._at] == "["
+        closing, items, found = "]" if is_list else "}", list[object](), dict[object, object]()
         self._at += 1
-        if header := _YAML_BLOCK_HEADER.fullmatch(rest):
-            return self._text(header[1], header[2], indent)
-        if rest:
-            return self._scalar(rest, self._at)
-        if not self._skip_blank():
-            return None
-        below = self._indent()
-        is_list = below == indent and may_hold_list and _YAML_ITEM.match(self._lines[self._at], below)
-        return self._block() if below > indent or is_list else None
+        while self._next(start) != closing:
+            if is_list:
+                items.append(self._node(None))
+            else:
+                key = self._take_key(_YAML_FLOW_KEY, found)
+                found[key] = None if self._next(start) in ",}" else self._node(None)
+            if self._next(start) == ",":
+                self._at += 1
+            elif self._next(start) != closing:
+                raise self._beyond()
+        self._at += 1
+        self._depth -= 1
+        return items if is_list else found
 
-    def _text(self, style: str, chomp: str, indent: int) -> str:
-        """The text of a ``>`` or ``|`` block: the raw lines that are indented deeper."""
-        lines: list[str] = []
-        for line in self._raw[self._at :]:
-            if line.strip() and len(line) - len(line.lstrip(" ")) <= indent:
-                break
-            lines.append(line)
-        self._at += len(lines)
-        width = min((len(line) - len(line.lstrip(" ")) for line in lines if line.strip()), default=0)
-        body = [line[width:] if line.strip() else "" for line in lines]
-        empty = 0
-        while body and not body[-1]:
-            body.pop()
-            empty += 1
-        text = "\n".join(body) if style == "|" else _folded_text(body)
-        return text + {"-": "", "+": "\n" * (empty + bool(body)), "": "\n" * bool(body)}[chomp]
-
-    # ── scalars ──
-
-    def _scalar(self, text: str, lineno: int) -> object:
-        """The value of a scalar or of a flow collection, all of which stands on one line."""
-        if text[0] in "[{":
-            return self._flow(text, lineno)
-        if text[0] in "\"'":
-            return self._quoted(text, lineno)
-        is_odd = text[0] in _YAML_INDICATORS or text.startswith("? ") or " #" in text
-        if is_odd or _YAML_COLON.search(text):
-            raise self._refusal(f"beyond the subset: {json_text(shorten(text, 40))}", lineno)
-        return _plain_scalar(text)
-
-    def _quoted(self, text: str, lineno: int) -> str:
-        if re.fullmatch(_YAML_QUOTED, text):
-            if text[0] == "'":
-                return text[1:-1].replace("''", "'")
-            with contextlib.suppress(NotJsonError):
-                return str(parse_json(text))
-        raise self._refusal(f"not a quoted scalar with JSON's escapes: {json_text(shorten(text, 40))}", lineno)
-
-    def _flow(self, text: str, lineno: int) -> object:
-        """``[…]`` or ``{…}`` of scalars."""
-        entries = self._flow_entries(text, lineno)
-        if text[0] == "[":
-            return [self._scalar(entry, lineno) for entry in entries]
-        found: dict[str, object] = {}
-        for entry in entries:
-            pair = self._key(entry)
-            if pair is None or pair[0] in found:
-                raise self._refusal(f"expected key: value, each key once, found {json_text(entry)}", lineno)
-            found[pair[0]] = self._scalar(pair[1], lineno) if pair[1] else None
-        return found
-
-    def _flow_entries(self, text: str, lineno: int) -> list[str]:
-        entries: list[str] = []
-        body, place = text[1:-1].strip(), 0
-        is_whole = len(text) > 1 and text[0] + text[-1] in ("[]", "{}")
-        while is_whole and place < len(body):
-            entry = _YAML_FLOW_ENTRY.match(body, place)
-            if entry is None or not entry[1].strip() or entry.end() == len(body) > entry.end(1):
-                is_whole = False
-                break
-            entries.append(entry[1].strip())
-            place = entry.end()
-        if not is_whole:
-            raise self._refusal(f"not a flow collection of scalars on one line: {json_text(shorten(text, 40))}", lineno)
-        return entries
-
-
-def doubled_keys(text: bytes | str) -> list[str]:
-    """The keys that stand twice in one object of a JSON text that `parse_json` has read.
-
-    >>> doubled_keys('{"a": {"b": 1, "b": 2}, "c": 3}')
-    ['b']
-    """
-    doubled: list[str] = []
-
-    def note(pairs: list[tuple[str, object]]) -> None:
-        if len({key for key, _ in pairs}) < len(pairs):
-            doubled.extend(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-
-    json.loads(text, object_pairs_hook=note)
-    return doubled
+    def _next(self, start: int) -> str:
+        """The next character in the flow collection that begins at ``start``."""
+        if self._skip() < 0:
+            self._at = start
+            raise self._refusal("a flow collection without its end")
+        return self._text[self._at]
 
 
 def _read_text(path: str) -> str:
@@ -9559,7 +9677,7 @@ def _parse_toml(text: str, path: str) -> object:
 
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+    except (RecursionError, ValueError) as error:
         raise InputError(path, f"TOML: {error}") from error
 
 
@@ -9599,13 +9717,26 @@ def _member(value: object, *names: str) -> object:
     return value
 
 
+def _settings_line(path: str, *names: str) -> int | None:
+    """The line on which the last of some keys, each within the one before it, stands in a file of settings."""
+    text, end = re.sub(r"(?m)(?<!\S)#.*", "", _read_text(path)), 0
+    for name in names:
+        key = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])[\"']?\s*[:=.\]]")
+        if (place := key.search(text, end)) is None:
+            return None
+        end = place.start() + len(name)
+    return text.count("\n", 0, end) + 1
+
+
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What a run must reach: the thresholds of the gate, and the hosts that a student may reach."""
+    """What a run must reach, and the hosts that a student may reach, and may not whoever allows it."""
 
     aggregate_min: float = 0.95
     individual_min: float = 0.8
     allow_hosts: tuple[str, ...] = ()
+    forbidden_hosts: tuple[str, ...] = ()
+    oos_rows: tuple[str, ...] = ()
 
 
 DEFAULT_CONTRACT: Final = Contract()
@@ -9616,7 +9747,7 @@ def checked_host(value: object, source: str, field: str) -> str:
     """An entry of an allow list: a host name, an address, or ``*.domain``."""
     if isinstance(value, str) and (_HOST.fullmatch(value) or ip_address(value.strip("[]"))):
         return value.strip("[]")
-    raise InputError(source, f"expected a host or *.domain, found {_found(value)}", field=field)
+    raise InputError(source, f"expected a host or *.domain, found {described(value)}", field=field)
 
 
 def checked_hosts(value: object, source: str, field: str) -> tuple[str, ...]:
@@ -9624,50 +9755,127 @@ def checked_hosts(value: object, source: str, field: str) -> tuple[str, ...]:
     if value is MISSING or value is None:
         return ()
     if not isinstance(value, list):
-        raise InputError(source, f"expected a list of hosts, found {_found(value)}", field=field)
+        raise InputError(source, f"expected a list of hosts, found {described(value)}", field=field)
     return tuple(checked_host(entry, source, f"{field}[{place}]") for place, entry in enumerate(value))
 
 
-def _threshold(settings: dict[str, object], name: str, source: str) -> float:
+def _strings(value: object, source: str, field: str) -> tuple[str, ...]:
+    """A list of strings; nothing at all is an empty one."""
+    if value is MISSING:
+        return ()
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    raise InputError(source, f"expected a list of strings, found {described(value)}", field=field)
+
+
+_CONTRACT_KEYS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
+    ("parity_score",): ("thresholds",),
+    ("parity_score", "thresholds"): ("aggregate_min", "individual_min"),
+    ("sovereignty",): ("allow_hosts", "forbidden_replay_egress"),
+}
+"""The keys that a contract is read for, by the section that they stand in. Whatever else it says is for others."""
+
+
+def _refuse_misspelled_keys(settings: dict[str, object], path: str) -> None:
+    """A key in one of the sections that is nearly one of those that are read, or one of another section."""
+    import difflib  # here, so that only who gives a contract waits for it
+
+    every_key = [key for keys in _CONTRACT_KEYS.values() for key in keys]
+    for section, keys in _CONTRACT_KEYS.items():
+        value = _member(settings, *section)
+        if value is MISSING or value is None:
+            continue
+        if not isinstance(value, dict):
+            problem = f"expected a map, found {described(value)}"
+            raise InputError(path, problem, lineno=_settings_line(path, *section), field=".".join(section))
+        for key in (key for key in map(str, value) if key not in keys):
+            if meant := difflib.get_close_matches(key, every_key, 1, 0.75):
+                lineno, field = _settings_line(path, *section, key), ".".join((*section, key))
+                home = next(where for where, names in _CONTRACT_KEYS.items() if meant[0] in names)
+                problem = f"no such key; is {'.'.join((*home, meant[0]))} meant?"
+                raise InputError(path, problem, lineno=lineno, field=field)
+
+
+def _threshold(settings: dict[str, object], name: str, default: float, source: str) -> float:
     value = _member(settings, "parity_score", "thresholds", name)
+    if value is MISSING:
+        return default
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
         return float(value)
-    field = f"parity_score.thresholds.{name}"
-    raise InputError(source, f"expected a number from 0 to 1, found {_found(value)}", field=field)
+    lineno, field = _settings_line(source, "parity_score", "thresholds", name), f"parity_score.thresholds.{name}"
+    raise InputError(source, f"expected a number from 0 to 1, found {described(value)}", lineno=lineno, field=field)
 
 
 def read_contract(path: str) -> Contract:
-    """Reads the thresholds and the allow list of a contract file; whatever else it says is left alone."""
-    settings = read_settings(path)
-    aggregate_min, individual_min = (_threshold(settings, name, path) for name in ("aggregate_min", "individual_min"))
-    hosts = checked_hosts(_member(settings, "sovereignty", "allow_hosts"), path, "sovereignty.allow_hosts")
-    return Contract(aggregate_min, individual_min, hosts)
+    """Reads what a contract file says of thresholds, hosts and rows out of scope; each of them may be absent.
+
+    Raises `InputError`, also for a key that is nearly one of these: it would else be ignored without a word.
+    """
+    settings, defaults = read_settings(path), DEFAULT_CONTRACT
+    _refuse_misspelled_keys(settings, path)
+    allowed, forbidden = (
+        checked_hosts(_member(settings, "sovereignty", name), path, f"sovereignty.{name}")
+        for name in _CONTRACT_KEYS["sovereignty",]
+    )
+    return Contract(
+        _threshold(settings, "aggregate_min", defaults.aggregate_min, path),
+        _threshold(settings, "individual_min", defaults.individual_min, path),
+        allowed,
+        forbidden,
+        _strings(settings.get("oos_rows", MISSING), path, "oos_rows"),
+    )
 
 
 class RowStatus(enum.Enum):
-    """How far a row of the parity matrix is."""
+    """How far a row of the parity matrix is, and whether a fixture must cover it."""
 
     SHIPPED = "SHIPPED"
     PARTIAL = "PARTIAL"
     MISSING = "MISSING"
+    NONE = "NONE"
+
+    @property
+    def is_required(self) -> bool:
+        """Whether there is anything that a fixture could show."""
+        return self in (RowStatus.SHIPPED, RowStatus.PARTIAL)
+
+
+_ROW_FIELDS: Final = fields(f"id:str status:{'|'.join(status.value for status in RowStatus)}")
+
+
+def _matrix_rows(value: object, path: str, *, expected: bool) -> Iterator[tuple[str, object]]:
+    """Every map that has a ``status``, at any depth, with its path.
+
+    Where a row is ``expected``, and beside other rows of a list, what holds none is yielded too: it will be refused.
+    """
+    nested: Iterable[tuple[str, object]] = ()
+    if isinstance(value, dict):
+        nested = [(member_path(path, str(name)), member) for name, member in value.items()]
+    elif isinstance(value, list):
+        nested = [(f"{path}[{place}]", member) for place, member in enumerate(value)]
+    of_list = isinstance(value, list) and (expected or any(_member(row, "status") is not MISSING for row in value))
+    is_row = _member(value, "status") is not MISSING
+    rows = [row for place, member in nested for row in _matrix_rows(member, place, expected=of_list)]
+    yield from ([(path, value)] if is_row or (expected and not rows) else [])
+    yield from rows
 
 
 def read_matrix(path: str) -> dict[str, RowStatus]:
-    """The rows of a parity matrix: the status of each by its id. Raises `InputError`, also where there is no row."""
-    rows = read_settings(path).get("categories", MISSING)
-    if not isinstance(rows, list) or not rows:
-        raise InputError(path, f"expected a list of rows, found {_found(rows)}", field="categories")
+    """The rows of a parity matrix, also those nested in others: the status of each by its id. Raises `InputError`."""
+    categories = read_settings(path).get("categories")
+    if not isinstance(categories, list | dict) or not categories:
+        raise InputError(path, f"expected a list of rows, found {described(categories)}", field="categories")
     matrix: dict[str, RowStatus] = {}
-    statuses = [status.value for status in RowStatus]
-    for place, row in enumerate(rows):
-        name, status = _member(row, "id"), _member(row, "status")
-        if not isinstance(name, str) or not name or name in matrix:
-            problem = f"expected a name that no other row has, found {_found(name)}"
-            raise InputError(path, problem, field=f"categories[{place}].id")
-        if status not in statuses:
-            problem = f"expected one of {', '.join(statuses)}, found {_found(status)}"
-            raise InputError(path, problem, field=f"categories[{place}].status")
-        matrix[name] = RowStatus(status)
+    for place, row in _matrix_rows(categories, "categories", expected=True):
+        if not isinstance(row, dict):
+            raise InputError(path, f"expected a row, found {described(row)}", field=place)
+        for problem in field_problems(row, _ROW_FIELDS, place):
+            if problem.is_error:
+                raise InputError(path, problem.text, field=problem.field)
+        if not row["id"] or row["id"] in matrix:
+            problem_text = f"expected a name that no other row has, found {described(row['id'])}"
+            raise InputError(path, problem_text, field=f"{place}.id")
+        matrix[row["id"]] = RowStatus(row["status"])
     return matrix
 
 
@@ -9709,22 +9917,34 @@ class FixtureResult:
         return self.drift_count > 0
 
 
-def _strings(value: object, source: str, field: str) -> tuple[str, ...]:
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return tuple(value)
-    raise InputError(source, f"expected a list of strings, found {_found(value)}", field=field)
+def parse_tid_map(text: str) -> dict[int, int]:
+    """Pairs of tids, canary's and ours's, as the option writes them. Raises `UsageError`.
+
+    >>> parse_tid_map("6=1,7=2")
+    {6: 1, 7: 2}
+    """
+    pairs: dict[int, int] = {}
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*([0-9]{1,999})\s*=\s*([0-9]{1,999})\s*", part, re.ASCII)
+        if match is None:
+            raise UsageError(f"--tid-map: expected CANARY=OURS[,CANARY=OURS…], found {printable(part)!r}")
+        canary, ours = int(match[1]), int(match[2])
+        if canary in pairs or ours in pairs.values():
+            raise UsageError(f"--tid-map: {canary}={ours} names a thread that an earlier pair has")
+        pairs[canary] = ours
+    return pairs
 
 
 def _tid_map(value: object, source: str) -> dict[int, int]:
     """``tid_map`` as a table of canary = ours, or as the text that the main command takes: ``6=1,7=2``."""
-    if isinstance(value, str):
-        value = {key.strip(): ours.strip() for key, _, ours in (pair.partition("=") for pair in value.split(","))}
-    pairs = [(str(canary), str(ours)) for canary, ours in value.items()] if isinstance(value, dict) else [("", "")]
-    numbers = [text for pair in pairs for text in pair]
-    if not all(re.fullmatch(r"[0-9]{1,18}", text) for text in numbers):
-        problem = f'expected a table canary = ours, or "6=1,7=2", found {_found(value)}'
+    text = ",".join(f"{canary}={ours}" for canary, ours in value.items()) if isinstance(value, dict) else value
+    if not isinstance(text, str):
+        problem = f'expected a table canary = ours, or "6=1,7=2", found {described(value)}'
         raise InputError(source, problem, field="fixture.tid_map")
-    return {int(canary): int(ours) for canary, ours in pairs}
+    try:
+        return parse_tid_map(text) if text else {}
+    except UsageError as error:
+        raise InputError(source, str(error).removeprefix("--tid-map: "), field="fixture.tid_map") from error
 
 
 def read_meta(folder: Path) -> Meta:
@@ -9734,13 +9954,13 @@ def read_meta(folder: Path) -> Meta:
         return Meta(folder.name)
     source, fixture = str(path), read_settings(str(path)).get("fixture", MISSING)
     if not isinstance(fixture, dict):
-        raise InputError(source, f"expected a table, found {_found(fixture)}", field="fixture")
+        raise InputError(source, f"expected a table, found {described(fixture)}", field="fixture")
     for name, default in (("id", MISSING), ("description", "")):
         if not isinstance(value := fixture.get(name, default), str) or (name == "id" and not value):
-            raise InputError(source, f"expected a string, found {_found(value)}", field=f"fixture.{name}")
+            raise InputError(source, f"expected a string, found {described(value)}", field=f"fixture.{name}")
     return Meta(
         fixture["id"],
-        _strings(fixture.get("covers", []), source, "fixture.covers"),
+        _strings(fixture.get("covers", MISSING), source, "fixture.covers"),
         fixture.get("description", ""),
         _tid_map(fixture.get("tid_map", {}), source),
         checked_hosts(fixture.get("allow_hosts"), source, "fixture.allow_hosts"),
@@ -9757,7 +9977,7 @@ def _fixture_files(folder: Path) -> tuple[str, ...]:
     raise InputError(str(folder), f"expected {expected}, found {' and '.join(there) or 'neither'}")
 
 
-def _is_shelf(folder: Path) -> bool:
+def _has_only_folders(folder: Path) -> bool:
     entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
     return bool(entries) and all(entry.is_dir() for entry in entries)
 
@@ -9766,7 +9986,7 @@ def fixture_folders(directory: str) -> list[Path]:
     """The folders of a corpus by name; a folder of nothing but folders is a shelf, no fixture, and is passed over."""
     try:
         folders = sorted((entry for entry in Path(directory).iterdir() if entry.is_dir()), key=lambda entry: entry.name)
-        return [folder for folder in folders if not folder.name.startswith(".") and not _is_shelf(folder)]
+        return [folder for folder in folders if not folder.name.startswith(".") and not _has_only_folders(folder)]
     except OSError as error:
         raise InputError(directory, f"cannot be read: {error.strerror}") from error
 
@@ -9804,22 +10024,6 @@ def score_fixture(folder: Path, allow_hosts: Sequence[str] = ()) -> FixtureResul
         return FixtureResult(folder.name, folder.name, error=f"{folder}: {error.strerror}")
 
 
-_FEW_FIXTURES: Final = 32
-"""So many are scored sooner than worker processes start."""
-
-
-def _score_all(folders: Sequence[Path], allow_hosts: Sequence[str], jobs: int) -> list[FixtureResult]:
-    """The results in the order of the folders, whatever the number of processes."""
-    score = functools.partial(score_fixture, allow_hosts=tuple(allow_hosts))
-    if jobs == 1 or len(folders) <= _FEW_FIXTURES:
-        return [score(folder) for folder in folders]
-    import concurrent.futures  # here, so that only who scores many fixtures waits for it
-
-    context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else None)
-    with concurrent.futures.ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        return list(pool.map(score, folders, chunksize=max(1, len(folders) // (jobs * 8))))
-
-
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """Which rows of the parity matrix must be covered by a fixture, and which are not."""
@@ -9842,7 +10046,7 @@ def measure_coverage(matrix: Mapping[str, RowStatus], covers: Collection[str], o
     >>> measure_coverage(rows, ["hooks"]).uncovered
     ('skills',)
     """
-    required = tuple(name for name, status in matrix.items() if status is not RowStatus.MISSING and name not in oos)
+    required = tuple(name for name, status in matrix.items() if status.is_required and name not in oos)
     uncovered = tuple(name for name in required if name not in covers)
     unknown = tuple(sorted(set(covers) - set(matrix)))
     return Coverage(required, uncovered, tuple(sorted(set(oos))), unknown)
@@ -9915,7 +10119,6 @@ def score_corpus(
     contract: Contract = DEFAULT_CONTRACT,
     *,
     must_fail: bool = False,
-    jobs: int = 1,
     matrix: Mapping[str, RowStatus] | None = None,
     oos: Collection[str] = (),
 ) -> CorpusReport:
@@ -9923,53 +10126,13 @@ def score_corpus(
     folders = fixture_folders(directory)
     if not folders:
         raise InputError(directory, "expected a folder with one folder a fixture, found no fixture")
-    fixtures = tuple(_with_unique_ids(_score_all(folders, contract.allow_hosts, jobs)))
+    fixtures = tuple(_with_unique_ids(score_fixture(folder, contract.allow_hosts) for folder in folders))
     covers = {row for fixture in fixtures for row in fixture.covers}
     coverage = None if matrix is None else measure_coverage(matrix, covers, oos)
     return CorpusReport(directory, fixtures, contract, must_fail, coverage)
 
 
 # ══ validation ════════════════════════════════════════════════════════════════════════════════════════════════════
-
-
-class Severity(enum.Enum):
-    """An error is a deviation from the schema; a warning is legal, but worth a look."""
-
-    ERROR = "error"
-    WARNING = "warning"
-
-
-class Finding(enum.Enum):
-    """The kinds of findings, each with how grave it is: a closed set."""
-
-    JSON = ("json", Severity.ERROR)
-    DOUBLED_KEY = ("doubled_key", Severity.ERROR)
-    FIELD = ("field", Severity.ERROR)
-    HEADER = ("header", Severity.ERROR)
-    ORDER = ("order", Severity.ERROR)
-    DOUBLED_INDEX = ("doubled_index", Severity.ERROR)
-    WRONG_SID = ("wrong_sid", Severity.ERROR)
-    UNANSWERED = ("tool_result", Severity.ERROR)
-    TORN_TAIL = ("torn_tail", Severity.WARNING)
-    UNKNOWN_FIELD = ("unknown_field", Severity.WARNING)
-    PAYLOAD = ("payload", Severity.WARNING)
-    HOLE = ("hole", Severity.WARNING)
-    OUT_OF_ORDER = ("out_of_order", Severity.WARNING)
-    NEVER_CREATED = ("never_created", Severity.WARNING)
-    WAIT_NOT_BEGUN = ("wait_not_begun", Severity.WARNING)
-    NO_EVENTS = ("no_events", Severity.WARNING)
-    NO_END = ("no_end", Severity.WARNING)
-    SECOND_RESULT = ("second_result", Severity.WARNING)
-
-    @property
-    def code(self) -> str:
-        """The name that reports give it."""
-        return self.value[0]
-
-    @property
-    def severity(self) -> Severity:
-        """Whether a file with it conforms."""
-        return self.value[1]
 
 
 class FileFormat(enum.Enum):
@@ -9979,37 +10142,32 @@ class FileFormat(enum.Enum):
     AGENT_TRACE = "agent-trace"
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """One finding, with its place."""
-
-    finding: Finding
-    lineno: int
-    field: str | None
-    text: str
-
-
 SHOWN_PER_FINDING: Final = 10
 """Of each kind of finding so many are kept; the others are counted."""
 
 
 class Notes:
-    """The findings of one file: the first of each kind, and how many there are of each."""
+    """The problems of one file: the first of each kind, and how many there are of each."""
 
     def __init__(self) -> None:
-        self._kept: list[Note] = []
+        self._kept: list[Problem] = []
         self.torn_tail = Finding.TORN_TAIL
         self.counts: Counter[Finding] = Counter()
 
     def add(self, finding: Finding, lineno: int, field: str | None, text: str) -> None:
-        """Counts a finding, and keeps it if not too many of its kind are kept."""
+        """Counts a problem, and keeps it if not too many of its kind are kept."""
         self.counts[finding] += 1
         if self.counts[finding] <= SHOWN_PER_FINDING:
-            self._kept.append(Note(finding, lineno, field, text))
+            self._kept.append(Problem(finding, field, text, lineno))
 
-    def kept(self) -> tuple[Note, ...]:
+    def add_all(self, lineno: int, problems: Iterable[Problem]) -> None:
+        """The same for problems of one line."""
+        for problem in problems:
+            self.add(problem.finding, problem.lineno or lineno, problem.field, problem.text)
+
+    def kept(self) -> tuple[Problem, ...]:
         """In the order of the lines."""
-        return tuple(sorted(self._kept, key=lambda note: note.lineno))
+        return tuple(sorted(self._kept, key=lambda problem: problem.lineno))
 
 
 @dataclass(frozen=True, slots=True)
@@ -10019,7 +10177,7 @@ class FileValidation:
     source: str
     format: FileFormat | None = None
     records: int = 0
-    notes: tuple[Note, ...] = ()
+    notes: tuple[Problem, ...] = ()
     counts: tuple[tuple[Finding, int], ...] = ()
     unreadable: str | None = None
 
@@ -10029,80 +10187,52 @@ class FileValidation:
         return self.unreadable is None and all(finding.severity is Severity.WARNING for finding, _ in self.counts)
 
 
-def _ends_with_newline(path: str) -> bool:
-    """Whether the last byte of a file, compressed or not, ends a line."""
-    with contextlib.closing(LogSource(path)) as source:
-        ends = [line.endswith(b"\n") for line in deque(source.lines(), maxlen=1)]
-    return all(ends)
-
-
 def parsed_lines(path: str, notes: Notes) -> Iterator[tuple[int, object]]:
     """The values of a file's lines; a line that is not JSON, or holds a key twice, is noted.
 
     What is broken on a last line without its newline is a torn tail.
     """
-    pending: tuple[int, bytes, str] | None = None
-    for lineno, line in numbered_lines(path):
-        if pending:
-            notes.add(Finding.JSON, pending[0], None, pending[2])
-            pending = None
+    for lineno, line, is_whole in numbered_lines(path):
         try:
             value = parse_json(line)
         except NotJsonError as error:
-            pending = (lineno, line, str(error))
+            notes.add(Finding.JSON if is_whole else notes.torn_tail, lineno, None, str(error))
             continue
         for key in doubled_keys(line):
             notes.add(Finding.DOUBLED_KEY, lineno, printable(key), "the same key twice in one object")
         yield lineno, value
-    if pending:
-        is_torn = not _ends_with_newline(path)
-        notes.add(notes.torn_tail if is_torn else Finding.JSON, pending[0], None, pending[2])
 
 
 # ── event logs ──
 
-_HANDLE_ID = Sort("an integer or a string of hex digits", lambda value: semantic_id(value) is not None)
-_POINTER = Sort("an integer or a 0x string, 32 bits", lambda value: guest_pointer(value) is not None)
-_STRING_OR_NULL = Sort("a string or null", lambda value: value is None or isinstance(value, str))
-_STATUS = Sort("a whole number or a string", lambda value: type(value) is int or isinstance(value, str))
-_OBJECT_TYPE = _one_of(
-    *("Event", "Mutant", "Semaphore", "Thread", "Timer", "File", "Enumerator", "IOCompletion", "Module"),
-    *("NotifyListener", "Session", "Socket", "SymbolicLink", "Device"),
+OBJECT_TYPE: Final = field_type(
+    "Event|Semaphore|Mutant|Thread|Timer|File|Enumerator|IOCompletion|Module|NotifyListener|Session|Socket|SymbolicLink"
+    "|Device"
 )
-
+_EVENT_TYPES: Final[Mapping[str, FieldType]] = {
+    **FIELD_TYPES,
+    "object_type": OBJECT_TYPE,
+    "pointer": FieldType("an integer or a 0x string, 32 bits", lambda value: guest_pointer(value) is not None),
+    "sid": FieldType("an integer or a string of hex digits", lambda value: semantic_id(value) is not None),
+}
+_REQUIRED_EVENT_FIELDS: Final = fields("kind:str tid:int>=0 tid_event_idx:int>=0 payload:object")
 EVENT_FIELDS: Final = (
-    Field("kind", _A_STRING),
-    Field("tid", _whole_number(0)),
-    Field("tid_event_idx", _whole_number(0)),
-    Field("payload", _OBJECT),
+    *_REQUIRED_EVENT_FIELDS,
+    *fields("schema_version:version? engine:str? guest_cycle:int? host_ns:int? deterministic:bool?"),
 )
-_OPTIONAL_EVENT_FIELDS: Final = (
-    Field("schema_version", _VERSION, required=False),
-    Field("engine", _A_STRING, required=False),
-    Field("guest_cycle", _AN_INTEGER, required=False),
-    Field("host_ns", _AN_INTEGER, required=False),
-    Field("deterministic", _BOOLEAN, required=False),
-)
-_HANDLE_FIELDS: Final = (
-    Field("raw_handle_id", _POINTER),
-    Field("handle_semantic_id", _HANDLE_ID),
-    Field("object_type", _OBJECT_TYPE),
-    Field("object_name", _STRING_OR_NULL, required=False),
-)
+_HANDLE_FIELDS: Final = "raw_handle_id:pointer handle_semantic_id:sid object_type:object_type object_name:str|null?"
 PAYLOAD_FIELDS: Final[Mapping[str, tuple[Field, ...]]] = {
-    "kernel.call": (Field("name", _A_STRING),),
-    "kernel.return": (Field("name", _A_STRING),),
-    "handle.create": _HANDLE_FIELDS,
-    "handle.destroy": _HANDLE_FIELDS,
-    "wait.begin": (
-        Field("handles_semantic_ids", _ARRAY),
-        Field("wait_type", _STATUS, required=False),
-        Field("alertable", _BOOLEAN, required=False),
-        Field("timeout_ns", _INTEGER_OR_NULL, required=False),
-    ),
-    "wait.end": (Field("status", _STATUS), Field("wait_duration_cycles", _AN_INTEGER, required=False)),
-    "thread.create": (Field("child_tid", _whole_number(0)),),
-    "thread.exit": (Field("exit_code", _STATUS),),
+    kind: fields(notation, _EVENT_TYPES)
+    for kind, notation in {
+        "kernel.call": "name:str",
+        "kernel.return": "name:str",
+        "handle.create": _HANDLE_FIELDS,
+        "handle.destroy": _HANDLE_FIELDS,
+        "wait.begin": "handles_semantic_ids:array wait_type:int|str? alertable:bool? timeout_ns:int|null?",
+        "wait.end": "status:int|str wait_duration_cycles:int?",
+        "thread.create": "child_tid:int>=0",
+        "thread.exit": "exit_code:int|str",
+    }.items()
 }
 """What the named kinds should carry. Payloads are the emitter's own business, so that a deviation is a warning."""
 
@@ -10140,7 +10270,7 @@ class _Stream:
         return [(stop, run[0] - 1) for stop, run in zip(stops, self.runs, strict=False) if stop < run[0]]
 
 
-_REQUIRED_EVENT_NAMES: Final = frozenset(field.name for field in EVENT_FIELDS)
+_REQUIRED_EVENT_NAMES: Final = frozenset(field.name for field in _REQUIRED_EVENT_FIELDS)
 
 
 class _EventLogValidator:
@@ -10157,22 +10287,19 @@ class _EventLogValidator:
 
     def header(self, lineno: int, event: object) -> None:
         version = event.get("schema_version", MISSING) if isinstance(event, dict) else MISSING
-        if not _VERSION.accepts(version):
-            text = f"expected a header with schema_version 1, found {_found(version)}"
+        if not FIELD_TYPES["version"].accepts(version):
+            text = f"expected a header with schema_version 1, found {described(version)}"
             self._notes.add(Finding.HEADER, lineno, "schema_version", text)
             self.event(lineno, event)
 
     def event(self, lineno: int, event: object) -> None:
         self.events += 1
         if not isinstance(event, dict):
-            self._notes.add(Finding.FIELD, lineno, None, f"expected an object, found {_found(event)}")
+            self._notes.add(Finding.FIELD, lineno, None, f"expected an object, found {described(event)}")
             return
-        has_problem = False
-        for problem in _field_problems(event, (*EVENT_FIELDS, *_OPTIONAL_EVENT_FIELDS), "", []):
-            has_problem |= problem.field in _REQUIRED_EVENT_NAMES
-            finding = Finding.UNKNOWN_FIELD if problem.tolerated else Finding.FIELD
-            self._notes.add(finding, lineno, problem.field, problem.text)
-        if not has_problem:
+        problems = list(field_problems(event, EVENT_FIELDS))
+        self._notes.add_all(lineno, problems)
+        if not any(problem.field in _REQUIRED_EVENT_NAMES for problem in problems):
             self._index(lineno, event["tid"], event["tid_event_idx"], event["kind"])
             self._payload(lineno, event["kind"], event["payload"])
 
@@ -10190,8 +10317,8 @@ class _EventLogValidator:
             self._notes.add(Finding.WAIT_NOT_BEGUN, lineno, "kind", f"wait.end on tid {tid} without its wait.begin")
 
     def _payload(self, lineno: int, kind: str, payload: dict[str, object]) -> None:
-        for problem in _field_problems(payload, PAYLOAD_FIELDS.get(kind, ()), "payload.", []):
-            if not problem.tolerated:
+        for problem in field_problems(payload, PAYLOAD_FIELDS.get(kind, ()), "payload"):
+            if problem.is_error:
                 self._notes.add(Finding.PAYLOAD, lineno, problem.field, problem.text)
         if kind == "kernel.return" and not {"return_value", "status"} & payload.keys():
             self._notes.add(Finding.PAYLOAD, lineno, "payload", "expected return_value or status")
@@ -10249,69 +10376,21 @@ def _validate_event_log(lines: Iterable[tuple[int, object]], notes: Notes) -> in
 # ── agent traces ──
 
 
-def _is_tool_use(block: object) -> bool:
-    return isinstance(block, dict) and block.get("type") == "tool_use" and isinstance(block.get("id"), str)
-
-
-class _TraceValidator:
-    """Reads the records of a trace one by one and notes what is odd."""
-
-    def __init__(self, notes: Notes) -> None:
-        self._notes = notes
-        self._answers: dict[str, int] = {}
-        self.records, self._last_kind = 0, ""
-
-    def record(self, lineno: int, record: object) -> None:
-        self.records += 1
-        for problem in record_problems(record):
-            finding = Finding.UNKNOWN_FIELD if problem.tolerated else Finding.FIELD
-            self._notes.add(finding, lineno, problem.field, problem.text)
-        if not isinstance(record, dict):
-            return
-        self._order(lineno, record.get("kind"))
-        match record:
-            case {"kind": "assistant_turn", "blocks": list(blocks)}:
-                uses = [block["id"] for block in blocks if _is_tool_use(block)]
-                self._answers.update(dict.fromkeys(uses, 0))
-            case {"kind": "tool_result", "tool_use_id": str(use_id)}:
-                self._answer(lineno, use_id)
-
-    def _order(self, lineno: int, kind: object) -> None:
-        if (kind == "session_start") != (self.records == 1):
-            expected = "session_start first" if self.records == 1 else "one session_start only"
-            self._notes.add(Finding.ORDER, lineno, "kind", f"expected {expected}, found {_found(kind)}")
-        if self._last_kind == "session_end":
-            self._notes.add(Finding.NO_END, lineno, "kind", "a record after session_end")
-        self._last_kind = kind if isinstance(kind, str) else ""
-
-    def _answer(self, lineno: int, use_id: str) -> None:
-        count = self._answers.get(use_id)
-        if count is None:
-            text = f"expected the id of an earlier tool use, found {_found(use_id)}"
-            self._notes.add(Finding.UNANSWERED, lineno, "tool_use_id", text)
-        elif count:
-            self._notes.add(Finding.SECOND_RESULT, lineno, "tool_use_id", f"a second result for {_found(use_id)}")
-        self._answers[use_id] = (count or 0) + 1
-
-    def finish(self) -> None:
-        if self._last_kind != "session_end":
-            self._notes.add(Finding.NO_END, 1, None, "no session_end at the end: the run may have been cut off")
-
-
 def _validate_trace(lines: Iterable[tuple[int, object]], notes: Notes) -> int:
     """The number of records; what is odd about them goes to the notes."""
-    validator = _TraceValidator(notes)
+    checker = TraceChecker()
     for lineno, record in lines:
-        validator.record(lineno, record)
-    validator.finish()
-    return validator.records
+        notes.add_all(lineno, checker.problems(record))
+    notes.add_all(1, checker.problems_at_end())
+    return checker.records
 
 
 def _format_of(record: object) -> FileFormat | None:
     """What the first record of a file says that the file is."""
     if not isinstance(record, dict):
         return None
-    if record.get("kind") in RECORD_FIELDS or ("v" in record and "kind" in record):
+    kind = record.get("kind")
+    if "kind" in record and ("v" in record or (isinstance(kind, str) and kind in RECORD_FIELDS)):
         return FileFormat.AGENT_TRACE
     if "schema_version" in record or {"tid", "tid_event_idx"} & record.keys():
         return FileFormat.EVENT_LOG
@@ -10662,24 +10741,6 @@ def _percentage(text: str) -> Fraction:
     return Fraction(text)
 
 
-def parse_tid_map(text: str) -> dict[int, int]:
-    """Pairs of tids, canary's and ours's, as the option writes them. Raises `UsageError`.
-
-    >>> parse_tid_map("6=1,7=2")
-    {6: 1, 7: 2}
-    """
-    pairs: dict[int, int] = {}
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*([0-9]{1,999})\s*=\s*([0-9]{1,999})\s*", part, re.ASCII)
-        if match is None:
-            raise UsageError(f"--tid-map: expected CANARY=OURS[,CANARY=OURS…], found {printable(part)!r}")
-        canary, ours = int(match[1]), int(match[2])
-        if canary in pairs or ours in pairs.values():
-            raise UsageError(f"--tid-map: {canary}={ours} names a thread that an earlier pair has")
-        pairs[canary] = ours
-    return pairs
-
-
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
     """One ``--report FORMAT:PATH``."""
@@ -10879,12 +10940,6 @@ def _host_option(text: str) -> str:
         raise argparse.ArgumentTypeError(error.problem) from error
 
 
-def _jobs_option(text: str) -> int:
-    if text.isdecimal() and 0 < int(text) <= 1024:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"expected a number from 1 to 1024, found {printable(text)}")
-
-
 def _shared_options(formats: Collection[str]) -> OptionParser:
     """The options that parity and corpus have in common."""
     parser = OptionParser(add_help=False)
@@ -10949,8 +11004,6 @@ def _corpus_options(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--matrix", metavar="FILE", help="the parity matrix whose rows the fixtures must cover")
     parser.add_argument("--oos", action="append", default=[], metavar="ROW,…", help="rows that need not be covered")
     parser.add_argument("--must-fail", action="store_true", help="turn the gate round: every fixture must drift")
-    jobs_help = "processes (default: one a processor)"
-    parser.add_argument("--jobs", type=_jobs_option, default=os.cpu_count() or 1, metavar="N", help=jobs_help)
     return parser.parse_args(argv)
 
 
@@ -10974,9 +11027,7 @@ def corpus_command(argv: Sequence[str], streams: Streams) -> ExitCode:
     with _outputs(options, CORPUS_FORMATS) as outputs:
         contract = _contract_option(options)
         matrix, oos = _matrix_options(options)
-        report = score_corpus(
-            options.directory, contract, must_fail=options.must_fail, jobs=options.jobs, matrix=matrix, oos=oos
-        )
+        report = score_corpus(options.directory, contract, must_fail=options.must_fail, matrix=matrix, oos=oos)
         outputs.write(CORPUS_FORMATS, report, streams)
     if report.broken:
         problems = "; ".join(f"{fixture.id}: {fixture.error}" for fixture in report.broken)
@@ -11019,8 +11070,8 @@ def sid_command(argv: Sequence[str], streams: Streams) -> ExitCode:
     pointer = guest_pointer(int(text) if re.fullmatch(r"[0-9]{1,20}", text) else text)
     if pointer is None:
         raise UsageError(f"POINTER {printable(text)}: expected 32 bits, as 0x828f0010 or decimal")
-    if not _OBJECT_TYPE.accepts(options.type):
-        raise UsageError(f"TYPE {printable(options.type)}: expected {_OBJECT_TYPE.expected}")
+    if not OBJECT_TYPE.accepts(options.type):
+        raise UsageError(f"TYPE {printable(options.type)}: expected {OBJECT_TYPE.expected}")
     streams.out.write(shared_global_sid(pointer, options.type) + "\n")
     return ExitCode.OK
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 import unittest
 
@@ -125,6 +126,30 @@ class EventLogs(ValidateCase):
         self.assertFalse(d.validate_file(trace).conforms)  # parity refuses it
         doubled = '{"kind": "k", "tid": 6, "tid_event_idx": 1, "payload": {"a": 1, "a": 2}}\n'
         self.assertEqual(self.findings(good + doubled), [("doubled_key", 3, "a")])
+
+    def test_odd_first_records(self) -> None:
+        self.assertIn("neither an event log", str(d.validate_file(self.put("f", '{"kind": [1]}\n')).unreadable))
+        self.assertEqual(self.findings('{"v": 1, "kind": []}\n')[0], ("field", 1, "kind"))
+
+    def test_a_torn_log_through_a_pipe(self) -> None:
+        text = jsonl(HEADER, event(0)) + '{"kind": "x"'
+        reading, writing = os.pipe()
+        os.write(writing, text.encode())
+        os.close(writing)
+        standard_input = os.dup(0)
+        try:
+            os.dup2(reading, 0)
+            code, out, _ = self.run_tool("validate", "-")
+        finally:
+            os.dup2(standard_input, 0)
+            os.close(standard_input)
+            os.close(reading)
+        self.assertEqual(code, 0, out)
+        self.assertIn("-:3: warning: invalid JSON", out)
+
+    def test_paths_are_spelled_as_in_the_other_reports(self) -> None:
+        found = self.of_log({**event(0), "args-0": 1})
+        self.assertEqual(found, [("unknown_field", 2, '["args-0"]')])
 
     def test_findings_are_capped_and_counted(self) -> None:
         path = self.put("f", jsonl(HEADER, *(event(n, extra=1) for n in range(25))))
