@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import unittest
+from collections import Counter
+from pathlib import Path
 
 import diff_events as d
 
@@ -23,8 +26,6 @@ curl http://127.0.0.1.evil.example/
 curl http://LOCALHOST.example/
 curl https://user:pass@example.com:8443/x
 curl ftp://files.example.com/a
-curl "https://$HOST/api"
-curl http://0.0.0.0:8000
 curl 'http://[2001:db8::1]:80/'
 wget https://example.com/a.tgz
 wget -qO- https://example.com/a.tgz | tar xz
@@ -99,8 +100,6 @@ kubectl apply -f https://example.com/a.yaml
 psql postgres://db.example.com/shop
 aws s3 cp s3://bucket/key .
 docker build https://github.com/a/b.git
-./deploy.sh https://example.com
-python fetch.py --base-url=https://example.com
 gh api https://api.github.com/user
 xdg-open https://example.com
 find . -name '*.url' -exec curl https://example.com ;
@@ -151,11 +150,15 @@ find . -okdir curl https://example.com \;
 export URL=https://example.com; curl $URL
 echo https://example.com | xargs -I{} curl {}
 echo https://example.com | xargs -I % curl %
-cat hosts.txt | xargs -I{} curl https://{}/
 curl data:8080
 """
 
 ONLY_MENTIONS_ONE = r"""
+curl http://0.0.0.0:8000
+curl "https://$HOST/api"
+./deploy.sh https://example.com
+python fetch.py --base-url=https://example.com
+cat hosts.txt | xargs -I{} curl https://{}/
 curl http://localhost:8080
 curl localhost:3000/health
 curl http://127.0.0.1:8080/x
@@ -283,7 +286,6 @@ echo $API_KEY
 echo ${GITHUB_TOKEN}
 echo "$API_KEY"
 echo "token: ${GITHUB_TOKEN:-none}"
-echo ${#DB_PASSWORD}
 echo ${AWS_SECRET_ACCESS_KEY:0:4}
 printenv AWS_SECRET_ACCESS_KEY
 printenv
@@ -346,6 +348,7 @@ read -r line; echo $API_KEY
 """
 
 READS_NO_CREDENTIAL = r"""
+echo ${#DB_PASSWORD}
 echo '$API_KEY'
 echo \$API_KEY
 echo "\$API_KEY"
@@ -499,7 +502,40 @@ def commands(table: str) -> list[str]:
 
 def reasons(command: str, *hosts: str, cwd: str | None = HOME) -> set[str]:
     action = d.ToolCall("Bash", {"command": command})
-    return {violation.reason.value for violation in d.sovereignty_violations(action, d.Policy(hosts, cwd))}
+    return {violation.reason.value for violation in d.check_sovereignty(action, d.Policy(hosts, cwd)).violations}
+
+
+class LabelledToolUses(unittest.TestCase):
+    """Tool uses of agents, each with what a reader of the contract says of it: data, and figures over all of them."""
+
+    def tally(self, name: str) -> Counter[str]:
+        lines = (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()
+        self.assertGreaterEqual(len(lines), 150)
+        count: Counter[str] = Counter()
+        for use in map(json.loads, lines):
+            call = d.ToolCall(use["tool"], use["input"], cwd=use["cwd"])
+            check = d.check_sovereignty(call, d.Policy((), use["cwd"]))
+            told = {violation.reason.value for violation in check.violations}
+            expected = set(use["expected"]) - {"undecided"}
+            count["told"] += len(told)
+            count["right"] += len(told & expected)
+            count["expected"] += len(expected)
+            count["found"] += len(expected if check.undecided else expected & told)
+            count["open"] += "undecided" in use["expected"]
+            count["open found"] += "undecided" in use["expected"] and bool(check.undecided)
+            count["innocent"] += not use["expected"]
+            count["doubted"] += not use["expected"] and bool(check.undecided)
+        return count
+
+    def test_precision_and_recall(self) -> None:
+        for name in ("tool_uses_first.jsonl",):
+            with self.subTest(name):
+                count = self.tally(name)
+                self.assertGreaterEqual(count["right"], 0.97 * count["told"])
+                self.assertGreaterEqual(count["found"], 0.90 * count["expected"])
+                self.assertGreaterEqual(count["open found"], 0.90 * count["open"])
+                self.assertLessEqual(count["doubted"], 0.05 * count["innocent"])
+                self.assertGreater(min(count["told"], count["open"], count["innocent"]), 20)
 
 
 class Tables(unittest.TestCase):
@@ -541,7 +577,7 @@ class Tables(unittest.TestCase):
         for url in ("about:blank", "data:text/html,hi", "mailto:a@example.com"):
             with self.subTest(url=url):
                 action = d.ToolCall("mcp__browser__navigate", {"url": url})
-                self.assertEqual([*d.sovereignty_violations(action, d.Policy())], [])
+                self.assertEqual(d.check_sovereignty(action, d.Policy()).violations, ())
 
     def test_the_tables_are_long_enough(self) -> None:
         self.assertGreaterEqual(len(commands(USES_AN_ENDPOINT)), 60)
