@@ -7078,12 +7078,12 @@ class HookEvent:
 
 @dataclass(frozen=True, slots=True)
 class SkillInvocation:
-    """One skill that was brought in. ``args`` may be `MISSING`, which is not ``null``."""
+    """One skill that was brought in; ``args`` is None where it has none."""
 
     name: str
     source: str
     instructions_injected: bool = False
-    args: object = MISSING
+    args: object = None
     turn: int = 0
     lineno: int = 0
 
@@ -7177,7 +7177,7 @@ class _TraceBuilder:
             what = (record["event"], record.get("matcher"), record["decision"], record["exit_code"])
             self._actions.append(HookEvent(*what, record.get("output", ""), turn, lineno))
         elif kind == "skill_invocation":
-            injected, args = record.get("instructions_injected", False), record.get("args", MISSING)
+            injected, args = record.get("instructions_injected", False), record.get("args")
             self._actions.append(SkillInvocation(record["name"], record["source"], injected, args, turn, lineno))
 
     def _add_result(self, record: dict[str, Any]) -> None:
@@ -7853,10 +7853,18 @@ def canonical_paths(path: str, cwd: str | None) -> frozenset[str]:
     return frozenset([normal, absolute])
 
 
+_PATH_FIELDS: Final = ("path", "file_path", "notebook_path")
+
+
 def _path_of(call: ToolCall) -> object:
-    """The path of a call, which stands in ``path`` or ``file_path``."""
-    path = call.input.get("path")
-    return call.input.get("file_path") if path is None else path
+    """The path of a call, by whichever name its tool gives it."""
+    return next((call.input[name] for name in _PATH_FIELDS if call.input.get(name) is not None), None)
+
+
+def _unequal(reason: Reason, field: str, teacher: object, student: object) -> Differences:
+    """A difference, unless two values are equal as JSON."""
+    if not json_equal(teacher, student):
+        yield ActionDifference(reason, field, teacher, student)
 
 
 def _path_differences(teacher: ToolCall, student: ToolCall, default: str | None = None) -> Differences:
@@ -7865,25 +7873,33 @@ def _path_differences(teacher: ToolCall, student: ToolCall, default: str | None 
         forms = [canonical_paths(str(path), call.cwd) for path, call in zip(paths, (teacher, student), strict=True)]
         if forms[0] & forms[1]:
             return
-    elif json_equal(*paths):
-        return
-    yield ActionDifference(Reason.TOOL_INPUT, "path", *paths)
+    yield from _unequal(Reason.TOOL_INPUT, "path", *paths)
 
 
 def _field_differences(teacher: ToolCall, student: ToolCall, *names: str, **defaults: object) -> Differences:
     """The fields of the input that are not equal as JSON; ``null`` is as good as absent, and both mean the default."""
     for name in (*names, *defaults):
         values = [call.input.get(name) for call in (teacher, student)]
-        values = [defaults.get(name) if value is None else value for value in values]
-        if not json_equal(*values):
-            yield ActionDifference(Reason.TOOL_INPUT, name, *values)
+        yield from _unequal(
+            Reason.TOOL_INPUT, name, *(defaults.get(name) if value is None else value for value in values)
+        )
 
 
-def _one_sided_result(teacher: ToolCall, student: ToolCall) -> Differences:
-    """A result that only one side has."""
-    if (teacher.result is None) != (student.result is None):
+def _result_differences(
+    teacher: ToolCall, student: ToolCall, field: str, view: Callable[[ToolCall, ToolResult], object]
+) -> Differences:
+    """What the two results show to ``view``; a result that only one side has is a difference."""
+    if teacher.result and student.result:
+        yield from _unequal(Reason.RESULT, field, view(teacher, teacher.result), view(student, student.result))
+    elif teacher.result or student.result:
         contents = [MISSING if call.result is None else call.result.content for call in (teacher, student)]
         yield ActionDifference(Reason.RESULT, "result", *contents)
+
+
+def _outcome_differences(teacher: ToolCall, student: ToolCall) -> Differences:
+    """A call that failed is not a call that succeeded, where both results are known."""
+    if teacher.result and student.result:
+        yield from _unequal(Reason.RESULT, "result.ok", teacher.result.ok, student.result.ok)
 
 
 def _lines(text: str) -> list[str]:
@@ -7908,15 +7924,38 @@ def _state_of(call: ToolCall) -> str | None:
 
 
 def any_tool(teacher: ToolCall, student: ToolCall) -> Differences:
-    """Any other tool: ``input`` equal as JSON.
+    """Any other tool: ``input`` equal as JSON, the path of a file in its canonical form.
 
     >>> verdict_on(any_tool, {"query": "x", "n": 1}, {"n": 1.0, "query": "x"})
     'Tier0NoDrift'
     >>> verdict_on(any_tool, {"n": 1}, {"n": True})
     'Tier2Semantic(tool_input)'
+    >>> verdict_on(any_tool, {"notebook_path": "./a.ipynb"}, {"notebook_path": "b/../a.ipynb"})
+    'Tier0NoDrift'
     """
-    for difference in field_differences(dict(teacher.input), dict(student.input), "input"):
+    inputs = [dict(call.input) for call in (teacher, student)]
+    paths = [[name for name in _PATH_FIELDS if isinstance(values.get(name), str)] for values in inputs]
+    if [len(names) for names in paths] == [1, 1]:
+        yield from _path_differences(teacher, student)
+        for values, names in zip(inputs, paths, strict=True):
+            del values[names[0]]
+    for difference in field_differences(inputs[0], inputs[1], "input"):
         yield ActionDifference(Reason.TOOL_INPUT, difference.path, difference.left, difference.right)
+
+
+def agent(teacher: ToolCall, student: ToolCall) -> Differences:
+    """Agent, Task: as any other tool, but the ``description`` is for people and does not count.
+
+    >>> verdict_on(agent, {"prompt": "Look", "description": "a look"}, {"prompt": "Look", "description": "look"})
+    'Tier0NoDrift'
+    >>> verdict_on(agent, {"prompt": "Look", "subagent_type": "a"}, {"prompt": "Look", "subagent_type": "b"})
+    'Tier2Semantic(tool_input)'
+    """
+    calls = (
+        replace(call, input={name: value for name, value in call.input.items() if name != "description"})
+        for call in (teacher, student)
+    )
+    yield from any_tool(*calls)
 
 
 def _command_key(call: ToolCall) -> object:
@@ -7965,16 +8004,30 @@ def _line_range(call: ToolCall) -> range:
     return range(start, min(start + max(0, limit), sys.maxsize) if isinstance(limit, int) else sys.maxsize)
 
 
+_GUTTER = re.compile(r" *([0-9]{1,9})[→\t]")
+
+
+def _without_gutter(text: str) -> str | None:
+    """The text behind line numbers, in either style in which Read shows them; None where it has none."""
+    lines = _lines(text)
+    numbers = [_GUTTER.match(line) for line in lines]
+    found = [(int(number[1]), line[number.end() :]) for number, line in zip(numbers, lines, strict=True) if number]
+    is_numbered = found and [number for number, _ in found] == list(range(found[0][0], found[0][0] + len(lines)))
+    return "\n".join(line for _, line in found) if is_numbered else None
+
+
 def _excerpt_differences(results: Sequence[ToolResult], ranges: Sequence[range], both: range) -> Differences:
     """Compares what both results show of the lines that ``both`` asked for: all of it where they asked for the same."""
     texts = [result.content for result in results]
+    bare = [_without_gutter(text) for text in texts]
+    if bare[0] is not None and bare[1] is not None:
+        texts = [bare[0], bare[1]]
     if ranges[0] != ranges[1]:
         texts = [
             "\n".join(_lines(text)[both.start - lines.start : both.stop - lines.start])
             for text, lines in zip(texts, ranges, strict=True)
         ]
-    if sha256(texts[0]) != sha256(texts[1]):
-        yield ActionDifference(Reason.RESULT, "result.content", *texts)
+    yield from _unequal(Reason.RESULT, "result.content", *texts)
 
 
 def read(teacher: ToolCall, student: ToolCall) -> Differences:
@@ -7990,6 +8043,7 @@ def read(teacher: ToolCall, student: ToolCall) -> Differences:
     'Tier2Semantic(result)'
     """
     yield from _path_differences(teacher, student)
+    yield from _field_differences(teacher, student, "pages")
     ranges = [_line_range(call) for call in (teacher, student)]
     if not (_has_line_range(teacher) and _has_line_range(student)):
         yield from _field_differences(teacher, student, "offset", "limit")
@@ -7999,13 +8053,14 @@ def read(teacher: ToolCall, student: ToolCall) -> Differences:
         shown = [f"{lines.start}-{lines.stop - 1}" for lines in ranges]
         yield ActionDifference(Reason.TOOL_INPUT, "offset, limit", *shown)
         return
-    yield from _one_sided_result(teacher, student)
     if teacher.result and student.result:
         yield from _excerpt_differences((teacher.result, student.result), ranges, both)
+    else:
+        yield from _result_differences(teacher, student, "result", lambda _, result: result.content)
 
 
 def write(teacher: ToolCall, student: ToolCall) -> Differences:
-    """Write: the same path, and the same file after it.
+    """Write: the same path, the same file after it, and both failed or both succeeded.
 
     >>> verdict_on(write, {"path": "a", "content": "x"}, {"path": "b/../a", "content": "x"})
     'Tier0NoDrift'
@@ -8023,10 +8078,11 @@ def write(teacher: ToolCall, student: ToolCall) -> Differences:
         yield from _field_differences(teacher, student, "content", "post_state_sha256")
     elif known[0] != known[1]:
         yield ActionDifference(Reason.FILE_STATE, "content", *(known if any(states) else contents))
+    yield from _outcome_differences(teacher, student)
 
 
 def edit(teacher: ToolCall, student: ToolCall) -> Differences:
-    """Edit: the same path, the same replacement, and the same file after it where either side says which.
+    """Edit: the same path, replacement and outcome, and the same file after it where either side says which.
 
     >>> verdict_on(edit, {"path": "a", "old_string": "x", "new_string": "y"},
     ...            {"path": "./a", "old_string": "x", "new_string": "y", "replace_all": False})
@@ -8040,39 +8096,43 @@ def edit(teacher: ToolCall, student: ToolCall) -> Differences:
     """
     yield from _path_differences(teacher, student)
     yield from _field_differences(teacher, student, "old_string", "new_string", replace_all=False)
-    states = _state_of(teacher), _state_of(student)
-    if states[0] != states[1]:
-        yield ActionDifference(Reason.FILE_STATE, "post_state_sha256", *(state or MISSING for state in states))
+    states = (_state_of(call) or MISSING for call in (teacher, student))
+    yield from _unequal(Reason.FILE_STATE, "post_state_sha256", *states)
+    yield from _outcome_differences(teacher, student)
 
 
-def _set_sha256(paths: Iterable[str]) -> str:
-    return sha256("\n".join(sorted(set(paths))))
+_NOTHING_FOUND: Final = frozenset({"", "No files found", "No matches found"})
 
 
-def _result_paths(result: ToolResult, cwd: str | None) -> list[str]:
+def _found_lines(result: ToolResult) -> list[str]:
+    """The lines of a search's result; that nothing was found is no line."""
+    return [] if result.content.strip() in _NOTHING_FOUND else _lines(result.content)
+
+
+def _found_paths(call: ToolCall, result: ToolResult) -> list[str]:
     """The paths that a Glob found, each in its canonical form, sorted."""
-    return sorted(max(canonical_paths(line.strip(), cwd)) for line in _lines(result.content) if line.strip())
+    lines = (line.strip() for line in _found_lines(result))
+    return sorted(max(canonical_paths(line, call.cwd)) for line in lines if line)
 
 
 def glob(teacher: ToolCall, student: ToolCall) -> Differences:
-    r"""Glob: the same pattern, and the same set of paths in results of the same length, in whatever order.
+    r"""Glob: the same pattern and folder, and the same paths found, in whatever order.
 
     >>> verdict_on(glob, {"pattern": "*.py"}, {"pattern": "*.py"}, "a.py\nb.py", "./b.py\na.py\n")
+    'Tier0NoDrift'
+    >>> verdict_on(glob, {"pattern": "*.py"}, {"pattern": "*.py"}, "No files found", "")
     'Tier0NoDrift'
     >>> verdict_on(glob, {"pattern": "*.py"}, {"pattern": "*.py"}, "a.py\nb.py", "a.py")
     'Tier2Semantic(result)'
     """
     yield from _field_differences(teacher, student, "pattern")
-    yield from _one_sided_result(teacher, student)
-    if teacher.result and student.result:
-        found = [_result_paths(call.result, call.cwd) for call in (teacher, student) if call.result]
-        if len(found[0]) != len(found[1]) or _set_sha256(found[0]) != _set_sha256(found[1]):
-            yield ActionDifference(Reason.RESULT, "result.content", *found)
+    yield from _path_differences(teacher, student, default=".")
+    yield from _result_differences(teacher, student, "result.content", _found_paths)
 
 
 _GREP_DEFAULTS: Final[Mapping[str, object]] = {
     "output_mode": "files_with_matches",
-    **dict.fromkeys(("-A", "-B", "-C", "context", "head_limit", "offset"), 0),
+    **dict.fromkeys(("head_limit", "offset"), 0),
 }
 
 
@@ -8090,29 +8150,47 @@ def _switches(words: Iterable[str]) -> list[str]:
     return [" ".join(entry) for entry in entries]
 
 
+def _context_lines(flags: Sequence[str]) -> list[str]:
+    """The flags with ``-C 2`` as ``-A 2`` and ``-B 2``, which give way to those of their own; 0 is the default."""
+    lines: dict[str, str] = {}
+    others = []
+    for flag in flags:
+        name, _, value = flag.partition(" ")
+        if name in ("-C", "--context"):
+            lines = {"-A": value, "-B": value, **lines}
+        elif name in ("-A", "-B"):
+            lines[name] = value
+        else:
+            others.append(flag)
+    return sorted([*others, *(f"{name} {value}" for name, value in lines.items() if value != "0")])
+
+
 def _grep_flags(tool_input: Mapping[str, object]) -> dict[str, object]:
     """Every flag of a Grep that is not at its default; a switch that is off, ``null`` and an empty list are so."""
     flags: dict[str, object] = {}
     written: list[str] = []
     for name, value in tool_input.items():
         is_default = value is None or value is False or value == [] or json_equal(value, _GREP_DEFAULTS.get(name))
-        if name in ("pattern", "path", "file_path") or is_default:
+        if name in ("pattern", *_PATH_FIELDS) or is_default:
             continue
         if name == "flags" and isinstance(value, str):
             written += _switches(value.split())
         elif name == "flags" and isinstance(value, list) and all(isinstance(flag, str) for flag in value):
             written += _switches(value)
-        elif name.startswith("-"):
-            written += _switches([name] if value is True else [name, json_text(value)])
+        elif name.startswith("-") or name == "context":
+            switch = "-C" if name == "context" else name
+            written += _switches([switch] if value is True else [switch, json_text(value)])
         else:
             flags[name] = value
-    return {**flags, "flags": sorted(written)}
+    return {**flags, "flags": _context_lines(written)}
 
 
 def grep(teacher: ToolCall, student: ToolCall) -> Differences:
     r"""Grep: the same pattern, path and flags, and as many lines found.
 
     >>> verdict_on(grep, {"pattern": "TODO ", "flags": ["-n", "-i"]}, {"pattern": "TODO", "path": ".", "flags": "-in"})
+    'Tier0NoDrift'
+    >>> verdict_on(grep, {"pattern": "x", "-C": 2}, {"pattern": "x", "-A": 2, "-B": 2})
     'Tier0NoDrift'
     >>> verdict_on(grep, {"pattern": "x", "-A": 2}, {"pattern": "x", "-A": 3})
     'Tier2Semantic(tool_input)'
@@ -8121,20 +8199,16 @@ def grep(teacher: ToolCall, student: ToolCall) -> Differences:
     """
     patterns = [call.input.get("pattern") for call in (teacher, student)]
     patterns = [pattern.strip() if isinstance(pattern, str) else pattern for pattern in patterns]
-    if not json_equal(*patterns):
-        yield ActionDifference(Reason.TOOL_INPUT, "pattern", *patterns)
+    yield from _unequal(Reason.TOOL_INPUT, "pattern", *patterns)
     yield from _path_differences(teacher, student, default=".")
-    flags = _grep_flags(teacher.input), _grep_flags(student.input)
-    if not json_equal(*flags):
-        yield ActionDifference(Reason.TOOL_INPUT, "flags", *flags)
-    yield from _one_sided_result(teacher, student)
-    if teacher.result and student.result:
-        counts = [len(_lines(call.result.content)) for call in (teacher, student) if call.result]
-        if counts[0] != counts[1]:
-            yield ActionDifference(Reason.RESULT, "lines of result.content", *counts)
+    yield from _unequal(Reason.TOOL_INPUT, "flags", _grep_flags(teacher.input), _grep_flags(student.input))
+    count = "lines of result.content"
+    yield from _result_differences(teacher, student, count, lambda _, result: len(_found_lines(result)))
 
 
 RULES: Final[Mapping[str, Rule]] = {
+    "Agent": agent,
+    "Task": agent,
     "Bash": bash,
     "Shell": bash,
     "Read": read,
@@ -8164,9 +8238,7 @@ def hook_differences(teacher: HookEvent, student: HookEvent) -> Differences:
     ['decision']
     """
     for name in ("event", "matcher", "decision", "exit_code"):
-        values = getattr(teacher, name), getattr(student, name)
-        if values[0] != values[1]:
-            yield ActionDifference(Reason.HOOK_EVENT, name, *values)
+        yield from _unequal(Reason.HOOK_EVENT, name, getattr(teacher, name), getattr(student, name))
     if folded(teacher.output) != folded(student.output):
         yield ActionDifference(Reason.HOOK_EVENT, "output", teacher.output, student.output)
     calls = teacher.call, student.call
@@ -8187,9 +8259,7 @@ def skill_differences(teacher: SkillInvocation, student: SkillInvocation) -> Dif
     ['args']
     """
     for name in ("name", "source", "instructions_injected", "args"):
-        values = getattr(teacher, name), getattr(student, name)
-        if not json_equal(*values):
-            yield ActionDifference(Reason.SKILL_INVOCATION, name, *values)
+        yield from _unequal(Reason.SKILL_INVOCATION, name, getattr(teacher, name), getattr(student, name))
 
 
 def action_differences(teacher: Action, student: Action) -> Differences:

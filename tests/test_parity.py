@@ -26,6 +26,10 @@ FALSIFIERS: dict[str, list[Call]] = {
     "Shell": [({"command": "make"}, {"command": "make test"}, None, None)],
     "Read": [
         ({"path": "a"}, {"path": "b"}, None, None),
+        ({"path": "a", "pages": "1-2"}, {"path": "a"}, None, None),
+        ({"path": "a"}, {"path": "a"}, "     1→x\n", "     1\ty"),
+        ({"path": "a"}, {"path": "a"}, "1\tx\n", "x\n"),
+        ({"path": "a"}, {"path": "a"}, "1→x\n3→y\n", "1\tx\n3\ty\n"),
         ({"path": "a", "limit": 2}, {"path": "a", "offset": 3}, None, None),
         ({"path": "a"}, {"path": "a"}, "x", "y"),
         ({"path": "a"}, {"path": "a"}, "x", None),
@@ -44,7 +48,15 @@ FALSIFIERS: dict[str, list[Call]] = {
         ({"path": "a", "replace_all": True}, {"path": "a"}, None, None),
         ({"path": "a"}, {"path": "a", "post_state_sha256": "0" * 64}, None, None),
     ],
+    "Agent": [
+        ({"prompt": "x"}, {"prompt": "y"}, None, None),
+        ({"prompt": "x", "subagent_type": "a"}, {"prompt": "x", "subagent_type": "b"}, None, None),
+        ({"prompt": "x", "subagent_type": "a"}, {"prompt": "x"}, None, None),
+    ],
+    "Task": [({"prompt": "x", "model": "a"}, {"prompt": "x", "model": "b"}, None, None)],
     "Glob": [
+        ({"pattern": "*", "path": "x"}, {"pattern": "*"}, None, None),
+        ({"pattern": "*"}, {"pattern": "*"}, "No files found", "a"),
         ({"pattern": "*.py"}, {"pattern": "*.rs"}, None, None),
         ({"pattern": "*"}, {"pattern": "*"}, "a\nb", "a\nc"),
         ({"pattern": "*"}, {"pattern": "*"}, "a\na", "a"),
@@ -54,6 +66,9 @@ FALSIFIERS: dict[str, list[Call]] = {
         ({"pattern": "x"}, {"pattern": "y"}, None, None),
         ({"pattern": "x", "path": "a"}, {"pattern": "x"}, None, None),
         ({"pattern": "x", "-i": True}, {"pattern": "x"}, None, None),
+        ({"pattern": "x", "-C": 2}, {"pattern": "x", "-A": 2}, None, None),
+        ({"pattern": "x", "-C": 2, "-A": 0}, {"pattern": "x", "-C": 2}, None, None),
+        ({"pattern": "x"}, {"pattern": "x"}, "No matches found", "a"),
         ({"pattern": "x", "flags": "-A 1 -B 2"}, {"pattern": "x", "flags": "-A 2 -B 1"}, None, None),
         ({"pattern": "x", "output_mode": "count"}, {"pattern": "x"}, None, None),
         ({"pattern": "x", "glob": "*.py"}, {"pattern": "x", "glob": "*.rs"}, None, None),
@@ -70,6 +85,8 @@ EQUIVALENT: dict[str, list[Call]] = {
     ],
     "Read": [
         ({"path": "a/../b"}, {"file_path": "./b"}, "x\ny", "x\ny"),
+        ({"path": "b"}, {"path": "b"}, "     1→x\n     2→y", "1\tx\n2\ty\n"),
+        ({"path": "b", "offset": 9}, {"path": "b", "offset": 10, "limit": 1}, "  9→x\n 10→y", "10\ty\n"),
         ({"path": "b", "offset": None}, {"path": "b", "offset": 0}, "x\ny", "x\ny"),
         ({"path": "b", "offset": 2, "limit": 2}, {"path": "b", "limit": 2}, "y\nz", "x\ny"),
         ({"path": "b", "limit": 0}, {"path": "b", "limit": 0}, "", ""),
@@ -82,7 +99,11 @@ EQUIVALENT: dict[str, list[Call]] = {
         ({"path": 1, "content": ""}, {"path": 1, "content": ""}, None, None),
     ],
     "Edit": [({"path": "a", "replace_all": False}, {"path": "a", "replace_all": None}, "x", None)],
-    "Glob": [({"pattern": "*", "path": "x"}, {"pattern": "*"}, "b\n./a\n", "a\nb")],
+    "Agent": [({"prompt": "x", "description": "a"}, {"prompt": "x"}, "said", None)],
+    "Glob": [
+        ({"pattern": "*", "path": "./"}, {"pattern": "*"}, "b\n./a\n", "a\nb"),
+        ({"pattern": "*"}, {"pattern": "*"}, "No files found\n", ""),
+    ],
     "Grep": [
         ({"pattern": "x", "-A": 0, "-B": 0, "-C": 0, "head_limit": 0, "offset": 0}, {"pattern": "x"}, None, None),
         (
@@ -94,6 +115,9 @@ EQUIVALENT: dict[str, list[Call]] = {
         ({"pattern": "x", "flags": ["-i", "-n"]}, {"pattern": "x", "flags": "-ni"}, "a\nb\n", "c\nd"),
         ({"pattern": "x", "-A": 3, "-n": True}, {"pattern": "x", "flags": ["-n", "-A", "3"]}, None, None),
         ({"pattern": 1}, {"pattern": 1}, None, None),
+        ({"pattern": "x", "-C": 2}, {"pattern": "x", "flags": "-B 2 -A 2"}, None, None),
+        ({"pattern": "x", "context": 2, "-A": 5}, {"pattern": "x", "-A": 5, "-B": 2}, None, None),
+        ({"pattern": "x"}, {"pattern": "x"}, "No matches found", ""),
     ],
 }
 
@@ -161,6 +185,34 @@ class Rules(unittest.TestCase):
 
 
 class StateOfAFile(FolderCase):
+    def test_a_call_that_failed_is_not_one_that_succeeded(self) -> None:
+        for name, tool_input in (
+            ("Write", {"path": "a", "content": "x"}),
+            ("Edit", {"path": "a", "old_string": "x", "new_string": "y"}),
+        ):
+            use: dict[str, object] = dict(tool_input)
+            good = self.trace(turn(("a", name, use)), result("a", "done"), name="good")
+            bad = self.trace(turn(("a", name, use)), result("a", "no such file", ok=False), name="bad")
+            (drift,) = d.compute_parity_score(good, bad).drifts
+            self.assertEqual((drift.reason, drift.differences[0].field), ("result", "result.ok"))
+            self.assertEqual(d.compute_parity_score(bad, bad).score, 1.0)
+
+    def test_paths_of_every_tool_are_canonical(self) -> None:
+        for name, one, other in (
+            ("LS", {"path": "./src/"}, {"path": "src"}),
+            ("NotebookEdit", {"notebook_path": "a//b"}, {"notebook_path": "a/b"}),
+            ("MultiEdit", {"file_path": "x/../a", "edits": []}, {"file_path": "a", "edits": []}),
+        ):
+            traces = [
+                self.trace(turn(("a", name, dict(use))), name=name) for use in (one, other, {**other, "path": "b"})
+            ]
+            self.assertEqual(d.compute_parity_score(traces[0], traces[1]).score, 1.0)
+            self.assertEqual(d.compute_parity_score(traces[0], traces[2]).worst_tier, 2)
+
+    def test_absent_arguments_of_a_skill_are_null(self) -> None:
+        report = d.compute_parity_score(self.trace(skill(), name="t"), self.trace(skill(args=None)))
+        self.assertEqual(report.score, 1.0)
+
     def test_the_case_of_a_hash_does_not_count(self) -> None:
         call, state = turn(("a", "Write", {"path": "a", "content": "x"})), d.sha256("x").upper()
         upper = self.trace(call, result("a", side_effects={"post_state_sha256": state}), name="upper")
@@ -202,7 +254,7 @@ EVERY_REASON: list[tuple[str, int, list[dict[str, object]], list[dict[str, objec
     ("hook_event", 2, [hook("Stop")], [hook("Stop", decision="block")]),
     ("missing_hook_event", 2, [hook("Stop")], []),
     ("extra_hook_event", 2, [], [hook("Stop")]),
-    ("skill_invocation", 2, [skill()], [skill(args=None)]),
+    ("skill_invocation", 2, [skill()], [skill(args=[])]),
     ("missing_skill_invocation", 2, [skill()], []),
     ("extra_skill_invocation", 2, [], [skill()]),
     ("action_kind", 2, [skill()], [hook("Stop")]),
