@@ -658,7 +658,7 @@ def field_problems(
 # ══ document ══════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
-_CODE, _LITERAL, _FOREIGN_ENDS = "\x02\x04\x03"
+_CODE, _LITERAL, _FOREIGN_ENDS, _CHANGE, _CHANGE_ENDS = "\x02\x04\x03\x05\x06"
 """Marks within the texts of a document; printable text has none of them."""
 
 
@@ -674,6 +674,49 @@ def quoted(text: str) -> str:
 def literal(text: str) -> str:
     """Foreign text within a text of a document, to be shown like the words around it."""
     return f"{_LITERAL}{printable(text)}{_FOREIGN_ENDS}"
+
+
+def quoted_changes(text: str) -> str:
+    """The same as `quoted` for a text of `differing`."""
+    return f"{_CODE}{text}{_FOREIGN_ENDS}"
+
+
+def without_changes(text: str) -> str:
+    """A text of `differing` without its marks."""
+    return text.translate({ord(_CHANGE): None, ord(_CHANGE_ENDS): None})
+
+
+def equal_beginning(one: str, other: str) -> int:
+    """How many characters two texts have in common at their beginning.
+
+    >>> equal_beginning("abcd", "abxd")
+    2
+    """
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
+    return low
+
+
+def differing(texts: Both[str], width: int) -> Both[str]:
+    """Two foreign texts with marks around what differs; a long one is cut to ``width`` around where that begins.
+
+    >>> differing(Both("a" * 90 + "b", "a" * 90 + "cd"), 9).map(without_changes)
+    Both(canary='…aaab (91 characters)', ours='…aaacd (92 characters)')
+    """
+    canary, ours = shown = texts.map(printable)
+    begin = equal_beginning(canary, ours)
+    equal_end = equal_beginning(canary[begin:][::-1], ours[begin:][::-1])
+
+    def cut(text: str) -> str:
+        start = max(0, begin - width // 3) if len(text) > width else 0
+        end, stop = max(begin, min(len(text) - equal_end, start + width)), start + width
+        before, change, after = text[start:begin], text[begin:end], text[end : max(end, stop)]
+        length = f"{'…' if stop < len(text) else ''} ({len(text):,} characters)" if len(text) > width else ""
+        return f"{'…' if start else ''}{before}{_CHANGE}{change}{_CHANGE_ENDS}{after}{length}"
+
+    return shown.map(cut)
 
 
 @dataclass(frozen=True, slots=True)
@@ -700,7 +743,7 @@ class Table:
 
 
 class DiffLine(NamedTuple):
-    """An event of one side: where it stands, and what it says (foreign text)."""
+    """An event of one side: where it stands, and what it says (foreign text, perhaps that of `differing`)."""
 
     place: str
     text: str
@@ -819,10 +862,17 @@ class TextWriter:
         return re.sub(r"\*\*(.+?)\*\*|\*(.+?)\*", r"\1\2", text)
 
     def _code(self, text: str) -> str:
-        return printable(text)
+        return self._changes(text)
 
     def _literal(self, text: str) -> str:
         return printable(text)
+
+    def _changes(self, text: str) -> str:
+        parts = re.split(f"[{_CHANGE}{_CHANGE_ENDS}]", text)
+        return "".join(self._changed(p) if n % 2 and p else self._literal(p) for n, p in enumerate(parts))
+
+    def _changed(self, text: str) -> str:
+        return self._literal(text)
 
     def _paragraph(self, text: str) -> str:
         return text
@@ -840,7 +890,7 @@ class TextWriter:
         return "\n".join("  ".join(map(format, row, formats)).rstrip() for row in table)
 
     def _diff(self, rows: Sequence[DiffRow | str]) -> str:
-        return "\n".join(map(self._literal, diff_lines(rows)))
+        return "\n".join(map(self._changes, diff_lines(rows)))
 
     def _details(self, details: Details) -> str:
         return "\n\n".join(map(self.block, (f"{details.summary}:", *details.blocks)))
@@ -863,10 +913,13 @@ class HtmlWriter(TextWriter):
         return re.sub(r"\*(.+?)\*", r"<em>\1</em>", text)
 
     def _code(self, text: str) -> str:
-        return f"<code>{html_text(text)}</code>"
+        return f"<code>{self._changes(text)}</code>"
 
     def _literal(self, text: str) -> str:
         return html_text(text)
+
+    def _changed(self, text: str) -> str:
+        return f"<mark>{html_text(text)}</mark>"
 
     def _paragraph(self, text: str) -> str:
         return f"<p>{text}</p>"
@@ -902,7 +955,7 @@ class HtmlWriter(TextWriter):
         if line is None:
             return '<td colspan="2"></td>'
         cells = ((f"{look} place", line.place), (look, line.text))
-        return "".join(f'<td class="{look}">{html_text(text)}</td>' for look, text in cells)
+        return "".join(f'<td class="{look}">{self._changes(text)}</td>' for look, text in cells)
 
     def _details(self, details: Details) -> str:
         blocks = "\n".join(map(self.block, details.blocks))
@@ -938,7 +991,7 @@ class MarkdownWriter(TextWriter):
         return text
 
     def _code(self, text: str) -> str:
-        return md_code(text)
+        return md_code(without_changes(text))
 
     def _literal(self, text: str) -> str:
         return md_text(text)
@@ -952,7 +1005,7 @@ class MarkdownWriter(TextWriter):
         return "\n".join(f"| {' | '.join(cells)} |" for cells in (names, aligned, *rows))
 
     def _diff(self, rows: Sequence[DiffRow | str]) -> str:
-        lines = list(map(printable, diff_lines(rows)))
+        lines = [printable(without_changes(line)) for line in diff_lines(rows)]
         fence = "`" * max(3, max((len(run) for line in lines for run in re.findall("`+", line)), default=0) + 1)
         return "\n".join([f"{fence}diff", *lines, fence])
 
@@ -3905,7 +3958,7 @@ STATUS_NAMES: Final[Mapping[int, str]] = {
     0xC000001E: "STATUS_INVALID_LOCK_SEQUENCE",
     0xC0000022: "STATUS_ACCESS_DENIED",
     0xC0000023: "STATUS_BUFFER_TOO_SMALL",
-    0xC0000024: "STATUSOBJECT_TYPE_MISMATCH",
+    0xC0000024: "STATUS_OBJECT_TYPE_MISMATCH",
     0xC0000032: "STATUS_DISK_CORRUPT_ERROR",
     0xC0000033: "STATUS_OBJECT_NAME_INVALID",
     0xC0000034: "STATUS_OBJECT_NAME_NOT_FOUND",
@@ -4138,6 +4191,31 @@ class Cause:
     echoes: tuple[Echo, ...] = ()
 
 
+MOST_FIELDS: Final = 1000
+"""Fields in which two events differ that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Events of one side in a row, as many as a report shows: all of them, or the first and the last ones."""
+
+    first: tuple[Event, ...]
+    omitted: int = 0
+    last: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedEvents:
+    """Two events that are the same call with other values, and the fields in which they differ."""
+
+    events: Both[Event]
+    fields: tuple[FieldDifference, ...]
+    meanings: tuple[Both[Meaning | None], ...]
+    """What the values of each field stand for."""
+    fields_omitted: int = 0
+    """There are so many beyond `MOST_FIELDS`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Divergence:
     """A place where the two sides of a pair differ, what surrounds it, and what became of it."""
@@ -4146,10 +4224,15 @@ class Divergence:
     change: Change
     events: Both[Event]
     fields: tuple[FieldDifference, ...]
+    """Those of the first events."""
+    fields_omitted: int
+    """There are so many beyond `MOST_FIELDS`."""
     context: tuple[Both[Event | None], ...]
     following: Both[Event | None]
+    block: Both[Excerpt]
+    """The events that have no counterpart, up to where the streams are together again or end."""
     counts: Both[int]
-    """Events that have no counterpart, up to where the streams are together again or end."""
+    """How many these are."""
     rejoin: Both[Event | None] | None
     """The first events of both sides after that; None if there are none."""
     matched_before: int
@@ -4157,6 +4240,8 @@ class Divergence:
     matched_after: int
     """Matching events from there to the next divergence or the end."""
     explanation: Explanation = Explanation()
+    changed: tuple[ComparedEvents, ...] = ()
+    """Where the same calls have other values: the events of both sides, one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -5186,6 +5271,10 @@ _LANE_PIECES: Final = 250
 """How finely a lane is kept: there is no drawing it finer than that."""
 MOST_SCORED_DIFFERENCES: Final = 2000
 """Differences of a pair that are walked through for the score alone, where fewer are to be reported."""
+MOST_DETAILED: Final = 1000
+"""Divergences of a report that have all evidence; of the others, where they are and what they begin with."""
+_FIRST_OF_BLOCK, _LAST_OF_BLOCK = 40, 10
+"""Events without counterpart, of one side, that a divergence has."""
 _SPELLINGS_LOOKED_AT: Final = 64
 _MOST_EQUAL_AFTER_ALL: Final = 64
 """More questions that the exact rules answer with "equal": the writers differ in format, index canonical bytes."""
@@ -5263,11 +5352,13 @@ def _event_at(cursor: Cursor, position: int) -> Event | None:
 
 
 def _context(walk: PairWalk, difference: Difference, count: int) -> tuple[Both[Event | None], ...]:
-    """The last ``count`` places of a walk before a difference, oldest first."""
+    """The last ``count`` places of a walk between a difference and the one before, oldest first."""
     here = (difference.canary_position, difference.ours_position)
     last = bisect.bisect_left(walk.steps, here, key=lambda step: (step.canary_position, step.ours_position))
     pairs: list[Both[Event | None]] = []
     for step in reversed(walk.steps[:last]):
+        if step.kind is StepKind.DIFFERED:
+            break
         for back in range(1, min(max(step.canary, step.ours), count - len(pairs)) + 1):
             canary = _event_at(walk.canary, step.canary_position + step.canary - back) if back <= step.canary else None
             ours = _event_at(walk.ours, step.ours_position + step.ours - back) if back <= step.ours else None
@@ -5277,47 +5368,79 @@ def _context(walk: PairWalk, difference: Difference, count: int) -> tuple[Both[E
     return tuple(reversed(pairs))
 
 
-def _mismatch(difference: Difference, canary: Event, ours: Event) -> tuple[Mismatch, tuple[FieldDifference, ...]]:
+def _block_excerpt(cursor: Cursor, start: int, end: int, count: int, detailed: bool) -> Excerpt:
+    """The ``count`` events between two positions that do not float, if they are few; else those at the ends."""
+
+    def events(positions: Iterable[int], most: int) -> tuple[Event, ...]:
+        kept = itertools.filterfalse(cursor.shared.__contains__, positions)
+        return tuple(cursor.log.event(cursor.tid, position) for position in itertools.islice(kept, most))
+
+    first, last = (_FIRST_OF_BLOCK, _LAST_OF_BLOCK) if detailed else (1, 0)
+    if count <= first + last:
+        return Excerpt(events(range(start, end), count))
+    ending = events(reversed(range(start, end)), last)
+    return Excerpt(events(range(start, end), first), count - first - last, ending[::-1])
+
+
+def _compared(canary: Event, ours: Event) -> ComparedEvents:
+    found = field_differences(compared_payload(canary), compared_payload(ours), "payload")
+    fields = tuple(itertools.islice(found, MOST_FIELDS))
+    meanings = tuple(Both(meaning_of(canary, d.path, d.left), meaning_of(ours, d.path, d.right)) for d in fields)
+    return ComparedEvents(Both(canary, ours), fields, meanings, sum(1 for _ in found))
+
+
+def _mismatch(difference: Difference, compared: ComparedEvents) -> tuple[Mismatch, ComparedEvents]:
     """In what two events differ: the class, as schema v1 has it, and the fields."""
+    canary, ours = compared.events
     if difference.lost:
-        return Mismatch.MISSING, ()
+        return Mismatch.MISSING, ComparedEvents(compared.events, (), ())
     if canary.kind != ours.kind:
-        return Mismatch.KIND, (FieldDifference("kind", canary.kind, ours.kind),)
-    fields = tuple(field_differences(compared_payload(canary), compared_payload(ours), "payload"))
-    return Mismatch.PAYLOAD, fields
+        kinds = (FieldDifference("kind", canary.kind, ours.kind),)
+        return Mismatch.KIND, ComparedEvents(compared.events, kinds, (Both(None, None),))
+    return Mismatch.PAYLOAD, compared
 
 
-def _divergence(walk: PairWalk, difference: Difference, matched_after: int, context: int) -> Divergence:
-    """A difference with everything that a report shows of it."""
+def _divergence(
+    walk: PairWalk, difference: Difference, matched_after: int, context: int, *, detailed: bool
+) -> Divergence:
+    """A difference with what a report shows of it: everything, or only where it is and what it is."""
     c, o = difference.canary_position, difference.ours_position
-    canary, ours = walk.canary.log.event(walk.canary.tid, c), walk.ours.log.event(walk.ours.tid, o)
-    mismatch, fields = _mismatch(difference, canary, ours)
+    events = Both(walk.canary.log.event(walk.canary.tid, c), walk.ours.log.event(walk.ours.tid, o))
+    mismatch, first = _mismatch(difference, _compared(*events))
     rejoin = Both(_event_at(walk.canary, difference.canary_rejoin), _event_at(walk.ours, difference.ours_rejoin))
+    block = Both(
+        _block_excerpt(walk.canary, c, difference.canary_rejoin, difference.canary_count, detailed),
+        _block_excerpt(walk.ours, o, difference.ours_rejoin, difference.ours_count, detailed),
+    )
+    changed = itertools.starmap(_compared, zip(block.canary.first, block.ours.first, strict=True))
     return Divergence(
         mismatch=mismatch,
         change=difference.change,
-        events=Both(canary, ours),
-        fields=fields,
-        context=_context(walk, difference, context),
-        following=Both(_event_at(walk.canary, c + 1), _event_at(walk.ours, o + 1)),
+        events=events,
+        fields=first.fields,
+        fields_omitted=first.fields_omitted,
+        context=_context(walk, difference, context) if detailed else (),
+        following=Both(_event_at(walk.canary, c + 1), _event_at(walk.ours, o + 1)) if detailed else Both(None, None),
+        block=block,
         counts=Both(difference.canary_count, difference.ours_count),
         rejoin=rejoin if rejoin.canary and rejoin.ours else None,
         matched_before=difference.matched_before,
         matched_after=matched_after,
         explanation=Explanation(
-            meanings=tuple(Both(meaning_of(canary, d.path, d.left), meaning_of(ours, d.path, d.right)) for d in fields),
-            calls=Both(call_of(walk.canary.log, canary), call_of(walk.ours.log, ours)),
+            meanings=first.meanings,
+            calls=Both(call_of(walk.canary.log, events.canary), call_of(walk.ours.log, events.ours)),
         ),
+        changed=tuple(changed) if difference.change is Change.CHANGED else (),
     )
 
 
-def _divergences(walk: PairWalk, options: DiffOptions) -> tuple[Divergence, ...]:
-    """The first divergences of a walk, as many as were asked for."""
+def _divergences(walk: PairWalk, options: DiffOptions, detailed: int) -> tuple[Divergence, ...]:
+    """The first divergences of a walk, as many as were asked for; the first of them with all evidence."""
     asked = walk.differences[: options.max_divergences or None]
     ends = [*(difference.matched_before for difference in walk.differences[1:]), walk.matched_in_all]
     return tuple(
-        _divergence(walk, difference, end - difference.matched_before, options.context)
-        for difference, end in zip(asked, ends, strict=False)  # there are more ends than were asked for
+        _divergence(walk, difference, end - difference.matched_before, options.context, detailed=number < detailed)
+        for number, (difference, end) in enumerate(zip(asked, ends, strict=False))  # there may be more ends
     )
 
 
@@ -5372,9 +5495,9 @@ def _lane(walk: PairWalk, divergences: int) -> Lane:
     return Lane(place, tuple(stretches), tuple(floats), tuple(differences[:divergences])).coarser(_LANE_PIECES)
 
 
-def _thread_report(walk: PairWalk, pair: ThreadPair, key: str, options: DiffOptions) -> ThreadReport:
+def _thread_report(walk: PairWalk, pair: ThreadPair, key: str, options: DiffOptions, detailed: int) -> ThreadReport:
     complete = walk.end is not PairStatus.DIVERGED or walk.differences[-1].change is Change.UNRECOVERED
-    divergences = _divergences(walk, options)
+    divergences = _divergences(walk, options, detailed)
     return ThreadReport(
         pair=pair,
         key=key,
@@ -5447,8 +5570,10 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *
     if not canonical and _formats_matter(walks):
         raise FormatsDifferError
     keys = _thread_keys(evidence)
+    detailed = max(5, MOST_DETAILED // len(walks))
     threads = [
-        _thread_report(walk, pair, keys[pair.canary_tid], options) for walk, pair in zip(walks, pairs, strict=True)
+        _thread_report(walk, pair, keys[pair.canary_tid], options, detailed)
+        for walk, pair in zip(walks, pairs, strict=True)
     ]
     start, explained = explain_causes(canary, ours, walks, threads)
     unmapped = Both(
@@ -5717,51 +5842,149 @@ def _status_note(event: Event, key: str, value: object) -> str:
     return f" ({_meaning_text(meaning, value)})" if meaning and meaning.name and meaning.code else ""
 
 
+def _short(text: str) -> str:
+    return shorten(printable(text), _VALUE_WIDTH)
+
+
+def _counted(count: int, noun: str) -> str:
+    """A number with its noun: ``1 event``, ``2,000 events``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _field_text(event: Event, key: str, text: str) -> str:
+    return f"{_short(key)}={text}{_status_note(event, key, event.payload[key])}"
+
+
+def _event_parts(event: Event) -> dict[str | None, str]:
+    """What an event says: kind and the call's name under None, then the other payload fields as they are."""
+    parts: dict[str | None, str] = {None: f"{_short(event.kind)} {_short(event.name or '')}".rstrip()}
+    for key, value in event.payload.items():
+        if key != "name" or event.name is None:
+            parts[key] = _field_text(event, key, _short(json_text(value)))
+    return parts
+
+
 def event_text(event: Event) -> str:
     """An event on one line: kind, the call's name, then the other payload fields as they are.
 
     >>> event_text(Event(7, "kernel.call", 6, 3, {"name": "NtClose", "handle": "0xF8000004"}))
     'kernel.call NtClose handle="0xF8000004"'
     """
-    fields = (
-        f"{printable(key)}={shorten(printable(json_text(value)), _VALUE_WIDTH)}{_status_note(event, key, value)}"
-        for key, value in event.payload.items()
-        if key != "name" or event.name is None
-    )
-    words = (printable(event.kind), printable(event.name or ""), *fields)
-    text = " ".join(filter(None, words))
+    text = " ".join(_event_parts(event).values())
     return text if len(text) <= _EVENT_WIDTH else f"{text[:_EVENT_WIDTH].rstrip('…')}…"
 
 
-def _diff_line(event: Event) -> DiffLine:
-    return DiffLine(f"#{event.idx} line {event.lineno}", event_text(event))
+def _with_differences_in_sight(parts: Mapping[str | None, str], unequal: Container[str | None]) -> str:
+    """The parts of an event on one line; where it would be too long, equal ones are left out."""
+    room = _EVENT_WIDTH - sum(len(text) + 1 for key, text in parts.items() if key in unequal)
+    shown: list[str] = []
+    for key, text in parts.items():
+        room -= 0 if key in unequal else len(text) + 1
+        if key in unequal or key is None or room >= 0:
+            shown.append(text)
+        elif shown[-1] != "…":
+            shown.append("…")
+    return shorten(" ".join(shown), 2 * _EVENT_WIDTH)
 
 
-def _diff_rows(divergence: Divergence) -> list[DiffRow]:
-    """What both sides did around a divergence."""
+def compared_texts(events: Both[Event]) -> Both[str]:
+    """Two events of the same call, each on one line, with marks around what differs (see `differing`).
 
-    def row(pair: Both[Event | None], end: DiffLine | None = None, *, matches: bool = False) -> DiffRow:
-        return DiffRow(pair.map(lambda event: _diff_line(event) if event else end), matches)
+    >>> pair = Both("0xF8000004", "0xF8000008").map(lambda handle: Event(7, "handle.use", 6, 3, {"handle": handle}))
+    >>> compared_texts(pair).map(without_changes).ours
+    'handle.use handle="0xF8000008"'
+    """
+    payloads, parts = events.map(compared_payload), events.map(_event_parts)
+    unequal = set()
+    for key in {**payloads.canary, **payloads.ours}:
+        values = Both(payloads.canary.get(key, MISSING), payloads.ours.get(key, MISSING))
+        if key in parts.canary.keys() | parts.ours.keys() and not json_equal(*values):
+            unequal.add(key)
+            texts = differing(values.map(json_text), _VALUE_WIDTH)
+            for side in Side:
+                if values[side] is not MISSING:
+                    parts[side][key] = _field_text(events[side], key, texts[side])
+    return parts.map(lambda of_side: _with_differences_in_sight(of_side, unequal))
 
-    following = divergence.following
-    matches = bool(following.canary and following.ours and events_equal(following.canary, following.ours))
-    return [
-        *(row(pair, matches=True) for pair in divergence.context),
-        row(divergence.events),
-        row(following, DiffLine("", "(the log ends here)"), matches=matches),
-    ]
+
+def _diff_line(event: Event, text: str | None = None) -> DiffLine:
+    return DiffLine(f"#{event.idx} line {event.lineno}", event_text(event) if text is None else text)
+
+
+def _matching_row(pair: Both[Event | None]) -> DiffRow:
+    return DiffRow(pair.map(lambda event: _diff_line(event) if event else None), matches=True)
+
+
+def _compared_row(events: Both[Event]) -> DiffRow:
+    texts = compared_texts(events)
+    return DiffRow(Both(_diff_line(events.canary, texts.canary), _diff_line(events.ours, texts.ours)))
+
+
+def _block_rows(excerpt: Excerpt, side: Side) -> Iterator[DiffRow | str]:
+    """The events of one side that have no counterpart."""
+
+    def row(event: Event) -> DiffRow:
+        line = _diff_line(event)
+        return DiffRow(Both(line, None) if side is Side.CANARY else Both(None, line))
+
+    yield from map(row, excerpt.first)
+    if excerpt.omitted:
+        yield f"… {_counted(excerpt.omitted, 'more event')} of {side.value} …"
+    yield from map(row, excerpt.last)
+
+
+def compared_events(divergence: Divergence) -> tuple[ComparedEvents, ...]:
+    """The events of a divergence whose fields can be compared: on both sides the same call."""
+    canary, ours = divergence.events
+    if divergence.changed or divergence.mismatch is not Mismatch.PAYLOAD or canary.name != ours.name:
+        return divergence.changed
+    if not all(divergence.counts):
+        return ()
+    meanings = divergence.explanation.meanings
+    return (ComparedEvents(divergence.events, divergence.fields, meanings, divergence.fields_omitted),)
+
+
+def _diff_rows(divergence: Divergence, most_context: int | None) -> list[DiffRow | str]:
+    """The alignment around a divergence: what matches before it, what has no counterpart, where it goes on."""
+    context = divergence.context[-most_context:] if most_context else divergence.context
+    compared = compared_events(divergence)
+    rest = divergence.block.map(lambda excerpt: replace(excerpt, first=excerpt.first[len(compared) :]))
+    rows: list[DiffRow | str] = [*map(_matching_row, context), *(_compared_row(pair.events) for pair in compared)]
+    rows += [*_block_rows(rest.canary, Side.CANARY), *_block_rows(rest.ours, Side.OURS)]
+    return [*rows, _matching_row(divergence.rejoin) if divergence.rejoin else "(the logs end here)"]
+
+
+def _event_index(events: Both[Event]) -> str:
+    canary, ours = events.map(lambda event: event.idx)
+    return f"#{canary}" if canary == ours else f"#{canary} / #{ours}"
 
 
 def _shortened(text: str) -> str:
     """Foreign text within a text of a document, of bounded length."""
-    return quoted(shorten(printable(text), _VALUE_WIDTH))
+    return quoted(_short(text))
 
 
-def _value_cell(value: object, meaning: Meaning | None) -> str:
-    if value is MISSING:
-        return "*absent*"
-    note = literal(_meaning_text(meaning, value)) if meaning else ""
-    return f"{_shortened(json_text(value))} {note}".rstrip()
+def _value_cells(difference: FieldDifference, meanings: Both[Meaning | None]) -> Iterator[str]:
+    """What a field has on both sides."""
+    values = Both(difference.left, difference.right)
+    texts = differing(values.map(json_text), _VALUE_WIDTH)
+    for value, text, meaning in zip(values, texts, meanings, strict=True):
+        note = f" {literal(_meaning_text(meaning, value))}" if meaning else ""
+        yield "*absent*" if value is MISSING else f"{quoted_changes(text)}{note}"
+
+
+def _field_tables(compared: Sequence[ComparedEvents]) -> Iterator[Block]:
+    """The fields in which compared events differ, event by event where they are several."""
+    rows = [
+        [_event_index(pair.events), _shortened(difference.path), *_value_cells(difference, meanings)]
+        for pair in compared
+        for difference, meanings in zip(pair.fields, pair.meanings, strict=True)
+    ]
+    one_event = len(compared) == 1
+    if rows:
+        yield Table(("event", "field", "canary", "ours")[one_event:], [row[one_event:] for row in rows])
+    if omitted := sum(pair.fields_omitted for pair in compared):
+        yield f"{_counted(omitted, 'more field')} differ; a report has {MOST_FIELDS:,} at most."
 
 
 def percent(score: ParityScore) -> str:
@@ -5773,11 +5996,6 @@ def percent(score: ParityScore) -> str:
     hundredths = score.matched * 10_000 // score.comparable if score.comparable else 10_000
     text = "100 %" if hundredths == 10_000 else f"{hundredths / 100:.2f} %"
     return text if score.complete else f"at least {text}"
-
-
-def _counted(count: int, noun: str) -> str:
-    """A number with its noun: ``1 event``, ``2,000 events``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _verdict_sentence(report: Report) -> str:
@@ -5886,16 +6104,11 @@ def _short_change(divergence: Divergence) -> str:
     return _CHANGE_WORDS[divergence.change].partition(":")[0]
 
 
-def _index_words(divergence: Divergence) -> str:
-    canary, ours = divergence.events.canary.idx, divergence.events.ours.idx
-    return f"#{canary}" if canary == ours else f"#{canary} / #{ours}"
-
-
 def _thread_sentence(thread: ThreadReport) -> str:
     """What became of a pair, in a line."""
     text = _STATUS_WORDS[thread.status]
     if thread.divergence:
-        text += f" at {_index_words(thread.divergence)}: {_short_change(thread.divergence)}"
+        text += f" at {_event_index(thread.divergence.events)}: {_short_change(thread.divergence)}"
     elif thread.status is not PairStatus.IDENTICAL:
         text += f", {_counted(thread.remaining.canary + thread.remaining.ours, 'event')} before the other"
     return text
@@ -6064,16 +6277,9 @@ def _divergence_sentences(thread: ThreadReport, nth: int) -> list[str]:
 
 def _divergence_evidence(thread: ThreadReport, nth: int, most_context: int | None = None) -> list[Block]:
     """What there is to see of a divergence."""
-    divergence, rows = thread.divergences[nth], _diff_rows(thread.divergences[nth])
-    if most_context is not None:
-        rows = rows[-2 - most_context :]
-    meanings = itertools.chain(divergence.explanation.meanings, itertools.repeat(Both(None, None)))
-    fields = [
-        [_shortened(d.path), _value_cell(d.left, meaning.canary), _value_cell(d.right, meaning.ours)]
-        for d, meaning in zip(divergence.fields, meanings, strict=False)
-    ]
-    table = [Table(("field", "canary", "ours"), fields)] if fields else []
-    return ["\n".join(_divergence_sentences(thread, nth)), Diff(rows), *table]
+    divergence = thread.divergences[nth]
+    rows = Diff(_diff_rows(divergence, most_context))
+    return ["\n".join(_divergence_sentences(thread, nth)), rows, *_field_tables(compared_events(divergence))]
 
 
 def _start_blocks(report: Report) -> list[Block]:
@@ -6244,9 +6450,16 @@ def _json_value(value: Any) -> Any:
     return value.value if isinstance(value, enum.Enum) else value
 
 
+_MOST_JSON_CHARACTERS: Final = 50_000
+"""A payload or a value that is longer is left out of the JSON, which says how long it is."""
+
+
 @_json_value.register
 def _(event: Event) -> dict[str, object]:
-    return {"line": event.lineno, "idx": event.idx, "kind": event.kind, "payload": event.payload}
+    size, place = len(json_text(event.payload)), {"line": event.lineno, "idx": event.idx, "kind": event.kind}
+    if size > _MOST_JSON_CHARACTERS:
+        return {**place, "payload": None, "payload_characters": size}
+    return {**place, "payload": event.payload}
 
 
 @_json_value.register
@@ -6255,9 +6468,18 @@ def _(pair: ThreadPair) -> dict[str, object]:
 
 
 @_json_value.register
+def _(excerpt: Excerpt) -> list[object]:
+    return list(map(_json_value, (*excerpt.first, *excerpt.last)))
+
+
+@_json_value.register
 def _(difference: FieldDifference) -> dict[str, object]:
-    sides = Both(difference.left, difference.right).items()
-    return {"path": difference.path} | {side: value for side, value in sides if value is not MISSING}
+    form: dict[str, object] = {"path": difference.path}
+    for side, value in Both(difference.left, difference.right).items():
+        if value is not MISSING:
+            size = len(json_text(value))
+            form |= {side: value} if size <= _MOST_JSON_CHARACTERS else {side: None, f"{side}_characters": size}
+    return form
 
 
 @_json_value.register
@@ -6370,6 +6592,13 @@ def _(divergence: Divergence) -> dict[str, object]:
         "event": _json_value(divergence.events),
         "next": _json_value(divergence.following),
         "context": _json_value(divergence.context),
+        "block": _json_value(divergence.block),
+        "block_omitted": {side: excerpt.omitted for side, excerpt in divergence.block.items()},
+        "fields_omitted": divergence.fields_omitted,
+        "changed": [
+            {**dict(pair.events.map(lambda event: event.idx).items()), "fields": _json_value(pair.fields)}
+            for pair in divergence.changed[1:]
+        ],
         "explanation": _json_value(divergence.explanation),
     }
 
@@ -6675,7 +6904,8 @@ def _markers(exhibits: Sequence[_Exhibit], places: int) -> Iterator[str]:
     room_from = -1.0
     for exhibit in exhibits:
         x = _percent_of(exhibit.place, places)
-        label = f"Divergence {exhibit.number}: {_short_change(exhibit.divergence)}, {_index_words(exhibit.divergence)}"
+        divergence = exhibit.divergence
+        label = f"Divergence {exhibit.number}: {_short_change(divergence)}, {_event_index(divergence.events)}"
         number = ""
         if exhibit.place / max(1, places) >= room_from:
             number = f'<text y="-1">{exhibit.number}</text>'
@@ -6692,7 +6922,7 @@ def _axis(exhibits: Sequence[_Exhibit], places: int) -> str:
         return ""
     share = exhibits[0].place / max(1, places)
     anchor = "start" if share < 0.1 else "end" if share > 0.9 else "middle"
-    text = _index_words(exhibits[0].divergence)
+    text = _event_index(exhibits[0].divergence.events)
     return f'<text class="axis" x="{_percent_of(share, 1)}" y="68" text-anchor="{anchor}">{text}</text>'
 
 

@@ -1,0 +1,174 @@
+"""What a report shows of a divergence: the whole alignment, what differs always in sight, and all of it bounded."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import unittest
+from collections.abc import Iterable, Mapping
+from typing import Any
+from unittest import mock
+
+import diff_events
+from diff_events import Both, differing, without_changes
+from tests.page_reports import log, report_of, steps
+from tests.support import LogTestCase, event, run
+
+Call = tuple[str, Mapping[str, Any]]
+PATH = "game:\\media\\" + "folder\\" * 28
+
+
+def opened(*names: str) -> list[Call]:
+    """Calls that open files in a deep folder."""
+    return [("NtOpenFile", {"path": PATH + name}) for name in names]
+
+
+def report(canary: Iterable[Call], ours: Iterable[Call], **options: Any) -> diff_events.Report:
+    """The report on one thread that makes calls before and after those that are given."""
+    before, after = [("KeBefore", {"n": n}) for n in range(30)], [("KeAfter", {"n": n}) for n in range(60)]
+    both = ([*before, *calls, *after] for calls in (canary, ours))
+    return report_of(*(log({1: calls}) for calls in both), tid_map={1: 1}, **options)
+
+
+def fence(text: str) -> list[str]:
+    """The lines of the first diff in a Markdown text, without the places of the events."""
+    block = text.partition("```diff\n")[2].partition("\n```")[0]
+    lines = (re.sub(r"#\d+ line \d+", "", line) for line in block.split("\n")[1:])
+    return [re.sub(" +", " ", line).strip() for line in lines]
+
+
+class Alignment(unittest.TestCase):
+    def test_a_missing_block_is_all_there_and_nothing_is_compared(self) -> None:
+        text = diff_events.render_markdown(report(steps(6), [], context=2))
+        self.assertEqual(
+            fence(text),
+            [
+                *(f"kernel.call KeBefore n={n}" for n in (28, 29)),
+                *(f"- kernel.call KeStep n={n}" for n in range(6)),
+                "kernel.call KeAfter n=0",
+            ],
+        )
+        self.assertNotIn("| field |", text)
+
+    def test_an_extra_block(self) -> None:
+        text = diff_events.render_markdown(report([], steps(3), context=0))
+        self.assertEqual(
+            fence(text), [*(f"+ kernel.call KeStep n={n}" for n in range(3)), "kernel.call KeAfter n=0"]
+        )
+
+    def test_a_replaced_block_has_both_sides_and_no_table(self) -> None:
+        found = report([("KeOne", {}), ("KeTwo", {})], [("KeThree", {})], context=0)
+        expected = ["- kernel.call KeOne", "- kernel.call KeTwo", "+ kernel.call KeThree", "kernel.call KeAfter n=0"]
+        self.assertEqual(fence(diff_events.render_markdown(found)), expected)
+        self.assertNotIn("| field |", diff_events.render_markdown(found))
+
+    def test_changed_events_stand_against_each_other_each_with_its_fields(self) -> None:
+        text = diff_events.render_markdown(report(opened("a", "b", "c"), opened("x", "y", "z"), context=0))
+        marks = [line[:2] for line in fence(text)]
+        self.assertEqual(marks, ["- ", "+ ", "- ", "+ ", "- ", "+ ", "ke"])
+        rows = re.findall(r"(?m)^\| (#\d+) \| `payload\.path` \|", text)
+        self.assertEqual(rows, ["#30", "#31", "#32"])
+
+    def test_a_long_block_is_folded_in_its_middle_and_says_so(self) -> None:
+        found = report(steps(1000), [], context=0)
+        lines = fence(diff_events.render_markdown(found))
+        self.assertIn("… 950 more events of canary …", lines)
+        self.assertEqual((lines[0], lines[-2]), ("- kernel.call KeStep n=0", "- kernel.call KeStep n=999"))
+        divergence = json.loads(diff_events.render_json(found))["threads"][0]["divergence"]
+        self.assertEqual(divergence["block_omitted"], {"canary": 950, "ours": 0})
+        self.assertEqual([len(divergence["block"][side]) for side in ("canary", "ours")], [50, 0])
+
+    def test_what_never_comes_together_again_goes_to_the_ends(self) -> None:
+        found = report_of(log({1: steps(3)}), log({1: [("KeOther", {"m": n}) for n in range(3)]}), tid_map={1: 1})
+        lines = fence(diff_events.render_markdown(found))
+        self.assertEqual([line[0] for line in lines], [*"---+++", "("])
+        self.assertEqual(lines[-1], "(the logs end here)")
+
+    def test_the_context_begins_behind_the_divergence_before(self) -> None:
+        canary, ours = steps(60), steps(60)
+        ours[20], ours[23] = ("KeStep", {"n": -1}), ("KeStep", {"n": -2})
+        divergences = report(canary, ours, context=9, max_divergences=0).threads[0].divergences
+        self.assertEqual([len(divergence.context) for divergence in divergences], [9, 2])
+
+    def test_json_has_the_events_without_counterpart(self) -> None:
+        document = json.loads(diff_events.render_json(report(steps(2), opened("a"), context=0)))
+        block = document["threads"][0]["divergence"]["block"]
+        self.assertEqual([e["payload"] for e in block["canary"]], [{"name": "KeStep", "n": n} for n in (0, 1)])
+        self.assertEqual([e["payload"]["path"] for e in block["ours"]], [PATH + "a"])
+
+
+class InSight(unittest.TestCase):
+    def test_values_that_differ_only_at_their_end(self) -> None:
+        found = report(opened("one.dat"), opened("two.dat"))
+        text = diff_events.render_markdown(found)
+        for words in ("one.dat", "two.dat"):
+            self.assertEqual(text.count(words), 2, text)
+        page = diff_events.render_html(found)
+        self.assertEqual(page.count("<mark>one</mark>"), 2)
+        self.assertEqual(page.count("<mark>two</mark>"), 2)
+
+    def test_a_field_behind_many_others(self) -> None:
+        many = {f"argument{n}": "x" * 30 for n in range(20)}
+        lines = fence(diff_events.render_markdown(report([("Ke", many | {"z": 1})], [("Ke", many | {"z": 2})])))
+        self.assertEqual([line[-3:] for line in lines if line[0] in "-+"], ["z=1", "z=2"])
+
+    def test_what_is_not_compared_is_not_marked(self) -> None:
+        payload = {"object_type": "Event", "raw_handle_id": 1, "handle_semantic_id": "aa"}
+        events = Both(payload | {"object_name": "a"}, payload | {"object_name": "b", "raw_handle_id": 2}).map(
+            lambda fields: diff_events.Event(1, "handle.create", 1, 1, fields)
+        )
+        for text in diff_events.compared_texts(events):
+            self.assertEqual(re.findall("(\\w+)=[^=]*\x05", text), ["object_name"])
+
+    def test_differing_shows_where_and_only_what_differs(self) -> None:
+        random.seed(7)
+        for _ in range(2000):
+            one, other = ("".join(random.choices("ab\n`<", k=random.randrange(60))) for _ in range(2))
+            common = "".join(random.choices("ab", k=random.randrange(60)))
+            texts, width = Both(common + one, common + other), random.randrange(8, 60)
+            shown = differing(texts, width)
+            for text, whole in zip(shown, texts.map(diff_events.printable), strict=True):
+                self.assertEqual((text.count("\x05"), text.count("\x06")), (1, 1))
+                before = text.partition("\x05")[0]
+                self.assertTrue(whole.startswith(before) if before[:1] != "…" else before[1:] in whole)
+                self.assertLessEqual(len(text), width + len("…… (999 characters)") + 2)
+            if texts.canary != texts.ours:
+                self.assertNotEqual(*shown.map(lambda text: without_changes(text).split(" (")[0]))
+
+    def test_marks_in_a_log_mark_nothing(self) -> None:
+        found = report([("Ke\x05\x06\x02", {"v": "\x05a\x06"})], [("Ke\x05\x06\x02", {"v": "\x05c\x06"})])
+        self.assertEqual(re.findall("<mark>(.*?)</mark>", diff_events.render_html(found)), ["a", "c"] * 2)
+        self.assertIn("Ke\\x05\\x06\\x02", diff_events.render_markdown(found))
+
+
+class Bounds(LogTestCase):
+    def test_payloads_that_differ_in_very_many_elements(self) -> None:
+        canary, ours = ([event(0, payload={"v": [n + add for n in range(20_000)]})] for add in (0, 1))
+        document = self.compare(canary, ours)
+        divergence = document["threads"][0]["divergence"]
+        self.assertEqual((len(divergence["fields"]), divergence["fields_omitted"]), (1000, 19_000))
+        self.assertEqual(divergence["event"]["canary"]["payload"], None)
+        self.assertGreater(divergence["event"]["canary"]["payload_characters"], 90_000)
+        self.assertLess(len(json.dumps(document)), 400_000)
+        paths = [str(self.directory / name) for name in ("canary.jsonl", "ours.jsonl")]
+        for name in diff_events.REPORT_RENDERERS:
+            text = run("--canary", paths[0], "--ours", paths[1], "--report", f"{name}:-").out
+            self.assertLess(len(text), 600_000, name)
+            self.assertIn("19,000 more fields differ" if name != "json" else '"fields_omitted": 19000', text)
+
+    def test_a_very_long_value_is_left_out_of_the_json_with_its_length(self) -> None:
+        document = self.compare([event(0, payload={"v": "x" * 100_000})], [event(0, payload={"v": 1})])
+        (field,) = document["threads"][0]["divergence"]["fields"]
+        self.assertEqual(field, {"path": "payload.v", "canary": None, "canary_characters": 100_002, "ours": 1})
+
+    def test_of_very_many_divergences_the_first_have_all_evidence(self) -> None:
+        canary, ours = ([("KeStep", {"n": n, "v": add * (n % 30 == 29)}) for n in range(900)] for add in (1, 2))
+        with mock.patch.object(diff_events, "MOST_DETAILED", 20):
+            found = report_of(log({1: canary}), log({1: ours}), max_divergences=0).threads[0].divergences
+        self.assertEqual([bool(divergence.context) for divergence in found], [True] * 20 + [False] * 10)
+        self.assertTrue(all(divergence.changed for divergence in found))
+
+
+if __name__ == "__main__":
+    unittest.main()
