@@ -76,6 +76,14 @@ if sys.version_info < (3, 11):  # exit code 1 would mean a divergence
     sys.stderr.write("diff_events.py: error: Python 3.11 or newer is needed\n")
     raise SystemExit(2)
 
+import os
+import signal
+
+if __name__ == "__main__":  # until `main` can do better: no traceback, and never exit code 1
+    sys.excepthook = lambda kind, error, _: (sys.stderr.write(f"diff_events.py: {error!r}\n"), os._exit(2))
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import bisect
 import contextlib
@@ -94,10 +102,8 @@ import json
 import math
 import mmap
 import multiprocessing
-import os
 import posixpath
 import re
-import signal
 import stat
 import threading
 import time
@@ -184,6 +190,7 @@ class ExitCode(enum.IntEnum):
     GATE = 1
     ERROR = 2
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 class Side(enum.Enum):
@@ -301,6 +308,10 @@ class InputError(DiffEventsError):
 
 class OutputError(DiffEventsError):
     """A report that cannot be written."""
+
+
+class Terminated(KeyboardInterrupt):
+    """Somebody asked the process to end: it puts away what it has begun, as at an interrupt."""
 
 
 class NotJsonError(ValueError):
@@ -1182,6 +1193,8 @@ class PendingFile:
         self.name = os.fspath(target)
         if not self.name:
             raise OutputError("'': cannot be written: the name is empty")
+        if self.name.endswith(("/", os.sep)):
+            raise OutputError(f"{self.name}: cannot be written: it names a directory")
         self._target = Path(os.path.realpath(self.name))
         self._temporary: Path | None = None
         try:
@@ -2518,6 +2531,7 @@ class _IndexingProcess:
     @staticmethod
     def _run(source: LogSource, canonical: bool, tick: Callable[[int], None], sender: Connection) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted as well, and ends this process
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         try:
             sender.send(index_source(source, canonical=canonical, tick=tick))
         except InputError as error:
@@ -10848,7 +10862,7 @@ class FixtureResult:
 
 
 def parse_tid_map(text: str) -> dict[int, int]:
-    """Pairs of tids, canary's and ours's, as the option writes them. Raises `UsageError`.
+    """Pairs of tids, of canary and of ours, as the option writes them. Raises `UsageError`.
 
     >>> parse_tid_map("6=1,7=2")
     {6: 1, 7: 2}
@@ -11633,7 +11647,7 @@ exit codes:
   0    the work was done, and the gate, if one was asked for, holds
   1    the gate does not hold
   2    it could not be done: usage, unreadable or malformed input, nothing to compare, a report that cannot be written
-  130  interrupted
+  130  interrupted (143: terminated)
 """
 
 
@@ -11655,9 +11669,22 @@ class Streams:
     out: TextIO
     err: TextIO
 
+    def write(self, rendered: Rendered) -> None:
+        """Writes to standard output. Raises `OutputError`, or `BrokenPipeError` where nobody reads it any more."""
+        try:
+            self.out.writelines([rendered] if isinstance(rendered, str) else rendered)
+            self.out.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"standard output: {error.strerror or error}") from error
+
+
+# ── what options hold ──
+
 
 def _natural(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or len(text) > 18:
+    if not re.fullmatch(r"[0-9]{1,18}", text):
         raise argparse.ArgumentTypeError(f"expected a whole number of 0 or more, found {printable(text)!r}")
     return int(text)
 
@@ -11665,10 +11692,83 @@ def _natural(text: str) -> int:
 def _percentage(text: str) -> Fraction:
     from fractions import Fraction  # here, so that only who gives a percentage waits for it
 
-    match = re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,9})?", text, re.ASCII)
-    if match is None or Fraction(text) > 100:
+    match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)(%?)", text)
+    if match is None or Fraction(match[1]) > 100:
         raise argparse.ArgumentTypeError(f"expected a percentage from 0 to 100, found {printable(text)!r}")
-    return Fraction(text)
+    if Fraction(match[1]) <= 1 and not match[2]:  # a share of 1 would hold for nearly anything
+        whole = f"{float(100 * Fraction(match[1])):g}"
+        raise argparse.ArgumentTypeError(f"{text} % is hardly meant: write {whole} or {whole}% (or {text}%)")
+    return Fraction(match[1])
+
+
+def _host(text: str) -> str:
+    try:
+        return checked_host(text, "--allow-host", "")
+    except InputError as error:
+        raise argparse.ArgumentTypeError(error.problem) from error
+
+
+# ── tables of options ──
+
+Option: TypeAlias = tuple[str, dict[str, Any]]
+"""The name of an option and what argparse wants to know of it."""
+
+
+def option(name: str, meaning: str, metavar: str | None = None, **settings: Any) -> Option:
+    """An option with its help: a switch, unless ``metavar`` says what stands behind it."""
+    if metavar is None:
+        return name, {"action": "store_true", "help": meaning}
+    return name, {"metavar": metavar, "help": meaning, **settings}
+
+
+_REPEATABLE: Final[dict[str, Any]] = {"action": "append", "default": []}
+
+
+def report_options(formats: Collection[str]) -> tuple[Option, ...]:
+    """Where the reports of a command go."""
+    report = f"write a report as well (repeatable); FORMAT is {', '.join(formats)}; PATH - is standard output"
+    return (
+        option("--out", "write the Markdown report there and not to standard output", "FILE"),
+        option("--report", report, "FORMAT:PATH", **_REPEATABLE),
+        option("--quiet", "no Markdown on standard output, no progress, no warnings"),
+    )
+
+
+CONTRACT_OPTIONS: Final = (
+    option("--contract", "thresholds and allow list: .toml, .json, .yaml", "FILE"),
+    option(
+        "--allow-host",
+        "a host that the student may reach: an exact name or *.domain (repeatable)",
+        "HOST",
+        type=_host,
+        **_REPEATABLE,
+    ),
+    option("--json", "print JSON instead of Markdown: --report json:-"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing that the program does: what carries it out, and its options by heading."""
+
+    run: Callable[[argparse.Namespace, Streams], ExitCode]
+    description: str
+    options: Mapping[str, Sequence[Option]]
+    epilog: str = _EXIT_CODES
+    usage: str | None = None
+
+    def parser(self, name: str) -> OptionParser:
+        """Reads its arguments and writes its help."""
+        program = f"{PROGRAM} {name}".rstrip()
+        parser = OptionParser(prog=program, description=self.description, epilog=self.epilog, usage=self.usage)
+        for heading, options in self.options.items():
+            group = parser.add_argument_group(heading) if heading else parser
+            for option_name, settings in options:
+                group.add_argument(option_name, **settings)
+        return parser
+
+
+# ── where reports go ──
 
 
 @dataclass(frozen=True, slots=True)
@@ -11696,20 +11796,21 @@ def report_requests(texts: Sequence[str], formats: Collection[str]) -> tuple[Rep
     return tuple(requests)
 
 
-class Outputs:
+class Outputs(Generic[_Shown]):
     """Where the reports of one command go: opened before the long work, written after it, each whole or not at all.
 
-    Standard output takes one document: a report that asks for it (``-``), or else Markdown, unless ``--out`` has that.
-    Raises `UsageError` for two documents in one place or an input as output, `OutputError` for what cannot be written.
+    Standard output takes one document: a report that asks for it (``-``, ``--json``), or else Markdown, unless
+    ``--out`` has that. Raises `UsageError` for two documents in one place or an input as output, `OutputError` for
+    what cannot be written.
     """
 
-    def __init__(
-        self, requests: Iterable[ReportRequest], out: str | None, *, quiet: bool, inputs: Sequence[str]
-    ) -> None:
-        self._requests = list(requests)
-        if out is not None:
-            self._requests.append(ReportRequest("markdown", _path_or_stream(out)))
-        elif not quiet and all(request.path != STANDARD_STREAM for request in self._requests):
+    def __init__(self, formats: Formats[_Shown], options: argparse.Namespace, *inputs: str) -> None:
+        wanted = [*options.report, *(["json:-"] if getattr(options, "json", False) else [])]
+        self._formats = formats
+        self._requests = list(report_requests(wanted, formats))
+        if options.out is not None:
+            self._requests.append(ReportRequest("markdown", _path_or_stream(options.out)))
+        elif not options.quiet and all(request.path != STANDARD_STREAM for request in self._requests):
             self._requests.append(ReportRequest("markdown", STANDARD_STREAM))
         self._check_paths(inputs)
         self._stack = contextlib.ExitStack()
@@ -11724,7 +11825,7 @@ class Outputs:
                 raise UsageError(f"{name} is {seen[place]} already: it takes one document")
             seen[place] = "an output"
 
-    def __enter__(self) -> Outputs:
+    def __enter__(self) -> Outputs[_Shown]:
         with self._stack:  # whatever was opened goes, should a later one fail
             for request in self._requests:
                 if request.path != STANDARD_STREAM:
@@ -11735,29 +11836,14 @@ class Outputs:
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
-    def write(self, renderers: Formats[_Shown], report: _Shown, streams: Streams) -> None:
+    def write(self, report: _Shown, streams: Streams) -> None:
         """Renders and writes everything that was asked for, standard output last."""
         for request in sorted(self._requests, key=lambda request: request.path == STANDARD_STREAM):
-            rendered = renderers[request.format](report)
-            if request.path in self._files:
-                self._files[request.path].commit(rendered)
-            else:
-                streams.out.writelines([rendered] if isinstance(rendered, str) else rendered)
+            write = self._files[request.path].commit if request.path in self._files else streams.write
+            write(self._formats[request.format](report))
 
 
-def _add_report_options(parser: OptionParser, formats: Collection[str]) -> argparse._ArgumentGroup:
-    group = parser.add_argument_group("reports")
-    group.add_argument("--out", metavar="FILE", help="write the Markdown report there and not to standard output")
-    group.add_argument(
-        "--report",
-        metavar="FORMAT:PATH",
-        action="append",
-        default=[],
-        help=f"write a report as well (repeatable); FORMAT is {', '.join(formats)}; PATH - is standard output",
-    )
-    group.add_argument("--quiet", action="store_true", help="no Markdown on standard output, no progress, no warnings")
-    return group
-
+# ── event logs: the comparison ──
 
 REPORT_RENDERERS: Final[Formats[Report]] = {
     "markdown": render_markdown,
@@ -11766,60 +11852,48 @@ REPORT_RENDERERS: Final[Formats[Report]] = {
     "junit": render_junit,
 }
 
-
-def _diff_parser() -> OptionParser:
-    parser = OptionParser(
-        prog=PROGRAM,
-        usage=f"{PROGRAM} --canary LOG --ours LOG [options]",
-        description="Finds, on each guest thread, the first event where two engines' logs of one program part ways.\n"
-        "LOG is schema v1 JSON Lines, plain or .gz, .bz2, .xz (or .zst where this Python reads it); - is standard\n"
-        "input. What cannot be read twice is spooled to a temporary file (in $TMPDIR).\n\n"
-        "Other commands, each with a --help of its own: parity (two agent traces), corpus (a folder of fixtures),\n"
-        "validate (files against their schemas), sid (the id of a shared-global object).",
-        epilog=_EXIT_CODES + f"\nexamples:\n  {PROGRAM} --canary c.jsonl --ours o.jsonl\n"
-        f"  {PROGRAM} --canary c.jsonl.gz --ours o.jsonl --validate-identical --report json:diff.json\n",
-    )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
-    parser.add_argument("--canary", metavar="LOG", required=True, help="the log of the reference engine")
-    parser.add_argument("--ours", metavar="LOG", required=True, help="the log of the engine under test")
-    gate = parser.add_argument_group("gate")
-    gate.add_argument("--validate-identical", action="store_true", help="exit 1 on any divergence")
-    gate.add_argument(
-        "--check-identity", action="store_true", help="exit 1 if matching events are about different objects"
-    )
-    gate.add_argument(
-        "--fail-under",
-        metavar="PCT",
-        type=_percentage,
-        help="exit 1 if fewer events match, in percent of the longer side, after all divergences that recover",
-    )
-    gate.add_argument("--baseline", metavar="REPORT.json", help="say what moved since the run of that JSON report")
-    gate.add_argument("--ratchet", action="store_true", help="exit 1 if a divergence is earlier than there, or new")
-    pairing = parser.add_argument_group("pairing of threads")
-    pairing.add_argument(
-        "--tid-map", metavar="C=O[,C=O…]", action="append", default=[], help="pin pairs: canary's tid = ours's tid"
-    )
-    pairing.add_argument("--no-auto-map", action="store_true", help="compare the pinned pairs only")
-    group = _add_report_options(parser, REPORT_RENDERERS)
-    group.add_argument(
-        "--context", metavar="N", type=_natural, default=5, help="events shown before a divergence (default 5)"
-    )
-    group.add_argument(
-        "--max-divergences",
-        metavar="N",
-        type=_natural,
-        default=1,
-        help="report so many divergences of each pair (default 1; 0 is all)",
-    )
-    return parser
+_DIFF_OPTIONS: Final[Mapping[str, Sequence[Option]]] = {
+    "": (
+        ("--version", {"action": "version", "version": f"{PROGRAM} {__version__}"}),
+        option("--canary", "the log of the reference engine", "LOG", required=True),
+        option("--ours", "the log of the engine under test", "LOG", required=True),
+    ),
+    "gate": (
+        option("--validate-identical", "exit 1 on any divergence"),
+        option("--check-identity", "exit 1 if matching events are about different objects"),
+        option(
+            "--fail-under",
+            "exit 1 if fewer events match, in percent of the longer side, after all divergences that recover",
+            "PCT",
+            type=_percentage,
+        ),
+        option("--baseline", "say what moved since the run of that JSON report", "REPORT.json"),
+        option("--ratchet", "exit 1 if a divergence is earlier than there, or new"),
+    ),
+    "pairing of threads": (
+        option("--tid-map", "pin pairs: canary's tid = our tid", "C=O[,C=O…]", **_REPEATABLE),
+        option("--no-auto-map", "compare the pinned pairs only"),
+    ),
+    "reports": (
+        *report_options(REPORT_RENDERERS),
+        option("--context", "events shown before a divergence (default 5)", "N", type=_natural, default=5),
+        option(
+            "--max-divergences",
+            "report so many divergences of each pair (default 1; 0 is all)",
+            "N",
+            type=_natural,
+            default=1,
+        ),
+    ),
+}
 
 
-def _gates_hold(report: Report, args: argparse.Namespace) -> bool:
+def _gates_hold(report: Report, options: argparse.Namespace) -> bool:
     """Whether every gate that was asked for holds."""
-    differs = args.validate_identical and report.verdict is Verdict.DIVERGENT
-    falls_short = args.fail_under is not None and report.parity.is_below(args.fail_under)
-    slips = args.ratchet and report.baseline is not None and not report.baseline.holds
-    mistakes = args.check_identity and report.mistaken
+    differs = options.validate_identical and report.verdict is Verdict.DIVERGENT
+    falls_short = options.fail_under is not None and report.parity.is_below(options.fail_under)
+    slips = options.ratchet and report.baseline is not None and not report.baseline.holds
+    mistakes = options.check_identity and report.mistaken
     return not (differs or falls_short or slips or mistakes)
 
 
@@ -11832,109 +11906,54 @@ def _say_warnings(report: Report, err: TextIO) -> None:
             err.write(f"{PROGRAM}: warning: {printable(log.name)}: {warning_text(warning)}\n")
 
 
-def diff_command(argv: Sequence[str], streams: Streams) -> ExitCode:
+def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """Compares two event logs and writes the reports."""
-    args = _diff_parser().parse_args(argv)
-    if args.canary == args.ours == STANDARD_STREAM:
+    if options.canary == options.ours == STANDARD_STREAM:
         raise UsageError("--canary and --ours cannot both be standard input")
-    if args.ratchet and args.baseline is None:
+    if options.ratchet and options.baseline is None:
         raise UsageError("--ratchet needs --baseline: the report to hold on to")
-    options = DiffOptions(
-        tid_map=parse_tid_map(",".join(args.tid_map)) if args.tid_map else {},
-        auto_map=not args.no_auto_map,
-        context=args.context,
-        max_divergences=args.max_divergences,
-        score_to_the_end=args.fail_under is not None,
-        check_identity=args.check_identity,
+    settings = DiffOptions(
+        tid_map=parse_tid_map(",".join(options.tid_map)) if options.tid_map else {},
+        auto_map=not options.no_auto_map,
+        context=options.context,
+        max_divergences=options.max_divergences,
+        score_to_the_end=options.fail_under is not None,
+        check_identity=options.check_identity,
     )
-    requests = report_requests(args.report, REPORT_RENDERERS)
-    baseline = read_baseline(args.baseline) if args.baseline is not None else None
-    progress = Progress(None if args.quiet else streams.err)
-    with Outputs(requests, args.out, quiet=args.quiet, inputs=(args.canary, args.ours)) as outputs:
+    outputs = Outputs(REPORT_RENDERERS, options, options.canary, options.ours)
+    baseline = read_baseline(options.baseline) if options.baseline is not None else None
+    progress = Progress(None if options.quiet else streams.err)
+    with outputs:
         try:
-            report = diff_logs(args.canary, args.ours, options, progress)
+            report = diff_logs(options.canary, options.ours, settings, progress)
         finally:
             progress.erase()
         if baseline is not None:
             report = replace(report, baseline=compare_with_baseline(report, baseline))
-        if not args.quiet:
+        if not options.quiet:
             _say_warnings(report, streams.err)
-        outputs.write(REPORT_RENDERERS, report, streams)
-    return ExitCode.OK if _gates_hold(report, args) else ExitCode.GATE
+        outputs.write(report, streams)
+    return ExitCode.OK if _gates_hold(report, options) else ExitCode.GATE
 
 
-def _host_option(text: str) -> str:
-    try:
-        return checked_host(text, "--allow-host", "")
-    except InputError as error:
-        raise argparse.ArgumentTypeError(error.problem) from error
+# ── agent traces, corpora, files ──
 
 
-def _shared_options(formats: Collection[str]) -> OptionParser:
-    """The options that parity and corpus have in common."""
-    parser = OptionParser(add_help=False)
-    parser.add_argument("--contract", metavar="FILE", help="thresholds and allow list: .toml, .json, .yaml")
-    parser.add_argument(
-        "--allow-host",
-        action="append",
-        default=[],
-        type=_host_option,
-        metavar="HOST",
-        help="a host that the student may reach: an exact name or *.domain; may be given several times",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown: --report json:-")
-    _add_report_options(parser, formats)
-    return parser
-
-
-def _contract_option(options: argparse.Namespace) -> Contract:
+def _contract(options: argparse.Namespace) -> Contract:
     """The contract that the options name, with the hosts that they add."""
     contract = read_contract(options.contract) if options.contract else DEFAULT_CONTRACT
     return replace(contract, allow_hosts=(*contract.allow_hosts, *options.allow_host))
 
 
-def _outputs(options: argparse.Namespace, formats: Collection[str], *inputs: str) -> Outputs:
-    """Where parity and corpus write; ``--json`` asks for the JSON on standard output."""
-    wanted = [*options.report, *(["json:-"] if options.json else [])]
-    return Outputs(report_requests(wanted, formats), options.out, quiet=options.quiet, inputs=inputs)
-
-
-_GATE_EPILOG: Final = "exit codes: 0 the gate holds, 1 it does not, 2 it could not be done"
-
-
-def parity_command(argv: Sequence[str], streams: Streams) -> ExitCode:
+def parity_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """``parity``: compares two agent traces; exit 1 where the score is too low or anything is at Tier 3."""
-    parser = OptionParser(
-        prog="diff_events.py parity",
-        description="Whether a student agent did what its teacher did, action by action.",
-        epilog=_GATE_EPILOG,
-        parents=[_shared_options(PARITY_FORMATS)],
-    )
-    parser.add_argument("--teacher", required=True, metavar="TRACE", help="the reference trace (.ccpa-trace.jsonl)")
-    parser.add_argument("--student", required=True, metavar="TRACE", help="the trace under test")
-    parser.add_argument("--cwd", metavar="DIR", help="the agents' working directory, for a trace that does not say it")
-    options = parser.parse_args(argv)
-    with _outputs(options, PARITY_FORMATS, options.teacher, options.student) as outputs:
-        contract = _contract_option(options)
+    with Outputs(PARITY_FORMATS, options, options.teacher, options.student) as outputs:
+        contract = _contract(options)
         teacher, student = (parse_trace(path, cwd=options.cwd) for path in (options.teacher, options.student))
         report = compute_parity_score(teacher, student, allow_hosts=contract.allow_hosts)
         outcome = ParityOutcome(report, contract)
-        outputs.write(PARITY_FORMATS, outcome, streams)
+        outputs.write(outcome, streams)
     return ExitCode.OK if outcome.passes else ExitCode.GATE
-
-
-def _corpus_options(argv: Sequence[str]) -> argparse.Namespace:
-    parser = OptionParser(
-        prog="diff_events.py corpus",
-        description="Scores every fixture of a corpus: pairs of agent traces and pairs of event logs.",
-        epilog=_GATE_EPILOG,
-        parents=[_shared_options(CORPUS_FORMATS)],
-    )
-    parser.add_argument("directory", metavar="DIR", help="a folder with one folder a fixture")
-    parser.add_argument("--matrix", metavar="FILE", help="the parity matrix whose rows the fixtures must cover")
-    parser.add_argument("--oos", action="append", default=[], metavar="ROW,…", help="rows that need not be covered")
-    parser.add_argument("--must-fail", action="store_true", help="turn the gate round: every fixture must drift")
-    return parser.parse_args(argv)
 
 
 def _matrix_options(options: argparse.Namespace) -> tuple[dict[str, RowStatus] | None, list[str]]:
@@ -11951,14 +11970,13 @@ def _matrix_options(options: argparse.Namespace) -> tuple[dict[str, RowStatus] |
     return matrix, oos
 
 
-def corpus_command(argv: Sequence[str], streams: Streams) -> ExitCode:
+def corpus_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """``corpus``: scores a folder of fixtures; exit 2 where one is broken or a row of the matrix is not covered."""
-    options = _corpus_options(argv)
-    with _outputs(options, CORPUS_FORMATS) as outputs:
-        contract = _contract_option(options)
+    with Outputs(CORPUS_FORMATS, options) as outputs:
+        contract = _contract(options)
         matrix, oos = _matrix_options(options)
         report = score_corpus(options.directory, contract, must_fail=options.must_fail, matrix=matrix, oos=oos)
-        outputs.write(CORPUS_FORMATS, report, streams)
+        outputs.write(report, streams)
     if report.broken:
         problems = "; ".join(f"{fixture.id}: {fixture.error}" for fixture in report.broken)
         count = f"{len(report.broken)} of {len(report.fixtures)} fixtures broken"
@@ -11969,76 +11987,136 @@ def corpus_command(argv: Sequence[str], streams: Streams) -> ExitCode:
     return ExitCode.OK if report.passes else ExitCode.GATE
 
 
-def validate_command(argv: Sequence[str], streams: Streams) -> ExitCode:
+def validate_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """``validate``: checks event logs and agent traces against their schemas."""
-    parser = OptionParser(
-        prog="diff_events.py validate",
-        description="Checks event logs and agent traces (told by their first record) against their schemas.",
-        epilog="exit codes: 0 every file conforms, 1 one does not, 2 one could not be read",
-    )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="an event log or an agent trace, compressed or not")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
-    options = parser.parse_args(argv)
     files = [validate_file(path) for path in options.files]
-    rendered = VALIDATION_FORMATS["json" if options.json else "text"](files)
-    streams.out.writelines([rendered] if isinstance(rendered, str) else rendered)
+    streams.write(VALIDATION_FORMATS["json" if options.json else "text"](files))
     if unreadable := [file.unreadable for file in files if file.unreadable is not None]:
         raise DiffEventsError("; ".join(unreadable))
     return ExitCode.OK if all(file.conforms for file in files) else ExitCode.GATE
 
 
-def sid_command(argv: Sequence[str], streams: Streams) -> ExitCode:
+def sid_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """``sid``: prints the semantic id of a shared-global object, for the tests of emitters."""
-    parser = OptionParser(
-        prog="diff_events.py sid",
-        description="The shared-global SID of a guest pointer and an object type: 16 hex digits.",
-    )
-    parser.add_argument("pointer", metavar="POINTER", help="the guest pointer, 32 bits: 0x828f0010 or decimal")
-    parser.add_argument("type", metavar="TYPE", help="the object's type: Event, Semaphore, Mutant, …")
-    options = parser.parse_args(argv)
     text: str = options.pointer
     pointer = guest_pointer(int(text) if re.fullmatch(r"[0-9]{1,20}", text) else text)
     if pointer is None:
         raise UsageError(f"POINTER {printable(text)}: expected 32 bits, as 0x828f0010 or decimal")
     if not OBJECT_TYPE.accepts(options.type):
         raise UsageError(f"TYPE {printable(options.type)}: expected {OBJECT_TYPE.expected}")
-    streams.out.write(shared_global_sid(pointer, options.type) + "\n")
+    streams.write(shared_global_sid(pointer, options.type) + "\n")
     return ExitCode.OK
 
 
-_COMMANDS: Final[Mapping[str, Callable[[Sequence[str], Streams], ExitCode]]] = {
-    "parity": parity_command,
-    "corpus": corpus_command,
-    "validate": validate_command,
-    "sid": sid_command,
+_GATE_CODES: Final = "exit codes: 0 the gate holds, 1 it does not, 2 it could not be done"
+
+COMMANDS: Final[Mapping[str, Command]] = {
+    "": Command(
+        diff_command,
+        "Finds, on each guest thread, the first event where two engines' logs of one program part ways.\n"
+        "LOG is schema v1 JSON Lines, plain or .gz, .bz2, .xz (or .zst where this Python reads it); - is standard\n"
+        "input. What cannot be read twice is spooled to a temporary file (in $TMPDIR).\n\n"
+        "Other commands, each with a --help of its own: parity (two agent traces), corpus (a folder of fixtures),\n"
+        "validate (files against their schemas), sid (the id of a shared-global object).",
+        _DIFF_OPTIONS,
+        _EXIT_CODES + f"\nexamples:\n  {PROGRAM} --canary c.jsonl --ours o.jsonl\n"
+        f"  {PROGRAM} --canary c.jsonl.gz --ours o.jsonl --validate-identical --report json:diff.json\n",
+        f"{PROGRAM} --canary LOG --ours LOG [options]",
+    ),
+    "parity": Command(
+        parity_command,
+        "Whether a student agent did what its teacher did, action by action.",
+        {
+            "": (
+                option("--teacher", "the reference trace (.ccpa-trace.jsonl)", "TRACE", required=True),
+                option("--student", "the trace under test", "TRACE", required=True),
+                option("--cwd", "the agents' working directory, for a trace that does not say it", "DIR"),
+                *CONTRACT_OPTIONS,
+            ),
+            "reports": report_options(PARITY_FORMATS),
+        },
+        _GATE_CODES,
+    ),
+    "corpus": Command(
+        corpus_command,
+        "Scores every fixture of a corpus: pairs of agent traces and pairs of event logs.",
+        {
+            "": (
+                option("directory", "a folder with one folder a fixture", "DIR"),
+                option("--matrix", "the parity matrix whose rows the fixtures must cover", "FILE"),
+                option("--oos", "rows that need not be covered", "ROW,…", **_REPEATABLE),
+                option("--must-fail", "turn the gate round: every fixture must drift"),
+                *CONTRACT_OPTIONS,
+            ),
+            "reports": report_options(CORPUS_FORMATS),
+        },
+        _GATE_CODES,
+    ),
+    "validate": Command(
+        validate_command,
+        "Checks event logs and agent traces (told by their first record) against their schemas.",
+        {
+            "": (
+                option("files", "an event log or an agent trace, compressed or not", "FILE", nargs="+"),
+                option("--json", "print JSON instead of text"),
+            )
+        },
+        "exit codes: 0 every file conforms, 1 one does not, 2 one could not be read",
+    ),
+    "sid": Command(
+        sid_command,
+        "The shared-global SID of a guest pointer and an object type: 16 hex digits.",
+        {
+            "": (
+                option("pointer", "the guest pointer, 32 bits: 0x828f0010 or decimal", "POINTER"),
+                option("type", "the object's type: Event, Semaphore, Mutant, …", "TYPE"),
+            )
+        },
+        _GATE_CODES,
+    ),
 }
-"""What the first argument may name; anything else is the comparison of two logs."""
+"""What the first argument may name; without a name it is the comparison of two logs."""
 
 
-def _complain(streams: Streams, problem: str) -> None:
-    with contextlib.suppress(OSError):  # nobody reads it; the exit code says it
-        streams.err.write(f"{PROGRAM}: error: {printable(problem)}\n")
+# ── the process ──
+
+
+def _not_a_command(argv: Sequence[str]) -> UsageError:
+    """What somebody may have meant who begins with neither an option nor the name of a command."""
+    import difflib  # here, so that only who mistypes waits for it
+
+    name, *rest = argv
+    if os.path.exists(name) or (rest and not rest[0].startswith("-")):
+        ours = printable(rest[0]) if rest and not rest[0].startswith("-") else "LOG"
+        return UsageError(f"name the logs: --canary {printable(name)} --ours {ours} (see {PROGRAM} --help)")
+    known = [command for command in COMMANDS if command]
+    nearest = difflib.get_close_matches(name.lower(), known, 1, 0.5) or [", ".join(known)]
+    return UsageError(f"there is no command {printable(name)!r}: {nearest[0]}? (see {PROGRAM} --help)")
 
 
 def run(argv: Sequence[str], streams: Streams) -> ExitCode:
     """Does what the arguments ask for; every failure that a user can mend becomes one line and exit code 2."""
-    code = ExitCode.OK
     try:
-        command = _COMMANDS.get(argv[0]) if argv else None
-        with contextlib.redirect_stdout(streams.out), contextlib.suppress(SystemExit):  # of --help and --version
-            code = command(argv[1:], streams) if command else diff_command(argv, streams)
-        streams.out.flush()
-    except DiffEventsError as error:
-        _complain(streams, str(error))
-        return ExitCode.ERROR
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
+        name = argv[0] if argv and argv[0] in COMMANDS else ""
+        if not name and argv and not argv[0].startswith("-"):
+            raise _not_a_command(argv)
+        command = COMMANDS[name]
+        try:
+            with contextlib.redirect_stdout(streams.out):  # --help and --version
+                options = command.parser(name).parse_args(argv[1:] if name else argv)
+        except SystemExit:
+            streams.write("")
+            return ExitCode.OK
+        return command.run(options, streams)
+    except KeyboardInterrupt as interrupt:
+        return ExitCode.TERMINATED if isinstance(interrupt, Terminated) else ExitCode.INTERRUPTED
     except BrokenPipeError:
         return ExitCode.ERROR  # whoever read the output has gone: there is nobody to tell
-    except OSError as error:
-        _complain(streams, f"standard output: {error.strerror or error}")
+    except (DiffEventsError, OSError, MemoryError) as error:
+        problem = "out of memory" if isinstance(error, MemoryError) else str(error)
+        with contextlib.suppress(OSError):  # nobody reads it; the exit code says it
+            streams.err.write(f"{PROGRAM}: error: {printable(problem)}\n")
         return ExitCode.ERROR
-    return code
 
 
 def _occupy_closed_streams() -> None:
@@ -12064,8 +12142,16 @@ def _drop_unwritten_output() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def _terminate(number: int, frame: object) -> NoReturn:
+    raise Terminated
+
+
 def main() -> int:
     """The process: standard streams in, exit code out."""
+    sys.excepthook = sys.__excepthook__
+    signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     _occupy_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -161,10 +161,28 @@ class Options(CommandLineTestCase):
             for changed in ours[percentage:]:
                 changed["payload"]["name"] = "Other"
             logs = ("--canary", self.write("hundred.jsonl", calls(100)), "--ours", self.write("other.jsonl", ours))
-            for asked, code in ((f"{percentage}", 0), (f"{percentage}.000000001", 1)):
+            for asked, code in ((f"{percentage}%", 0), (f"{percentage}.000000001%", 1)):
                 if percentage < 100 or code == 0:
                     with self.subTest(matched=percentage, asked=asked):
                         self.assertEqual(run(*logs, "--tid-map", "6=6", "--quiet", "--fail-under", asked).code, code)
+
+
+    def test_percentages(self) -> None:
+        for good in ("2", "99.5", "100", "0%", "0.5%", "100.0%"):
+            self.assertIn(run(*self.logs, "--quiet", "--fail-under", good).code, (0, 1), good)
+        for bad in ("", "-1", "101", "100.1%", "95%%", "x", "1e2", "９５"):
+            self.assert_refused(run(*self.logs, f"--fail-under={bad}"), "expected a percentage from 0 to 100")
+        for share, whole in (("0.95", "95"), ("0.5", "50"), ("1", "100"), ("0.999", "99.9")):
+            self.assert_refused(run(*self.logs, "--fail-under", share), f"write {whole} or {whole}%")
+
+    def test_what_may_have_been_meant(self) -> None:
+        self.assert_refused(run(self.canary, self.ours), f"--canary {self.canary} --ours {self.ours}")
+        self.assert_refused(run(self.canary), f"--canary {self.canary} --ours LOG")
+        self.assert_refused(run("gone.jsonl", "gone-too.jsonl", "--quiet"), "--canary gone.jsonl --ours gone-too.jsonl")
+        for typed, meant in (("validte", "validate"), ("prity", "parity"), ("corpora", "corpus"), ("SID", "sid")):
+            self.assert_refused(run(typed, "--json"), f"there is no command '{typed}': {meant}?")
+        self.assert_refused(run("xyz"), "parity, corpus, validate, sid")
+        self.assert_refused(run("validate", "--jsno", "x"), "diff_events.py validate --help")
 
 
 class Outputs(CommandLineTestCase):
@@ -221,9 +239,9 @@ class Outputs(CommandLineTestCase):
         self.assertEqual((self.listing(), Path(self.canary).read_bytes()), before)
 
     def test_unwritable_places_are_found_before_the_long_work(self) -> None:
-        for place in (".", "no/such/directory", "canary.jsonl/x", "x" * 300):
+        for place in (".", "new/", "no/such/directory", "canary.jsonl/x", "x" * 300):
             for option in ("--out", "--report=json:"):
-                path = self.path(place)
+                path = f"{self.directory}/{place}"
                 argv = (option, path) if option == "--out" else (option + path,)
                 with self.subTest(argv=argv), mock.patch.object(diff_events, "diff_logs") as long_work:
                     self.assert_refused(run(*self.logs, *argv), path)
@@ -232,10 +250,16 @@ class Outputs(CommandLineTestCase):
 
     def test_directory_that_may_not_be_written(self) -> None:
         closed = self.directory / "closed"
-        closed.mkdir(mode=0o555)
-        if os.access(closed, os.W_OK):
-            self.skipTest("this user may write everywhere: a closed directory was not tested")
-        self.assert_refused(run(*self.logs, "--out", str(closed / "out")), "out")
+        closed.mkdir()
+        self.directory.chmod(0o755)
+        closed.chmod(0o555)
+        child = os.fork()
+        if child == 0:  # somebody who may not write everywhere, as the superuser may
+            if os.getuid() == 0:
+                os.setuid(65534)
+            outcome = run(*self.logs, "--out", str(closed / "out"))
+            os._exit(outcome.code if "Permission denied" in outcome.err else 99)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 2)
 
     def test_nothing_is_left_behind(self) -> None:
         bad = self.write("bad", b"junk\n")
@@ -324,6 +348,14 @@ class Outputs(CommandLineTestCase):
             with mock.patch.object(out, "write", side_effect=error):
                 code = diff_events.run([*self.logs, "--validate-identical"], diff_events.Streams(out, err))
             self.assertEqual((code, bool(err.getvalue())), (2, said))
+
+    def test_an_error_of_the_system_is_not_said_of_standard_output(self) -> None:
+        argv = (*self.logs, "--out", self.path("out"))
+        for error in (OSError(24, "Too many open files"), MemoryError()):
+            with mock.patch.object(diff_events, "diff_logs", side_effect=error):
+                outcome = run(*argv)
+            self.assert_refused(outcome, "memory" if isinstance(error, MemoryError) else "Too many open files")
+            self.assertNotIn("standard output", outcome.err)
 
     def test_failing_standard_error(self) -> None:
         err = io.StringIO()
@@ -466,23 +498,43 @@ class Processes(CommandLineTestCase):
                 self.assertEqual(done.stderr, b"")
                 self.assertIn(done.returncode, (0, 2) if argv == ("--help",) else (2,))
 
-    def test_interrupted(self) -> None:
+    def start_and_stop(self, number: int) -> tuple[int, bytes, bytes]:
+        """Exit code and output of a comparison that gets a signal while it reads a log from a pipe."""
         fifo = self.path("fifo")
         os.mkfifo(fifo)
         # A process that was started in the background does not hear interrupts unless it asks for them.
         start = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         start += f"runpy.run_path({PROGRAM!r}, run_name='__main__')"
         argv = [sys.executable, "-c", start, "--canary", fifo, "--ours", self.ours, "--out", self.path("out")]
-        before = self.listing()
         child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         with child, open(fifo, "wb") as pipe:  # it has opened the log, so it is past its start
             pipe.write(log_bytes(calls(3)))
             pipe.flush()
             time.sleep(0.15)
-            child.send_signal(signal.SIGINT)
+            self.assertTrue([name for name in self.listing() if name.startswith(".diff-events-")])
+            child.send_signal(number)
             out, err = child.communicate(timeout=30)
-        self.assertEqual((child.returncode, out, err), (130, b"", b""))
-        self.assertEqual(self.listing(), before)
+        os.unlink(fifo)
+        return child.returncode, out, err
+
+    def test_interrupted_and_terminated(self) -> None:
+        before = self.listing()
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            with self.subTest(number):
+                self.assertEqual(self.start_and_stop(number), (code, b"", b""))
+                self.assertEqual(self.listing(), before)
+
+    def test_what_goes_wrong_at_the_start(self) -> None:
+        """While the file is imported, too: no traceback, and no exit code of a gate."""
+        (self.directory / "argparse.py").write_text("import os\nexec(os.environ['DO'])\n")
+        for do, code, words in (
+            ("import signal; os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT, ""),
+            ("raise MemoryError", 2, "diff_events.py: MemoryError()\n"),
+            ("raise ImportError('no libz')", 2, "diff_events.py: ImportError('no libz')\n"),
+        ):
+            with self.subTest(do):
+                env = {"PYTHONPATH": str(self.directory), "DO": do}
+                self.assertEqual(process(*self.logs, "--validate-identical", env=env), (code, "", words))
 
     def test_the_same_bytes_every_time(self) -> None:
         threads = [

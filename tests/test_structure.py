@@ -147,14 +147,14 @@ def main_guard(module: ast.Module) -> ast.stmt:
     return module.body[-1]
 
 
-def is_version_check(node: ast.AST) -> bool:
-    """Whether this turns an older Python away before anything that it does not have."""
-    return isinstance(node, ast.If) and ast.unparse(node.test).startswith("sys.version_info <")
+def is_start_guard(node: ast.AST) -> bool:
+    """Whether this turns an older Python away, or sees to what goes wrong before `main` is reached."""
+    return isinstance(node, ast.If) and re.match("sys.version_info <|__name__ ==", ast.unparse(node.test)) is not None
 
 
 def calls(module: ast.Module) -> Iterator[tuple[str, int]]:
-    """What is called, in words, and on which line; but for the version check and the guard at the end."""
-    for statement in itertools.filterfalse(is_version_check, module.body[:-1]):
+    """What is called, in words, and on which line; but for what guards the start and the end."""
+    for statement in itertools.filterfalse(is_start_guard, module.body[:-1]):
         for node in ast.walk(statement):
             if isinstance(node, ast.Call):
                 yield ast.unparse(node.func), node.lineno
@@ -247,7 +247,7 @@ class Habits(unittest.TestCase):
 
     def test_imports_stand_at_the_top_or_say_why_not(self) -> None:
         """In a function, the line says who waits for it there; for the type checker, they stand at the top as well."""
-        statements = itertools.filterfalse(is_version_check, MODULE.body[1:])
+        statements = itertools.filterfalse(is_start_guard, MODULE.body[1:])
         top = itertools.takewhile(lambda node: isinstance(node, ast.Import | ast.ImportFrom | ast.If), statements)
         lines_at_top = {number for node in top for number in range(node.lineno, (node.end_lineno or 0) + 1)}
         imports = {node.lineno for node in ast.walk(MODULE) if isinstance(node, ast.Import | ast.ImportFrom)}
