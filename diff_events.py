@@ -11748,7 +11748,7 @@ CONTRACT_OPTIONS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class Subcommand:
     """One thing that the program does: what carries it out, and its options by heading."""
 
     run: Callable[[argparse.Namespace, Streams], ExitCode]
@@ -12010,8 +12010,8 @@ def sid_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
 
 _GATE_CODES: Final = "exit codes: 0 the gate holds, 1 it does not, 2 it could not be done"
 
-COMMANDS: Final[Mapping[str, Command]] = {
-    "": Command(
+COMMANDS: Final[Mapping[str, Subcommand]] = {
+    "": Subcommand(
         diff_command,
         "Finds, on each guest thread, the first event where two engines' logs of one program part ways.\n"
         "LOG is schema v1 JSON Lines, plain or .gz, .bz2, .xz (or .zst where this Python reads it); - is standard\n"
@@ -12023,7 +12023,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
         f"  {PROGRAM} --canary c.jsonl.gz --ours o.jsonl --validate-identical --report json:diff.json\n",
         f"{PROGRAM} --canary LOG --ours LOG [options]",
     ),
-    "parity": Command(
+    "parity": Subcommand(
         parity_command,
         "Whether a student agent did what its teacher did, action by action.",
         {
@@ -12037,7 +12037,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
         },
         _GATE_CODES,
     ),
-    "corpus": Command(
+    "corpus": Subcommand(
         corpus_command,
         "Scores every fixture of a corpus: pairs of agent traces and pairs of event logs.",
         {
@@ -12052,7 +12052,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
         },
         _GATE_CODES,
     ),
-    "validate": Command(
+    "validate": Subcommand(
         validate_command,
         "Checks event logs and agent traces (told by their first record) against their schemas.",
         {
@@ -12063,7 +12063,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
         },
         "exit codes: 0 every file conforms, 1 one does not, 2 one could not be read",
     ),
-    "sid": Command(
+    "sid": Subcommand(
         sid_command,
         "The shared-global SID of a guest pointer and an object type: 16 hex digits.",
         {
