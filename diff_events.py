@@ -7341,10 +7341,11 @@ class Trace:
 
     source: str
     actions: tuple[Action, ...]
-    actor: str = "apr-code"
+    actor: str = ""
     model: str = ""
     cwd: str | None = None
     cwd_sha256: str = ""
+    prompts: tuple[str, ...] = ()
 
 
 def numbered_lines(path: str) -> Iterator[tuple[int, bytes, bool]]:
@@ -7401,6 +7402,7 @@ class _TraceBuilder:
     def __init__(self, source: str, cwd: str | None) -> None:
         self._source, self._cwd = source, cwd
         self._start: dict[str, Any] = {}
+        self._prompts: list[str] = []
         self._actions: list[Action] = []
         self._uses: dict[str, list[int]] = {}
         """The places of the actions that have an id: one, where the writer made no mistake."""
@@ -7410,6 +7412,8 @@ class _TraceBuilder:
         kind, turn = record["kind"], record.get("turn", 0)
         if kind == "session_start":
             self._start, self._cwd = record, record.get("cwd") or self._cwd
+        elif kind == "user_prompt":
+            self._prompts.append(record["text"])
         elif kind == "assistant_turn":
             for block in record["blocks"]:
                 if block["type"] == "tool_use":
@@ -7438,7 +7442,8 @@ class _TraceBuilder:
     def trace(self) -> Trace:
         start = self._start
         actions = tuple(_with_triggers(self._actions))
-        return Trace(self._source, actions, start["actor"], start["model"], self._cwd, start["cwd_sha256"].lower())
+        about = (start["actor"], start["model"], self._cwd, start["cwd_sha256"].lower())
+        return Trace(self._source, actions, *about, tuple(self._prompts))
 
 
 def parse_trace(path: str | os.PathLike[str], *, cwd: str | None = None) -> Trace:
@@ -8097,6 +8102,7 @@ def canonical_paths(path: str, cwd: str | None) -> frozenset[str]:
     return frozenset([normal, absolute])
 
 
+_FILE_TOOLS: Final = _names("Read Write Edit MultiEdit")
 _PATH_FIELDS: Final = ("path", "file_path", "notebook_path")
 
 
@@ -8251,6 +8257,7 @@ def _line_range(call: ToolCall) -> range:
 _GUTTER = re.compile(r" *([0-9]{1,9})[→\t]")
 
 
+@functools.lru_cache(maxsize=1024)
 def _without_gutter(text: str) -> str | None:
     """The text behind line numbers, in either style in which Read shows them; None where it has none."""
     lines = _lines(text)
@@ -10132,6 +10139,101 @@ def check_sovereignty(action: Action, policy: Policy) -> SovereigntyCheck:
 # ══ parity ════════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
+# ── the files that a trace leaves behind ──
+
+_REPLAYED_CHARACTERS: Final = 1 << 28
+"""So much text is edited in a replay (a second of work); what comes behind it is not known."""
+
+_LEAVES_FILES_ALONE: Final = _names("Glob Grep LS NotebookRead TodoRead TodoWrite WebFetch WebSearch")
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A file after a call that wrote to it: what the trace says of it, and what follows from the calls before it.
+
+    ``replayed`` are the SHA-256 that it can have by what the calls wrote; none at all: nothing is known.
+    """
+
+    call: ToolCall
+    given: str | None
+    replayed: frozenset[str]
+
+    @property
+    def is_contradictory(self) -> bool:
+        """Whether the trace gives a hash that cannot be that of what it wrote."""
+        return self.given is not None and bool(self.replayed) and self.given not in self.replayed
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The hashes that the file can have."""
+        return frozenset([self.given]) if self.given is not None else self.replayed
+
+
+def _edited(text: str, edit: object) -> str | None:
+    """A text after one edit; None where the edit does not fit it."""
+    old, new = (edit.get(name) if isinstance(edit, dict) else None for name in ("old_string", "new_string"))
+    if not (isinstance(old, str) and old and isinstance(new, str) and isinstance(edit, dict)):
+        return None
+    fits = text.count(old) >= 1 if edit.get("replace_all") is True else text.count(old) == 1
+    return text.replace(old, new) if fits else None
+
+
+def _texts_after(call: ToolCall, before: Sequence[str]) -> list[str]:
+    """What a file can hold after a call; nothing where that is not known.
+
+    Line numbers leave open whether the last line has its newline. A part of a file says nothing of the whole.
+    """
+    content = call.input.get("content")
+    if call.name == "Write":
+        return [content] if isinstance(content, str) else []
+    if call.name == "Read":
+        is_part = any(call.input.get(name) is not None for name in ("offset", "limit", "pages"))
+        if is_part or call.result is None or "<system-reminder>" in call.result.content:
+            return list(before)
+        bare = _without_gutter(call.result.content)
+        return [call.result.content] if bare is None else [bare, bare + "\n"]
+    edits = call.input.get("edits") if call.name == "MultiEdit" else [dict(call.input)]
+    texts: list[str | None] = list(before)
+    for edit in edits if isinstance(edits, list) else [None]:
+        texts = [_edited(text, edit) for text in texts if text is not None]
+    return [text for text in texts if text is not None]
+
+
+def replay_files(actions: Iterable[Action]) -> dict[int, FileState]:
+    """The file after each successful Write, Edit and MultiEdit, by the position of the action.
+
+    A file's text is known from a Write, a Read of all of it, or an edit of a known text. Whatever may change files
+    unseen (a shell, an agent, a hook behind a tool) makes all texts unknown.
+    """
+    states: dict[int, FileState] = {}
+    texts: dict[str, list[str]] = {}
+    budget = _REPLAYED_CHARACTERS
+    for position, action in enumerate(actions):
+        path = _path_of(action) if isinstance(action, ToolCall) else None
+        if isinstance(action, SkillInvocation) or (isinstance(action, HookEvent) and "Post" not in action.event):
+            continue
+        if isinstance(action, ToolCall) and (
+            action.name in _LEAVES_FILES_ALONE or (action.result is not None and not action.result.ok)
+        ):
+            continue
+        if isinstance(action, HookEvent) or action.name not in _FILE_TOOLS or not isinstance(path, str):
+            texts.clear()
+            continue
+        key = max(canonical_paths(path, action.cwd))
+        after = _texts_after(action, texts.get(key, []))
+        budget -= sum(map(len, after))
+        if budget < 0:
+            break
+        if action.name != "Read":
+            state = FileState(action, _state_of(action), frozenset(map(sha256, after)))
+            states[position] = state
+            after = [text for text in after if sha256(text) in state.known]
+        texts[key] = after
+    return states
+
+
+# ── drifts ──
+
 _EXCERPT: Final = 60
 
 
@@ -10175,6 +10277,8 @@ class Drift:
     student: Action | None
     differences: tuple[ActionDifference, ...] = ()
     violations: tuple[Violation, ...] = ()
+    same_file: bool = False
+    """Both sides wrote, in other words, what leaves the same file."""
 
     @property
     def tier(self) -> int:
@@ -10188,19 +10292,69 @@ class Drift:
             found = (f"{violation.reason} {violation.what}" for violation in self.violations)
             return f"{self.reason}: {'; '.join(found)}"
         if self.differences:
-            return f"{self.reason}: {'; '.join(map(difference_text, self.differences))}"
+            same = ["the file after it is the same"] if self.same_file else []
+            return f"{self.reason}: {'; '.join([*map(difference_text, self.differences), *same])}"
         return f"{self.reason}: {'the teacher' if self.teacher else 'the student'} alone has {self.label} here"
+
+
+class TraceMismatch(enum.Enum):
+    """Why two traces may not belong together."""
+
+    ROLES = "roles"
+    PROMPTS = "prompts"
+    CWD = "cwd_sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """How two lists of actions fit where one may skip an action of the other. Positions count from 0.
+
+    ``paired`` actions stand side by side, of which ``matched`` are equivalent; ``insertions`` are positions of the
+    student's list, ``deletions`` of the teacher's.
+    """
+
+    matched: int
+    paired: int
+    insertions: tuple[int, ...]
+    deletions: tuple[int, ...]
+    turn_order_skew: int
+    """So many actions both did, but at another place in the order."""
+
+
+INDIVIDUAL_MIN: Final = 0.8
+"""The score that passes where no contract says another."""
+
+
+def passes_alone(score: float, worst_tier: int, individual_min: float = INDIVIDUAL_MIN) -> bool:
+    """The gate of one comparison: the score reaches ``individual_min``, and nothing is at Tier 3."""
+    return score >= individual_min and worst_tier < DriftCategory.SOVEREIGNTY_VIOLATION.tier
 
 
 @dataclass(frozen=True, slots=True)
 class ParityReport:
-    """What the comparison of two traces found. ``drifts`` are the positions above Tier 0, in order."""
+    """What the comparison of two traces found. ``drifts`` are the positions above Tier 0, in order.
+
+    ``alignment`` is None where nothing drifts, and where the lists differ too much to be aligned.
+    """
 
     teacher: str
     student: str
     teacher_count: int
     student_count: int
     drifts: tuple[Drift, ...]
+    individual_min: float = INDIVIDUAL_MIN
+    mismatches: tuple[TraceMismatch, ...] = ()
+    alignment: Alignment | None = None
+
+    @property
+    def passes(self) -> bool:
+        """Whether the gate holds."""
+        return passes_alone(self.score, self.worst_tier, self.individual_min)
+
+    @property
+    def is_vacuous(self) -> bool:
+        """Whether neither trace has an action, so that the score says nothing."""
+        return not self.total
 
     @property
     def total(self) -> int:
@@ -10274,22 +10428,145 @@ def _with_temporary_dirs(trace: Trace) -> tuple[Action, ...]:
     )
 
 
-def compute_parity_score(teacher: Trace, student: Trace, *, allow_hosts: Iterable[str] = ()) -> ParityReport:
+# ── the smallest edit between two lists of actions ──
+
+_MAX_EDITS: Final = 64
+"""Lists that differ in more actions than this are not aligned: nobody would read it, and it would take long."""
+
+_MAX_COMPARISONS: Final = 50_000
+
+
+def _equivalent(teacher: Action, student: Action) -> bool:
+    return next(action_differences(teacher, student), None) is None
+
+
+def _is_insertion(frontier: Mapping[int, int], edits: int, diagonal: int) -> bool:
+    """Whether the furthest way onto a diagonal by one more edit inserts; else it deletes."""
+    return diagonal == -edits or (diagonal != edits and frontier[diagonal - 1] < frontier[diagonal + 1])
+
+
+def _walk_back(history: Sequence[Mapping[int, int]], x: int, y: int) -> Iterator[tuple[int, int]]:
+    """The matches on the way to the end, the last one first."""
+    for edits in range(len(history) - 1, -1, -1):
+        inserts = _is_insertion(history[edits], edits, x - y)
+        before = history[edits][x - y + 1] if inserts else history[edits][x - y - 1] + 1
+        while x > before and y > 0:
+            x, y = x - 1, y - 1
+            yield x, y
+        x, y = (x, y - 1) if inserts else (x - 1, y)
+
+
+def _matching_pairs(teacher: Sequence[Action], student: Sequence[Action]) -> list[tuple[int, int]] | None:
+    """The pairs of equivalent actions that the smallest edit leaves alone (Myers), None where it is too large."""
+    frontier, history, comparisons = {1: 0}, list[dict[int, int]](), 0
+    for edits in range(_MAX_EDITS + 1):
+        history.append(frontier.copy())
+        for diagonal in range(-edits, edits + 1, 2):
+            inserts = _is_insertion(frontier, edits, diagonal)
+            x = first = frontier[diagonal + 1] if inserts else frontier[diagonal - 1] + 1
+            while x < len(teacher) and x - diagonal < len(student) and _equivalent(teacher[x], student[x - diagonal]):
+                x += 1
+            frontier[diagonal] = x
+            if x >= len(teacher) and x - diagonal >= len(student):
+                return list(_walk_back(history, x, x - diagonal))
+            comparisons += x - first + 1
+        if comparisons > _MAX_COMPARISONS:
+            break
+    return None
+
+
+def align_actions(teacher: Sequence[Action], student: Sequence[Action]) -> Alignment | None:
+    """The alignment of two lists of actions, None where they differ in more than some dozens of them."""
+    pairs = _matching_pairs(teacher, student)
+    if pairs is None:
+        return None
+    insertions, deletions, replaced = list[int](), list[int](), list[tuple[int, int]]()
+    x = y = 0
+    for next_x, next_y in [*reversed(pairs), (len(teacher), len(student))]:
+        both = min(next_x - x, next_y - y)
+        replaced += zip(range(x, x + both), range(y, y + both), strict=True)
+        deletions += range(x + both, next_x)
+        insertions += range(y + both, next_y)
+        x, y = next_x + 1, next_y + 1
+    left_over = [student[y] for y in (*(y for _, y in replaced), *insertions)]
+    skew = 0
+    for action in (teacher[x] for x in (*(x for x, _ in replaced), *deletions)):
+        found = next((other for other in left_over if _equivalent(action, other)), None)
+        if found is not None:
+            left_over.remove(found)
+            skew += 1
+    return Alignment(len(pairs), len(pairs) + len(replaced), tuple(insertions), tuple(deletions), skew)
+
+
+# ── the comparison ──
+
+
+def _mismatches(teacher: Trace, student: Trace) -> Iterator[TraceMismatch]:
+    """Why the two may not be runs of one task. What a trace does not say, it does not say otherwise either."""
+    roles = teacher.actor or "claude-code", student.actor or "apr-code"
+    if roles != ("claude-code", "apr-code"):
+        yield TraceMismatch.ROLES
+    if folded(teacher.prompts) != folded(student.prompts):
+        yield TraceMismatch.PROMPTS
+    if teacher.cwd_sha256 and student.cwd_sha256 and teacher.cwd_sha256 != student.cwd_sha256:
+        yield TraceMismatch.CWD
+
+
+def _with_same_files(drifts: Sequence[Drift], teacher: Trace, student: Trace) -> Iterator[Drift]:
+    """The drifts, those marked after which both have the same file all the same."""
+    if not any(isinstance(drift.student, ToolCall) and drift.student.name in _FILE_TOOLS for drift in drifts):
+        yield from drifts
+        return
+    files = [replay_files(trace.actions) for trace in (teacher, student)]
+    for drift in drifts:
+        states = [of_trace.get(drift.position) for of_trace in files]
+        one, other = states[0], states[1]
+        is_same = one and other and one.known and one.known == other.known
+        same_path = not any(difference.field in ("path", "name") for difference in drift.differences)
+        yield replace(drift, same_file=True) if is_same and same_path and drift.differences else drift
+
+
+def compute_parity_score(
+    teacher: Trace,
+    student: Trace,
+    *,
+    allow_hosts: Iterable[str] = (),
+    forbidden_hosts: Iterable[str] = (),
+    individual_min: float = INDIVIDUAL_MIN,
+) -> ParityReport:
     """Compares two traces action by action: teacher action *n* with student action *n*.
 
-    ``allow_hosts`` are the hosts that the student may reach, besides localhost. The traces are left as they are.
+    ``allow_hosts`` are the hosts that the student may reach, besides localhost; ``forbidden_hosts`` are those that it
+    may not, whoever allows them. ``individual_min`` is the score that passes. The traces are left as they are. Raises
+    `TypeError` for what is no `Trace`, and for a string in place of a list of hosts.
 
     >>> one = Trace("t", (ToolCall("Bash", {"command": "make"}), ToolCall("Bash", {"command": "make test"})))
     >>> two = Trace("s", (ToolCall("Bash", {"command": "make"}),))
     >>> report = compute_parity_score(one, two)
-    >>> report.score, [(drift.position, drift.tier, str(drift.reason)) for drift in report.drifts]
-    (0.5, [(1, 2, 'missing_tool_call')])
+    >>> report.score, [(drift.position, drift.tier, str(drift.reason)) for drift in report.drifts], report.passes
+    (0.5, [(1, 2, 'missing_tool_call')], False)
     """
-    policy = Policy(tuple(allow_hosts), student.cwd, student.cwd_sha256)
-    pairs = itertools.zip_longest(_with_temporary_dirs(teacher), _with_temporary_dirs(student))
-    found = (_drift(position, *pair, policy) for position, pair in enumerate(pairs))
-    drifts = tuple(drift for drift in found if drift)
-    return ParityReport(teacher.source, student.source, len(teacher.actions), len(student.actions), drifts)
+    for name, trace in (("teacher", teacher), ("student", student)):
+        if not isinstance(trace, Trace):
+            raise TypeError(f"{name}: expected a Trace, as parse_trace returns it, found {type(trace).__name__}")
+    for name, hosts in (("allow_hosts", allow_hosts), ("forbidden_hosts", forbidden_hosts)):
+        if isinstance(hosts, str | bytes):
+            raise TypeError(f"{name}: expected a list of hosts, found {type(hosts).__name__}")
+    policy = Policy(tuple(allow_hosts), student.cwd, student.cwd_sha256, tuple(forbidden_hosts))
+    actions = [_with_temporary_dirs(trace) for trace in (teacher, student)]
+    pairs = enumerate(itertools.zip_longest(*actions))
+    found = (_drift(position, one, other, policy) for position, (one, other) in pairs)
+    drifts = tuple(_with_same_files([drift for drift in found if drift], teacher, student))
+    return ParityReport(
+        teacher.source,
+        student.source,
+        len(actions[0]),
+        len(actions[1]),
+        drifts,
+        individual_min,
+        tuple(_mismatches(teacher, student)),
+        align_actions(*actions) if drifts else None,
+    )
 
 
 # ██████████████████████████████████████████████████████████████████████████████████████████████████████████████████████
@@ -10677,7 +10954,7 @@ class Contract:
     """What a run must reach, and the hosts that a student may reach, and may not whoever allows it."""
 
     aggregate_min: float = 0.95
-    individual_min: float = 0.8
+    individual_min: float = INDIVIDUAL_MIN
     allow_hosts: tuple[str, ...] = ()
     forbidden_hosts: tuple[str, ...] = ()
     oos_rows: tuple[str, ...] = ()
@@ -10996,11 +11273,6 @@ def measure_coverage(matrix: Mapping[str, RowStatus], covers: Collection[str], o
     return Coverage(required, uncovered, tuple(sorted(set(oos))), unknown)
 
 
-def passes_alone(score: float, worst_tier: int, contract: Contract) -> bool:
-    """The gate of one comparison: the score reaches ``individual_min``, and nothing is at Tier 3."""
-    return score >= contract.individual_min and worst_tier < DriftCategory.SOVEREIGNTY_VIOLATION.tier
-
-
 @dataclass(frozen=True, slots=True)
 class CorpusReport:
     """What became of all fixtures of a corpus, in the order of their names."""
@@ -11035,7 +11307,7 @@ class CorpusReport:
             return False
         if self.must_fail:
             return fixture.drifts
-        return passes_alone(fixture.score, fixture.worst_tier, self.contract)
+        return passes_alone(fixture.score, fixture.worst_tier, self.contract.individual_min)
 
     @property
     def passes(self) -> bool:
@@ -11385,22 +11657,9 @@ def score_text(score: float) -> str:
 # ── parity ──
 
 
-@dataclass(frozen=True, slots=True)
-class ParityOutcome:
-    """A parity report with the contract that it is measured by."""
-
-    report: ParityReport
-    contract: Contract
-
-    @property
-    def passes(self) -> bool:
-        """Whether the gate holds."""
-        return passes_alone(self.report.score, self.report.worst_tier, self.contract)
-
-
-def parity_json(outcome: ParityOutcome) -> Iterator[str]:
+def parity_json(report: ParityReport) -> Iterator[str]:
     """The JSON report of two traces."""
-    report = outcome.report
+    alignment = report.alignment
     drifts = (
         {
             "position": drift.position,
@@ -11409,6 +11668,7 @@ def parity_json(outcome: ParityOutcome) -> Iterator[str]:
             "reason": drift.reason.value,
             "detail": drift.detail,
             "label": drift.label,
+            "same_file": drift.same_file,
             "teacher_line": drift.teacher.lineno if drift.teacher else None,
             "student_line": drift.student.lineno if drift.student else None,
         }
@@ -11424,8 +11684,18 @@ def parity_json(outcome: ParityOutcome) -> Iterator[str]:
             "teacher_count": report.teacher_count,
             "student_count": report.student_count,
             "drifts": drifts,
-            "passes": outcome.passes,
-            "thresholds": {"individual_min": outcome.contract.individual_min},
+            "passes": report.passes,
+            "vacuous": report.is_vacuous,
+            "mismatches": [mismatch.value for mismatch in report.mismatches],
+            "alignment": alignment
+            and {
+                "matched": alignment.matched,
+                "paired": alignment.paired,
+                "insertions": list(alignment.insertions),
+                "deletions": list(alignment.deletions),
+            },
+            "turn_order_skew": alignment.turn_order_skew if alignment else None,
+            "thresholds": {"individual_min": report.individual_min},
         }
     )
 
@@ -11448,18 +11718,43 @@ def _action_cell(action: Action | None) -> str:
     return quoted(shorten(action_text(action), _SHOWN_ACTION)) if action else "—"
 
 
-def parity_document(outcome: ParityOutcome) -> list[Block]:
+_MISMATCH_SENTENCES: Final[Mapping[TraceMismatch, str]] = {
+    TraceMismatch.ROLES: "the teacher is not claude-code, or the student not apr-code: are the traces exchanged?",
+    TraceMismatch.PROMPTS: "the user did not ask both for the same",
+    TraceMismatch.CWD: "the working directories are not the same (cwd_sha256)",
+}
+
+
+def _edits_text(count: int, what: str, positions: Sequence[int]) -> str:
+    places = ", ".join(map(str, positions[:5])) + (", …" if count > 5 else "")
+    return f"{count} {what}{'s' * (count != 1)} at {places}"
+
+
+def _alignment_items(report: ParityReport) -> Iterator[str]:
+    """What the alignment knows better than the score by position."""
+    alignment = report.alignment
+    if alignment and alignment.matched > report.matched:
+        edits = (("insertion", alignment.insertions), ("deletion", alignment.deletions))
+        with_edits = " and ".join(_edits_text(len(places), what, places) for what, places in edits if places)
+        yield f"with {with_edits}, {alignment.matched:,} of {alignment.paired:,} match"
+    if alignment and alignment.turn_order_skew:
+        yield f"{alignment.turn_order_skew:,} actions are on both sides, but at another place in the order"
+
+
+def parity_document(report: ParityReport) -> list[Block]:
     """The report of two traces for people."""
-    report = outcome.report
-    limit = score_text(outcome.contract.individual_min)
+    limit = score_text(report.individual_min)
     blocks: list[Block] = [
-        Heading(f"Parity: {'pass' if outcome.passes else 'FAIL'}, score {score_text(report.score)}", 1),
+        Heading(f"Parity: {'pass' if report.passes else 'FAIL'}, score {score_text(report.score)}", 1),
         Items(
             [
                 f"teacher: {quoted(report.teacher)}, {report.teacher_count:,} actions",
                 f"student: {quoted(report.student)}, {report.student_count:,} actions",
                 f"{report.matched:,} of {report.total:,} positions without drift; "
                 f"a score from {limit} and no Tier 3 pass",
+                *_alignment_items(report),
+                *(f"**are they comparable?** {_MISMATCH_SENTENCES[mismatch]}" for mismatch in report.mismatches),
+                *(["**vacuous:** neither trace has an action"] if report.is_vacuous else []),
             ]
         ),
     ]
@@ -11480,7 +11775,12 @@ def parity_document(outcome: ParityOutcome) -> list[Block]:
     return [*blocks, "Positions count from 0.", Table(headings, rows)]
 
 
-PARITY_FORMATS: Final[Formats[ParityOutcome]] = {**document_formats(parity_document), "json": parity_json}
+def parity_markdown(report: ParityReport) -> str:
+    """The report of two traces as Markdown."""
+    return MarkdownWriter(1_000_000).written(parity_document(report))
+
+
+PARITY_FORMATS: Final[Formats[ParityReport]] = {**document_formats(parity_document), "json": parity_json}
 
 # ── corpus ──
 
@@ -11950,10 +12250,15 @@ def parity_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     with Outputs(PARITY_FORMATS, options, options.teacher, options.student) as outputs:
         contract = _contract(options)
         teacher, student = (parse_trace(path, cwd=options.cwd) for path in (options.teacher, options.student))
-        report = compute_parity_score(teacher, student, allow_hosts=contract.allow_hosts)
-        outcome = ParityOutcome(report, contract)
-        outputs.write(outcome, streams)
-    return ExitCode.OK if outcome.passes else ExitCode.GATE
+        report = compute_parity_score(
+            teacher,
+            student,
+            allow_hosts=contract.allow_hosts,
+            forbidden_hosts=contract.forbidden_hosts,
+            individual_min=contract.individual_min,
+        )
+        outputs.write(report, streams)
+    return ExitCode.OK if report.passes else ExitCode.GATE
 
 
 def _matrix_options(options: argparse.Namespace) -> tuple[dict[str, RowStatus] | None, list[str]]:

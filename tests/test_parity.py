@@ -219,6 +219,113 @@ class StateOfAFile(FolderCase):
         self.assertEqual(d.compute_parity_score(upper, self.trace(call, result("a"))).score, 1.0)
 
 
+class ReplayedFiles(FolderCase):
+    """What Write, Edit and Read say about a file, followed through a trace."""
+
+    def states(self, *records: object) -> list[tuple[bool, bool]]:
+        """Of each call that wrote: whether the file after it is known, and whether the trace contradicts itself."""
+        states = d.replay_files(self.trace(*records).actions)
+        return [(bool(state.known), state.is_contradictory) for _, state in sorted(states.items())]
+
+    def edit(self, old: str, new: str, use: str = "e", **more: object) -> dict[str, object]:
+        return turn((use, "Edit", {"path": "a", "old_string": old, "new_string": new, **more}))
+
+    def test_contents(self) -> None:
+        write = turn(("w", "Write", {"path": "./a", "content": "one two one\n"}))
+        state = {"post_state_sha256": d.sha256("1 two 1\n")}
+        read = [turn(("r", "Read", {"file_path": "a"})), result("r", "one two one\n")]
+        gutter = [turn(("r", "Read", {"file_path": "a"})), result("r", "     1→one two one")]
+        part = [turn(("r", "Read", {"file_path": "a", "limit": 1})), result("r", "one two one\n")]
+        good = self.edit("one", "1", replace_all=True, **state)
+        bash = [turn(("b", "Bash", {"command": "make"})), result("b")]
+        for records, expected in (
+            ([write, good], [(True, False), (True, False)]),
+            ([*read, good], [(True, False)]),
+            ([*gutter, good], [(True, False)]),
+            ([*part, good], [(True, False)]),
+            ([*part, self.edit("one", "1", replace_all=True)], [(False, False)]),
+            ([write, self.edit("two", "2", **state)], [(True, False), (True, True)]),
+            (
+                [write, self.edit("two", "2"), self.edit("2", "3", **state)],
+                [(True, False), (True, False), (True, True)],
+            ),
+            ([write, self.edit("one", "1")], [(True, False), (False, False)]),
+            ([write, self.edit("none", "1")], [(True, False), (False, False)]),
+            ([write, *bash, self.edit("two", "2", **state)], [(True, False), (True, False)]),
+            ([write, hook("PostToolUse"), self.edit("two", "2", **state)], [(True, False), (True, False)]),
+            ([write, hook("PreToolUse"), skill(), self.edit("two", "2", **state)], [(True, False), (True, True)]),
+            ([write, self.edit("two", "2", "x"), result("x", ok=False), good], [(True, False), (True, False)]),
+            ([self.edit("two", "2")], [(False, False)]),
+            ([turn(("w", "Write", {"path": "a", "content": 5}))], [(False, False)]),
+            ([turn(("w", "Write", {"path": "a", "content": "x", **state}))], [(True, True)]),
+        ):
+            with self.subTest(records=records):
+                self.assertEqual(self.states(*records), expected)
+
+    def test_several_edits_at_once(self) -> None:
+        write = turn(("w", "Write", {"path": "a", "content": "x y"}))
+        edits = [{"old_string": "x", "new_string": "y"}, {"old_string": "y y", "new_string": "z"}]
+        both = turn(("m", "MultiEdit", {"path": "a", "edits": edits, "post_state_sha256": d.sha256("z")}))
+        self.assertEqual(self.states(write, both), [(True, False), (True, False)])
+        odd = turn(("m", "MultiEdit", {"path": "a", "edits": [5]}))
+        self.assertEqual(self.states(write, odd), [(True, False), (False, False)])
+
+    def test_other_words_same_file(self) -> None:
+        write = turn(("w", "Write", {"path": "a", "content": "one two\n"}))
+        teacher = self.trace(write, self.edit("one", "1"), name="t")
+        student = self.trace(write, self.edit("one two", "1 two"))
+        (drift,) = d.compute_parity_score(teacher, student).drifts
+        self.assertTrue(drift.same_file)
+        self.assertTrue(drift.detail.endswith("; the file after it is the same"), drift.detail)
+        other = self.trace(write, self.edit("one two", "1 2"))
+        self.assertFalse(d.compute_parity_score(teacher, other).drifts[0].same_file)
+        unknown = [self.trace(self.edit(old, "1"), name=old) for old in ("x", "y")]
+        self.assertFalse(d.compute_parity_score(unknown[0], unknown[1]).drifts[0].same_file)
+
+    def test_a_long_replay_ends(self) -> None:
+        big = turn(("w", "Write", {"path": "a", "content": "x" * (1 << 22) + "0"}))
+        edits = [self.edit(str(n), str(n + 1)) for n in range(200)]
+        states = self.states(big, *edits)
+        self.assertLess(len(states), 100)
+
+
+class Aligned(unittest.TestCase):
+    """Lists of actions that fit together when one skips some."""
+
+    def calls(self, text: str) -> list[d.ToolCall]:
+        return [d.ToolCall("Bash", {"command": letter}) for letter in text]
+
+    def aligned(self, teacher: str, student: str) -> tuple[int, int, tuple[int, ...], tuple[int, ...], int]:
+        found = d.align_actions(self.calls(teacher), self.calls(student))
+        assert found is not None
+        return found.matched, found.paired, found.insertions, found.deletions, found.turn_order_skew
+
+    def test_examples(self) -> None:
+        self.assertEqual(self.aligned("abcdef", "Xabcdef"), (6, 6, (0,), (), 0))
+        self.assertEqual(self.aligned("abcdef", "abdef"), (5, 5, (), (2,), 0))
+        self.assertEqual(self.aligned("abcdef", "abXdef"), (5, 6, (), (), 0))
+        self.assertEqual(self.aligned("abcdef", "bcdefa"), (5, 5, (5,), (0,), 1))
+        self.assertEqual(self.aligned("", ""), (0, 0, (), (), 0))
+        self.assertEqual(self.aligned("", "ab"), (0, 0, (0, 1), (), 0))
+
+    def test_it_is_a_longest_common_subsequence(self) -> None:
+        rng = random.Random(11)
+        for _ in range(300):
+            teacher, student = ("".join(rng.choices("abc", k=rng.randrange(12))) for _ in range(2))
+            matched, paired, insertions, deletions, _ = self.aligned(teacher, student)
+            longest = [[0] * (len(student) + 1) for _ in range(len(teacher) + 1)]
+            for x, one in enumerate(teacher):
+                for y, other in enumerate(student):
+                    best = max(longest[x][y + 1], longest[x + 1][y])
+                    longest[x + 1][y + 1] = longest[x][y] + 1 if one == other else best
+            self.assertEqual(matched, longest[-1][-1], (teacher, student))
+            self.assertEqual((paired + len(deletions), paired + len(insertions)), (len(teacher), len(student)))
+
+    def test_lists_that_have_nothing_in_common(self) -> None:
+        self.assertIsNone(d.align_actions(self.calls("a" * 100), self.calls("b" * 100)))
+        self.assertIsNone(d.align_actions(self.calls("a" * 5000), self.calls("a" * 100)))
+
+
 TWO_EDITS = [turn(("a", "Edit", {"path": "x", "old_string": "1", "new_string": "2"})), result("a")]
 BASH = [turn(("b", "Bash", {"command": "make"})), result("b", "ok")]
 
@@ -717,6 +824,45 @@ class RandomRecords(FolderCase):
                 self.assertEqual(list(d.bash(call, dataclasses.replace(call, input={"command": command + " "}))), [])
 
 
+class Interface(FolderCase):
+    """What a program that imports the module relies on."""
+
+    def test_what_is_no_trace(self) -> None:
+        trace = self.trace(*BASH)
+        with self.assertRaisesRegex(TypeError, "teacher: expected a Trace, as parse_trace returns it, found str"):
+            d.compute_parity_score("t.jsonl", trace)  # type: ignore[arg-type]
+        with self.assertRaisesRegex(TypeError, "allow_hosts: expected a list of hosts, found str"):
+            d.compute_parity_score(trace, trace, allow_hosts="a.example")
+
+    def test_passes(self) -> None:
+        teacher, student = self.trace(*BASH, *TWO_EDITS, name="t"), self.trace(*BASH)
+        self.assertFalse(d.compute_parity_score(teacher, student).passes)
+        self.assertTrue(d.compute_parity_score(teacher, student, individual_min=0.5).passes)
+        egress = self.trace(turn(("a", "WebFetch", {"url": "https://h.example"})))
+        report = d.compute_parity_score(egress, egress, allow_hosts=["h.example"], forbidden_hosts=["*.example"])
+        self.assertEqual((report.worst_tier, report.passes), (3, False))
+        self.assertTrue(d.parity_markdown(report).startswith("# Parity: FAIL"))
+
+
+class Comparable(FolderCase):
+    """Two traces that may not belong together."""
+
+    def mismatches(self, **more: object) -> list[str]:
+        starts = {**START, "actor": "claude-code"}, {**START, **more}
+        prompts = ({"v": 1, "kind": "user_prompt", "turn": 0, "text": text} for text in ("do  it", "do it"))
+        traces = [
+            d.parse_trace(self.put("t", jsonl(start, prompt))) for start, prompt in zip(starts, prompts, strict=True)
+        ]
+        return [mismatch.value for mismatch in d.compute_parity_score(*traces).mismatches]
+
+    def test_each(self) -> None:
+        self.assertEqual(self.mismatches(), [])
+        self.assertEqual(self.mismatches(actor="claude-code"), ["roles"])
+        self.assertEqual(self.mismatches(cwd_sha256="1" * 64), ["cwd_sha256"])
+        one, two = d.Trace("t", (), prompts=("a",)), d.Trace("s", (), prompts=("b",))
+        self.assertEqual([m.value for m in d.compute_parity_score(one, two).mismatches], ["prompts"])
+
+
 class Command(FolderCase):
     def pair(self, student: list[dict[str, object]] | None = None) -> list[str]:
         teacher = self.put("t", whole(*BASH, *TWO_EDITS))
@@ -731,6 +877,17 @@ class Command(FolderCase):
         code, out, _ = self.run_tool(*self.pair([*BASH, *TWO_EDITS]))
         self.assertEqual(code, 0)
         self.assertIn("No drift.", out)
+
+    def test_one_insertion_is_said(self) -> None:
+        extra = [turn(("x", "Bash", {"command": "git status"})), result("x")]
+        code, out, _ = self.run_tool(*self.pair([*extra, *BASH, *TWO_EDITS]))
+        self.assertEqual(code, 1)
+        self.assertIn("\n- with 1 insertion at 0, 2 of 2 match\n", out)
+        value = json.loads(self.run_tool(*self.pair([*extra, *BASH, *TWO_EDITS]), "--json")[1])
+        self.assertEqual(value["alignment"], {"matched": 2, "paired": 2, "insertions": [0], "deletions": []})
+        self.assertEqual((value["score"], value["turn_order_skew"]), (0.0, 0))
+        value = json.loads(self.run_tool(*self.pair([*TWO_EDITS, *BASH]), "--json")[1])
+        self.assertEqual((value["score"], value["turn_order_skew"], value["mismatches"]), (0.0, 1, ["roles"]))
 
     def test_all_kinds_of_actions_are_shown(self) -> None:
         _, out, _ = self.run_tool(*self.pair([hook(matcher="Bash"), hook("Stop"), skill("x|`y`\x1b[31m")]))
