@@ -1,14 +1,12 @@
 """Properties that hypothesis tries to refute. Without hypothesis they are skipped, and that is said.
 
-``DIFF_EVENTS_REQUIRE_HYPOTHESIS=1`` makes its absence a failure. ``DIFF_EVENTS_EFFORT=50`` tries 50 times as many as
+``DIFF_EVENTS_REQUIRE_ALL=1`` makes its absence a failure. ``DIFF_EVENTS_EFFORT=50`` tries 50 times as many as
 usual, and others in each run; otherwise the examples are the same ones every time.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 import unittest
 from array import array
 from collections.abc import Callable
@@ -17,18 +15,14 @@ from typing import Any
 import diff_events
 from diff_events import LayoutReader, NotJsonError, RawEvent, Stream
 from tests import generator
-from tests.support import EFFORT, seeds
+from tests.support import EFFORT, not_tested, seeds
 
 try:
     from hypothesis import example, given, settings
     from hypothesis import strategies as st
     from hypothesis.strategies import DrawFn, SearchStrategy
 except ImportError:
-    if os.environ.get("DIFF_EVENTS_REQUIRE_HYPOTHESIS"):
-        raise
-    ABSENT = "hypothesis is not installed: the properties of tests/test_hypothesis.py are not tried"
-    sys.stderr.write(ABSENT + "\n")
-    raise unittest.SkipTest(ABSENT) from None
+    raise not_tested("the properties of tests/test_hypothesis.py: hypothesis is not installed") from None
 
 EXAMPLES = len(seeds(20))
 settings.register_profile(

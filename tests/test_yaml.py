@@ -1,16 +1,13 @@
 """The reader of plain YAML against PyYAML: what it accepts has the value that PyYAML gives it.
 
-Without PyYAML these tests are skipped, and that is said. ``DIFF_EVENTS_REQUIRE_YAML=1`` makes its absence a failure;
-``DIFF_EVENTS_SEEDS`` tries more texts than usual.
+Without PyYAML these tests are skipped, and that is said. ``DIFF_EVENTS_REQUIRE_ALL=1`` makes its absence a failure.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import re
-import sys
 import time
 import unittest
 from collections import Counter
@@ -19,18 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import diff_events as d
+from tests.support import not_tested, seeds
 from tests.traces import FIXTURES
 
 try:
     import yaml  # type: ignore[import-untyped]
 except ImportError:
-    if os.environ.get("DIFF_EVENTS_REQUIRE_YAML"):
-        raise
-    ABSENT = "PyYAML is not installed: tests/test_yaml.py does not hold the reader of YAML against it"
-    sys.stderr.write(ABSENT + "\n")
-    raise unittest.SkipTest(ABSENT) from None
+    raise not_tested("the reader of YAML against PyYAML, which is not installed") from None
 
-SEEDS = int(os.environ.get("DIFF_EVENTS_SEEDS", "300"))
+SEEDS = len(seeds(300))
 
 
 class CoreLoader(yaml.SafeLoader):  # type: ignore[misc]
