@@ -8925,7 +8925,12 @@ _PROGRAM_ROWS: Final[Mapping[str, Program]] = {
     "gh glab hub aws gcloud gsutil az vercel netlify heroku flyctl wrangler firebase doctl ngrok claude codex gemini"
     " llm ansible ansible-playbook vagrant mail sendmail mutt cloudflared tailscale ollama sentry-cli twine gradlew"
     " mvnw": _CLOUD,
-    "kubectl oc helm": Program(
+    "svn hg": Program(hosts=_listed_host, outward=_names("checkout co update up commit ci clone pull push")),
+    "helm": Program(
+        hosts=_listed_host,
+        outward=_names("install upgrade pull push repo dependency search status list rollback uninstall get"),
+    ),
+    "kubectl oc": Program(
         _options("nfclos", "namespace filename context server output selector kubeconfig"),
         hosts=_listed_host,
         endpoints=_options("s", "server"),
@@ -9115,21 +9120,21 @@ _CODE_TOKEN: Final = r"""
     | "(?P<double> [^"\\\n]*(?:\\.[^"\\\n]*)* )"?
     | '(?P<single> [^'\\\n]*(?:\\.[^'\\\n]*)* )'?
     | `(?P<backticks> [^`\\]*(?:\\.[^`\\]*)* )`? )
-  | (?P<name> [A-Za-z_$][\w$]* (?: (?:\.|::|->)[A-Za-z_$][\w$]* )* )
-  | (?P<mark> [()=:] )
+  | (?P<name> \.?[A-Za-z_$][\w$]* (?: (?:\.|::|->)[A-Za-z_$][\w$]* )* )
+  | (?P<mark> [()=:;\n] ) (?:(?<=\()\s+)?
 """
 _HASH_COMMENTS = re.compile(_CODE_TOKEN % r"\#[^\n]*", re.VERBOSE | re.DOTALL)
 _SLASH_COMMENTS = re.compile(_CODE_TOKEN % r"//[^\n]*|/\*(?:.*?\*/|.*)", re.VERBOSE | re.DOTALL)
 _CODE_STRINGS: Final = frozenset(["long_single", "long_double", "double", "single", "backticks"])
 _URL_CLIENT = re.compile(
     r"(?:.*(?:\.|::|->))?(?:urlopen|urlretrieve|fetch|file_get_contents|curl_init|WebSocket|EventSource|create_engine"
-    r"|(?:URI|Net::HTTP|axios|got|requests|httpx|superagent|needle|urllib3|RestClient|Faraday|HTTParty|LWP)"
+    r"|(?:URI|Net::HTTP|axios|got|requests|httpx|superagent|needle|urllib3|RestClient|Faraday|HTTParty|LWP|HTTP::Tiny->new)"
     r"(?:\.|::|->)(?:open|get|get_response|post|post_form|put|patch|delete|head|options|request|stream|getstore)"
     r"|axios|got)|(?:wget\.download|websockets?\.connect|https?\.(?:get|request)|session\.(?:get|post|put|patch|delete"
     r"|head|request)|git\.Repo\.clone_from)"
 )
 _MAYBE_URL_CLIENT = re.compile(
-    r"(?:\w*(?:client|http|conn|agent|api|page|browser)|s|ua|ctx|sess)(?:\.|->)"
+    r"(?:\w*(?:client|http|conn|agent|api|page|browser)|s|ua|ctx|sess|)(?:\.|->)"
     r"(?:get|post|put|patch|delete|head|request|stream|goto|open|ws_connect)|get|getstore|open|Request|URI",
     re.IGNORECASE,
 )
@@ -9138,19 +9143,19 @@ _HOST_CLIENT = re.compile(
     r"(?:.*(?:\.|::))?(?:HTTPS?Connection|create_connection|SMTP(?:_SSL)?|FTP(?:_TLS)?|IMAP4(?:_SSL)?|POP3(?:_SSL)?"
     r"|Telnet|Redis|StrictRedis|MongoClient|gethostbyname|getaddrinfo|createConnection|fsockopen|dns\.lookup"
     r"|TCPSocket\.(?:new|open)|Net::HTTP\.(?:start|new))"
-    r"|(?:\w*sock\w*|s|conn|client|ssh|net|tls|sk|psycopg2?|pymysql|asyncpg|mysql\.connector)\.connect(?:_ex)?"
+    r"|(?:\w*sock\w*|s|conn|client|ssh|net|tls|sk|psycopg2?|pymysql|asyncpg|mysql\.connector|)\.connect(?:_ex)?"
     r"|https?\.(?:get|request)"
 )
 _HOST_LIKE = re.compile(r"[\w-]+(?:\.[\w-]+)*\.(?!db$|sqlite3?$|json$|py$|js$|txt$)[A-Za-z][\w-]*|\d+(?:\.\d+){3}")
 _SHELL_CLIENT = re.compile(
     r"(?:subprocess|sp)\.(?:run|call|check_call|check_output|Popen|getoutput|getstatusoutput)|Popen|check_output"
     r"|check_call|os\.(?:system|popen|exec[lv]p?e?|spawn[lv]p?e?)|asyncio\.create_subprocess_(?:exec|shell)|system"
-    r"|(?:\w+\.)?(?:execSync|execFile|execFileSync|spawn|spawnSync)|(?:child_process|cp)\.exec|exec|shell_exec|passthru"
+    r"|(?:\w*\.)?(?:execSync|execFile|execFileSync|spawn|spawnSync)|(?:child_process|cp)\.exec|exec|shell_exec|passthru"
     r"|(?:IO|Open3)\.\w+"
 )
 _CODE_VARIABLE = re.compile(
-    r"(?:environ(?:b|\.get|\.pop)?|getenv|process\.env|ENV(?:\.fetch)?|ENVIRON|\$_ENV)[\s(\[{.]+['\"]?(\w+)"
-    r"(?!\w*['\"]\s*\]\s*=[^=])"
+    r"(?:environ(?:b|\.get|\.pop)?|getenv|process\.env|ENV(?:\.fetch)?|ENVIRON|\$_ENV)[\s(\[{.]+['\"]?(\w+)\b"
+    r"(?!['\"]\s*\]\s*=[^=])"
 )
 _WHOLE_ENVIRONMENT = re.compile(
     r"(?<!in )(?<!\*\*)(?<!\.\.\.)(?<!env=)(?<!env: )(?:os\.environ|process\.env|\bENV)\s*(?:\)|$|;|,)"
@@ -9177,6 +9182,11 @@ def _add_argument(arguments: list[str], argument: str) -> None:
         arguments.append(argument)
 
 
+def _formatted(text: str, variables: Mapping[str, str]) -> str:
+    """A string with the known names in its braces replaced: f"{BASE}/x", `${base}/x`."""
+    return re.sub(r"\$?\{(\w+)\}", lambda part: variables.get(part[1], part[0]), text)[:_MAX_VALUE]
+
+
 def _code_calls(pattern: re.Pattern[str], code: str) -> Iterator[_Call]:
     """The calls in a piece of code, inner ones first, each with the strings and names in its parentheses.
 
@@ -9192,10 +9202,8 @@ def _code_calls(pattern: re.Pattern[str], code: str) -> Iterator[_Call]:
         if kind == "name":
             _add_argument(arguments, variables.get(text, f"${text}"))
         elif kind in _CODE_STRINGS:
-            text = re.sub(r"\$?\{(\w+)\}", lambda part: variables.get(part[1], part[0]), text)[:_MAX_VALUE]
-            _add_argument(arguments, text)
-            if assigned:
-                variables[assigned] = text
+            variables[assigned] = _formatted(text, variables)
+            _add_argument(arguments, variables[assigned])
         elif text == "(":
             opened.append(_Call(name[-200:], []))
         elif text == ")" and len(opened) > 1:
@@ -9204,9 +9212,11 @@ def _code_calls(pattern: re.Pattern[str], code: str) -> Iterator[_Call]:
                 _add_argument(opened[-1].arguments, argument)
         elif text in ("=", ":") and name and arguments and arguments[-1] == variables.get(name, f"${name}"):
             arguments[-1] = f"{name}="
-        if kind != "comment":
-            assigned = name if text in ("=", ":") and kind == "mark" else assigned if kind == "mark" else ""
-            name = text if kind == "name" else ""
+        if text in ("=", ":") and kind == "mark":
+            assigned = name
+        elif kind != "name" and text != "(":
+            assigned = ""
+        name = text if kind == "name" else ""
     yield from reversed(opened[1:])
 
 
@@ -9469,6 +9479,7 @@ _CONTAINER_HOSTS: Final[Mapping[str, Callable[[str], Hosts]]] = {
 }
 _GIT_LOCAL: Final = frozenset([("submodule", "show"), ("submodule", "sync"), ("remote", "add")])
 _DUMPERS: Final = _names("env printenv export declare typeset set")
+_BEFORE_A_PATH = re.compile(r"--[\w-]+=|(?:[\w.-]+=)?[@<]|")
 _IS_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _SLASH_LANGUAGES: Final = (PROGRAMS["node"], PROGRAMS["php"], PROGRAMS["bun"])
 _HOST_KEYWORDS: Final = _names("host= hostname= server=")
@@ -9509,7 +9520,7 @@ class _Start:
             has_pattern = self.arguments.has("-e", "-f", "--regexp", "--file")
             words = self.arguments.operands[0 if has_pattern else 1 :]
         for word in words:
-            yield word.partition("=")[2] if word.startswith("--") and "=" in word else word.lstrip("@<")
+            yield word[cast(re.Match[str], _BEFORE_A_PATH.match(word)).end() :]
 
     def hosts(self) -> Hosts:
         """The hosts that its words name."""
