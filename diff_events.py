@@ -8602,7 +8602,11 @@ class Policy:
         [True, False, True, True, True, True]
         """
         name = _canonical_host(host)
-        return not _matches(name, self.forbidden_hosts) and (_is_local(name) or _matches(name, self.allow_hosts))
+        return not self.forbids(host) and (_is_local(name) or _matches(name, self.allow_hosts))
+
+    def forbids(self, host: str) -> bool:
+        """Whether no allow list can allow a host."""
+        return _matches(_canonical_host(host), self.forbidden_hosts)
 
     def contains(self, directory: str) -> bool:
         """Whether a directory is the working directory or below it; a relative one is relative to it.
@@ -9128,7 +9132,8 @@ _SLASH_COMMENTS = re.compile(_CODE_TOKEN % r"//[^\n]*|/\*(?:.*?\*/|.*)", re.VERB
 _CODE_STRINGS: Final = frozenset(["long_single", "long_double", "double", "single", "backticks"])
 _URL_CLIENT = re.compile(
     r"(?:.*(?:\.|::|->))?(?:urlopen|urlretrieve|fetch|file_get_contents|curl_init|WebSocket|EventSource|create_engine"
-    r"|(?:URI|Net::HTTP|axios|got|requests|httpx|superagent|needle|urllib3|RestClient|Faraday|HTTParty|LWP|HTTP::Tiny->new)"
+    r"|(?:URI|Net::HTTP|axios|got|requests|httpx|superagent|needle|urllib3|RestClient|Faraday|HTTParty|LWP"
+    r"|HTTP::Tiny->new)"
     r"(?:\.|::|->)(?:open|get|get_response|post|post_form|put|patch|delete|head|options|request|stream|getstore)"
     r"|axios|got)|(?:wget\.download|websockets?\.connect|https?\.(?:get|request)|session\.(?:get|post|put|patch|delete"
     r"|head|request)|git\.Repo\.clone_from)"
@@ -10264,6 +10269,10 @@ class Drift:
     violations: tuple[Violation, ...] = ()
     same_file: bool = False
     """Both sides wrote, in other words, what leaves the same file."""
+    teacher_did_too: bool = False
+    """The teacher's trace breaks the contract in the same ways, here or elsewhere."""
+    allow_hosts: tuple[str, ...] = ()
+    """The hosts that an allow list must have for this to be no violation; forbidden ones are not among them."""
 
     @property
     def tier(self) -> int:
@@ -10275,7 +10284,8 @@ class Drift:
         """The reason, then what is behind it, on one line."""
         if self.violations:
             found = (f"{violation.reason} {violation.what}" for violation in self.violations)
-            return f"{self.reason}: {'; '.join(found)}"
+            too = ["the teacher did it too"] if self.teacher_did_too else []
+            return f"{self.reason}: {'; '.join([*found, *too])}"
         if self.differences:
             same = ["the file after it is the same"] if self.same_file else []
             return f"{self.reason}: {'; '.join([*map(difference_text, self.differences), *same])}"
@@ -10319,7 +10329,8 @@ def passes_alone(score: float, worst_tier: int, individual_min: float = INDIVIDU
 class ParityReport:
     """What the comparison of two traces found. ``drifts`` are the positions above Tier 0, in order.
 
-    ``alignment`` is None where nothing drifts, and where the lists differ too much to be aligned.
+    ``alignment`` is None where nothing drifts, and where the lists differ too much to be aligned. ``undecided`` are
+    the student's actions, by position, of which it cannot be told whether they break the sovereignty contract.
     """
 
     teacher: str
@@ -10330,11 +10341,14 @@ class ParityReport:
     individual_min: float = INDIVIDUAL_MIN
     mismatches: tuple[TraceMismatch, ...] = ()
     alignment: Alignment | None = None
+    undecided: tuple[tuple[int, Undecided], ...] = ()
+    strict_sovereignty: bool = False
 
     @property
     def passes(self) -> bool:
-        """Whether the gate holds."""
-        return passes_alone(self.score, self.worst_tier, self.individual_min)
+        """Whether the gate holds; where it is strict, nothing may be undecided."""
+        is_open = self.strict_sovereignty and self.undecided
+        return passes_alone(self.score, self.worst_tier, self.individual_min) and not is_open
 
     @property
     def is_vacuous(self) -> bool:
@@ -10374,12 +10388,13 @@ _SURPLUS: Final[Mapping[type, tuple[Reason, Reason]]] = {
 }
 
 
-def _drift(position: int, teacher: Action | None, student: Action | None, policy: Policy) -> Drift | None:
+def _drift(
+    position: int, teacher: Action | None, student: Action | None, violations: tuple[Violation, ...]
+) -> Drift | None:
     """The drift at one position, or none. What breaks sovereignty comes before whatever else is different."""
     one = teacher or student
     assert one is not None
     label = action_label(one)
-    violations = check_sovereignty(student, policy).violations if student else ()
     if violations:
         category, reason = DriftCategory.SOVEREIGNTY_VIOLATION, violations[0].reason
         label = action_label(student) if student else label
@@ -10511,6 +10526,20 @@ def _with_same_files(drifts: Sequence[Drift], teacher: Trace, student: Trace) ->
         yield replace(drift, same_file=True) if is_same and same_path and drift.differences else drift
 
 
+def _with_remedies(drifts: Sequence[Drift], teacher: Trace, policy: Policy) -> Iterator[Drift]:
+    """The drifts, those at Tier 3 with what to do about them."""
+    theirs: frozenset[Violation] = frozenset()
+    if any(drift.violations for drift in drifts):
+        in_its_place = replace(policy, cwd=teacher.cwd, cwd_sha256=teacher.cwd_sha256)
+        checks = (check_sovereignty(action, in_its_place) for action in teacher.actions)
+        theirs = frozenset(itertools.chain.from_iterable(check.violations for check in checks))
+    for drift in drifts:
+        hosts = [violation.what for violation in drift.violations if violation.reason is Reason.NETWORK_EGRESS]
+        allowable = tuple(dict.fromkeys(host.lower() for host in hosts if not policy.forbids(host)))
+        did_too = bool(drift.violations) and theirs.issuperset(drift.violations)
+        yield replace(drift, teacher_did_too=did_too, allow_hosts=allowable) if drift.violations else drift
+
+
 def compute_parity_score(
     teacher: Trace,
     student: Trace,
@@ -10518,11 +10547,13 @@ def compute_parity_score(
     allow_hosts: Iterable[str] = (),
     forbidden_hosts: Iterable[str] = (),
     individual_min: float = INDIVIDUAL_MIN,
+    strict_sovereignty: bool = False,
 ) -> ParityReport:
     """Compares two traces action by action: teacher action *n* with student action *n*.
 
     ``allow_hosts`` are the hosts that the student may reach, besides localhost; ``forbidden_hosts`` are those that it
-    may not, whoever allows them. ``individual_min`` is the score that passes. The traces are left as they are. Raises
+    may not, whoever allows them. ``individual_min`` is the score that passes; ``strict_sovereignty`` lets nothing pass
+    of which it cannot be told whether it breaks the sovereignty contract. The traces are left as they are. Raises
     `TypeError` for what is no `Trace`, and for a string in place of a list of hosts.
 
     >>> one = Trace("t", (ToolCall("Bash", {"command": "make"}), ToolCall("Bash", {"command": "make test"})))
@@ -10539,18 +10570,23 @@ def compute_parity_score(
             raise TypeError(f"{name}: expected a list of hosts, found {type(hosts).__name__}")
     policy = Policy(tuple(allow_hosts), student.cwd, student.cwd_sha256, tuple(forbidden_hosts))
     actions = [_with_temporary_dirs(trace) for trace in (teacher, student)]
-    pairs = enumerate(itertools.zip_longest(*actions))
-    found = (_drift(position, one, other, policy) for position, (one, other) in pairs)
-    drifts = tuple(_with_same_files([drift for drift in found if drift], teacher, student))
+    pairs = list(itertools.zip_longest(*actions))
+    checks = [check_sovereignty(other, policy) if other else SovereigntyCheck() for _, other in pairs]
+    judged = enumerate(zip(pairs, checks, strict=True))
+    found = (_drift(position, one, other, check.violations) for position, ((one, other), check) in judged)
+    drifts = list(_with_same_files([drift for drift in found if drift], teacher, student))
+    undecided = ((position, doubt) for position, check in enumerate(checks) for doubt in check.undecided)
     return ParityReport(
         teacher.source,
         student.source,
         len(actions[0]),
         len(actions[1]),
-        drifts,
+        tuple(_with_remedies(drifts, teacher, policy)),
         individual_min,
         tuple(_mismatches(teacher, student)),
         align_actions(*actions) if drifts else None,
+        tuple(undecided),
+        strict_sovereignty,
     )
 
 
@@ -11654,6 +11690,8 @@ def parity_json(report: ParityReport) -> Iterator[str]:
             "detail": drift.detail,
             "label": drift.label,
             "same_file": drift.same_file,
+            "teacher_did_too": drift.teacher_did_too,
+            "allow_hosts": list(drift.allow_hosts),
             "teacher_line": drift.teacher.lineno if drift.teacher else None,
             "student_line": drift.student.lineno if drift.student else None,
         }
@@ -11669,6 +11707,11 @@ def parity_json(report: ParityReport) -> Iterator[str]:
             "teacher_count": report.teacher_count,
             "student_count": report.student_count,
             "drifts": drifts,
+            "undecided": [
+                {"position": position, "reason": doubt.reason.value, "detail": doubt.detail}
+                for position, doubt in report.undecided
+            ],
+            "strict_sovereignty": report.strict_sovereignty,
             "passes": report.passes,
             "vacuous": report.is_vacuous,
             "mismatches": [mismatch.value for mismatch in report.mismatches],
@@ -11718,12 +11761,41 @@ def _edits_text(count: int, what: str, positions: Sequence[int]) -> str:
 def _alignment_items(report: ParityReport) -> Iterator[str]:
     """What the alignment knows better than the score by position."""
     alignment = report.alignment
-    if alignment and alignment.matched > report.matched:
+    if alignment and (alignment.insertions or alignment.deletions) and alignment.matched > report.matched:
         edits = (("insertion", alignment.insertions), ("deletion", alignment.deletions))
         with_edits = " and ".join(_edits_text(len(places), what, places) for what, places in edits if places)
         yield f"with {with_edits}, {alignment.matched:,} of {alignment.paired:,} match"
     if alignment and alignment.turn_order_skew:
         yield f"{alignment.turn_order_skew:,} actions are on both sides, but at another place in the order"
+
+
+def _allow_blocks(report: ParityReport) -> Iterator[Block]:
+    """The line of a contract that would allow the hosts of each Tier 3 drift."""
+    lines = [
+        f"position {drift.position}: {quoted(f'allow_hosts: {json_text(list(drift.allow_hosts))}')}"
+        for drift in report.drifts
+        if drift.allow_hosts
+    ]
+    if lines:
+        yield "To allow the hosts, add them under `sovereignty` in the contract (in TOML with `=` for the colon):"
+        yield Items(lines)
+
+
+_SHOWN_UNDECIDED: Final = 50
+
+
+def _undecided_blocks(report: ParityReport) -> Iterator[Block]:
+    """What cannot be told from the student's trace."""
+    if not report.undecided:
+        return
+    gate = "**the gate is strict: they fail it**" if report.strict_sovereignty else "which is no drift"
+    count = f"{len(report.undecided):,} undecided"
+    yield f"{count}: it cannot be told whether these break the sovereignty contract ({gate}):"
+    rows = [
+        [str(position), literal(doubt.reason), literal(shorten(doubt.detail, _SHOWN_ACTION))]
+        for position, doubt in report.undecided[:_SHOWN_UNDECIDED]
+    ]
+    yield Table(("position>", "reason", "what is not known"), rows)
 
 
 def parity_document(report: ParityReport) -> list[Block]:
@@ -11744,7 +11816,7 @@ def parity_document(report: ParityReport) -> list[Block]:
         ),
     ]
     if not report.drifts:
-        return [*blocks, "No drift."]
+        return [*blocks, "No drift.", *_undecided_blocks(report)]
     rows = [
         [
             str(drift.position),
@@ -11757,7 +11829,13 @@ def parity_document(report: ParityReport) -> list[Block]:
         for drift in report.drifts
     ]
     headings = ("position>", "category", "reason", "teacher", "student", "what differs")
-    return [*blocks, "Positions count from 0.", Table(headings, rows)]
+    return [
+        *blocks,
+        "Positions count from 0.",
+        Table(headings, rows),
+        *_allow_blocks(report),
+        *_undecided_blocks(report),
+    ]
 
 
 def parity_markdown(report: ParityReport) -> str:
@@ -12241,6 +12319,7 @@ def parity_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
             allow_hosts=contract.allow_hosts,
             forbidden_hosts=contract.forbidden_hosts,
             individual_min=contract.individual_min,
+            strict_sovereignty=options.strict_sovereignty,
         )
         outputs.write(report, streams)
     return ExitCode.OK if report.passes else ExitCode.GATE
@@ -12322,6 +12401,7 @@ COMMANDS: Final[Mapping[str, Subcommand]] = {
                 option("--student", "the trace under test", "TRACE", required=True),
                 option("--cwd", "the agents' working directory, for a trace that does not say it", "DIR"),
                 *CONTRACT_OPTIONS,
+                option("--strict-sovereignty", "exit 1 where it cannot be told whether an action breaks sovereignty"),
             ),
             "reports": report_options(PARITY_FORMATS),
         },

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import time
 import unittest
 from collections import Counter
 from pathlib import Path
@@ -528,7 +530,7 @@ class LabelledToolUses(unittest.TestCase):
         return count
 
     def test_precision_and_recall(self) -> None:
-        for name in ("tool_uses_first.jsonl",):
+        for name in ("tool_uses_first.jsonl", "tool_uses_second.jsonl"):
             with self.subTest(name):
                 count = self.tally(name)
                 self.assertGreaterEqual(count["right"], 0.97 * count["told"])
@@ -536,6 +538,108 @@ class LabelledToolUses(unittest.TestCase):
                 self.assertGreaterEqual(count["open found"], 0.90 * count["open"])
                 self.assertLessEqual(count["doubted"], 0.05 * count["innocent"])
                 self.assertGreater(min(count["told"], count["open"], count["innocent"]), 20)
+
+
+def bash(*commands: str) -> d.Trace:
+    return d.Trace("t", tuple(d.ToolCall("Bash", {"command": command}, cwd=HOME) for command in commands), cwd=HOME)
+
+
+class Parity(unittest.TestCase):
+    def test_undecided_is_no_drift_but_counted(self) -> None:
+        trace = bash("ls", "git push origin main", "./deploy.sh")
+        report = d.compute_parity_score(trace, trace)
+        self.assertEqual([(position, doubt.reason.value) for position, doubt in report.undecided],
+                         [(1, "unnamed_endpoint"), (2, "unknown_script")])  # fmt: skip
+        self.assertEqual((report.score, report.drifts, report.passes), (1.0, (), True))
+        value = json.loads("".join(d.parity_json(report)))
+        self.assertEqual(value["undecided"][0],
+                         {"position": 1, "reason": "unnamed_endpoint", "detail": "git push origin main"})  # fmt: skip
+        self.assertIn("2 undecided", d.parity_markdown(report))
+
+    def test_the_strict_gate(self) -> None:
+        trace, local = bash("git push origin main"), bash("ls")
+        self.assertFalse(d.compute_parity_score(trace, trace, strict_sovereignty=True).passes)
+        self.assertTrue(d.compute_parity_score(trace, trace).passes)
+        self.assertTrue(d.compute_parity_score(local, local, strict_sovereignty=True).passes)
+
+    def test_the_teacher_did_it_too(self) -> None:
+        trace = bash("curl https://a.example", "curl https://b.example")
+        report = d.compute_parity_score(bash("ls", "curl https://a.example"), trace)
+        self.assertEqual([drift.teacher_did_too for drift in report.drifts], [True, False])
+        self.assertIn("the teacher did it too", report.drifts[0].detail)
+        self.assertNotIn("the teacher did it too", report.drifts[1].detail)
+
+    def test_the_line_that_allows_it(self) -> None:
+        trace = bash("curl https://A.example https://b.example", "echo $API_KEY")
+        report = d.compute_parity_score(trace, trace)
+        self.assertEqual([drift.allow_hosts for drift in report.drifts], [("a.example", "b.example"), ()])
+        self.assertIn('allow_hosts: ["a.example", "b.example"]', d.parity_markdown(report))
+        allowed = d.compute_parity_score(trace, trace, allow_hosts=report.drifts[0].allow_hosts)
+        self.assertEqual([drift.position for drift in allowed.drifts], [1])
+
+    def test_a_forbidden_host_cannot_be_allowed(self) -> None:
+        trace = bash("curl https://api.a.example", "curl http://localhost")
+        report = d.compute_parity_score(
+            trace, trace, allow_hosts=("*.a.example",), forbidden_hosts=("*.a.example", "localhost")
+        )
+        self.assertEqual([(drift.tier, drift.allow_hosts) for drift in report.drifts], [(3, ()), (3, ())])
+
+
+class Undecided(unittest.TestCase):
+    def test_each_reason(self) -> None:
+        for command, reason in (
+            ("npm ci", "unnamed_endpoint"),
+            ("curl http://$HOST/x", "unknown_endpoint"),
+            ("./fetch https://a.example", "unknown_use"),
+            ("curl localhost/x | sh", "unknown_script"),
+            ("cd $(mktemp -d)", "unknown_directory"),
+            ("echo 'a", "unreadable"),
+            ("xargs " * 100 + "ls", "limit"),
+        ):
+            with self.subTest(command=command):
+                check = d.check_sovereignty(d.ToolCall("Bash", {"command": command}), d.Policy((), HOME))
+                self.assertIn(reason, {doubt.reason.value for doubt in check.undecided})
+        self.assertEqual(len(d.UndecidedReason), 7)
+
+    def test_a_host_that_is_allowed_is_no_question(self) -> None:
+        check = d.check_sovereignty(d.ToolCall("Bash", {"command": "pytest --url https://a.b"}), d.Policy(("a.b",)))
+        self.assertEqual(check, d.SovereigntyCheck())
+
+
+class Bounds(unittest.TestCase):
+    def test_no_command_takes_long(self) -> None:
+        for name, command in (
+            ("eval", "a='eval \"$a\"; eval \"$a\"'; eval \"$a\""),
+            ("xargs", "xargs " * 2000 + "ls"),
+            ("braces", "{ " * 10_000_000),
+            ("parentheses", "((a) " * 50_000 + ")" * 100_000),
+            ("functions", "".join(f"f{n}() {{ f{n + 1}; f{n + 1}; }};" for n in range(39)) + "f0"),
+            ("values", "a=x; " + "a=$a$a$a$a; " * 30 + "eval $a$a$a;" * 3000),
+            ("here-documents", "cat <<A <<A <<A\n" * 20_000),
+            ("pipes", "echo x | " * 20_000 + "sh"),
+            ("code", "python3 - <<'E'\n" + '"\\"' * 100_000 + "\nE\n"),
+            ("calls", "python3 - <<'E'\n" + "f(" * 200_000 + "\nE\n"),
+            ("names", "python3 - <<'E'\nenviron['" + "A" * 200_000 + "'] = 1\nE\n"),
+            ("scheme", "pip " + "a" * 1_000_000 + "://x"),
+            ("path", "cat " + "a/" * 400_000),
+        ):
+            with self.subTest(name):
+                started = time.process_time()
+                d.check_sovereignty(d.ToolCall("Bash", {"command": command}), d.Policy((), HOME))
+                self.assertLess(time.process_time() - started, 5)
+
+    def test_random_text_is_judged(self) -> None:
+        rng = random.Random(11)
+        uses = [json.loads(line)["input"].get("command", "")
+                for name in ("tool_uses_first.jsonl", "tool_uses_second.jsonl")
+                for line in (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()]  # fmt: skip
+        for _ in range(1500):
+            text = "".join(use[: rng.randrange(len(use) + 1)] for use in rng.choices(uses, k=rng.randrange(1, 4)))
+            start = rng.randrange(len(text) + 1)
+            text = text[:start] + rng.choice("'\"`$({<|;&\\\n)}") + text[start + rng.randrange(3) :]
+            call = d.ToolCall("Bash", {"command": text})
+            first = d.check_sovereignty(call, d.Policy((), rng.choice([None, HOME])))
+            self.assertEqual(len(set(first.violations)), len(first.violations))
 
 
 class Tables(unittest.TestCase):
