@@ -39,11 +39,14 @@ Event logs:
     pairing · which thread of ours is which thread of canary
     re-synchronisation · where two streams come together again, and what happened between
     walk · a pair of threads, event by event
-    names · what statuses and other numbers are called
+    statuses · what statuses and other numbers are called
     report model · everything that a comparison found, as values
     identity · which object is which, and where events are about different ones
     calls · what a thread is in the midst of
-    causes · which divergence can have come out of which
+    order · which event of a log came first, and which stands against which of the other log
+    names · what each engine calls the same objects
+    divergences and their sorts · what differs, and which differences are alike
+    causes · which divergence follows which, and where to start
     comparison · from two paths to a `Report`
     baseline · a report against that of an earlier run
     report text · a `Report` as a document
@@ -109,7 +112,7 @@ import threading
 import time
 import zlib
 from array import array
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -144,8 +147,6 @@ __version__ = "1.0.0"
 
 
 # ══ vocabulary ════════════════════════════════════════════════════════════════════════════════════════════════════
-
-
 
 
 _T = TypeVar("_T")
@@ -1955,6 +1956,18 @@ def object_id(text: bytes) -> int:
     return number if 0 < number < 1 << 64 else 0
 
 
+def raw_handle(text: bytes) -> int:
+    """A raw handle, as canonical JSON, as a number; 0 where it is none.
+
+    >>> raw_handle(b'"0xF8000004"') == raw_handle(b"4160749572"), raw_handle(b'"12"'), raw_handle(b"null")
+    (True, 12, 0)
+    """
+    digits = text[1:-1] if text[:1] == b'"' else text
+    if not re.fullmatch(rb"0[xX][0-9a-fA-F]{1,16}|[0-9]{1,19}", digits):
+        return 0
+    return int(digits, 16 if digits[1:2] in (b"x", b"X") else 10)
+
+
 _NAMED_OBJECT: Final = {
     b"handle.create": (b'"handle_semantic_id"', ObjectRole.CREATED),
     b"handle.destroy": (b'"handle_semantic_id"', ObjectRole.DESTROYED),
@@ -1965,7 +1978,7 @@ _NAMED_OBJECT: Final = {
 class ObjectRefs:
     """Every place where a log names an object by its semantic id, in the order of the file, 21 bytes each."""
 
-    __slots__ = ("_numbers", "indexes", "roles", "sids", "threads", "tids")
+    __slots__ = ("_numbers", "indexes", "raws", "roles", "sids", "threads", "tids")
 
     def __init__(self) -> None:
         self.tids: list[int] = []
@@ -1977,7 +1990,9 @@ class ObjectRefs:
         self.sids = array("Q")
         """the object,"""
         self.roles = array("b")
-        """and its `ObjectRole`."""
+        """its `ObjectRole`,"""
+        self.raws = array("Q")
+        """and where it is created or destroyed, its raw handle; else 0."""
 
     def __len__(self) -> int:
         return len(self.sids)
@@ -1995,9 +2010,9 @@ class ObjectRefs:
         key, role = _NAMED_OBJECT.get(kind, (b"", ObjectRole.WOKE))
         sid = object_id(members.get(key, b"null"))
         if sid:
-            self._append(tid, idx, sid, role)
+            self._append(tid, idx, sid, role, raw_handle(members.get(b'"raw_handle_id"', b"null")))
 
-    def _append(self, tid: bytes, idx: bytes, sid: int, role: ObjectRole) -> None:
+    def _append(self, tid: bytes, idx: bytes, sid: int, role: ObjectRole, raw: int = 0) -> None:
         number = self._numbers.get(tid)
         if number is None:
             number = self._numbers[tid] = len(self.tids)
@@ -2006,6 +2021,7 @@ class ObjectRefs:
         self.indexes.append(int(idx))
         self.sids.append(sid)
         self.roles.append(role)
+        self.raws.append(raw)
 
     def into_index_order(self, tids: Collection[int]) -> None:
         """Puts what some threads wrote out of order in order: each has the same places in the file, now by index."""
@@ -2015,7 +2031,7 @@ class ObjectRefs:
                 places[thread].append(place)
         for of_thread in places.values():
             ordered = sorted(of_thread, key=self.indexes.__getitem__)
-            for column in (self.indexes, self.sids, self.roles):
+            for column in (self.indexes, self.sids, self.roles, self.raws):
                 for place, value in zip(of_thread, [column[n] for n in ordered], strict=True):
                     column[place] = value
 
@@ -3713,8 +3729,11 @@ class FormatsDifferError(Exception):
 class Walker:
     """Walks a mapped pair by the rules of schema v1 ("Walking a mapped pair"), from difference to difference."""
 
-    def __init__(self, canary: Cursor, ours: Cursor, most_equal_after_all: int) -> None:
+    def __init__(
+        self, canary: Cursor, ours: Cursor, most_equal_after_all: int, equal: Callable[[Event, Event], bool]
+    ) -> None:
         self.canary, self.ours = canary, ours
+        self._equal = equal
         self.matched = 0
         self.equal_after_all = 0
         """Matches whose fingerprints differ: the writers spell equal payloads differently."""
@@ -3776,7 +3795,7 @@ class Walker:
         if self.canary.sid != self.ours.sid:
             return False  # no need to read them
         canary, ours = (side.log.event(side.tid, side.position) for side in (self.canary, self.ours))
-        return events_equal(canary, ours)
+        return self._equal(canary, ours)
 
     def _status(self) -> PairStatus:
         if self.canary.at_end and self.ours.at_end:
@@ -3864,12 +3883,19 @@ class PairWalk:
         return max(len(side.stream) - side.floated for side in (self.canary, self.ours))
 
 
-def walk_pair(canary: Cursor, ours: Cursor, most_differences: int, most_equal_after_all: int) -> PairWalk:
+def walk_pair(
+    canary: Cursor,
+    ours: Cursor,
+    most_differences: int,
+    most_equal_after_all: int,
+    equal: Callable[[Event, Event], bool] = events_equal,
+) -> PairWalk:
     """Walks a pair to its end, or to one difference more than ``most_differences``.
 
-    Raises `FormatsDifferError` when more fingerprints than ``most_equal_after_all`` were of no use.
+    ``equal`` decides where the fingerprints of two events differ. Raises `FormatsDifferError` when more fingerprints
+    than ``most_equal_after_all`` were of no use.
     """
-    walker = Walker(canary, ours, most_equal_after_all)
+    walker = Walker(canary, ours, most_equal_after_all, equal)
     status = end = walker.walk()
     first = walker.matched, (canary.floated, ours.floated)
     left = len(canary.stream) - canary.position, len(ours.stream) - ours.position
@@ -3894,7 +3920,7 @@ def walk_pair(canary: Cursor, ours: Cursor, most_differences: int, most_equal_af
     )
 
 
-# ══ names ═════════════════════════════════════════════════════════════════════════════════════════════════════════
+# ══ statuses ══════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
 STATUS_NAMES: Final[Mapping[int, str]] = {
@@ -4106,6 +4132,8 @@ class DiffOptions:
     """Whether the parity score must be exact, however many divergences there are."""
     check_identity: bool = False
     """Whether an identity finding that is certain makes the logs divergent."""
+    match_names: bool = False
+    """Whether events match that differ only in what the engines call the same objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -4139,21 +4167,32 @@ class Ending:
     """The innermost call that had not returned."""
     wait: Event | None
     """The wait that had not ended."""
+    signaller: Event | None = None
+    """The event of canary that ended that wait there, if ours never came to it."""
 
 
 class Relation(enum.Enum):
-    """In what way one divergence can have come out of another, the strongest first."""
+    """In what way one divergence follows another, the strongest first."""
 
-    CREATED_BY = "created_by"
-    WOKEN_BY = "woken_by"
+    MISSING_SIGNAL = "missing_signal"
+    """It waits for what the other one failed to signal."""
     SAME_VALUE = "same_value"
+    """It carries a value that first differed at the other one."""
+    WOKEN_BY = "woken_by"
+    CREATED_BY = "created_by"
+    AFTER_LOCK = "after_lock"
     EARLIER_IN_LOG = "earlier_in_log"
     UNKNOWN = "unknown"
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether it shows a cause; the others show an order only."""
+        return self in (Relation.MISSING_SIGNAL, Relation.SAME_VALUE)
 
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """A value that a call returned differently upstream and that is there again in a later divergence."""
+    """A value that first differed upstream and that is there again in a later divergence."""
 
     upstream: ThreadPair
     upstream_path: str
@@ -4162,20 +4201,18 @@ class Echo:
     event: Event
     """The event that has it again."""
     value: object
-    name: str | None
-    """Its name, if it is a status."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What a divergence, or the early end of a thread, is downstream of."""
+    """What a divergence, or the early end of a thread, follows."""
 
     relation: Relation
     upstream: ThreadPair | None = None
     side: Side | None = None
     """The log that shows the relation."""
     via: Event | None = None
-    """The event that handed it over: the creation of the thread, or the call that woke it."""
+    """The event that handed it over: the creation of the thread, the signal, or the end of a lock."""
     echoes: tuple[Echo, ...] = ()
 
 
@@ -4204,6 +4241,89 @@ class ComparedEvents:
     """There are so many beyond `MOST_FIELDS`."""
 
 
+class Explained(enum.Enum):
+    """What accounts for a difference, so that nobody need look at it first."""
+
+    NAME = "name"
+    """Both sides mean the same object and call it by another value."""
+    UPSTREAM_VALUE = "upstream_value"
+    """It carries a value that first differed elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An event of both logs: of a divergence, where it stands."""
+
+    canary_tid: int
+    ours_tid: int
+    canary_idx: int
+    ours_idx: int
+
+
+@dataclass(frozen=True, slots=True)
+class DivergenceSort:
+    """Divergences that have the same change, kind, call and differing fields."""
+
+    change: Change
+    kind: str
+    call: str | None
+    fields: tuple[str, ...]
+    count: int
+    threads: int
+    first: Place
+    example: Both[Event]
+    differing: tuple[FieldDifference, ...]
+    """Of the example."""
+    explained_by: Explained | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallSummary:
+    """What differs in a call, over all threads: the calls that only one side makes, and the results that differ."""
+
+    name: str
+    alone: Both[int]
+    """How many calls of each side have no counterpart."""
+    results_differ: int
+
+
+@dataclass(frozen=True, slots=True)
+class NameUse:
+    """How many names an event produces, and how often they are used where the two engines call them differently."""
+
+    source: str
+    """Kind and field that produce the name."""
+    bound: int
+    renamed: int
+    """Those whose values differ."""
+    used: int
+    """Fields that differ in nothing but such a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameBreak:
+    """An event that names another object than its counterpart."""
+
+    pair: ThreadPair
+    events: Both[Event]
+    path: str
+    values: Both[object]
+    expected: int | None
+    """What ours calls the object that canary names, if it is there."""
+    stands_for: int | None
+    """What canary calls the object that ours names, if it is there."""
+    matching: bool
+    """Whether the two events match otherwise: both sides use the same value for different objects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names that were bound along the alignment."""
+
+    uses: tuple[NameUse, ...] = ()
+    breaks: tuple[NameBreak, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Divergence:
     """A place where the two sides of a pair differ, what surrounds it, and what became of it."""
@@ -4230,6 +4350,9 @@ class Divergence:
     explanation: Explanation = Explanation()
     changed: tuple[ComparedEvents, ...] = ()
     """Where the same calls have other values: the events of both sides, one by one."""
+    sort: int = 0
+    """The number of its sort in the report."""
+    explained_by: Explained | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -4353,9 +4476,9 @@ class ThreadReport:
     parity: ParityScore
     lane: Lane
     ending: Ending | None = None
-    """Where one side ended before the other."""
+    """Where one side ended before the other, be it behind a divergence."""
     cause: Cause | None = None
-    """Of the first divergence, or of the early end; None where there is neither, and where to start."""
+    """Of the first divergence that counts, or of the end; None where there is neither, and where to start."""
 
     @property
     def divergence(self) -> Divergence | None:
@@ -4398,16 +4521,45 @@ class IdentityFinding:
 
 
 class StartReason(enum.Enum):
-    """Why a report says to start where it does."""
+    """Why a report says to start where it does, the strongest reason first."""
 
-    ONLY_DIVERGENCE = "only_divergence"
-    FIRST_IN_BOTH_LOGS = "first_in_both_logs"
-    FIRST_IN_OURS = "first_in_ours"
-    NOTHING_UPSTREAM = "nothing_upstream"
-    THREAD_ENDED = "thread_ended"
+    STUCK = "stuck"
+    ENDED_EARLY = "ended_early"
+    NEVER_TOGETHER_AGAIN = "never_together_again"
+    FAILS_ON_OURS = "fails_on_ours"
+    WRONG_OBJECT = "wrong_object"
+    EVENTS_MISSING = "events_missing"
+    EVENTS_EXTRA = "events_extra"
+    EVENTS_REPLACED = "events_replaced"
+    EVENTS_REORDERED = "events_reordered"
+    EVENTS_REPEATED = "events_repeated"
+    VALUE_USED_LATER = "value_used_later"
+    VALUE_CHANGED = "value_changed"
+    LOG_ENDED = "log_ended"
     THREAD_WITHOUT_PARTNER = "thread_without_partner"
     LONE_SHARED_GLOBAL = "lone_shared_global"
-    WRONG_OBJECT = "wrong_object"
+    NAME_OR_HOLE = "name_or_hole"
+    """Never where to start: explained by a name, or by events that one writer lost."""
+
+
+_LEVELS: Final = (
+    (StartReason.STUCK, StartReason.ENDED_EARLY, StartReason.NEVER_TOGETHER_AGAIN),
+    (StartReason.FAILS_ON_OURS,),
+    (StartReason.WRONG_OBJECT,),
+    (StartReason.EVENTS_MISSING, StartReason.EVENTS_EXTRA, StartReason.EVENTS_REPLACED),
+    (StartReason.VALUE_USED_LATER,),
+    (StartReason.VALUE_CHANGED, StartReason.EVENTS_REORDERED, StartReason.EVENTS_REPEATED),
+    (StartReason.LOG_ENDED, StartReason.THREAD_WITHOUT_PARTNER, StartReason.LONE_SHARED_GLOBAL),
+    (StartReason.NAME_OR_HOLE,),
+)
+
+
+def gravity(reason: StartReason) -> int:
+    """How grave a reason is: the smaller the number, the graver."""
+    return next(level for level, reasons in enumerate(_LEVELS) if reason in reasons)
+
+
+MOST_NEXT_STARTS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -4417,11 +4569,19 @@ class StartHere:
     reason: StartReason
     canary_tid: int | None = None
     ours_tid: int | None = None
+    canary_idx: int | None = None
+    """With ``ours_idx``: of the divergence; None where it is none."""
+    ours_idx: int | None = None
     downstream: int = 0
-    """How many other divergences are downstream of it, by more than the order of lines."""
+    """How many other threads are shown to follow from it."""
     lone: SharedGlobal | None = None
     finding: IdentityFinding | None = None
-    """A wrong object that is named before, or instead of, any divergence."""
+    names: NameBreak | None = None
+    """With ``finding``: the wrong object in events that match."""
+    events: Both[Event] | None = None
+    """Those that differ, or that are about different objects."""
+    next: tuple[StartHere, ...] = ()
+    """The next candidates, the best first."""
 
 
 class Progression(enum.Enum):
@@ -4479,6 +4639,10 @@ class Report:
     baseline: BaselineComparison | None = None
     start_here: StartHere | None = None
     identity: tuple[IdentityFinding, ...] = ()
+    sorts: tuple[DivergenceSort, ...] = ()
+    """Of all divergences that were met, those to look at first in front."""
+    calls: tuple[CallSummary, ...] = ()
+    names: Names = Names()
 
     @property
     def mistaken(self) -> bool:
@@ -4799,83 +4963,794 @@ def ending_of(log: Log, tid: int, side: Side) -> Ending:
     return Ending(side, last, call, _open_wait(_backwards(log, tid, end)))
 
 
+# ══ order ═════════════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+_SHARE_OF_SILENCE: Final = 0.05
+_EVENTS_OF_SILENCE: Final = 8
+"""A thread that is silent for this share of its log, and so many events, has stopped; else it was perhaps cut off."""
+_SAMPLES_FROM_FEW_CHUNKS: Final = 64
+_SAMPLES_FROM_MANY_CHUNKS: Final = 5
+"""Events of a thread that are looked at for their clock: each may cost the reading of a chunk."""
+
+EventId: TypeAlias = "tuple[int, int]"
+"""Tid and index."""
+When: TypeAlias = "tuple[int, int]"
+"""When an event happened, as against the other events of its log."""
+
+
+def _clock(line: bytes) -> int | None:
+    """The `host_ns` of an event, if it has one."""
+    with contextlib.suppress(ValueError, RecursionError):
+        host_ns = json.loads(line).get("host_ns")
+        return host_ns if type(host_ns) is int else None
+    return None
+
+
+class Timeline:
+    """The order of a log's events across its threads: that of its lines, or of `host_ns` where that tells better.
+
+    A writer that buffers puts a thread's lines into the file late. Its clock still rises along each thread, but not
+    along the file: then the clock is believed.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    @functools.cached_property
+    def by_clock(self) -> bool:
+        """Whether the clock is believed."""
+        streams, few = self._log.index.streams, len(self._log.index.chunks) <= _SAMPLES_FROM_FEW_CHUNKS
+        samples = _SAMPLES_FROM_FEW_CHUNKS if few else _SAMPLES_FROM_MANY_CHUNKS
+        everywhere: list[tuple[int, int]] = []
+        for tid, stream in streams.items():
+            positions = sorted({n * (len(stream) - 1) // (samples - 1) for n in range(samples)})
+            lines = [self._log.line_of(tid, position) for position in positions]
+            clocks = [clock for _, line in lines if (clock := _clock(line)) is not None]
+            if len(clocks) < len(lines) or clocks != sorted(clocks):
+                return False
+            everywhere += [(lineno, clock) for (lineno, _), clock in zip(lines, clocks, strict=True)]
+        clocks = [clock for _, clock in sorted(everywhere)]
+        return clocks != sorted(clocks)
+
+    def at(self, tid: int, position: int) -> When:
+        """When the event of a thread at a position happened."""
+        lineno, line = self._log.line_of(tid, position)
+        return (_clock(line) or 0) if self.by_clock else 0, lineno
+
+    @functools.cached_property
+    def _span(self) -> tuple[int, int]:
+        """The first and the last reading of the clock, or line."""
+        which = 0 if self.by_clock else 1
+        streams = self._log.index.streams.items()
+        readings = [self.at(tid, position)[which] for tid, s in streams for position in (0, len(s) - 1)]
+        return min(readings), max(readings)
+
+    def goes_on_after(self, when: When) -> bool:
+        """Whether the log goes on long enough for a thread that says no more to have stopped."""
+        first, last = self._span
+        share = (last - when[0 if self.by_clock else 1]) / max(1, last - first)
+        return share >= _SHARE_OF_SILENCE and share * self._log.index.events >= _EVENTS_OF_SILENCE
+
+    def of(self, event: Event) -> When:
+        """When an event happened."""
+        if self.by_clock:
+            return self.at(event.tid, self._log.index.streams[event.tid].position_of(event.idx))
+        return 0, event.lineno
+
+
+class _Piece(NamedTuple):
+    """Events of one thread that stand against as many of a thread of the other log, one by one."""
+
+    start: int
+    size: int
+    other_tid: int
+    other_start: int
+    equal: bool
+
+
+class Counterparts:
+    """Which event of one log stands against which of the other."""
+
+    def __init__(self, walks: Iterable[PairWalk]) -> None:
+        self._pieces: Both[dict[int, list[_Piece]]] = Both({}, {})
+        for walk in walks:
+            canary = self._pieces.canary[walk.canary.tid] = []
+            ours = self._pieces.ours[walk.ours.tid] = []
+            changed = {d.canary_position for d in walk.differences if d.change is Change.CHANGED}
+            for step in walk.steps:
+                equal = step.kind is StepKind.MATCHED
+                if equal or (step.canary_position in changed and step.canary == step.ours):
+                    starts = step.canary_position, step.ours_position
+                    canary.append(_Piece(starts[0], step.canary, walk.ours.tid, starts[1], equal))
+                    ours.append(_Piece(starts[1], step.ours, walk.canary.tid, starts[0], equal))
+
+    def of(self, side: Side, tid: int, position: int, *, equal: bool = False) -> tuple[int, int] | None:
+        """Tid and position of what an event stands against; None where it is alone, or only alike and not ``equal``."""
+        pieces = self._pieces[side].get(tid, [])
+        nth = bisect.bisect_right(pieces, position, key=lambda piece: piece.start) - 1
+        if nth < 0 or position >= pieces[nth].start + pieces[nth].size or (equal and not pieces[nth].equal):
+            return None
+        return pieces[nth].other_tid, pieces[nth].other_start + position - pieces[nth].start
+
+
+# ══ names ═════════════════════════════════════════════════════════════════════════════════════════════════════════
+#
+# A *name* is a value that an engine gives to an object and that the guest hands back: a handle, a thread id. The
+# engines may use different ones. Events that are aligned and *produce* names bind them: what canary calls u, ours
+# calls v, from there to where either value is given away again. A later pair of events that differs only in values
+# that are bound to each other is the same behaviour; one that has values bound to others is about the wrong object.
+#
+# Threads are walked apart, so a name that another thread produced is looked up by when that was.
+
+
+_SMALLEST_HANDLE: Final = 0x100
+"""Smaller numbers may as well be counts: they name the wrong object only in a field that was seen to hold names."""
+
+THREADS_SOURCE: Final = "paired threads"
+_NUMBER_IN_TEXT: Final = re.compile(rb"0[xX][0-9a-fA-F]+|[0-9]+")
+
+
+def name_value(value: object) -> int | None:
+    """The number that a field's whole value is, if it may be a name: an integer, or a text of digits or 0x….
+
+    >>> name_value("0xF8000004") == name_value(4160749572) == name_value(-134217724)
+    True
+    >>> name_value("12"), name_value("12 bytes"), name_value(True)
+    (12, None, None)
+    """
+    if isinstance(value, str) and re.fullmatch(r"0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20}", value):
+        return int(value, 16 if value[1:2] in ("x", "X") else 10)
+    if type(value) is not int:
+        return None
+    return value & 0xFFFFFFFF if -(1 << 31) <= value < 0 else value
+
+
+def payload_leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
+    """Every value of a payload that holds no others, with its path."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from payload_leaves(item, member_path(path, key))
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from payload_leaves(item, f"{path}[{place}]")
+    else:
+        yield path, value
+
+
+def payload_differences(canary: Event, ours: Event) -> Iterator[FieldDifference]:
+    """The compared fields in which two events of one kind differ."""
+    return field_differences(compared_payload(canary), compared_payload(ours), "payload")
+
+
+class NameProduction(NamedTuple):
+    """An event that gives a value to an object, or takes it away."""
+
+    source: str
+    tid: int
+    position: int
+    value: int
+    ends: bool = False
+
+
+def name_productions(log: Log) -> Iterator[NameProduction]:
+    """The handles and the thread ids that a log gives and takes away."""
+    refs = log.index.objects
+    for thread, idx, raw, role in zip(refs.threads, refs.indexes, refs.raws, refs.roles, strict=True):
+        if raw and role in (ObjectRole.CREATED, ObjectRole.DESTROYED):
+            tid, ends = refs.tids[thread], role == ObjectRole.DESTROYED
+            position = log.index.streams[tid].position_of(idx)
+            yield NameProduction("handle.create raw_handle_id", tid, position, raw, ends)
+    for creation in log.index.creations:
+        position = log.index.streams[creation.creator_tid].position_of(creation.idx)
+        yield NameProduction("thread.create child_tid", creation.creator_tid, position, creation.child_tid)
+
+
+class _Productions:
+    """The productions of one log, by value and in the order in which they happened."""
+
+    def __init__(self, timeline: Timeline, productions: Iterable[NameProduction]) -> None:
+        self._timeline = timeline
+        self._of_value: dict[int, list[NameProduction]] = {}
+        for production in productions:
+            self._of_value.setdefault(production.value, []).append(production)
+        self._in_order: dict[int, list[tuple[When, NameProduction]]] = {}
+
+    def __iter__(self) -> Iterator[NameProduction]:
+        return itertools.chain.from_iterable(self._of_value.values())
+
+    def __contains__(self, value: int) -> bool:
+        return value in self._of_value
+
+    def last(self, value: int, when: When) -> NameProduction | None:
+        """What gave the value its meaning at a time; None if nothing did, or it was taken away since."""
+        if value not in self._in_order:
+            productions = self._of_value.get(value, [])
+            self._in_order[value] = sorted((self._timeline.at(p.tid, p.position), p) for p in productions)
+        before = bisect.bisect_left(self._in_order[value], when, key=lambda entry: entry[0])
+        production = self._in_order[value][before - 1][1] if before else None
+        return production if production and not production.ends else None
+
+
+class NameVerdict(enum.Enum):
+    """What two values of one field are to each other."""
+
+    SAME = enum.auto()
+    """Two names of the same object."""
+    WRONG = enum.auto()
+    """Names of different objects."""
+    UNBOUND = enum.auto()
+    """No names, as far as the log tells."""
+
+
+class NameJudgement(NamedTuple):
+    """A verdict, and where it comes from."""
+
+    verdict: NameVerdict
+    source: str = ""
+    expected: int | None = None
+    """For the wrong object: what ours calls the one that canary names,"""
+    stands_for: int | None = None
+    """and what canary calls the one that ours names."""
+
+
+_UNBOUND: Final = NameJudgement(NameVerdict.UNBOUND)
+
+
+def unmatched_blocks(walk: PairWalk) -> Iterator[tuple[range, range]]:
+    """The positions of both sides that have no counterpart, block by block."""
+    tail = Step(
+        StepKind.DIFFERED,
+        walk.canary.position,
+        walk.ours.position,
+        len(walk.canary.stream) - walk.canary.position,
+        len(walk.ours.stream) - walk.ours.position,
+    )
+    for step in (*walk.steps, tail):
+        if step.kind is StepKind.DIFFERED:
+            yield (
+                range(step.canary_position, step.canary_position + step.canary),
+                range(step.ours_position, step.ours_position + step.ours),
+            )
+
+
+class NameTable:
+    """The names that were bound along an alignment. Further productions, of both logs, may come from rules."""
+
+    def __init__(
+        self,
+        logs: Both[Log],
+        timelines: Both[Timeline],
+        walks: Sequence[PairWalk],
+        more: Both[Sequence[NameProduction]] = Both((), ()),
+    ) -> None:
+        self.logs, self.timelines, self.walks = logs, timelines, walks
+        self.counterparts = Counterparts(walks)
+        self._more = more
+        self._threads = {walk.canary.tid: walk.ours.tid for walk in walks}
+        self._used: Counter[tuple[str, int, int]] = Counter()
+        self._fields_with_names: set[tuple[str, str | None, str]] = set()
+        self._mistaken: dict[EventId, tuple[NameBreak, ...]] = {}
+
+    @functools.cached_property
+    def _productions(self) -> Both[_Productions]:
+        return Both(
+            *(
+                _Productions(self.timelines[side], (*name_productions(self.logs[side]), *self._more[side]))
+                for side in Side
+            )
+        )
+
+    def _counterpart(self, side: Side, production: NameProduction | None) -> NameProduction | None:
+        """What produces the same object's name in the other log."""
+        place = production and self.counterparts.of(side, production.tid, production.position)
+        return self._at(Side.OURS if side is Side.CANARY else Side.CANARY, production, place) if place else None
+
+    @functools.cached_property
+    def _places(self) -> Both[dict[tuple[str, int, int], NameProduction]]:
+        return self._productions.map(lambda of: {(p.source, p.tid, p.position): p for p in of if not p.ends})
+
+    def _at(self, side: Side, like: NameProduction | None, place: tuple[int, int]) -> NameProduction | None:
+        return self._places[side].get((like.source, *place)) if like else None
+
+    def judge(self, values: Both[object], events: Both[Event], path: str = "") -> NameJudgement:
+        """What two values in a field of two aligned events are to each other."""
+        canary, ours = values.map(name_value)
+        if canary is None or ours is None:
+            return _UNBOUND
+        when = Both(self.timelines.canary.of(events.canary), self.timelines.ours.of(events.ours))
+        producers = Both(
+            self._productions.canary.last(canary, when.canary), self._productions.ours.last(ours, when.ours)
+        )
+        expected = self._counterpart(Side.CANARY, producers.canary)
+        field_ = (events.canary.kind, events.canary.name, path)
+        if expected and expected == producers.ours:
+            self._fields_with_names.add(field_)
+            return NameJudgement(NameVerdict.SAME, expected.source)
+        if self._threads.get(canary) == ours and not (producers.canary and producers.ours):
+            return NameJudgement(NameVerdict.SAME, THREADS_SOURCE)
+        known = min(canary, ours) >= _SMALLEST_HANDLE or field_ in self._fields_with_names
+        if not expected or not known or ours not in self._productions.ours:
+            return _UNBOUND
+        stands_for = self._counterpart(Side.OURS, producers.ours)
+        if producers.ours and not stands_for:
+            return _UNBOUND  # something that only ours made: nobody knows what it is on canary
+        return NameJudgement(NameVerdict.WRONG, expected.source, expected.value, stands_for and stands_for.value)
+
+    def explains(self, events: Both[Event], fields: Iterable[FieldDifference]) -> bool:
+        """Whether two events are the same but for names; notes their use."""
+        judgements = [(f, self.judge(Both(f.left, f.right), events, f.path)) for f in fields]
+        if not judgements or any(judgement.verdict is not NameVerdict.SAME for _, judgement in judgements):
+            return False
+        for difference, judgement in judgements:
+            canary, ours = name_value(difference.left), name_value(difference.right)
+            self._used[judgement.source, canary or 0, ours or 0] += 1
+        return True
+
+    def breaks(self, pair: ThreadPair, events: Both[Event], fields: Iterable[FieldDifference]) -> Iterator[NameBreak]:
+        """The fields of two events that differ and name the wrong object."""
+        for f in fields:
+            judged = self.judge(Both(f.left, f.right), events, f.path)
+            if judged.verdict is NameVerdict.WRONG:
+                values = Both(f.left, f.right)
+                yield NameBreak(pair, events, f.path, values, judged.expected, judged.stands_for, matching=False)
+
+    def _blank(self, value: object) -> object:
+        """A value with nothing in the place of what may be a name on either side."""
+        if isinstance(value, dict):
+            return {key: self._blank(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return list(map(self._blank, value))
+        number = name_value(value)
+        may_be_name = number is not None and any(number in of for of in (*self._productions, *self._thread_ids))
+        return None if may_be_name else value
+
+    @functools.cached_property
+    def _thread_ids(self) -> Both[Collection[int]]:
+        return Both(self._threads.keys(), set(self._threads.values()))
+
+    def equal(self, canary: Event, ours: Event) -> bool:
+        """Whether two events are the same behaviour, whatever the engines call the objects."""
+        if (canary.tid, canary.idx) in self._mistaken:
+            return False
+        if events_equal(canary, ours):
+            return True
+        alike = canary.kind == ours.kind and event_shared_global(canary) == event_shared_global(ours)
+        return alike and self.explains(Both(canary, ours), payload_differences(canary, ours))
+
+    def fields(self, canary: Event, ours: Event) -> tuple[FieldDifference, ...]:
+        """The fields of two events of one kind that differ in more than a name."""
+        mistaken = self._mistaken.get((canary.tid, canary.idx), ())
+        wrong = tuple(FieldDifference(broken.path, *broken.values) for broken in mistaken)
+        events = Both(canary, ours)
+        differing = (
+            f
+            for f in payload_differences(canary, ours)
+            if self.judge(Both(f.left, f.right), events, f.path).verdict is not NameVerdict.SAME
+        )
+        return (*differing, *wrong)
+
+    def rename(self) -> bool:
+        """Gives the events of ours that are the same but for names the fingerprints of their counterparts.
+
+        Returns whether there were any: then the next walk finds more that match.
+        """
+        return any(
+            [self._rename_block(walk, canary, ours) for walk in self.walks for canary, ours in unmatched_blocks(walk)]
+        )
+
+    def _rename_block(self, walk: PairWalk, canary: range, ours: range) -> bool:
+        waiting: defaultdict[str, deque[int]] = defaultdict(deque)
+        renamed = False
+        for position in canary:
+            waiting[self._blanked(walk.canary, position)].append(position)
+        for position in ours:
+            candidates = waiting.get(self._blanked(walk.ours, position))
+            if candidates:
+                renamed |= self._rename_event(walk, candidates.popleft(), position)
+        return renamed
+
+    def _blanked(self, cursor: Cursor, position: int) -> str:
+        event = cursor.log.event(cursor.tid, position)
+        return json.dumps([event.kind, self._blank(compared_payload(event))], sort_keys=True, default=str)
+
+    def _rename_event(self, walk: PairWalk, canary: int, ours: int) -> bool:
+        events = Both(walk.canary.log.event(walk.canary.tid, canary), walk.ours.log.event(walk.ours.tid, ours))
+        fingerprints = Both(walk.canary.stream.fingerprints, walk.ours.stream.fingerprints)
+        if fingerprints.canary[canary] == fingerprints.ours[ours] or not self.equal(*events):
+            return False
+        fingerprints.ours[ours] = fingerprints.canary[canary]
+        return True
+
+    def find_mistaken(self, pairs: Sequence[ThreadPair]) -> bool:
+        """Looks for events that match and have the same value for different objects; returns whether there are any.
+
+        Their fingerprints are parted, so that the next walk stops there.
+        """
+        pair_of = {pair.canary_tid: pair for pair in pairs}
+        for tid, position in self._events_with(self._renamed_values()):
+            place = self.counterparts.of(Side.OURS, tid, position, equal=True)
+            if place and (broken := self._breaks_of_equals(pair_of[place[0]], place, (tid, position))):
+                canary = broken[0].events.canary
+                self._mistaken[canary.tid, canary.idx] = broken
+                self.logs.ours.index.streams[tid].fingerprints[position] ^= 1
+        return bool(self._mistaken)
+
+    def _renamed_values(self) -> set[int]:
+        """What either engine calls an object that the other calls otherwise."""
+        values: set[int] = set()
+        for production in self._productions.canary:
+            other = None if production.ends else self._counterpart(Side.CANARY, production)
+            if other and other.value != production.value:
+                values |= {production.value, other.value}
+        return {value for value in values if value >= _SMALLEST_HANDLE}
+
+    def _events_with(self, values: Collection[int]) -> Iterator[tuple[int, int]]:
+        """Tid and position of the events of ours that have one of the values somewhere."""
+        log = self.logs.ours
+        spellings = {spelling for value in values for spelling in (b"0x%x" % value, b"%d" % value)}
+        for number in range(len(log.index.chunks) if values else 0):
+            columns = log.columns(number)
+            for n, text in enumerate(columns.payloads):
+                if not spellings.isdisjoint(map(bytes.lower, _NUMBER_IN_TEXT.findall(text))):
+                    tid = int(columns.tids[n])
+                    yield tid, log.index.streams[tid].position_of(int(columns.indexes[n]))
+
+    def _breaks_of_equals(
+        self, pair: ThreadPair, canary_place: tuple[int, int], ours_place: tuple[int, int]
+    ) -> tuple[NameBreak, ...]:
+        """The fields in which two equal events have the same value for different objects."""
+        events = Both(self.logs.canary.event(*canary_place), self.logs.ours.event(*ours_place))
+        leaves = Both(*(dict(payload_leaves(compared_payload(event), "payload")) for event in events))
+        alike = (
+            FieldDifference(path, value, leaves.ours[path])
+            for path, value in leaves.canary.items()
+            if path in leaves.ours and json_equal(value, leaves.ours[path])
+        )
+        return tuple(replace(broken, matching=True) for broken in self.breaks(pair, events, alike))
+
+    def along(self, walks: Sequence[PairWalk]) -> NameTable:
+        """The same along other walks."""
+        table = NameTable(self.logs, self.timelines, walks, self._more)
+        table._mistaken = self._mistaken
+        return table
+
+    def report(self, breaks: Iterable[NameBreak]) -> Names:
+        """What was bound and used, and where that broke."""
+        bound, renamed, used = Counter[str](), Counter[str](), Counter[str]()
+        for production in self._productions.canary:
+            other = None if production.ends else self._counterpart(Side.CANARY, production)
+            if other:
+                bound[other.source] += 1
+                renamed[other.source] += other.value != production.value
+        bound[THREADS_SOURCE] = len(self._threads)
+        renamed[THREADS_SOURCE] = sum(canary != ours for canary, ours in self._threads.items())
+        for (source, _, _), count in self._used.items():
+            used[source] += count
+        uses = tuple(NameUse(source, count, renamed[source], used[source]) for source, count in sorted(bound.items()))
+        mistaken = itertools.chain.from_iterable(self._mistaken.values())
+        return Names(uses, (*mistaken, *breaks))
+
+
+# ══ divergences and their sorts ═══════════════════════════════════════════════════════════════════════════════════
+
+
+@dataclass(slots=True)
+class Found:
+    """A divergence as the analysis sees it: what differs, what explains it, and what became of its values."""
+
+    pair: ThreadPair
+    difference: Difference
+    mismatch: Mismatch
+    compared: ComparedEvents
+    """Its first events, and what differs in them."""
+    when: Both[When]
+    breaks: tuple[NameBreak, ...] = ()
+    explained_by: Explained | None = None
+    echoes: tuple[Echo, ...] = ()
+    """Values that first differed in another divergence."""
+    used_later: bool = False
+    """Whether a value that differs here is there again in a later divergence."""
+    sort: int = 0
+
+    @property
+    def events(self) -> Both[Event]:
+        """The first of both sides."""
+        return self.compared.events
+
+    @property
+    def fields(self) -> tuple[FieldDifference, ...]:
+        """Those in which they differ."""
+        return self.compared.fields
+
+    @property
+    def side(self) -> Side | None:
+        """The only side that has the events; None if both have some."""
+        change = self.difference.change
+        if change is Change.MISSING_ON_OURS:
+            return Side.CANARY
+        return Side.OURS if change is Change.EXTRA_ON_OURS else None
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        canary, ours = self.events
+        return Place(canary.tid, ours.tid, canary.idx, ours.idx)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it can be where to start: not explained by a name, and no hole in an index."""
+        return self.explained_by is not Explained.NAME and self.mismatch is not Mismatch.MISSING
+
+    @property
+    def compares_one_call(self) -> bool:
+        """Whether the same call differs in its values; else unrelated events stand against each other."""
+        canary, ours = self.events
+        return self.mismatch is Mismatch.PAYLOAD and canary.name == ours.name and self.side is None
+
+    @property
+    def essence(self) -> tuple[Change, str, str | None, tuple[str, ...]]:
+        """What divergences of one sort have in common; of a block that only one side has, this side's."""
+        change, (canary, ours) = self.difference.change, self.events
+        if self.side:
+            event = self.events[self.side]
+            return change, event.kind, event.name, ()
+        names = [event.name for event in self.events]
+        name = names[0] if names[0] == names[1] else " / ".join(name or "–" for name in names)
+        kind = canary.kind if canary.kind == ours.kind else f"{canary.kind} / {ours.kind}"
+        return change, kind, name, tuple(f.path for f in self.fields) if name == names[0] else ()
+
+
+def _is_failure(event: Event, path: str, value: object) -> bool:
+    """Whether a field of a returning call says that it failed."""
+    leaf, code = path.rpartition(".")[2], unsigned_32(name_value(value) if isinstance(value, str) else value)
+    if event.kind == "kernel.return" and leaf == "return_value" and value in (-1, "-1"):
+        return True
+    return code is not None and code >= _ERROR_SEVERITY and _may_be_status(event, leaf, code)
+
+
+def _fails_on_ours(found: Found) -> bool:
+    """Whether ours fails where canary succeeds."""
+    return any(
+        _is_failure(found.events.ours, f.path, f.right)
+        and name_value(f.left) is not None
+        and not _is_failure(found.events.canary, f.path, f.left)
+        for f in found.fields
+    )
+
+
+_REASON_OF_CHANGE: Final = {
+    Change.MISSING_ON_OURS: StartReason.EVENTS_MISSING,
+    Change.EXTRA_ON_OURS: StartReason.EVENTS_EXTRA,
+    Change.REPLACED: StartReason.EVENTS_REPLACED,
+    Change.REORDERED: StartReason.EVENTS_REORDERED,
+    Change.REPEATED: StartReason.EVENTS_REPEATED,
+}
+_ENOUGH_EVENTS: Final = 16
+"""With fewer events to the end of a log it says nothing that two streams do not come together again."""
+
+
+def reason_of(found: Found) -> StartReason:
+    """How grave a divergence is."""
+    if not found.counts:
+        return StartReason.NAME_OR_HOLE
+    change, counts = found.difference.change, (found.difference.canary_count, found.difference.ours_count)
+    never_again = change is Change.UNRECOVERED and min(counts) >= _ENOUGH_EVENTS
+    value = StartReason.VALUE_USED_LATER if found.used_later else StartReason.VALUE_CHANGED
+    by_weight = (
+        (never_again, StartReason.NEVER_TOGETHER_AGAIN),
+        (_fails_on_ours(found), StartReason.FAILS_ON_OURS),
+        (bool(found.breaks), StartReason.WRONG_OBJECT),
+        (change in _REASON_OF_CHANGE, _REASON_OF_CHANGE.get(change, value)),
+        (not found.compares_one_call, StartReason.EVENTS_REPLACED),
+    )
+    return next((reason for applies, reason in by_weight if applies), value)
+
+
+def _is_plain(difference: FieldDifference) -> bool:
+    return not isinstance(difference.left, list | dict) and not isinstance(difference.right, list | dict)
+
+
+def _is_cut_short(found: Found) -> bool:
+    """Whether nothing differs but that one side lacks fields or texts: more often the writer's doing."""
+    return bool(found.fields) and all({f.left, f.right} & {MISSING, ""} for f in found.fields if _is_plain(f))
+
+
+def _sort_rank(members: Sequence[Found]) -> tuple[bool, int, bool, int, When]:
+    """The place of a sort in the table: unexplained, grave and rare ones first."""
+    cut_short = all(map(_is_cut_short, members))
+    explained = all(found.explained_by for found in members)
+    worst = min(gravity(reason_of(found)) for found in members)
+    threads = len({found.pair.canary_tid for found in members})
+    return explained, worst, cut_short, threads, min(found.when.ours for found in members)
+
+
+def _sort(members: Sequence[Found]) -> DivergenceSort:
+    first = min(members, key=lambda found: found.when.ours)
+    reasons = {found.explained_by for found in members}
+    return DivergenceSort(
+        *first.essence,
+        count=len(members),
+        threads=len({found.pair.canary_tid for found in members}),
+        first=first.place,
+        example=first.events,
+        differing=first.fields,
+        explained_by=reasons.pop() if len(reasons) == 1 else None,
+    )
+
+
+def sort_divergences(found: Sequence[Found]) -> tuple[DivergenceSort, ...]:
+    """The sorts, those to look at first in front; notes with each divergence the number of its sort."""
+    groups: dict[object, list[Found]] = {}
+    for one in found:
+        groups.setdefault(one.essence, []).append(one)
+    ranked = sorted(groups.values(), key=_sort_rank)
+    for number, members in enumerate(ranked):
+        for one in members:
+            one.sort = number
+    return tuple(map(_sort, ranked))
+
+
 # ══ causes ════════════════════════════════════════════════════════════════════════════════════════════════════════
 #
-# Which divergence can have come out of which? Each log is an order of events in which a divergence spreads:
-# along its thread; to each thread that is created behind it; to each thread that is woken behind it by a
-# signal. `SpreadTracer` follows this in one log. It takes creations from the index, and looks for signals in
-# the text before each divergence only, so its work is bounded by the number of divergences.
+# Which divergence follows which? Two relations are proof: a value that first differed at one and is there again at
+# the other, and a wait for a signal that ours never came to. The rest is order. In each log a divergence can spread
+# along its thread; to a thread that is created behind it, woken behind it, or that takes a lock that was left behind
+# it. What ours did later cannot have caused what it did before, whatever canary's order says. A relation is never
+# said to be more than it is.
 #
-# What ours did later cannot have caused what it did before, so the first divergence in ours's log has no cause
-# among the others; canary's order only speaks for it or against it. What neither log's spread explains may
-# still repeat a value that a call returned differently before; and if not, only the order of lines is left.
-# A relation is never said to be more than it is.
+# Signals and locks are looked for in the text before the place where each thread first differs, so the work is
+# bounded by the number of threads.
 
 
 SCANNED_CHUNKS: Final = 32
-"""Of the text before each divergence: two million bytes."""
+"""Of the text before each such place; in a log that is in the order of its clock, also behind it."""
 
 SIGNALLING_CALLS: Final = frozenset({
     "KeInsertQueueApc", "KePulseEvent", "KeReleaseMutant", "KeReleaseSemaphore", "KeResumeThread", "KeSetEvent",
     "KeSetEventBoostPriority", "KeSetTimer", "KeSetTimerEx", "NtPulseEvent", "NtQueueApcThread", "NtReleaseMutant",
     "NtReleaseSemaphore", "NtResumeThread", "NtSetEvent", "NtSetTimerEx", "NtSignalAndWaitForSingleObjectEx",
     "NtSetIoCompletion", "KeInsertQueue", "KeAlertThread", "NtAlertThread", "KeAlertResumeThread",
+    "RtlLeaveCriticalSection",
 })  # fmt: skip
 """Calls that end a wait on the object that they are given."""
 
-_SIGNAL_IN_TEXT: Final = re.compile(f'"(?:{"|".join(sorted(SIGNALLING_CALLS))})"|WAKE'.encode())
-_SYNCHRONIZING_KINDS: Final = frozenset({b"wait.begin", b"wait.end", b"handle.create", b"thread.create"})
+_LEAVE_LOCK: Final = "RtlLeaveCriticalSection"
+_TAKE_LOCK: Final = frozenset({"RtlEnterCriticalSection", "RtlTryEnterCriticalSection"})
+_WAITING_CALLS: Final = re.compile(r"(?:Ke|Nt)WaitFor")
+_ORDERING_CALL: Final = re.compile(
+    f'"(?:{"|".join(sorted(SIGNALLING_CALLS | _TAKE_LOCK))})"|WAKE|"(?:Ke|Nt)WaitFor'.encode()
+)
+_ORDERING_KINDS: Final = frozenset({b"wait.begin", b"wait.end", b"handle.create"})
+_CALL_KINDS: Final = frozenset({b"kernel.call", b"kernel.return"})
 _SMALLEST_OBJECT: Final = 0x100
 """Smaller numbers are counts and indexes, not handles, pointers or ids."""
 _NO_SIGNAL_ENDED_IT: Final = frozenset({0x101, 0x102, 0xC0})
 """Statuses of a wait that was not ended by its object: alerted, timed out, interrupted."""
+_MOST_EVENTS_TO_WAKE: Final = 4
+"""So many events after a wait began, its end is looked for."""
 
 _STRENGTH: Final = {relation: strength for strength, relation in enumerate(reversed(Relation))}
 
 
-class Arrival(NamedTuple):
-    """How a divergence came to a thread: by what relation at worst, and the event that handed it over last."""
+class Handover(NamedTuple):
+    """What one thread did, without which another would not have gone on when it did."""
 
     relation: Relation
-    tid: int
-    idx: int
+    source: EventId
+    target: EventId
 
 
-class _Signal(NamedTuple):
-    """The last call that signalled an object, and the divergences that had come to its thread by then."""
-
-    number: int
-    tid: int
-    idx: int
-    carried: dict[int, Arrival]
-
-
-def _numbers(values: Iterable[object]) -> Iterator[int]:
-    """Handles, pointers and ids among some arguments, as numbers."""
-    for value in values:
-        if isinstance(value, list):
-            yield from _numbers(value)
-        elif isinstance(value, str) and re.fullmatch(r"0[xX][0-9a-fA-F]{1,16}|[0-9a-fA-F]{16}", value):
-            yield int(value, 16)
-        elif type(value) is int:
-            yield value & 0xFFFFFFFFFFFFFFFF
+def _numbers(value: object) -> Iterator[int]:
+    """Handles, pointers and ids in a value, at any depth, as numbers."""
+    if isinstance(value, list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _numbers(item)
+    elif isinstance(value, str) and re.fullmatch(r"0[xX][0-9a-fA-F]{1,16}|[0-9a-fA-F]{16}", value):
+        yield int(value, 16)
+    elif type(value) is int:
+        yield value & 0xFFFFFFFFFFFFFFFF
 
 
-class SpreadTracer:
-    """Follows divergences through one log, from thread to thread.
+def _texts(value: object) -> Iterator[str]:
+    return (text for text in value if isinstance(text, str)) if isinstance(value, list) else iter(())
 
-    ``starts`` has the index of each diverged thread's divergence; ``ends`` that of the event up to which it matters
-    what comes to a thread.
-    """
 
-    def __init__(self, log: Log, starts: Mapping[int, int], ends: Mapping[int, int]) -> None:
-        self._log, self._starts, self._ends = log, starts, ends
-        self._come: dict[int, dict[int, Arrival]] = {}
-        self._come_late: dict[int, dict[int, Arrival]] = {}  # behind the thread's own end
-        self._signals: dict[int, _Signal] = {}
-        self._signalled = 0
+class HandoverFinder:
+    """Finds who created, woke and let in whom, in one log. ``ends``: by tid, the index up to which it matters."""
+
+    def __init__(self, log: Log, timeline: Timeline, ends: Mapping[int, int]) -> None:
+        self._log, self._timeline, self._ends = log, timeline, ends
+        self._found: list[Handover] = []
+        self._signals: dict[int, tuple[int, EventId]] = {}
+        self._locks: dict[int, EventId] = {}
         self._waits: dict[int, list[int]] = {}
         self._addresses = {int(made.sid, 16): made.pointer for made in log.index.shared_globals}
+        self._parsed = functools.lru_cache(1 << 12)(self._parse)
+
+    def find(self) -> list[Handover]:
+        """All of them, in the order in which they happened."""
+        streams = self._log.index.streams
+        created = [
+            (self._timeline.at(c.creator_tid, streams[c.creator_tid].position_of(c.idx)), c)
+            for c in self._log.index.creations
+        ]
+        events = [event for number in self._chunks() for event in self._ordering_events(number)]
+        for when, creation in created:
+            made = Handover(Relation.CREATED_BY, (creation.creator_tid, creation.idx), (creation.child_tid, 0))
+            events.append((when, functools.partial(self._found.append, made)))
+        for _, take in sorted(events, key=lambda event: event[0]):
+            take()
+        return self._found
+
+    def _chunks(self) -> list[int]:
+        """The numbers of the chunks that are worth a look."""
+        numbers: set[int] = set()
+        behind = SCANNED_CHUNKS if self._timeline.by_clock else 0
+        for tid, idx in self._ends.items():
+            stream = self._log.index.streams[tid]
+            last = stream.place(stream.arrival_of(stream.position_of(idx)))[0]
+            numbers.update(range(max(0, last + 1 - SCANNED_CHUNKS), last + 1 + behind))
+        return sorted(number for number in numbers if number < len(self._log.index.chunks))
+
+    @staticmethod
+    def _parse(payload: bytes) -> dict[str, object] | None:
+        with contextlib.suppress(NotJsonError):  # a payload that nobody had to read so far
+            return parse_payload(payload)
+        return None
+
+    def _ordering_events(self, number: int) -> Iterator[tuple[When, Callable[[], None]]]:
+        columns, streams = self._log.columns(number), self._log.index.streams
+        for n, kind in enumerate(columns.kinds):
+            text = columns.payloads[n]
+            if (kind in _ORDERING_KINDS or (kind in _CALL_KINDS and _ORDERING_CALL.search(text))) and (
+                payload := self._parsed(text)
+            ) is not None:
+                tid, idx = int(columns.tids[n]), int(columns.indexes[n])
+                when = self._timeline.at(tid, streams[tid].position_of(idx))
+                yield when, functools.partial(self._take, kind, (tid, idx), payload)
+
+    def _take(self, kind: bytes, event: EventId, payload: dict[str, object]) -> None:
+        tid = event[0]
+        if kind == b"handle.create":
+            ids = [*_numbers(payload.get("handle_semantic_id")), *_numbers(payload.get("raw_handle_id"))]
+            if len(ids) == 2:
+                self._addresses[ids[0]] = ids[1]
+        elif kind == b"wait.begin":
+            self._waits[tid] = list(_numbers(payload.get("handles_semantic_ids")))
+        elif kind == b"wait.end":
+            woken_by = list(_numbers(payload.get("woken_by_semantic_id")))
+            self._wake(event, payload.get("status"), woken_by)
+        elif kind == b"kernel.call":
+            self._call(event, payload)
+        elif _WAITING_CALLS.match(call_name(payload)) and tid in self._waits:  # this log has no waits of its own
+            self._wake(event, payload.get("return_value", payload.get("status")), [])
+
+    def _call(self, event: EventId, payload: dict[str, object]) -> None:
+        name, numbers = call_name(payload), [n for n in _numbers(payload) if n >= _SMALLEST_OBJECT]
+        if _WAITING_CALLS.match(name):
+            self._waits[event[0]] = numbers
+        if name in SIGNALLING_CALLS or any("WAKE" in text for text in _texts(payload.get("args"))):
+            self._signals.update(dict.fromkeys(numbers, (len(self._signals), event)))
+        if name == _LEAVE_LOCK:
+            self._locks.update(dict.fromkeys(numbers, event))
+        elif name in _TAKE_LOCK:
+            for left in filter(None, map(self._locks.get, numbers)):
+                self._hand_over(Relation.AFTER_LOCK, left, event)
+
+    def _wake(self, event: EventId, status: object, woken_by: list[int]) -> None:
+        waited = self._waits.pop(event[0], [])
+        if unsigned_32(status) in _NO_SIGNAL_ENDED_IT:
+            return
+        objects = woken_by or (waited if len(waited) == 1 else [])
+        numbers = [*objects, *filter(None, map(self._address, objects))]
+        signals = [self._signals[number] for number in numbers if number in self._signals]
+        if signals:
+            self._hand_over(Relation.WOKEN_BY, max(signals)[1], event)
+
+    def _hand_over(self, relation: Relation, source: EventId, target: EventId) -> None:
+        if source[0] != target[0]:
+            self._found.append(Handover(relation, source, target))
 
     @functools.cached_property
     def _creations(self) -> dict[int, int]:
@@ -4883,369 +5758,499 @@ class SpreadTracer:
         refs = self._log.index.objects
         return {sid: n for n, (sid, role) in enumerate(zip(refs.sids, refs.roles, strict=True)) if not role}
 
-    def _address(self, sid: int) -> Iterator[int]:
+    def _address(self, sid: int) -> int | None:
         """The handle or pointer that an object goes by, if the log tells."""
         if sid not in self._addresses and (place := self._creations.get(sid)) is not None:
             payload = object_event(self._log, place).payload
-            self._addresses.update((sid, number) for number in _numbers((payload.get("raw_handle_id"),)))
-        if sid in self._addresses:
-            yield self._addresses[sid]
-
-    def trace(self) -> Mapping[int, Mapping[int, Arrival]]:
-        """By thread, the threads whose divergence can have come to it before its end, and how."""
-        for creation in self._log.index.creations:
-            self._create(creation.creator_tid, creation.idx, creation.child_tid)
-        for number in self._chunks():
-            columns = self._log.columns(number)
-            for n, kind in enumerate(columns.kinds):
-                if kind in _SYNCHRONIZING_KINDS or (
-                    kind == b"kernel.call" and _SIGNAL_IN_TEXT.search(columns.payloads[n])
-                ):
-                    with contextlib.suppress(NotJsonError):  # a payload that nobody had to read so far
-                        payload = parse_payload(columns.payloads[n])
-                        self._take(kind, int(columns.tids[n]), int(columns.indexes[n]), payload)
-        return self._come
-
-    def _chunks(self) -> list[int]:
-        """The numbers of the chunks that are worth a look."""
-        numbers: set[int] = set()
-        for tid, idx in self._ends.items():
-            stream = self._log.index.streams[tid]
-            last = stream.place(stream.arrival_of(stream.position_of(idx)))[0]
-            numbers.update(range(max(0, last + 1 - SCANNED_CHUNKS), last + 1))
-        return sorted(numbers)
-
-    def _take(self, kind: bytes, tid: int, idx: int, payload: dict[str, object]) -> None:
-        if kind == b"handle.create":
-            ids = list(_numbers((payload.get("handle_semantic_id"), payload.get("raw_handle_id"))))
-            if len(ids) == 2:
-                self._addresses[ids[0]] = ids[1]
-        elif kind == b"thread.create":
-            child = payload.get("child_tid")
-            if type(child) is int:
-                self._create(tid, idx, child)
-        elif kind == b"wait.begin":
-            self._waits[tid] = list(_numbers((payload.get("handles_semantic_ids"),)))
-        elif kind == b"wait.end":
-            self._wake(tid, idx, payload)
-        else:
-            self._signal(tid, idx, payload)
-
-    def _carried(self, tid: int, idx: int) -> dict[int, Arrival]:
-        """The divergences that had come to a thread by one of its events, its own among them."""
-        late = self._come_late.get(tid, {}) if idx > self._ends.get(tid, idx) else {}
-        carried = late | self._come.get(tid, {})
-        if tid in self._starts and idx >= self._starts[tid]:
-            carried[tid] = Arrival(Relation.CREATED_BY, tid, self._starts[tid])
-        return carried
-
-    def _hand_over(
-        self, carried: Mapping[int, Arrival], relation: Relation, via: tuple[int, int], to: tuple[int, int]
-    ) -> None:
-        tid, idx = to
-        come = self._come if idx <= self._ends.get(tid, idx) else self._come_late
-        for source, arrival in carried.items():
-            if source != tid:
-                worst = min(relation, arrival.relation, key=_STRENGTH.__getitem__)
-                known = come.setdefault(tid, {}).get(source)
-                if known is None or _STRENGTH[known.relation] < _STRENGTH[worst]:
-                    come[tid][source] = Arrival(worst, *via)
-
-    def _create(self, tid: int, idx: int, child: int) -> None:
-        self._hand_over(self._carried(tid, idx), Relation.CREATED_BY, (tid, idx), (child, 0))
-
-    def _signal(self, tid: int, idx: int, payload: dict[str, object]) -> None:
-        name = payload.get("name")
-        texts = payload.get("args") if isinstance(payload.get("args"), list) else []
-        wakes = any(isinstance(text, str) and "WAKE" in text for text in cast(list[object], texts))
-        if not wakes and not (isinstance(name, str) and name in SIGNALLING_CALLS):
-            return  # the text only mentions one
-        self._signalled += 1
-        signal_ = _Signal(self._signalled, tid, idx, self._carried(tid, idx))
-        self._signals.update((number, signal_) for number in _numbers(payload.values()) if number >= _SMALLEST_OBJECT)
-
-    def _wake(self, tid: int, idx: int, payload: dict[str, object]) -> None:
-        waited = self._waits.pop(tid, [])
-        if unsigned_32(payload.get("status")) in _NO_SIGNAL_ENDED_IT:
-            return
-        objects = list(_numbers((payload.get("woken_by_semantic_id"),))) or (waited if len(waited) == 1 else [])
-        numbers = [*objects, *itertools.chain.from_iterable(map(self._address, objects))]
-        signals = [self._signals[number] for number in numbers if number in self._signals]
-        if signals:
-            last = max(signals)
-            if last.tid != tid:
-                self._hand_over(last.carried, Relation.WOKEN_BY, (last.tid, last.idx), (tid, idx))
+            self._addresses.update((sid, number) for number in _numbers(payload.get("raw_handle_id")))
+        return self._addresses.get(sid)
 
 
 # -- values that come back -------------------------------------------------------------------------------------
 
 
 _TELLING_FROM: Final = 0x10000
+"""Two events hardly share such a number by chance: it is a handle or a pointer."""
+_SMALLEST_ADDRESS: Final = 0x1000000
+"""Below it, round numbers are sizes."""
+_SMALL_NEGATIVE: Final = 0xFFFFFF00
+"""From here on, 32 bits are -1 and its neighbours."""
+_TELLING_PAIR_FROM: Final = 0x100
+"""Nor do they share two numbers of this size, one on each side of one field."""
 _MOST_ECHOES: Final = 3
 
 
-def _telling(value: object) -> int | None:
-    """A value that two events hardly share by chance: a handle, a pointer, an error. Numbers only."""
-    number = unsigned_32(value)
-    if number is None:
-        number = next(_numbers((value,)), None)
-    return number if number is not None and number >= _TELLING_FROM else None
+def _says_nothing(number: int) -> bool:
+    """Whether a number is -1 or so, or a status: two calls that fail alike have nothing to do with each other."""
+    return _SMALL_NEGATIVE <= number < 1 << 32 or number in STATUS_NAMES
 
 
-def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
-    """Every value of a payload that holds no others, with its path."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _leaves(item, f"{path}.{key}")
-    elif isinstance(value, list):
-        for place, item in enumerate(value):
-            yield from _leaves(item, f"{path}[{place}]")
-    else:
-        yield path, value
+def _is_telling(number: int) -> bool:
+    """Whether a number is no size, mask or flag that events share by chance."""
+    if number < _TELLING_FROM or _says_nothing(number):
+        return False
+    has_one_bit = not number & number - 1 or not number & number + 1
+    return not has_one_bit and (number >= _SMALLEST_ADDRESS or number % 0x1000 != 0)
 
 
 def _own_values(event: Event, other: Event) -> dict[int, str]:
-    """The telling values of one event that the other does not have, and where they stand."""
-    mine, theirs = (
-        {number: path for path, value in _leaves(compared_payload(e), "payload") if (number := _telling(value))}
-        for e in (event, other)
-    )
-    return {number: path for number, path in mine.items() if number not in theirs}
+    """The telling values of one event that the other does not have, and where they stand.
+
+    Statuses are none: two calls that fail alike have nothing to do with each other.
+    """
+
+    def values(event: Event) -> dict[int, str]:
+        found = {}
+        for path, value in payload_leaves(compared_payload(event), "payload"):
+            number, leaf = name_value(value), path.rpartition(".")[2]
+            if number is None or not _is_telling(number):
+                continue
+            if number < _ERROR_SEVERITY or not _may_be_status(event, leaf, number):
+                found[number] = path
+        return found
+
+    others = values(other)
+    return {number: path for number, path in values(event).items() if number not in others}
 
 
-def _echoes(upstream: ThreadReport, downstream: ThreadReport) -> Iterator[Echo]:
-    """The values that a call returned differently in one divergence and that only one side has in a later one."""
-    first, later = upstream.divergence, downstream.divergence
-    if (
-        first is None
-        or later is None
-        or first.mismatch is not Mismatch.PAYLOAD
-        or first.events.canary.kind != "kernel.return"
-    ):
-        return
-    sides = (
-        (Side.OURS, (first.events.ours, first.events.canary), (later.events.ours, later.events.canary)),
-        (Side.CANARY, (first.events.canary, first.events.ours), (later.events.canary, later.events.ours)),
-    )
-    for side, before, after in sides:
-        again = _own_values(*after) if before[0].lineno < after[0].lineno else {}
-        for number, path in _own_values(*before).items():
-            if number in again:
-                meaning = meaning_of(before[0], path, number)
-                name = meaning.name if meaning else None
-                yield Echo(upstream.pair, path, again[number], side, after[0], number, name)
+class _FirstSeen(NamedTuple):
+    """The divergence in which a value differed first, and in which field."""
+
+    found: Found
+    path: str
+
+
+def _pairs_of_values(found: Found) -> Iterator[tuple[tuple[int, int], str]]:
+    for f in found.fields:
+        pair = (name_value(f.left) or 0, name_value(f.right) or 0)
+        if all(number >= _TELLING_PAIR_FROM and not _says_nothing(number) for number in pair):
+            yield pair, f.path
+
+
+def _other(events: Both[Event], side: Side) -> Event:
+    return events.ours if side is Side.CANARY else events.canary
+
+
+def note_echoes(found: Iterable[Found]) -> None:
+    """Notes in each divergence which of its values first differed in another one. ``found``: in ours's order."""
+    seen: dict[object, _FirstSeen] = {}
+    for one in found:
+        if not one.counts:
+            continue
+        own = [
+            ((side, number), path, side, number)
+            for side in Side
+            for number, path in _own_values(one.events[side], _other(one.events, side)).items()
+        ]
+        values: list[tuple[object, str, Side, int]] = [*own]
+        values += [(pair, path, Side.OURS, pair[1]) for pair, path in _pairs_of_values(one)]
+        echoes = [
+            Echo(first.found.pair, first.path, path, side, one.events[side], number)
+            for key, path, side, number in values
+            if (first := seen.get(key)) and first.found.when[side] < one.when[side]
+        ]
+        for key, _, side, _ in values:
+            if (first := seen.get(key)) and first.found.when[side] < one.when[side]:
+                first.found.used_later = True
+        one.echoes = tuple(echoes[:_MOST_ECHOES])
+        if one.echoes and one.explained_by is None and one.difference.change is Change.CHANGED:
+            one.explained_by = Explained.UPSTREAM_VALUE
+        if one.compares_one_call:
+            for key, path, _, _ in values:
+                seen.setdefault(key, _FirstSeen(one, path))
 
 
 # -- what is downstream of what --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Stop:
-    """Where a pair diverged, or one of its sides ended: the indexes there of both sides, if there is an event."""
+    """Where a pair of threads first differs in a way that counts, or one of its sides ended."""
 
     thread: ThreadReport
-    canary_idx: int
-    ours_idx: int
-    ours_line_before: int
-    """Where ours's last event before it stands, after which it went another way."""
+    walk: PairWalk
+    reason: StartReason
+    idx: Both[int]
+    when: Both[When]
+    ours_before: When
+    """When ours did what it did last before it; after that it went another way."""
+    found: Found | None = None
+    finding: IdentityFinding | None = None
+    names: NameBreak | None = None
+    rarity: tuple[int, int] = (0, 0)
+    """On how many threads there are divergences of its sort, and how many there are."""
 
-    def idx(self, side: Side) -> int:
-        """The index in one log."""
-        return self.canary_idx if side is Side.CANARY else self.ours_idx
+    @property
+    def tid(self) -> int:
+        """Canary's."""
+        return self.thread.pair.canary_tid
 
-    def tid(self, side: Side) -> int:
+    def tid_of(self, side: Side) -> int:
         """The tid in one log."""
         return self.thread.pair.canary_tid if side is Side.CANARY else self.thread.pair.ours_tid
 
 
-def _arrivals(log: Log, side: Side, stops: Sequence[_Stop]) -> Mapping[int, Mapping[int, Arrival]]:
-    starts = {stop.tid(side): stop.idx(side) for stop in stops if stop.thread.divergence}
-    ends = {stop.tid(side): stop.idx(side) for stop in stops}
-    return SpreadTracer(log, starts, ends).trace()
+class _Link(NamedTuple):
+    """Why one thread's stop can follow another's, both by canary's tid."""
+
+    relation: Relation
+    source: int
+    target: int
+    side: Side | None = None
+    via: EventId | None = None
+    echoes: tuple[Echo, ...] = ()
+
+    @property
+    def strength(self) -> int:
+        """The greater, the more it says."""
+        return _STRENGTH[self.relation]
 
 
-_Causes: TypeAlias = "dict[int, dict[int, Cause]]"
-"""By canary's tid of a thread and of one upstream of it."""
+class _Context(NamedTuple):
+    """What the analysis of causes has to go by."""
+
+    logs: Both[Log]
+    timelines: Both[Timeline]
+    counterparts: Counterparts
 
 
-def _spread(logs: Mapping[Side, Log], stops: Sequence[_Stop]) -> _Causes:
-    """What the order of events within each log explains, of two relations the stronger."""
-    causes: _Causes = {stop.tid(Side.CANARY): {} for stop in stops}
-    for side, log in logs.items():
-        arrivals = _arrivals(log, side, stops)
-        pair_of = {stop.tid(side): stop.thread.pair for stop in stops}
-        for tid, sources in arrivals.items():
-            if tid in pair_of:
-                of_thread = causes[pair_of[tid].canary_tid]
-                for source, (relation, via_tid, via_idx) in sources.items():
-                    pair = pair_of[source]
-                    known = of_thread.get(pair.canary_tid)
-                    if known is None or _STRENGTH[known.relation] < _STRENGTH[relation]:
-                        via = log.event(via_tid, log.index.streams[via_tid].position_of(via_idx))
-                        of_thread[pair.canary_tid] = Cause(relation, pair, side, via)
-    return causes
+def _positions_of(walk: PairWalk, found: Found | None) -> Both[int]:
+    """The positions of a divergence; of a stream that ended, its last one, of the other the next event."""
+    if found:
+        return Both(found.difference.canary_position, found.difference.ours_position)
+    return Both(
+        min(walk.canary.position, len(walk.canary.stream) - 1), min(walk.ours.position, len(walk.ours.stream) - 1)
+    )
 
 
-def _add_echoes(causes: _Causes, diverged: Sequence[ThreadReport]) -> None:
-    """Notes which divergences repeat a value of an earlier one, whatever else connects them."""
-    returned = [t for t in diverged if t.divergence and t.divergence.events.canary.kind == "kernel.return"]
-    for thread in diverged:
-        of_thread = causes[thread.pair.canary_tid]
-        for upstream in returned:
-            if upstream is not thread:
-                echoes = tuple(itertools.islice(_echoes(upstream, thread), _MOST_ECHOES))
-                known = of_thread.get(upstream.pair.canary_tid)
-                if known is not None:
-                    of_thread[upstream.pair.canary_tid] = replace(known, echoes=echoes)
-                elif echoes:
-                    of_thread[upstream.pair.canary_tid] = Cause(Relation.SAME_VALUE, upstream.pair, echoes=echoes)
+def _reason_of_ending(ours: Timeline, thread: ThreadReport, last: When) -> StartReason:
+    ending = thread.ending
+    if ending is None or ending.side is Side.CANARY or not ours.goes_on_after(last):
+        return StartReason.LOG_ENDED
+    return StartReason.STUCK if ending.call or ending.wait else StartReason.ENDED_EARLY
 
 
-def _first_lines(thread: ThreadReport) -> tuple[int, int]:
-    """Where a thread's first divergence stands in canary's log, and in ours's."""
-    assert thread.divergence is not None
-    return thread.divergence.events.canary.lineno, thread.divergence.events.ours.lineno
+def _stop(context: _Context, walk: PairWalk, thread: ThreadReport, found: Found | None) -> _Stop:
+    positions = _positions_of(walk, found)
+    sides = Both(walk.canary, walk.ours)
+    idx = Both(*(sides[side].stream.idx_at(positions[side]) for side in Side))
+    when = Both(*(context.timelines[side].at(sides[side].tid, positions[side]) for side in Side))
+    before = positions.ours - 1 if found or walk.ours.position < len(walk.ours.stream) else positions.ours
+    ours_before = context.timelines.ours.at(walk.ours.tid, before) if before >= 0 else (0, 0)
+    if found:
+        return _Stop(thread, walk, reason_of(found), idx, when, ours_before, found)
+    reason = _reason_of_ending(context.timelines.ours, thread, when.ours)
+    return _Stop(thread, walk, reason, idx, when, ours_before)
 
 
-def _drop_later(causes: _Causes, stops: Sequence[_Stop]) -> None:
-    """Takes away what cannot be: in ours the effect would stand before its cause, whatever canary's log shows."""
-    began = {stop.tid(Side.CANARY): stop.ours_line_before for stop in stops}
-    for stop in stops:
-        if stop.thread.divergence:
-            of_thread = causes[stop.tid(Side.CANARY)]
-            for other in [other for other in of_thread if began[other] >= _first_lines(stop.thread)[1]]:
-                del of_thread[other]
+def _spread(handovers: Iterable[Handover], side: Side, stops: Mapping[int, _Stop]) -> list[_Link]:
+    """What the order of events in one log explains. ``stops``: by the tid in that log."""
+    links: list[_Link] = []
+    carried: defaultdict[int, dict[int, Relation]] = defaultdict(dict)
+    for relation, source, target in handovers:
+        passed_on = dict(carried[source[0]])
+        if (stop := stops.get(source[0])) and source[1] >= stop.idx[side]:
+            passed_on[stop.tid] = relation
+        reached = stops.get(target[0])
+        for origin, before in passed_on.items():
+            weakest = min(relation, before, key=_STRENGTH.__getitem__)
+            known = carried[target[0]].get(origin)
+            if known is None or _STRENGTH[known] < _STRENGTH[weakest]:
+                carried[target[0]][origin] = weakest
+                if reached and reached.tid != origin and target[1] <= reached.idx[side]:
+                    links.append(_Link(weakest, origin, reached.tid, side, source))
+    return links
 
 
-def _chain(chosen: Mapping[int, Cause], tid: int) -> list[int]:
-    """A thread and all that it is downstream of, the nearest first."""
+def _missing_signal(context: _Context, stop: _Stop, wakes: Mapping[EventId, EventId]) -> EventId | None:
+    """The event of canary that ended the wait at which ours stands, if ours never came to it."""
+    stream, log = stop.walk.canary.stream, context.logs.canary
+    start = stream.position_of(stop.idx.canary)
+    for position in range(start, min(start + _MOST_EVENTS_TO_WAKE, len(stream))):
+        signal_ = wakes.get((stop.tid, stream.idx_at(position)))
+        if signal_ is not None:
+            sent_at = log.index.streams[signal_[0]].position_of(signal_[1])
+            reached = context.counterparts.of(Side.CANARY, signal_[0], sent_at, equal=True)
+            return None if reached else signal_
+    return None
+
+
+def _waits(stop: _Stop) -> bool:
+    """Whether ours stands in a wait there, or came out of it otherwise than canary."""
+    if stop.found is None:
+        ending = stop.thread.ending
+        return ending is not None and ending.side is Side.OURS and (ending.wait or ending.call) is not None
+    event = stop.found.events.canary
+    return event.kind == "wait.end" or (event.kind == "kernel.return" and bool(_WAITING_CALLS.match(event.name or "")))
+
+
+def _signal_links(
+    context: _Context, stops: Mapping[int, _Stop], handovers: Iterable[Handover]
+) -> tuple[list[_Link], dict[int, EventId]]:
+    """Who waits for what another thread failed to signal; and by tid, all signals that ours never came to."""
+    wakes = {handover.target: handover.source for handover in handovers if handover.relation is Relation.WOKEN_BY}
+    links, missing = [], {}
+    for stop in stops.values():
+        if _waits(stop) and (signal_ := _missing_signal(context, stop, wakes)):
+            missing[stop.tid] = signal_
+            source = stops.get(signal_[0])
+            # A thread whose own log only ended may be a victim as well.
+            if source and source.reason is not StartReason.LOG_ENDED and signal_[1] >= source.idx.canary:
+                links.append(_Link(Relation.MISSING_SIGNAL, source.tid, stop.tid, Side.CANARY, signal_))
+    return links, missing
+
+
+def _value_links(stops: Mapping[int, _Stop]) -> Iterator[_Link]:
+    for stop in stops.values():
+        by_source: defaultdict[int, list[Echo]] = defaultdict(list)
+        for echo in stop.found.echoes if stop.found else ():
+            if echo.upstream.canary_tid in stops and echo.upstream.canary_tid != stop.tid:
+                by_source[echo.upstream.canary_tid].append(echo)
+        for source, echoes in by_source.items():
+            yield _Link(Relation.SAME_VALUE, source, stop.tid, echoes=tuple(echoes))
+
+
+def _is_possible(link: _Link, stops: Mapping[int, _Stop]) -> bool:
+    """Whether in ours the effect does not stand before its cause, whatever canary's log shows."""
+    target = stops[link.target]
+    if target.found is None and target.reason is StartReason.LOG_ENDED:
+        return True
+    return stops[link.source].ours_before < target.when.ours
+
+
+def _chain(chosen: Mapping[int, _Link], tid: int) -> list[int]:
+    """A thread and all that it follows, the nearest first."""
     chain = [tid]
-    while (cause := chosen.get(chain[-1])) and cause.upstream:
-        chain.append(cause.upstream.canary_tid)
+    while link := chosen.get(chain[-1]):
+        chain.append(link.source)
     return chain
 
 
-def _chosen_causes(causes: _Causes, diverged: Sequence[ThreadReport]) -> dict[int, Cause]:
-    """Of all that a divergence may be downstream of, the strongest, then the earliest, so that no circle is closed.
-
-    The two logs may contradict each other: then ours's order counts. ``diverged`` is in that order.
-    """
-    rank = {thread.pair.canary_tid: n for n, thread in enumerate(diverged)}
-    chosen: dict[int, Cause] = {}
-    for tid, place in rank.items():
-        upstream = [
-            (-_STRENGTH[cause.relation], rank[other], other)
-            for other, cause in causes[tid].items()
-            if not (place < rank[other] and tid in causes[other])
-        ]
-        for _, _, other in sorted(upstream):
-            if tid not in _chain(chosen, other):
-                chosen[tid] = causes[tid][other]
-                break
+def _choose(links: Iterable[_Link], stops: Mapping[int, _Stop]) -> dict[int, _Link]:
+    """For each thread the strongest link, then the one to what came first in ours, so that no circle is closed."""
+    rank = {tid: n for n, tid in enumerate(sorted(stops, key=lambda tid: stops[tid].when.ours))}
+    chosen: dict[int, _Link] = {}
+    for link in sorted(links, key=lambda link: (-link.strength, rank[link.source], rank[link.target])):
+        if link.target not in chosen and link.target not in _chain(chosen, link.source):
+            chosen[link.target] = link
     return chosen
 
 
-def _order_of_lines(thread: ThreadReport, diverged: Sequence[ThreadReport], start: ThreadReport) -> Cause:
-    """What is left where no relation is known: that another divergence stands earlier in both logs, if one does."""
-    for other in (start, *diverged):
-        if all(before < after for before, after in zip(_first_lines(other), _first_lines(thread), strict=True)):
-            return Cause(Relation.EARLIER_IN_LOG, other.pair)
-    return Cause(Relation.UNKNOWN)
+def _with_echoes(chosen: dict[int, _Link], values: Iterable[_Link]) -> None:
+    """Notes the values that come back, also where something stronger connects the two."""
+    for link in values:
+        known = chosen.get(link.target)
+        if known and known.source == link.source:
+            chosen[link.target] = known._replace(echoes=link.echoes)
 
 
-def _start_reason(start: ThreadReport, diverged: Sequence[ThreadReport]) -> StartReason:
-    if len(diverged) == 1:
-        return StartReason.ONLY_DIVERGENCE
-    firsts = (min(_first_lines(thread)[side] for thread in diverged) for side in (0, 1))
-    is_first = [first == line for first, line in zip(firsts, _first_lines(start), strict=True)]
-    if all(is_first):
-        return StartReason.FIRST_IN_BOTH_LOGS
-    return StartReason.FIRST_IN_OURS if is_first[1] else StartReason.NOTHING_UPSTREAM
-
-
-def _order_by_cause(diverged: Sequence[ThreadReport], causes: _Causes) -> tuple[StartHere, dict[int, Cause]]:
-    """Where to start, and what each other divergence is downstream of. ``diverged`` is in ours's order."""
-    chosen = _chosen_causes(causes, diverged)
-    start = next(thread for thread in diverged if thread.pair.canary_tid not in chosen)
-    downstream = sum(start.pair.canary_tid in _chain(chosen, tid)[1:] for tid in chosen)
-    for thread in diverged:
-        if thread is not start and thread.pair.canary_tid not in chosen:
-            chosen[thread.pair.canary_tid] = _order_of_lines(thread, diverged, start)
-    pair = start.pair
-    return StartHere(_start_reason(start, diverged), pair.canary_tid, pair.ours_tid, downstream), chosen
-
-
-def _stop(walk: PairWalk, thread: ThreadReport) -> _Stop:
-    """Where the walk up to the first divergence ended; of a stream that ended there, its last event."""
-    positions = (len(side.stream) - left for side, left in zip((walk.canary, walk.ours), walk.left, strict=True))
-    canary_idx, ours_idx = (
-        side.stream.idx_at(min(position, len(side.stream) - 1))
-        for side, position in zip((walk.canary, walk.ours), positions, strict=True)
-    )
-    before = len(walk.ours.stream) - walk.left[1] - 1
-    line_before = walk.ours.log.line_of(walk.ours.tid, before)[0] if before >= 0 else 0
-    return _Stop(thread, canary_idx, ours_idx, line_before)
-
-
-def explain_causes(
-    canary: Log, ours: Log, walks: Sequence[PairWalk], threads: Sequence[ThreadReport]
-) -> tuple[StartHere | None, tuple[ThreadReport, ...]]:
-    """Where to start among the divergences, if there are any, and the threads with what they are downstream of."""
-    stops = [
-        _stop(walk, thread)
-        for walk, thread in zip(walks, threads, strict=True)
-        if thread.status is not PairStatus.IDENTICAL
+def _order_of_lines(stop: _Stop, stops: Mapping[int, _Stop]) -> _Link | None:
+    """What is left where no relation is known: another divergence that stands earlier in both logs, if one does."""
+    earlier = [
+        other for other in stops.values() if other.found and all(other.when[side] < stop.when[side] for side in Side)
     ]
-    diverged = [stop.thread for stop in stops if stop.thread.divergence]
-    diverged.sort(key=lambda thread: _first_lines(thread)[::-1])  # what ours did later caused nothing before it
-    if not diverged:
-        return None, tuple(threads)
-    causes = _spread({Side.CANARY: canary, Side.OURS: ours}, stops)
-    _add_echoes(causes, diverged)
-    _drop_later(causes, stops)
-    start, chosen = _order_by_cause(diverged, causes)
-    for stop in stops:
-        if stop.thread.ending and (known := causes[stop.tid(Side.CANARY)]):
-            chosen[stop.tid(Side.CANARY)] = max(known.values(), key=lambda cause: _STRENGTH[cause.relation])
-    return start, tuple(replace(thread, cause=chosen.get(thread.pair.canary_tid)) for thread in threads)
+    if not earlier:
+        return None
+    return _Link(Relation.EARLIER_IN_LOG, min(earlier, key=lambda other: other.when.ours).tid, stop.tid)
 
 
-def with_mistake(
-    start: StartHere | None, threads: Sequence[ThreadReport], mistake: IdentityFinding | None
-) -> StartHere | None:
-    """Where to start, with the wrong object that was named before in both logs, if one was."""
-    if start is None or mistake is None:
-        return start
-    thread = next(thread for thread in threads if thread.pair.canary_tid == start.canary_tid)
-    places = zip((mistake.events.canary.lineno, mistake.events.ours.lineno), _first_lines(thread), strict=True)
-    return replace(start, finding=mistake) if all(before < after for before, after in places) else start
+class Causes(NamedTuple):
+    """Where to start, and what each thread's divergence or end follows."""
+
+    start: StartHere | None
+    threads: tuple[ThreadReport, ...]
 
 
-def _only_side(side: int, tid: int) -> tuple[int | None, int | None]:
-    return (tid, None) if side == 0 else (None, tid)
+def _cause(link: _Link | None, context: _Context, pairs: Mapping[int, ThreadPair]) -> Cause:
+    if link is None:
+        return Cause(Relation.UNKNOWN)
+    via = None
+    if link.via and link.side:
+        log, (tid, idx) = context.logs[link.side], link.via
+        via = log.event(tid, log.index.streams[tid].position_of(idx))
+    return Cause(link.relation, pairs[link.source], link.side, via, link.echoes)
+
+
+_PLAUSIBLE_CAUSE: Final = StartReason.EVENTS_REPLACED
+"""Whatever is less grave than this is a changed value: that it stands before another divergence says nothing."""
+
+
+def _depth(stop: _Stop, chosen: Mapping[int, _Link], stops: Mapping[int, _Stop]) -> int:
+    """How far from where to start: 0 if nothing comes before it, 1 if by order only, 2 if it is proven."""
+    link = chosen.get(stop.tid)
+    if link is None or stop.finding or stop.names:
+        return 0
+    if link.relation.is_proof:
+        return 2
+    return int(gravity(stops[link.source].reason) <= gravity(_PLAUSIBLE_CAUSE))
+
+
+def _start_of(stop: _Stop) -> StartHere:
+    pair, found, wrong = stop.thread.pair, stop.found, stop.finding or stop.names
+    return StartHere(
+        stop.reason,
+        pair.canary_tid,
+        pair.ours_tid,
+        canary_idx=found.place.canary_idx if found else None,
+        ours_idx=found.place.ours_idx if found else None,
+        finding=stop.finding,
+        names=stop.names,
+        events=found.events if found else wrong.events if wrong else None,
+    )
+
+
+def _wrong_objects(
+    context: _Context,
+    threads: Mapping[int, tuple[PairWalk, ThreadReport]],
+    findings: Iterable[IdentityFinding],
+    breaks: Iterable[NameBreak],
+) -> Iterator[_Stop]:
+    """Matching events that are about the wrong object, by thread the first one: others may follow from it."""
+    known: dict[int, _Stop] = {}
+    certain = ((f, f.pair, f.events) for f in findings if f.certain)
+    matching = ((b, b.pair, b.events) for b in breaks if b.matching)
+    for wrong, pair, events in itertools.chain(certain, matching):
+        walk, thread = threads[pair.canary_tid]
+        when = Both(*(context.timelines[side].of(events[side]) for side in Side))
+        idx = Both(events.canary.idx, events.ours.idx)
+        finding = wrong if isinstance(wrong, IdentityFinding) else None
+        names = wrong if isinstance(wrong, NameBreak) else None
+        stop = _Stop(thread, walk, StartReason.WRONG_OBJECT, idx, when, when.ours, finding=finding, names=names)
+        if stop.tid not in known or stop.when.ours < known[stop.tid].when.ours:
+            known[stop.tid] = stop
+    yield from known.values()
+
+
+class CauseAnalysis:
+    """Where to start among the divergences, and what each thread's first one, or its end, follows."""
+
+    def __init__(
+        self,
+        logs: Both[Log],
+        names: NameTable,
+        walks: Sequence[PairWalk],
+        threads: Sequence[ThreadReport],
+        found: Sequence[Found],
+    ) -> None:
+        self._context = _Context(logs, names.timelines, names.counterparts)
+        self._threads = {t.pair.canary_tid: (walk, t) for walk, t in zip(walks, threads, strict=True)}
+        self._found = [one for one in found if one.counts]
+        self._sizes = Counter(one.sort for one in found)
+        self._spreads = Counter(sort for sort, _ in {(one.sort, one.pair.canary_tid) for one in found})
+        self._stops = {stop.tid: stop for stop in self._first_stops()}
+        self._links, self._missing_signals = self._find_links()
+        self._chosen = _choose(self._links, self._stops)
+        _with_echoes(self._chosen, [link for link in self._links if link.echoes])
+
+    def _stop_of(self, tid: int, found: Found | None) -> _Stop:
+        stop = _stop(self._context, *self._threads[tid], found)
+        if found:
+            stop.rarity = self._spreads[found.sort], self._sizes[found.sort]
+        return stop
+
+    def _first_stops(self) -> Iterator[_Stop]:
+        first: dict[int, Found] = {}
+        for one in self._found:
+            tid = one.pair.canary_tid
+            if tid not in first or one.difference.canary_position < first[tid].difference.canary_position:
+                first[tid] = one
+        for tid, (_, thread) in self._threads.items():
+            if tid in first or thread.ending:
+                yield self._stop_of(tid, first.get(tid))
+
+    def _find_links(self) -> tuple[list[_Link], dict[int, EventId]]:
+        if not self._stops:
+            return [], {}
+        links = list(_value_links(self._stops))
+        missing: dict[int, EventId] = {}
+        for side in Side:
+            log, stops = self._context.logs[side], {stop.tid_of(side): stop for stop in self._stops.values()}
+            ends = {tid: self._end_of_interest(stop, side) for tid, stop in stops.items()}
+            handovers = HandoverFinder(log, self._context.timelines[side], ends).find()
+            links += _spread(handovers, side, stops)
+            if side is Side.CANARY:
+                signal_links, missing = _signal_links(self._context, self._stops, handovers)
+                links += signal_links
+        return [link for link in links if _is_possible(link, self._stops)], missing
+
+    @staticmethod
+    def _end_of_interest(stop: _Stop, side: Side) -> int:
+        """The index up to which it matters who lets the thread go on: where it stops, and how a wait there ends."""
+        stream = (stop.walk.canary if side is Side.CANARY else stop.walk.ours).stream
+        position = stream.position_of(stop.idx[side])
+        return stream.idx_at(min(position + _MOST_EVENTS_TO_WAKE, len(stream) - 1))
+
+    def threads(self) -> tuple[ThreadReport, ...]:
+        """The threads with what they follow."""
+        pairs = {tid: thread.pair for tid, (_, thread) in self._threads.items()}
+        explained = []
+        for tid, (_, thread) in self._threads.items():
+            cause = None
+            if tid in self._chosen or (tid in self._stops and self._stops[tid].found and not self._is_first(tid)):
+                link = self._chosen.get(tid) or _order_of_lines(self._stops[tid], self._stops)
+                cause = _cause(link, self._context, pairs)
+            ending = thread.ending
+            if ending and tid in self._missing_signals:
+                ending = replace(ending, signaller=self._signaller(tid))
+            explained.append(replace(thread, cause=cause, ending=ending))
+        return tuple(explained)
+
+    def _is_first(self, tid: int) -> bool:
+        start = self._candidates[0] if self._candidates else None
+        return start is not None and start.tid == tid
+
+    def _signaller(self, tid: int) -> Event:
+        log, (signaller, idx) = self._context.logs.canary, self._missing_signals[tid]
+        return log.event(signaller, log.index.streams[signaller].position_of(idx))
+
+    def take_wrong_objects(self, findings: Iterable[IdentityFinding], breaks: Iterable[NameBreak]) -> None:
+        """Takes in what matches and is about the wrong object."""
+        for wrong in _wrong_objects(self._context, self._threads, findings, breaks):
+            known = self._stops.get(wrong.tid)
+            if known is None or wrong.when.ours < known.when.ours:
+                self._stops[wrong.tid] = wrong
+                self._chosen.pop(wrong.tid, None)
+
+    @functools.cached_property
+    def _candidates(self) -> list[_Stop]:
+        """All places to start at, the best first."""
+        first = list(self._stops.values())
+        behind = [
+            self._stop_of(one.pair.canary_tid, one)
+            for one in self._found
+            if self._stops[one.pair.canary_tid].found is not one
+        ]
+        depth = {id(stop): _depth(stop, self._chosen, self._stops) for stop in first} | {id(s): 3 for s in behind}
+        return sorted(
+            (*first, *behind),
+            key=lambda stop: (depth[id(stop)], gravity(stop.reason), stop.rarity, stop.when.ours),
+        )
+
+    def start(self) -> StartHere | None:
+        """Where to look first, and the next candidates; None if nothing differs that counts."""
+        if not self._candidates:
+            return None
+        start, *others = map(_start_of, self._candidates[: 1 + MOST_NEXT_STARTS])
+        proven = {tid: link for tid, link in self._chosen.items() if link.relation.is_proof}
+        downstream = sum(start.canary_tid in _chain(proven, tid)[1:] for tid in proven)
+        return replace(start, downstream=downstream, next=tuple(others))
 
 
 def start_without_divergence(
-    threads: Sequence[ThreadReport],
-    unmapped: Both[tuple[UnmappedThread, ...]],
-    lone: Both[tuple[SharedGlobal, ...]],
-    finding: IdentityFinding | None,
+    unmapped: Both[tuple[UnmappedThread, ...]], lone: Both[tuple[SharedGlobal, ...]]
 ) -> StartHere | None:
-    """Where to start if no pair diverged: a wrong object, the thread that ended first, else what only one log has."""
-    if finding:
-        pair = finding.pair
-        return StartHere(StartReason.WRONG_OBJECT, pair.canary_tid, pair.ours_tid, finding=finding)
-    ended = [thread for thread in threads if thread.ending]
-    if ended:
-        pair = min(ended, key=lambda thread: thread.ending.last.lineno if thread.ending else 0).pair
-        return StartHere(StartReason.THREAD_ENDED, pair.canary_tid, pair.ours_tid)
-    for side, alone in enumerate(unmapped):
-        if alone:
-            return StartHere(StartReason.THREAD_WITHOUT_PARTNER, *_only_side(side, alone[0].tid))
-    for side, objects in enumerate(lone):
-        if objects:
-            first = min(objects, key=lambda found: found.lineno)
-            return StartHere(StartReason.LONE_SHARED_GLOBAL, *_only_side(side, first.tid), lone=first)
+    """Where to start if no pair differs: at what only one log has."""
+
+    def on(side: Side, tid: int, reason: StartReason) -> StartHere:
+        return StartHere(reason, tid if side is Side.CANARY else None, tid if side is Side.OURS else None)
+
+    for side in Side:
+        if unmapped[side]:
+            return on(side, unmapped[side][0].tid, StartReason.THREAD_WITHOUT_PARTNER)
+    for side in Side:
+        if lone[side]:
+            first = min(lone[side], key=lambda created: created.lineno)
+            return replace(on(side, first.tid, StartReason.LONE_SHARED_GLOBAL), lone=first)
     return None
 
 
@@ -5264,6 +6269,11 @@ MOST_DETAILED: Final = 1000
 _FIRST_OF_BLOCK, _LAST_OF_BLOCK = 40, 10
 """Events without counterpart, of one side, that a divergence has."""
 _SPELLINGS_LOOKED_AT: Final = 64
+_MOST_BLOCKS_SUMMARIZED: Final = 2000
+_MOST_EVENTS_SUMMARIZED: Final = 2000
+"""Of each thread so many blocks without counterpart, and so many events of each, count in the summary of calls."""
+_MOST_NAME_ROUNDS: Final = 4
+"""Walks after each of which more names are known; the second nearly always knows all."""
 _MOST_EQUAL_AFTER_ALL: Final = 64
 """More questions that the exact rules answer with "equal": the writers differ in format, index canonical bytes."""
 
@@ -5370,8 +6380,11 @@ def _block_excerpt(cursor: Cursor, start: int, end: int, count: int, detailed: b
     return Excerpt(events(range(start, end), first), count - first - last, ending[::-1])
 
 
-def _compared(canary: Event, ours: Event) -> ComparedEvents:
-    found = field_differences(compared_payload(canary), compared_payload(ours), "payload")
+_Fields: TypeAlias = Callable[[Event, Event], Iterable[FieldDifference]]
+
+
+def _compared(canary: Event, ours: Event, fields_of: _Fields = payload_differences) -> ComparedEvents:
+    found = iter(fields_of(canary, ours))
     fields = tuple(itertools.islice(found, MOST_FIELDS))
     meanings = tuple(Both(meaning_of(canary, d.path, d.left), meaning_of(ours, d.path, d.right)) for d in fields)
     return ComparedEvents(Both(canary, ours), fields, meanings, sum(1 for _ in found))
@@ -5388,13 +6401,40 @@ def _mismatch(difference: Difference, compared: ComparedEvents) -> tuple[Mismatc
     return Mismatch.PAYLOAD, compared
 
 
-def _divergence(
-    walk: PairWalk, difference: Difference, matched_after: int, context: int, *, detailed: bool
-) -> Divergence:
+def _names_explain(names: NameTable, walk: PairWalk, difference: Difference) -> bool:
+    """Whether a difference is one of names and nothing else."""
+    count = difference.canary_count
+    if difference.change is not Change.CHANGED or count != difference.ours_count:
+        return False
+    return all(
+        names.equal(
+            walk.canary.log.event(walk.canary.tid, difference.canary_position + n),
+            walk.ours.log.event(walk.ours.tid, difference.ours_position + n),
+        )
+        for n in range(count)
+    )
+
+
+def _found(names: NameTable, walk: PairWalk, pair: ThreadPair, match_names: bool) -> Iterator[Found]:
+    """Every divergence of a walk."""
+    for difference in walk.differences:
+        canary = walk.canary.log.event(walk.canary.tid, difference.canary_position)
+        ours = walk.ours.log.event(walk.ours.tid, difference.ours_position)
+        compared = _compared(canary, ours, names.fields if match_names else payload_differences)
+        when = Both(names.timelines.canary.of(canary), names.timelines.ours.of(ours))
+        found = Found(pair, difference, *_mismatch(difference, compared), when)
+        if found.compares_one_call:
+            if _names_explain(names, walk, difference):
+                found.explained_by = Explained.NAME
+            else:
+                found.breaks = tuple(names.breaks(pair, found.events, found.fields))
+        yield found
+
+
+def _divergence(walk: PairWalk, found: Found, matched_after: int, context: int, *, detailed: bool) -> Divergence:
     """A difference with what a report shows of it: everything, or only where it is and what it is."""
+    difference, first = found.difference, found.compared
     c, o = difference.canary_position, difference.ours_position
-    events = Both(walk.canary.log.event(walk.canary.tid, c), walk.ours.log.event(walk.ours.tid, o))
-    mismatch, first = _mismatch(difference, _compared(*events))
     rejoin = Both(_event_at(walk.canary, difference.canary_rejoin), _event_at(walk.ours, difference.ours_rejoin))
     block = Both(
         _block_excerpt(walk.canary, c, difference.canary_rejoin, difference.canary_count, detailed),
@@ -5402,9 +6442,9 @@ def _divergence(
     )
     changed = itertools.starmap(_compared, zip(block.canary.first, block.ours.first, strict=True))
     return Divergence(
-        mismatch=mismatch,
+        mismatch=found.mismatch,
         change=difference.change,
-        events=events,
+        events=found.events,
         fields=first.fields,
         fields_omitted=first.fields_omitted,
         context=_context(walk, difference, context) if detailed else (),
@@ -5416,20 +6456,47 @@ def _divergence(
         matched_after=matched_after,
         explanation=Explanation(
             meanings=first.meanings,
-            calls=Both(call_of(walk.canary.log, events.canary), call_of(walk.ours.log, events.ours)),
+            calls=Both(call_of(walk.canary.log, found.events.canary), call_of(walk.ours.log, found.events.ours)),
         ),
         changed=tuple(changed) if difference.change is Change.CHANGED else (),
+        sort=found.sort,
+        explained_by=found.explained_by,
     )
 
 
-def _divergences(walk: PairWalk, options: DiffOptions, detailed: int) -> tuple[Divergence, ...]:
+def _divergences(walk: PairWalk, found: Sequence[Found], options: DiffOptions, detailed: int) -> tuple[Divergence, ...]:
     """The first divergences of a walk, as many as were asked for; the first of them with all evidence."""
-    asked = walk.differences[: options.max_divergences or None]
+    asked = found[: options.max_divergences or None]
     ends = [*(difference.matched_before for difference in walk.differences[1:]), walk.matched_in_all]
     return tuple(
-        _divergence(walk, difference, end - difference.matched_before, options.context, detailed=number < detailed)
-        for number, (difference, end) in enumerate(zip(asked, ends, strict=False))  # there may be more ends
+        _divergence(walk, one, end - one.difference.matched_before, options.context, detailed=number < detailed)
+        for number, (one, end) in enumerate(zip(asked, ends, strict=False))  # there may be more ends
     )
+
+
+def _calls_alone(log: Log, tid: int, positions: range) -> Iterator[str]:
+    for position in positions:
+        event = log.event(tid, position)
+        if event.kind == "kernel.call" and event.name is not None:
+            yield event.name
+
+
+def _call_summaries(walks: Iterable[PairWalk], found: Iterable[Found]) -> tuple[CallSummary, ...]:
+    """The calls that only one side makes and those whose results differ, the most frequent first."""
+    alone = Both(Counter[str](), Counter[str]())
+    for walk in walks:
+        for block in itertools.islice(unmatched_blocks(walk), _MOST_BLOCKS_SUMMARIZED):
+            for side, cursor, positions in zip(Side, (walk.canary, walk.ours), block, strict=True):
+                alone[side].update(_calls_alone(cursor.log, cursor.tid, positions[:_MOST_EVENTS_SUMMARIZED]))
+    results = Counter(
+        one.events.canary.name or ""
+        for one in found
+        if one.compares_one_call and one.events.canary.kind == "kernel.return" and one.counts
+    )
+    common = alone.canary & alone.ours
+    only = alone.map(lambda calls: calls - common)
+    names = sorted({*only.canary, *only.ours, *results}, key=lambda n: (-only.canary[n] - only.ours[n] - results[n], n))
+    return tuple(CallSummary(name, Both(only.canary[name], only.ours[name]), results[name]) for name in names)
 
 
 def _thread_keys(evidence: Iterable[ThreadEvidence]) -> dict[int, str]:
@@ -5445,9 +6512,9 @@ def _thread_keys(evidence: Iterable[ThreadEvidence]) -> dict[int, str]:
 
 def _ending(walk: PairWalk) -> Ending | None:
     """What the side that ended before the other was in the middle of."""
-    if walk.status is PairStatus.CANARY_ENDED:
+    if walk.end is PairStatus.CANARY_ENDED:
         return ending_of(walk.canary.log, walk.canary.tid, Side.CANARY)
-    if walk.status is PairStatus.OURS_ENDED:
+    if walk.end is PairStatus.OURS_ENDED:
         return ending_of(walk.ours.log, walk.ours.tid, Side.OURS)
     return None
 
@@ -5483,9 +6550,11 @@ def _lane(walk: PairWalk, divergences: int) -> Lane:
     return Lane(place, tuple(stretches), tuple(floats), tuple(differences[:divergences])).coarser(_LANE_PIECES)
 
 
-def _thread_report(walk: PairWalk, pair: ThreadPair, key: str, options: DiffOptions, detailed: int) -> ThreadReport:
+def _thread_report(
+    walk: PairWalk, pair: ThreadPair, key: str, found: Sequence[Found], options: DiffOptions, detailed: int
+) -> ThreadReport:
     complete = walk.end is not PairStatus.DIVERGED or walk.differences[-1].change is Change.UNRECOVERED
-    divergences = _divergences(walk, options, detailed)
+    divergences = _divergences(walk, found, options, detailed)
     return ThreadReport(
         pair=pair,
         key=key,
@@ -5503,21 +6572,103 @@ def _thread_report(walk: PairWalk, pair: ThreadPair, key: str, options: DiffOpti
 
 
 def _walk_pairs(
-    canary: Log, ours: Log, pairs: Sequence[ThreadPair], options: DiffOptions, progress: Progress, most_equal: int
+    logs: Both[Log],
+    pairs: Sequence[ThreadPair],
+    options: DiffOptions,
+    progress: Progress,
+    most_equal: int,
+    equal: Callable[[Event, Event], bool] = events_equal,
 ) -> list[PairWalk]:
     """The walks of all pairs."""
-    shared = _shared_positions(canary), _shared_positions(ours)
+    shared = logs.map(_shared_positions)
     unbounded = options.score_to_the_end or not options.max_divergences
     most = sys.maxsize if unbounded else max(options.max_divergences, MOST_SCORED_DIFFERENCES)
     walks = []
     for number, pair in enumerate(pairs, 1):
         progress.show(f"comparing thread {number} of {len(pairs)}")
         cursors = (
-            Cursor(canary, pair.canary_tid, shared[0].get(pair.canary_tid, {})),
-            Cursor(ours, pair.ours_tid, shared[1].get(pair.ours_tid, {})),
+            Cursor(logs.canary, pair.canary_tid, shared.canary.get(pair.canary_tid, {})),
+            Cursor(logs.ours, pair.ours_tid, shared.ours.get(pair.ours_tid, {})),
         )
-        walks.append(walk_pair(*cursors, most, most_equal))
+        walks.append(walk_pair(*cursors, most, most_equal, equal))
     return walks
+
+
+class _Walked(NamedTuple):
+    """The walks, and the names along them."""
+
+    walks: list[PairWalk]
+    names: NameTable
+
+
+def _matched_by_name(
+    walked: _Walked, pairs: Sequence[ThreadPair], walk: Callable[[NameTable], list[PairWalk]]
+) -> _Walked:
+    """Walks again until no more events turn out to be the same but for names."""
+
+    def again(walked: _Walked) -> _Walked:
+        walks = walk(walked.names)
+        return _Walked(walks, walked.names.along(walks))
+
+    for _ in range(_MOST_NAME_ROUNDS):
+        if not walked.names.rename():
+            break
+        walked = again(walked)
+    return again(walked) if walked.names.find_mistaken(pairs) else walked
+
+
+class _Analysis:
+    """What the walks of two logs tell: names, divergences and their sorts, and where to start."""
+
+    def __init__(
+        self,
+        logs: Both[Log],
+        pairs: Sequence[ThreadPair],
+        walks: list[PairWalk],
+        options: DiffOptions,
+        progress: Progress,
+    ) -> None:
+        self._logs, self._pairs, self._options = logs, pairs, options
+        self._walks, self._names = walks, NameTable(logs, logs.map(Timeline), walks)
+        if options.match_names:
+
+            def walk(names: NameTable) -> list[PairWalk]:
+                return _walk_pairs(logs, pairs, options, progress, sys.maxsize, names.equal)
+
+            self._walks, self._names = _matched_by_name(_Walked(walks, self._names), pairs, walk)
+        self._found = [
+            list(_found(self._names, walk, pair, options.match_names))
+            for walk, pair in zip(self._walks, pairs, strict=True)
+        ]
+
+    def report(self, keys: Mapping[int, str], identity: tuple[IdentityFinding, ...]) -> Report:
+        """The report, but for what has no partner."""
+        found = sorted(itertools.chain.from_iterable(self._found), key=lambda one: one.when.ours)
+        if not self._options.match_names and any(one.explained_by for one in found):
+            self._names.find_mistaken(self._pairs)
+        note_echoes(found)
+        sorts = sort_divergences(found)
+        detailed = max(5, MOST_DETAILED // len(self._walks))
+        threads = [
+            _thread_report(walk, pair, keys[pair.canary_tid], of_thread, self._options, detailed)
+            for walk, pair, of_thread in zip(self._walks, self._pairs, self._found, strict=True)
+        ]
+        breaks = [broken for one in found for broken in one.breaks]
+        names = self._names.report(breaks) if found or self._options.match_names else Names()
+        causes = CauseAnalysis(self._logs, self._names, self._walks, threads, found)
+        causes.take_wrong_objects(identity, names.breaks)
+        return Report(
+            logs=self._logs.map(_summary),
+            options=self._options,
+            threads=causes.threads(),
+            unmapped=Both((), ()),
+            lone_globals=Both((), ()),
+            start_here=causes.start(),
+            identity=identity,
+            sorts=sorts,
+            calls=_call_summaries(self._walks, found),
+            names=names,
+        )
 
 
 def _spellings(cursor: Cursor, position: int) -> dict[bytes, bytes]:
@@ -5546,40 +6697,25 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *
     for log in (canary, ours):
         if not log.index.events:
             raise InputError(log.source.name, "nothing to compare: no event after the header")
-    pins = _checked_pins(canary, ours, options.tid_map)
+    logs = Both(canary, ours)
     evidence = _evidence(canary)
-    pairs = pair_threads(evidence, _evidence(ours), pins, options.auto_map)
+    pairs = pair_threads(evidence, _evidence(ours), _checked_pins(canary, ours, options.tid_map), options.auto_map)
     if not pairs and not canonical:
         raise FormatsDifferError  # perhaps nothing was alike for that reason alone
     if not pairs:
         raise UsageError("nothing to compare: no thread of canary could be paired with one of ours; pin with --tid-map")
-    most_equal = sys.maxsize if canonical else _MOST_EQUAL_AFTER_ALL
-    walks = _walk_pairs(canary, ours, pairs, options, progress, most_equal)
+    walks = _walk_pairs(logs, pairs, options, progress, sys.maxsize if canonical else _MOST_EQUAL_AFTER_ALL)
     if not canonical and _formats_matter(walks):
         raise FormatsDifferError
-    keys = _thread_keys(evidence)
-    detailed = max(5, MOST_DETAILED // len(walks))
-    threads = [
-        _thread_report(walk, pair, keys[pair.canary_tid], options, detailed)
-        for walk, pair in zip(walks, pairs, strict=True)
-    ]
-    start, explained = explain_causes(canary, ours, walks, threads)
+    identity = identity_findings(canary, ours, walks, pairs)
+    report = _Analysis(logs, pairs, walks, options, progress).report(_thread_keys(evidence), identity)
     unmapped = Both(
         _unmapped(canary, {pair.canary_tid for pair in pairs}),
         _unmapped(ours, {pair.ours_tid for pair in pairs}),
     )
     lone = Both(_lone_shared_globals(canary, ours), _lone_shared_globals(ours, canary))
-    identity = identity_findings(canary, ours, walks, pairs)
-    mistake = next((finding for finding in identity if finding.certain), None)
-    return Report(
-        logs=Both(_summary(canary), _summary(ours)),
-        options=options,
-        threads=explained,
-        unmapped=unmapped,
-        lone_globals=lone,
-        start_here=with_mistake(start, threads, mistake) or start_without_divergence(threads, unmapped, lone, mistake),
-        identity=identity,
-    )
+    start = report.start_here or start_without_divergence(unmapped, lone)
+    return replace(report, unmapped=unmapped, lone_globals=lone, start_here=start)
 
 
 def _compare_sources(
@@ -6121,32 +7257,34 @@ def _call_lines(calls: Both[Event | None]) -> list[str]:
 
 
 _VIA_WORDS: Final = {
-    Relation.CREATED_BY: "behind which this thread was created",
-    Relation.WOKEN_BY: "behind which a wait of this thread was ended",
+    Relation.MISSING_SIGNAL: "whose signal ours never came to",
     Relation.SAME_VALUE: "whose value it repeats",
+    Relation.WOKEN_BY: "behind which a wait of this thread was ended",
+    Relation.CREATED_BY: "behind which this thread was created",
+    Relation.AFTER_LOCK: "behind which this thread took a lock",
 }
 
 
 def _echo_sentence(echo: Echo) -> str:
     value = f"0x{echo.value:X}" if isinstance(echo.value, int) else json_text(echo.value)
     upstream = _pair_words(echo.upstream.canary_tid, echo.upstream.ours_tid)
-    name = f" {echo.name}" if echo.name else ""
     texts = (value, echo.upstream_path, echo.path)
     value, first, again = (_shortened(text) for text in texts)
     place = f"{echo.side.value} index {echo.event.idx}"
-    return f"{value}{name} differs first in {first} of {upstream}, and is there again in {again} ({place})."
+    return f"{value} differs first in {first} of {upstream}, and is there again in {again} ({place})."
 
 
 def _cause_lines(cause: Cause | None) -> list[str]:
-    """What a divergence is downstream of."""
+    """What a divergence, or the end of a thread, follows."""
     if cause is None:
         return []
     if cause.upstream is None:
         return ["No relation to another divergence is known."]
     upstream = _pair_words(cause.upstream.canary_tid, cause.upstream.ours_tid)
     if cause.relation is Relation.EARLIER_IN_LOG:
-        return [f"No relation to another divergence is known; that of {upstream} stands earlier in both logs."]
-    sentence = f"Downstream of the divergence of **{upstream}**, {_VIA_WORDS[cause.relation]}"
+        return [f"Later than the divergence of {upstream} in both logs; no relation to it is known."]
+    follows = "Caused by" if cause.relation.is_proof else "Later than"
+    sentence = f"{follows} the divergence of **{upstream}**, {_VIA_WORDS[cause.relation]}"
     if cause.via and cause.side:
         sentence += f": {_event_words(cause.via, cause.side)}"
     return [f"{sentence}.", *map(_echo_sentence, cause.echoes)]
@@ -6161,16 +7299,27 @@ def _ending_sentence(ending: Ending) -> str:
     sentence += _event_words(inside, ending.side) if inside else "a wait"
     if ending.wait:
         sentence += f", waiting: {_event_words(ending.wait, ending.side)}"
+    if ending.signaller:
+        sentence += f"; its signaller was tid {ending.signaller.tid}, index {ending.signaller.idx}, "
+        sentence += f"which ours never reached: {quoted(event_text(ending.signaller))}"
     return f"{sentence}."
 
 
 _START_WORDS: Final = {
-    StartReason.ONLY_DIVERGENCE: "it is the only thread that diverged",
-    StartReason.FIRST_IN_BOTH_LOGS: "its divergence stands first in both logs, so no other can have caused it",
-    StartReason.FIRST_IN_OURS: "its divergence stands first in ours's log, so no other can have caused it (in canary's "
-    "log another stands first)",
-    StartReason.NOTHING_UPSTREAM: "of the divergences that no other is known to have caused, it is the first in "
-    "ours's log",
+    StartReason.STUCK: "ours stands still here while its other threads go on",
+    StartReason.ENDED_EARLY: "ours ends here while its other threads go on",
+    StartReason.NEVER_TOGETHER_AGAIN: "the two sides never come together again",
+    StartReason.FAILS_ON_OURS: "a call fails on ours that succeeds on canary",
+    StartReason.WRONG_OBJECT: "ours means the wrong object",
+    StartReason.EVENTS_MISSING: "ours lacks events of canary",
+    StartReason.EVENTS_EXTRA: "ours has events that canary has not",
+    StartReason.EVENTS_REPLACED: "ours has other events than canary",
+    StartReason.VALUE_USED_LATER: "a value differs that is used again",
+    StartReason.VALUE_CHANGED: "a value differs",
+    StartReason.EVENTS_REORDERED: "the same events come in another order",
+    StartReason.EVENTS_REPEATED: "a loop runs a different number of turns",
+    StartReason.LOG_ENDED: "no thread differs, and this one is the first whose log ended",
+    StartReason.THREAD_WITHOUT_PARTNER: "no thread that has a partner differs, and this one has none",
 }
 
 
@@ -6212,45 +7361,129 @@ def _identity_sentences(report: Report) -> list[str]:
     return sentences
 
 
+def _broken_sentence(broken: NameBreak) -> str:
+    """A name of the wrong object: what ours uses, what that is, and what it should use."""
+    place = f"canary index {broken.events.canary.idx}, ours index {broken.events.ours.idx}"
+    values = broken.values.map(lambda value: _shortened(json_text(value)))
+    sentence = f"{_shortened(broken.path)} at {place} is {values.canary} on canary and {values.ours} on ours"
+    if broken.stands_for is not None:
+        sentence += f", which is what canary calls {quoted(f'{broken.stands_for:#x}')}"
+    if broken.expected is not None:
+        sentence += f"; ours calls canary's object {quoted(f'{broken.expected:#x}')}"
+    return sentence
+
+
 def _start_words(start: StartHere, thread: ThreadReport | None) -> str:
     """The reason to start there, as the end of a sentence."""
     if start.lone is not None:
-        created = start.lone
-        what = f"{_shortened(created.object_type)} at {created.pointer:#010x}"
-        return f"no thread diverged, and only this log has the {what} (line {start.lone.lineno})"
-    if start.reason is StartReason.WRONG_OBJECT and start.finding:
-        return f"no thread diverged, but {_finding_sentence(start.finding)}"
-    if start.reason is StartReason.THREAD_WITHOUT_PARTNER:
-        return "no thread that has a partner diverged, and this one has none"
-    if thread is not None and thread.ending:
-        return f"no thread diverged, and this one is the first whose log ended. {_ending_sentence(thread.ending)}"
-    return _START_WORDS[start.reason]
+        what = f"{_shortened(start.lone.object_type)} at {start.lone.pointer:#010x}"
+        return f"no thread differs, and only this log has the {what} (line {start.lone.lineno})"
+    words = _START_WORDS[start.reason]
+    if start.finding:
+        return f"{words}: {_finding_sentence(start.finding)}"
+    if start.names:
+        return f"{words}: {_broken_sentence(start.names)}"
+    if start.events is None and thread is not None and thread.ending:
+        return f"{words}. {_ending_sentence(thread.ending)}"
+    return words
 
 
-def _start_thread(report: Report) -> ThreadReport | None:
-    """The pair of threads to look at first, if it is a pair."""
-    start = report.start_here
+def _start_thread(report: Report, start: StartHere | None) -> ThreadReport | None:
+    """The pair of threads to look at, if it is a pair."""
     if start is None or start.ours_tid is None:
         return None
     return next((thread for thread in report.threads if thread.pair.canary_tid == start.canary_tid), None)
 
 
+def _next_start(report: Report, start: StartHere) -> str:
+    """A runner-up in one line."""
+    where = _pair_words(start.canary_tid, start.ours_tid)
+    if start.canary_idx is not None:
+        where += f", index {start.canary_idx}"
+        where += f" / {start.ours_idx}" if start.ours_idx != start.canary_idx else ""
+    return f"Next: {where}: {_start_words(start, _start_thread(report, start))}".removesuffix(".")
+
+
 def _start_sentences(report: Report) -> list[str]:
-    """Where to look first and why, and the two events that differ there."""
-    start, thread = report.start_here, _start_thread(report)
+    """Where to look first and why, the two events that differ there, and the next candidates."""
+    start = report.start_here
     if start is None:
         return []
+    thread = _start_thread(report, start)
     sentence = f"**{_pair_words(start.canary_tid, start.ours_tid)}**: {_start_words(start, thread)}".removesuffix(".")
-    others = sum(t.divergence is not None for t in report.threads) - 1
-    if others > 0:
-        known = f"{start.downstream} of {others}" if start.downstream else "none"
-        sentence += f". Of the other divergences, {known} can be shown to be downstream of it"
-    divergence = thread.divergence if thread else None
-    sides = ((divergence.events.canary, Side.CANARY), (divergence.events.ours, Side.OURS)) if divergence else ()
-    before = ""
-    if start.finding and start.reason is not StartReason.WRONG_OBJECT:
-        before = f" Before it, {_finding_sentence(start.finding)}."
-    return [f"{sentence}.{before}", *(_event_words(event, side) for event, side in sides)]
+    others = sum(t.divergence is not None or t.ending is not None for t in report.threads) - 1
+    if start.downstream:
+        sentence += f". Of the {others} other threads that differ, {start.downstream} follow from it"
+    events = start.events.items() if start.events else ()
+    return [
+        f"{sentence}.",
+        *(_event_words(event, Side(side)) for side, event in events),
+        *(_next_start(report, other) for other in start.next),
+    ]
+
+
+_EXPLAINED_WORDS: Final = {Explained.NAME: "name", Explained.UPSTREAM_VALUE: "upstream value"}
+
+
+def _sort_words(sort: DivergenceSort) -> str:
+    call = f" {literal(printable(sort.call))}" if sort.call else ""
+    fields = ", ".join(path.removeprefix("payload.") for path in sort.fields)
+    return f"{_CHANGE_WORDS[sort.change].partition(':')[0]}: {literal(printable(sort.kind))}{call} " + (
+        _shortened(fields) if fields else ""
+    )
+
+
+def _sort_example(sort: DivergenceSort) -> str:
+    """What differs in the first of a sort, in a few words."""
+    if sort.differing:
+        return " → ".join(_value_cells(sort.differing[0], Both(None, None)))
+    event = sort.example.ours if sort.change is Change.EXTRA_ON_OURS else sort.example.canary
+    return _shortened(event_text(event))
+
+
+def _call_blocks(report: Report) -> list[Block]:
+    rows = [
+        [_shortened(call.name), *(f"{count:,}" for count in (*call.alone, call.results_differ))]
+        for call in report.calls
+    ]
+    headings = ("call", "only on canary>", "only on ours>", "results differ>")
+    return [Heading("By call"), Table(headings, rows)] if rows else []
+
+
+def _sort_blocks(report: Report) -> list[Block]:
+    """What differs, by sort; where only one event does, it is shown anyway."""
+    if sum(sort.count for sort in report.sorts) < 2:
+        return []
+    rows = [
+        [
+            str(number),
+            _sort_words(sort).rstrip(),
+            f"{sort.count:,}",
+            str(sort.threads),
+            f"{sort.first.canary_tid} #{sort.first.canary_idx} / {sort.first.ours_tid} #{sort.first.ours_idx}",
+            _sort_example(sort),
+            _EXPLAINED_WORDS[sort.explained_by] if sort.explained_by else "–",
+        ]
+        for number, sort in enumerate(report.sorts, 1)
+    ]
+    headings = ("sort>", "what", "how many>", "threads>", "first: tid and index", "example", "explained by")
+    return [Heading("Sorts of divergences"), Table(headings, rows), *_call_blocks(report)]
+
+
+def _name_blocks(report: Report) -> list[Block]:
+    """The names that were bound; nothing where both engines use the same ones."""
+    names = report.names
+    if not names.breaks and not any(use.used for use in names.uses):
+        return []
+    rows = [[_shortened(use.source), *(f"{n:,}" for n in (use.bound, use.renamed, use.used))] for use in names.uses]
+    table = Table(("produced by", "names>", "which differ>", "fields that differ only so>"), rows)
+    asked = "let events match" if report.options.match_names else f"do not count ({quoted('--match-names')})"
+    breaks = [
+        f"**{_pair_words(broken.pair.canary_tid, broken.pair.ours_tid)}**: {_broken_sentence(broken)}"
+        for broken in names.breaks
+    ]
+    wrong: list[Block] = ["The wrong object is meant here:", Items(breaks)] if breaks else []
+    return [Heading("Names"), f"Values that the two engines give to the same objects {asked}.", table, *wrong]
 
 
 def _divergence_sentences(thread: ThreadReport, nth: int) -> list[str]:
@@ -6416,7 +7649,8 @@ def comparison_document(report: Report) -> list[Block]:
     blocks: list[Block] = [Heading("Event log comparison", 1), _verdict_sentence(report)]
     if report.baseline is not None:
         blocks.append(f"**Against the baseline:** {_baseline_sentence(report.baseline)}.")
-    blocks += [*_start_blocks(report), _summary_table(report), *_divergence_blocks(report), *_closing_blocks(report)]
+    blocks += [*_start_blocks(report), *_sort_blocks(report), _summary_table(report), *_divergence_blocks(report)]
+    blocks += [*_name_blocks(report), *_closing_blocks(report)]
     return blocks
 
 
@@ -6523,7 +7757,6 @@ def _(echo: Echo) -> dict[str, object]:
         "idx": echo.event.idx,
         "path": echo.path,
         "value": echo.value,
-        "name": echo.name,
     }
 
 
@@ -6544,9 +7777,42 @@ def _(start: StartHere) -> dict[str, object]:
         "reason": start.reason.value,
         "canary_tid": start.canary_tid,
         "ours_tid": start.ours_tid,
+        "canary_idx": start.canary_idx,
+        "ours_idx": start.ours_idx,
         "downstream": start.downstream,
         "sid": start.lone.sid if start.lone else None,
         "identity": _json_value(start.finding),
+        "name_break": _json_value(start.names),
+        "next": _json_value(start.next),
+    }
+
+
+@_json_value.register
+def _(sort: DivergenceSort) -> dict[str, object]:
+    return {
+        "change": sort.change.value,
+        "kind": sort.kind,
+        "call": sort.call,
+        "fields": list(sort.fields),
+        "count": sort.count,
+        "threads": sort.threads,
+        "first": _json_value(sort.first),
+        "explained_by": _json_value(sort.explained_by),
+        "example": {"event": _json_value(sort.example), "fields": _json_value(sort.differing)},
+    }
+
+
+@_json_value.register
+def _(broken: NameBreak) -> dict[str, object]:
+    return {
+        **_json_value(broken.pair),
+        **{f"{side}_idx": event.idx for side, event in broken.events.items()},
+        "event": _json_value(broken.events),
+        "path": broken.path,
+        **dict(broken.values.items()),
+        "expected": broken.expected,
+        "stands_for": broken.stands_for,
+        "matching": broken.matching,
     }
 
 
@@ -6571,6 +7837,8 @@ def _(divergence: Divergence) -> dict[str, object]:
         "canary_idx": divergence.events.canary.idx,
         "ours_idx": divergence.events.ours.idx,
         "fields": _json_value(divergence.fields),
+        "sort": divergence.sort,
+        "explained_by": _json_value(divergence.explained_by),
         "change": divergence.change.value,
         "canary_count": divergence.counts.canary,
         "ours_count": divergence.counts.ours,
@@ -6632,6 +7900,9 @@ def report_json(report: Report) -> Iterator[str]:
                 **{f"{side}_only": [created.sid for created in alone] for side, alone in lone.items()},
                 "places": _json_value(lone),
             },
+            "sorts": map(_json_value, report.sorts),
+            "calls": map(_json_value, report.calls),
+            "names": _json_value(report.names),
             "identity": map(_json_value, report.identity),
             "baseline": _json_value(report.baseline),
             "inputs": _json_value(report.logs),
@@ -6641,6 +7912,7 @@ def report_json(report: Report) -> Iterator[str]:
                 "context": options.context,
                 "max_divergences": options.max_divergences,
                 "check_identity": options.check_identity,
+                "match_names": options.match_names,
             },
             "skipped_fields": {kind: sorted(fields) for kind, fields in SKIPPED_FIELDS.items()},
         }
@@ -6804,7 +8076,7 @@ class _Exhibit(NamedTuple):
 
 def _exhibits(report: Report) -> list[_Exhibit]:
     """What a page has room for: the first divergence of each thread before the second of any."""
-    start = _start_thread(report)
+    start = _start_thread(report, report.start_here)
     places = (
         (nth, thread is not start, number)
         for number, thread in enumerate(report.threads, 1)
@@ -6921,7 +8193,8 @@ def _thread_details(thread: ThreadReport) -> str:
         parts.append(f"{thread.divergences_found:,}{more} divergences")
     parts.append(f"paired by {_pairing_words(pair)}" if pair.method is not PairingMethod.PINNED else "pinned")
     if thread.cause and thread.cause.upstream and thread.cause.relation is not Relation.EARLIER_IN_LOG:
-        parts.append(f"downstream of {_pair_words(thread.cause.upstream.canary_tid, thread.cause.upstream.ours_tid)}")
+        follows = "caused by" if thread.cause.relation.is_proof else "later than"
+        parts.append(f"{follows} {_pair_words(thread.cause.upstream.canary_tid, thread.cause.upstream.ours_tid)}")
     if pair.alternative is not None:
         pin = f"--tid-map {pair.canary_tid}={pair.ours_tid}"
         parts.append(f"ours {pair.alternative} would be nearly as good: {pin} settles it")
@@ -7057,7 +8330,7 @@ def _html_verdict(report: Report) -> str:
 
 def _html_start(report: Report, exhibits: Sequence[_Exhibit]) -> str:
     """Where to look first, with a link to the evidence."""
-    blocks, thread = _start_blocks(report), _start_thread(report)
+    blocks, thread = _start_blocks(report), _start_thread(report, report.start_here)
     if not blocks:
         return ""
     link = next((f'<p><a href="#d{e.number}">Evidence {e.number}</a></p>' for e in exhibits if e.thread is thread), "")
@@ -12236,6 +13509,10 @@ _DIFF_OPTIONS: Final[Mapping[str, Sequence[Option]]] = {
     "pairing of threads": (
         option("--tid-map", "pin pairs: canary's tid = our tid", "C=O[,C=O…]", **_REPEATABLE),
         option("--no-auto-map", "compare the pinned pairs only"),
+        option(
+            "--match-names",
+            "let events match that differ only in what the engines call the same handles and threads",
+        ),
     ),
     "reports": (
         *report_options(REPORT_RENDERERS),
@@ -12282,6 +13559,7 @@ def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
         max_divergences=options.max_divergences,
         score_to_the_end=options.fail_under is not None,
         check_identity=options.check_identity,
+        match_names=options.match_names,
     )
     outputs = Outputs(REPORT_RENDERERS, options, options.canary, options.ours)
     baseline = read_baseline(options.baseline) if options.baseline is not None else None

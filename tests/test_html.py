@@ -126,14 +126,14 @@ class Structure(unittest.TestCase):
         self.assertLess(text.index("Start here"), text.index('id="threads"'))
         self.assertRegex(text, r"<strong>canary tid 0 / ours tid 0</strong>: [^<]+</p>")
         self.assertIn('<a href="#d1">Evidence 1</a>', text)
-        self.assertIn("No relation to another divergence is known", text)
+        self.assertIn("no relation to it is known", text)
         identical = report_of(log({1: steps(5)}), log({1: steps(5)}))
         self.assertNotIn("Start here", diff_events.render_html(identical))
 
     def test_where_to_start_is_among_the_evidence_whatever_else_there_is(self) -> None:
         report = scattered_report(150, 1)
         last = report.threads[-1].pair
-        start = diff_events.StartHere(diff_events.StartReason.NOTHING_UPSTREAM, last.canary_tid, last.ours_tid)
+        start = diff_events.StartHere(diff_events.StartReason.VALUE_CHANGED, last.canary_tid, last.ours_tid)
         text = diff_events.render_html(replace(report, start_here=start))
         self.assertIn('<a href="#d100">Evidence 100</a>', text)
         self.assertIn(f"100. canary tid {last.canary_tid} / ours tid {last.ours_tid}", text)

@@ -144,7 +144,7 @@ class WrongObject(LogTestCase):
         report = compare_lines(canary, ours)
         assert report.start_here is not None
         self.assertEqual(report.start_here.finding, only(report))
-        self.assertIn("Before it, `wait.begin`", render_markdown(report))
+        self.assertIn("ours means the wrong object: `wait.begin`", render_markdown(report))
 
     def test_behind_a_divergence_it_is_not_certain(self) -> None:
         waits = "d e f d e f d e f d e f . . "
