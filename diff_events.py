@@ -11785,6 +11785,13 @@ def _mismatches(teacher: Trace, student: Trace) -> Iterator[TraceMismatch]:
         yield TraceMismatch.CWD
 
 
+def refuse_mismatches(report: ParityReport) -> None:
+    """Raises `InputError` where the two traces may not belong together."""
+    if report.mismatches:
+        names = ", ".join(mismatch.value for mismatch in report.mismatches)
+        raise InputError(report.student, f"it does not belong to {report.teacher}: {names}")
+
+
 def _with_same_files(drifts: Sequence[Drift], teacher: Trace, student: Trace) -> Iterator[Drift]:
     """The drifts, those marked after which both have the same file all the same."""
     if not any(isinstance(drift.student, ToolCall) and drift.student.name in _FILE_TOOLS for drift in drifts):
@@ -12311,14 +12318,20 @@ def _refuse_misspelled_keys(settings: dict[str, object], path: str) -> None:
                 raise InputError(path, problem, lineno=lineno, field=field)
 
 
+SHARE: Final = FieldType(
+    "a number from 0 to 1",
+    lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1,
+)
+
+
 def _threshold(settings: dict[str, object], name: str, default: float, source: str) -> float:
     value = _member(settings, "parity_score", "thresholds", name)
     if value is MISSING:
         return default
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+    if isinstance(value, int | float) and SHARE.accepts(value):
         return float(value)
     lineno, field = _settings_line(source, "parity_score", "thresholds", name), f"parity_score.thresholds.{name}"
-    raise InputError(source, f"expected a number from 0 to 1, found {described(value)}", lineno=lineno, field=field)
+    raise InputError(source, f"expected {SHARE.expected}, found {described(value)}", lineno=lineno, field=field)
 
 
 def read_contract(path: str) -> Contract:
@@ -12415,21 +12428,43 @@ class Meta:
 
 @dataclass(frozen=True, slots=True)
 class FixtureResult:
-    """What became of one fixture; ``error`` says why it could not be scored."""
+    """What became of one fixture; ``error`` says why it could not be scored, and then it has no ``score``.
 
-    id: str
+    ``folder`` is relative to the corpus, ``first_drift`` the detail of the first thing that drifts, ``command`` the
+    arguments that show more of it.
+    """
+
+    meta: Meta
     folder: str
-    score: float = 0.0
+    files: tuple[str, ...] = ()
+    score: float | None = None
     drift_count: int = 0
     worst_tier: int = 0
     reasons: tuple[str, ...] = ()
-    covers: tuple[str, ...] = ()
+    first_drift: str = ""
+    is_vacuous: bool = False
+    undecided_count: int = 0
+    mismatches: tuple[TraceMismatch, ...] = ()
     error: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+        return self.meta.id
 
     @property
     def drifts(self) -> bool:
         """Whether anything drifted at all."""
         return self.drift_count > 0
+
+    @property
+    def command(self) -> str:
+        """The command that shows what drifted."""
+        import shlex  # here, so that only who has fixtures that fail waits for it
+
+        options = ("diff", "") if self.files[0].endswith(_TRACE_FILES[0]) else ("--canary", "--ours")
+        words = itertools.chain.from_iterable(zip(options, map(shlex.quote, self.files), strict=True))
+        return f"diff_events.py {' '.join(filter(None, words))}"
 
 
 def parse_tid_map(text: str) -> dict[int, int]:
@@ -12462,11 +12497,11 @@ def _tid_map(value: object, source: str) -> dict[int, int]:
         raise InputError(source, str(error).removeprefix("--tid-map: "), field="fixture.tid_map") from error
 
 
-def read_meta(folder: Path) -> Meta:
+def read_meta(folder: Path, default_id: str | None = None) -> Meta:
     """The ``meta.toml`` of a fixture; without one, the fixture has the name of its folder and covers nothing."""
     path = folder / _META_FILE
     if not path.exists():
-        return Meta(folder.name)
+        return Meta(folder.name if default_id is None else default_id)
     source, fixture = str(path), read_settings(str(path)).get("fixture", MISSING)
     if not isinstance(fixture, dict):
         raise InputError(source, f"expected a table, found {described(fixture)}", field="fixture")
@@ -12494,49 +12529,86 @@ def _fixture_files(folder: Path) -> tuple[str, ...]:
 
 def _has_only_folders(folder: Path) -> bool:
     entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-    return bool(entries) and all(entry.is_dir() for entry in entries)
+    return bool(entries) and not folder.is_symlink() and all(entry.is_dir() for entry in entries)
+
+
+def _folders_in(directory: Path) -> Iterator[Path]:
+    """The folders of a directory by name; one that holds nothing but folders is searched in its place."""
+    for folder in sorted(directory.iterdir(), key=lambda entry: entry.name):
+        if folder.is_dir() and not folder.name.startswith("."):
+            yield from _folders_in(folder) if _has_only_folders(folder) else [folder]
 
 
 def fixture_folders(directory: str) -> list[Path]:
-    """The folders of a corpus by name; a folder of nothing but folders is a shelf, no fixture, and is passed over."""
+    """The folders of a corpus that hold a fixture, or should. Raises `InputError`."""
     try:
-        folders = sorted((entry for entry in Path(directory).iterdir() if entry.is_dir()), key=lambda entry: entry.name)
-        return [folder for folder in folders if not folder.name.startswith(".") and not _has_only_folders(folder)]
+        folders = list(_folders_in(Path(directory)))
     except OSError as error:
         raise InputError(directory, f"cannot be read: {error.strerror}") from error
+    if not folders:
+        raise InputError(directory, "expected a folder with one folder a fixture, found no fixture")
+    return folders
 
 
-def _score_traces(meta: Meta, folder: Path, allow_hosts: Sequence[str]) -> FixtureResult:
-    teacher, student = (parse_trace(folder / name) for name in _TRACE_FILES)
-    report = compute_parity_score(teacher, student, allow_hosts=(*allow_hosts, *meta.allow_hosts))
-    reasons = tuple(dict.fromkeys(str(drift.reason) for drift in report.drifts))
-    return FixtureResult(
-        meta.id, folder.name, report.score, len(report.drifts), report.worst_tier, reasons, meta.covers
+def _score_traces(result: FixtureResult, contract: Contract, *, strict: bool) -> FixtureResult:
+    teacher, student = map(parse_trace, result.files)
+    report = compute_parity_score(
+        teacher,
+        student,
+        allow_hosts=(*contract.allow_hosts, *result.meta.allow_hosts),
+        forbidden_hosts=contract.forbidden_hosts,
+    )
+    if strict:
+        refuse_mismatches(report)
+    return replace(
+        result,
+        score=report.score,
+        drift_count=len(report.drifts),
+        worst_tier=report.worst_tier,
+        reasons=tuple(dict.fromkeys(str(drift.reason) for drift in report.drifts)),
+        first_drift=f"position {report.drifts[0].position}: {report.drifts[0].detail}" if report.drifts else "",
+        is_vacuous=report.is_vacuous,
+        undecided_count=len(report.undecided),
+        mismatches=report.mismatches,
     )
 
 
-def _score_logs(meta: Meta, folder: Path) -> FixtureResult:
+def _score_logs(result: FixtureResult) -> FixtureResult:
     """An event-log pair: one drift a thread that is not identical, and at least one where the verdict is divergent."""
-    canary, ours = (str(folder / name) for name in _LOG_FILES)
-    report = diff_logs(canary, ours, DiffOptions(tid_map=meta.tid_map))
-    if report.verdict.value == "identical":
-        return FixtureResult(meta.id, folder.name, report.parity.value, covers=meta.covers)
-    statuses = [thread.status.value for thread in report.threads if thread.status.value != "identical"]
-    reasons = tuple(dict.fromkeys(statuses)) or ("divergent",)
-    drifts = max(1, len(statuses))
-    tier = DriftCategory.SEMANTIC.tier
-    return FixtureResult(meta.id, folder.name, report.parity.value, drifts, tier, reasons, meta.covers)
+    report = diff_logs(result.files[0], result.files[1], DiffOptions(tid_map=result.meta.tid_map))
+    if report.verdict is Verdict.IDENTICAL:
+        return replace(result, score=report.parity.value)
+    threads = [thread for thread in report.threads if thread.status is not PairStatus.IDENTICAL]
+    reasons = tuple(dict.fromkeys(thread.status.value for thread in threads)) or ("divergent",)
+    first = [f"canary tid {thread.pair.canary_tid} / ours tid {thread.pair.ours_tid}" for thread in threads[:1]]
+    return replace(
+        result,
+        score=report.parity.value,
+        drift_count=max(1, len(threads)),
+        worst_tier=DriftCategory.SEMANTIC.tier,
+        reasons=reasons,
+        first_drift=": ".join([*first, reasons[0]]),
+    )
 
 
-def score_fixture(folder: Path, allow_hosts: Sequence[str] = ()) -> FixtureResult:
-    """Scores one fixture. A broken one is a result with its ``error``: the others are scored all the same."""
+def score_fixture(
+    folder: Path, contract: Contract = DEFAULT_CONTRACT, *, name: str | None = None, strict: bool = False
+) -> FixtureResult:
+    """Scores one fixture. A broken one is a result with its ``error``: the others are scored all the same.
+
+    ``strict`` makes an error of two traces that do not belong together.
+    """
+    name = folder.name if name is None else name
+    result = FixtureResult(Meta(name), name)
     try:
-        files, meta = _fixture_files(folder), read_meta(folder)
-        return _score_traces(meta, folder, allow_hosts) if files == _TRACE_FILES else _score_logs(meta, folder)
+        result = replace(result, meta=read_meta(folder, name))
+        files = _fixture_files(folder)
+        result = replace(result, files=tuple(str(folder / file) for file in files))
+        return _score_traces(result, contract, strict=strict) if files == _TRACE_FILES else _score_logs(result)
     except DiffEventsError as error:
-        return FixtureResult(folder.name, folder.name, error=str(error))
+        return replace(result, error=str(error))
     except OSError as error:
-        return FixtureResult(folder.name, folder.name, error=f"{folder}: {error.strerror}")
+        return replace(result, error=f"{folder}: {error.strerror}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -12567,20 +12639,43 @@ def measure_coverage(matrix: Mapping[str, RowStatus], covers: Collection[str], o
     return Coverage(required, uncovered, tuple(sorted(set(oos))), unknown)
 
 
+class CorpusFailure(enum.Enum):
+    """Why the gate of a corpus does not hold."""
+
+    FIXTURES = "fixtures"
+    MEAN = "mean"
+    COVERAGE = "coverage"
+    VACUOUS = "vacuous"
+
+
+class ScoreChange(NamedTuple):
+    """The score of a fixture in an earlier run, and now: None where it had none, or is gone."""
+
+    id: str
+    before: float | None
+    now: float | None
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether it was better before."""
+        return self.before is not None and (self.now is None or self.now < self.before)
+
+
 @dataclass(frozen=True, slots=True)
 class CorpusReport:
-    """What became of all fixtures of a corpus, in the order of their names."""
+    """What became of all fixtures of a corpus, in the order of their names.
+
+    ``changes`` are the scores that are not those of an earlier run, None where there is none to compare with.
+    """
 
     directory: str
     fixtures: tuple[FixtureResult, ...]
     contract: Contract
     must_fail: bool = False
     coverage: Coverage | None = None
-
-    @property
-    def scored(self) -> tuple[FixtureResult, ...]:
-        """The fixtures that have a score."""
-        return tuple(fixture for fixture in self.fixtures if fixture.error is None)
+    changes: tuple[ScoreChange, ...] | None = None
+    strict_sovereignty: bool = False
+    """Whether an action of which it cannot be told whether it breaks sovereignty fails its fixture."""
 
     @property
     def broken(self) -> tuple[FixtureResult, ...]:
@@ -12588,28 +12683,48 @@ class CorpusReport:
         return tuple(fixture for fixture in self.fixtures if fixture.error is not None)
 
     @property
+    def vacuous(self) -> tuple[FixtureResult, ...]:
+        """The fixtures that have no action, so that nothing was compared."""
+        return tuple(fixture for fixture in self.fixtures if fixture.is_vacuous)
+
+    @property
+    def undecided_count(self) -> int:
+        """The findings of all fixtures of which it cannot be told whether they break sovereignty."""
+        return sum(fixture.undecided_count for fixture in self.fixtures)
+
+    @property
     def aggregate_score(self) -> float:
         """The mean score. It is counted in fractions, so that a mean that is the threshold is not just under it."""
-        from fractions import Fraction  # here, so that only who scores fixtures waits for it
+        from fractions import Fraction  # here, so that only who scores a corpus waits for it
 
-        scores = [Fraction(fixture.score).limit_denominator(10**8) for fixture in self.scored]
+        scores = [Fraction(f.score).limit_denominator(10**8) for f in self.fixtures if f.score is not None]
         return float(sum(scores, Fraction()) / len(scores)) if scores else 0.0
 
     def fixture_passes(self, fixture: FixtureResult) -> bool:
         """Whether one fixture is as it should be: near its teacher, or, where drift is asked for, away from it."""
-        if fixture.error is not None:
+        if fixture.score is None:
             return False
         if self.must_fail:
             return fixture.drifts
+        if self.strict_sovereignty and fixture.undecided_count:
+            return False
         return passes_alone(fixture.score, fixture.worst_tier, self.contract.individual_min)
+
+    @property
+    def failures(self) -> tuple[CorpusFailure, ...]:
+        """Why the gate does not hold; nothing at all where it does."""
+        checks = {
+            CorpusFailure.FIXTURES: all(map(self.fixture_passes, self.fixtures)),
+            CorpusFailure.MEAN: self.must_fail or self.aggregate_score >= self.contract.aggregate_min,
+            CorpusFailure.COVERAGE: not (self.coverage and self.coverage.uncovered),
+            CorpusFailure.VACUOUS: len(self.vacuous) < len(self.fixtures),
+        }
+        return tuple(failure for failure, holds in checks.items() if not holds)
 
     @property
     def passes(self) -> bool:
         """Whether the gate holds: every fixture as it should be, no row uncovered, the mean (if asked for) high."""
-        if self.coverage and self.coverage.uncovered:
-            return False
-        reaches_mean = self.must_fail or self.aggregate_score >= self.contract.aggregate_min
-        return bool(self.fixtures) and reaches_mean and all(map(self.fixture_passes, self.fixtures))
+        return not self.failures
 
 
 def _with_unique_ids(fixtures: Iterable[FixtureResult]) -> Iterator[FixtureResult]:
@@ -12617,11 +12732,18 @@ def _with_unique_ids(fixtures: Iterable[FixtureResult]) -> Iterator[FixtureResul
     owners: dict[str, str] = {}
     for fixture in fixtures:
         owner = owners.setdefault(fixture.id, fixture.folder)
-        if owner == fixture.folder or fixture.error is not None:
+        if owner == fixture.folder:
             yield fixture
         else:
-            problem = f"fixture.id: {fixture.id} is that of {owner} already"
-            yield FixtureResult(fixture.folder, fixture.folder, error=f"{fixture.folder}: {problem}")
+            problem = f"{fixture.folder}: fixture.id: {fixture.id} is that of {owner} already"
+            meta = replace(fixture.meta, id=fixture.folder)
+            yield FixtureResult(meta, fixture.folder, error=fixture.error or problem)
+
+
+def corpus_coverage(directory: str, matrix: Mapping[str, RowStatus], oos: Collection[str] = ()) -> Coverage:
+    """Which rows the fixtures of a corpus say they cover, without scoring them. Raises `InputError`."""
+    covers = [read_meta(folder).covers for folder in fixture_folders(directory)]
+    return measure_coverage(matrix, set(itertools.chain.from_iterable(covers)), oos)
 
 
 def score_corpus(
@@ -12631,15 +12753,51 @@ def score_corpus(
     must_fail: bool = False,
     matrix: Mapping[str, RowStatus] | None = None,
     oos: Collection[str] = (),
+    strict: bool = False,
+    strict_sovereignty: bool = False,
 ) -> CorpusReport:
-    """Scores every fixture of a corpus; a broken one is in the report. Raises `InputError` where there is none."""
-    folders = fixture_folders(directory)
-    if not folders:
-        raise InputError(directory, "expected a folder with one folder a fixture, found no fixture")
-    fixtures = tuple(_with_unique_ids(score_fixture(folder, contract.allow_hosts) for folder in folders))
-    covers = {row for fixture in fixtures for row in fixture.covers}
+    """Scores every fixture of a corpus; a broken one is in the report. Raises `InputError` where there is none.
+
+    ``strict`` makes a broken fixture of two traces that do not belong together; ``strict_sovereignty`` lets no fixture
+    pass of which something is undecided.
+    """
+    root = Path(directory)
+    scored = (
+        score_fixture(folder, contract, name=folder.relative_to(root).as_posix(), strict=strict)
+        for folder in fixture_folders(directory)
+    )
+    fixtures = tuple(_with_unique_ids(scored))
+    covers = {row for fixture in fixtures for row in fixture.meta.covers}
     coverage = None if matrix is None else measure_coverage(matrix, covers, oos)
-    return CorpusReport(directory, fixtures, contract, must_fail, coverage)
+    return CorpusReport(directory, fixtures, contract, must_fail, coverage, strict_sovereignty=strict_sovereignty)
+
+
+_EARLIER_FIXTURE: Final = fields("id:str score:share|null", {**FIELD_TYPES, "share": SHARE})
+
+
+def read_scores(path: str) -> dict[str, float | None]:
+    """The scores of an earlier run by the ids of the fixtures, from its JSON report. Raises `InputError`."""
+    try:
+        document = parse_json(_read_text(path))
+    except NotJsonError as error:
+        raise InputError(path, f"expected the JSON report of a corpus: {error}") from error
+    form, fixtures = _member(document, "format"), _member(document, "fixtures")
+    if form != "diff-events-corpus" or not isinstance(fixtures, list):
+        raise InputError(path, f"expected the JSON report of a corpus, found {described(form)}", field="format")
+    scores: dict[str, float | None] = {}
+    for place, fixture in enumerate(fixtures):
+        for problem in field_problems(fixture if isinstance(fixture, dict) else {}, _EARLIER_FIXTURE, "fixtures"):
+            if problem.is_error:
+                raise InputError(path, f"{problem.text} (fixture {place})", field=problem.field)
+        scores[fixture["id"]] = fixture["score"]
+    return scores
+
+
+def compare_scores(report: CorpusReport, before: Mapping[str, float | None]) -> CorpusReport:
+    """The report, with the scores that are other than ``before``."""
+    now = {fixture.id: fixture.score for fixture in report.fixtures}
+    changes = (ScoreChange(name, before.get(name), now.get(name)) for name in dict.fromkeys([*now, *before]))
+    return replace(report, changes=tuple(change for change in changes if change.before != change.now))
 
 
 # ══ validation ════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -13131,16 +13289,27 @@ def _coverage_value(coverage: Coverage) -> dict[str, object]:
     }
 
 
+def coverage_json(coverage: Coverage) -> Iterator[str]:
+    """The JSON report of the coverage alone."""
+    about = {"format": "diff-events-coverage", "format_version": 1, "passes": not coverage.uncovered}
+    return json_document({**about, **_coverage_value(coverage)})
+
+
 def corpus_json(report: CorpusReport) -> Iterator[str]:
     """The JSON report of a corpus."""
     fixtures = (
         {
             "id": fixture.id,
+            "folder": fixture.folder,
             "score": fixture.score,
             "drift_count": fixture.drift_count,
             "passes": report.fixture_passes(fixture),
             "worst_tier": fixture.worst_tier,
             "reasons": list(fixture.reasons),
+            "first_drift": fixture.first_drift or None,
+            "vacuous": fixture.is_vacuous,
+            "undecided_count": fixture.undecided_count,
+            "mismatches": [mismatch.value for mismatch in fixture.mismatches],
             **({"error": fixture.error} if fixture.error is not None else {}),
         }
         for fixture in report.fixtures
@@ -13152,11 +13321,16 @@ def corpus_json(report: CorpusReport) -> Iterator[str]:
             "format_version": 1,
             "aggregate_score": report.aggregate_score,
             "fixture_count": len(report.fixtures),
+            "vacuous_count": len(report.vacuous),
+            "undecided_count": report.undecided_count,
             "passes": report.passes,
+            "failures": [failure.value for failure in report.failures],
             "must_fail": report.must_fail,
+            "strict_sovereignty": report.strict_sovereignty,
             "thresholds": limits,
             "fixtures": fixtures,
             "coverage": _coverage_value(report.coverage) if report.coverage else None,
+            "changes": None if report.changes is None else [change._asdict() for change in report.changes],
         }
     )
 
@@ -13168,46 +13342,126 @@ def coverage_gap_json(coverage: Coverage) -> str:
     return json.dumps({"error": "coverage_gap", **{name: value[name] for name in names}})
 
 
+def _outcome(report: CorpusReport, fixture: FixtureResult) -> str:
+    if fixture.error is not None:
+        return "BROKEN"
+    return ("vacuous" if fixture.is_vacuous else "pass") if report.fixture_passes(fixture) else "FAIL"
+
+
+def _score_cell(score: float | None) -> str:
+    return "—" if score is None else score_text(score)
+
+
 def _fixture_row(report: CorpusReport, fixture: FixtureResult) -> list[str]:
-    result = "BROKEN" if fixture.error is not None else "pass" if report.fixture_passes(fixture) else "FAIL"
-    score = "—" if fixture.error is not None else score_text(fixture.score)
-    why = literal(fixture.error) if fixture.error is not None else ", ".join(map(literal, fixture.reasons))
-    return [literal(fixture.id), result, score, str(fixture.drift_count), str(fixture.worst_tier), why]
+    why = fixture.error or fixture.first_drift
+    notes = [f"are they comparable? {_MISMATCH_SENTENCES[mismatch]}" for mismatch in fixture.mismatches]
+    notes += [f"{fixture.undecided_count:,} undecided (sovereignty)"] if fixture.undecided_count else []
+    return [
+        literal(fixture.id),
+        _outcome(report, fixture),
+        _score_cell(fixture.score),
+        str(fixture.drift_count),
+        str(fixture.worst_tier),
+        "; ".join([*([literal(shorten(why, 2 * _SHOWN_ACTION))] if why else []), *notes]),
+    ]
+
+
+def _fixture_table(report: CorpusReport, fixtures: Iterable[FixtureResult]) -> Table:
+    headings = ("fixture", "result", "score>", "drifts>", "worst tier>", "why")
+    return Table(headings, [_fixture_row(report, fixture) for fixture in fixtures])
 
 
 def _worst_first(report: CorpusReport) -> list[FixtureResult]:
     """Broken ones, then those that are not as they should be, then by tier and score; equals by name."""
     return sorted(
         report.fixtures,
-        key=lambda fixture: (fixture.error is None, report.fixture_passes(fixture), -fixture.worst_tier, fixture.score),
+        key=lambda fixture: (
+            fixture.error is None,
+            report.fixture_passes(fixture),
+            -fixture.worst_tier,
+            fixture.score or 0,
+        ),
     )
 
 
-def corpus_document(report: CorpusReport) -> list[Block]:
-    """The report of a corpus for people, worst first."""
+def _failure_sentence(report: CorpusReport, failure: CorpusFailure) -> str:
+    if failure is CorpusFailure.FIXTURES:
+        return f"{_counted(sum(not report.fixture_passes(f) for f in report.fixtures), 'fixture')} not as it should be"
+    if failure is CorpusFailure.MEAN:
+        limit = score_text(report.contract.aggregate_min)
+        return f"the mean score, {score_text(report.aggregate_score)}, is under {limit}"
+    if failure is CorpusFailure.COVERAGE:
+        return "rows of the matrix are not covered"
+    return "no fixture has an action: nothing was compared"
+
+
+def _change_items(changes: Sequence[ScoreChange]) -> Iterator[str]:
+    worse = [change for change in changes if change.is_worse]
+    yield f"since the baseline: {_counted(len(worse), 'score')} lower, {len(changes) - len(worse):,} higher or new"
+    for change in worse:
+        yield f"lower: {literal(change.id)}, {_score_cell(change.before)} → {_score_cell(change.now)}"
+
+
+def _corpus_items(report: CorpusReport) -> Iterator[str]:
     contract, count = report.contract, len(report.fixtures)
     limits = [score_text(limit) for limit in (contract.aggregate_min, contract.individual_min)]
     asked = f"mean from {limits[0]}, each from {limits[1]}, no Tier 3"
     asked = "every fixture must drift" if report.must_fail else asked
-    items = [
-        f"{count:,} fixture{'s' * (count != 1)} in {quoted(report.directory)}; asked for: {asked}",
-        f"{sum(map(report.fixture_passes, report.fixtures)):,} as they should be, {len(report.broken):,} broken",
-    ]
+    good = sum(report.fixture_passes(fixture) and not fixture.is_vacuous for fixture in report.fixtures)
+    yield f"{_counted(count, 'fixture')} in {quoted(report.directory)}; asked for: {asked}"
+    vacuous = f", {len(report.vacuous):,} vacuous (no action on either side)" if report.vacuous else ""
+    yield f"{good:,} as they should be, {len(report.broken):,} broken{vacuous}"
+    if report.undecided_count:
+        what = _counted(report.undecided_count, "finding")
+        yield f"{what} undecided: the traces do not tell whether sovereignty is broken"
+    yield from (f"**why it fails:** {_failure_sentence(report, failure)}" for failure in report.failures)
     if coverage := report.coverage:
-        items.append(f"coverage: {coverage.covered:,} of {len(coverage.required):,} rows of the matrix")
+        yield f"coverage: {coverage.covered:,} of {len(coverage.required):,} rows of the matrix"
         for name, missed in (("not covered", coverage.uncovered), ("covered, but not a row", coverage.unknown)):
-            items += [f"{name}: {', '.join(map(quoted, missed))}"] if missed else []
-    return [
-        Heading(f"Corpus: {'pass' if report.passes else 'FAIL'}, mean score {score_text(report.aggregate_score)}", 1),
-        Items(items),
-        Table(
-            ("fixture", "result", "score>", "drifts>", "worst tier>", "why"),
-            [_fixture_row(report, fixture) for fixture in _worst_first(report)],
-        ),
-    ]
+            yield from [f"{name}: {', '.join(map(quoted, missed))}"] if missed else []
+    if report.changes is not None:
+        yield from _change_items(report.changes)
 
 
-CORPUS_FORMATS: Final[Formats[CorpusReport]] = {**document_formats(corpus_document), "json": corpus_json}
+def corpus_document(report: CorpusReport) -> list[Block]:
+    """The report of a corpus for people: what is not as it should be, worst first, the rest folded."""
+    fixtures = _worst_first(report)
+    bad = [fixture for fixture in fixtures if not report.fixture_passes(fixture) or fixture.mismatches]
+    good = [fixture for fixture in fixtures if fixture not in bad]
+    commands = [f"{literal(fixture.id)}: {quoted(fixture.command)}" for fixture in bad if fixture.drifts]
+    title = f"Corpus: {'pass' if report.passes else 'FAIL'}, mean score {score_text(report.aggregate_score)}"
+    blocks: list[Block] = [Heading(title, 1), Items(list(_corpus_items(report)))]
+    if bad:
+        blocks.append(_fixture_table(report, bad))
+    if commands:
+        blocks += ["What shows more:", Items(commands)]
+    if good:
+        blocks.append(Details(f"{_counted(len(good), 'fixture')} as it should be", [_fixture_table(report, good)]))
+    return blocks
+
+
+def _fixture_case(report: CorpusReport, fixture: FixtureResult) -> TestCase:
+    """A fixture as a test result: what is vacuous was skipped."""
+    if report.fixture_passes(fixture):
+        return TestCase("fixtures", fixture.id, skipped="no action on either side" if fixture.is_vacuous else None)
+    message = f"score {_score_cell(fixture.score)}, {literal(fixture.error or fixture.first_drift or 'no drift')}"
+    evidence = [fixture.command] if fixture.drifts else []
+    return TestCase("fixtures", fixture.id, message, _outcome(report, fixture).lower(), evidence)
+
+
+def corpus_junit(report: CorpusReport) -> str:
+    """The fixtures as test results, and the gate of the whole as one more."""
+    whole = [failure for failure in report.failures if failure is not CorpusFailure.FIXTURES]
+    message = "; ".join(_failure_sentence(report, failure) for failure in whole) or None
+    gate = TestCase("corpus", "mean and coverage", message, whole[0].value if whole else "failure")
+    return junit_xml(report.directory, [*(_fixture_case(report, fixture) for fixture in report.fixtures), gate])
+
+
+CORPUS_FORMATS: Final[Formats[CorpusReport]] = {
+    **document_formats(corpus_document),
+    "json": corpus_json,
+    "junit": corpus_junit,
+}
 
 # ── validation ──
 
@@ -13337,6 +13591,12 @@ def _percentage(text: str) -> Fraction:
     return Fraction(match[1])
 
 
+def _share(text: str) -> float:
+    if re.fullmatch(r"[0-9]{0,4}\.?[0-9]{0,17}", text) and re.search("[0-9]", text) and SHARE.accepts(float(text)):
+        return float(text)
+    raise argparse.ArgumentTypeError(f"expected {SHARE.expected}, found {printable(text)!r}")
+
+
 def _host(text: str) -> str:
     try:
         return checked_host(text, "--allow-host", "")
@@ -13379,7 +13639,14 @@ CONTRACT_OPTIONS: Final = (
         type=_host,
         **_REPEATABLE,
     ),
+    option("--individual-min", "the score that each pair of traces must reach (default 0.8)", "SCORE", type=_share),
+    option("--strict", "exit 2 where two traces do not belong together: roles, prompts, working directory"),
+    option("--strict-sovereignty", "exit 1 where it cannot be told whether an action breaks sovereignty"),
     option("--json", "print JSON instead of Markdown: --report json:-"),
+)
+_MATRIX_OPTIONS: Final = (
+    option("--matrix", "the parity matrix whose rows the fixtures must cover", "FILE"),
+    option("--oos", "rows that need not be covered (repeatable)", "ROW,…", **_REPEATABLE),
 )
 
 
@@ -13581,9 +13848,16 @@ def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
 
 
 def _contract(options: argparse.Namespace) -> Contract:
-    """The contract that the options name, with the hosts that they add."""
+    """The contract that the options name, with what they say themselves."""
     contract = read_contract(options.contract) if options.contract else DEFAULT_CONTRACT
-    return replace(contract, allow_hosts=(*contract.allow_hosts, *options.allow_host))
+    given = {name: getattr(options, name, None) for name in ("aggregate_min", "individual_min")}
+    limits = {name: limit for name, limit in given.items() if limit is not None}
+    return replace(contract, allow_hosts=(*contract.allow_hosts, *options.allow_host), **limits)
+
+
+def _say_mismatches(report: ParityReport, err: TextIO) -> None:
+    for mismatch in report.mismatches:
+        err.write(f"{PROGRAM}: warning: are the traces comparable? {_MISMATCH_SENTENCES[mismatch]}\n")
 
 
 def parity_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
@@ -13599,39 +13873,74 @@ def parity_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
             individual_min=contract.individual_min,
             strict_sovereignty=options.strict_sovereignty,
         )
+        if options.strict:
+            refuse_mismatches(report)
+        if not options.quiet:
+            _say_mismatches(report, streams.err)
         outputs.write(report, streams)
     return ExitCode.OK if report.passes else ExitCode.GATE
 
 
-def _matrix_options(options: argparse.Namespace) -> tuple[dict[str, RowStatus] | None, list[str]]:
-    """The matrix and the rows out of scope, each of which must be one of its rows."""
-    oos = [row.strip() for text in options.oos for row in text.split(",") if row.strip()]
-    if options.matrix is None:
-        if oos:
-            raise UsageError("--oos needs --matrix")
-        return None, []
-    matrix = read_matrix(options.matrix)
-    for row in oos:
+def _rows_out_of_scope(options: argparse.Namespace, matrix: Mapping[str, RowStatus], rows: Iterable[str]) -> list[str]:
+    """The rows that need no fixture, each of which must be one of the matrix."""
+    given = [row.strip() for text in options.oos for row in text.split(",") if row.strip()]
+    for row in (oos := [*rows, *given]):
         if row not in matrix:
-            raise UsageError(f"--oos {printable(row)}: {options.matrix} has no such row")
-    return matrix, oos
+            raise UsageError(
+                f"{'--oos' if row in given else 'oos_rows'} {printable(row)}: {options.matrix} has no such row"
+            )
+    return oos
+
+
+def _coverage_exit(coverage: Coverage | None, streams: Streams) -> ExitCode:
+    """A row that is not covered is an error with a structure of its own."""
+    if coverage is None or not coverage.uncovered:
+        return ExitCode.OK
+    streams.err.write(coverage_gap_json(coverage) + "\n")
+    return ExitCode.ERROR
+
+
+def coverage_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
+    """``coverage``: which rows of the matrix some fixture covers, without scoring the fixtures."""
+    matrix = read_matrix(options.matrix)
+    rows = read_contract(options.contract).oos_rows if options.contract else ()
+    coverage = corpus_coverage(options.directory, matrix, _rows_out_of_scope(options, matrix, rows))
+    covered = f"{coverage.covered:,} of {len(coverage.required):,} rows covered\n"
+    streams.write(coverage_json(coverage) if options.json else covered)
+    return _coverage_exit(coverage, streams)
 
 
 def corpus_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """``corpus``: scores a folder of fixtures; exit 2 where one is broken or a row of the matrix is not covered."""
+    if options.ratchet and options.baseline is None:
+        raise UsageError("--ratchet needs --baseline: the report to hold on to")
+    if options.oos and options.matrix is None:
+        raise UsageError("--oos needs --matrix")
     with Outputs(CORPUS_FORMATS, options) as outputs:
         contract = _contract(options)
-        matrix, oos = _matrix_options(options)
-        report = score_corpus(options.directory, contract, must_fail=options.must_fail, matrix=matrix, oos=oos)
+        matrix = read_matrix(options.matrix) if options.matrix is not None else None
+        oos = _rows_out_of_scope(options, matrix, contract.oos_rows) if matrix is not None else ()
+        before = read_scores(options.baseline) if options.baseline is not None else None
+        report = score_corpus(
+            options.directory,
+            contract,
+            must_fail=options.must_fail,
+            matrix=matrix,
+            oos=oos,
+            strict=options.strict,
+            strict_sovereignty=options.strict_sovereignty,
+        )
+        report = report if before is None else compare_scores(report, before)
         outputs.write(report, streams)
+    code = _coverage_exit(report.coverage, streams)
     if report.broken:
         problems = "; ".join(f"{fixture.id}: {fixture.error}" for fixture in report.broken)
         count = f"{len(report.broken)} of {len(report.fixtures)} fixtures broken"
         raise InputError(options.directory, f"{count}: {problems}")
-    if report.coverage and report.coverage.uncovered:
-        streams.err.write(coverage_gap_json(report.coverage) + "\n")
-        return ExitCode.ERROR
-    return ExitCode.OK if report.passes else ExitCode.GATE
+    if CorpusFailure.VACUOUS in report.failures:
+        raise InputError(options.directory, _failure_sentence(report, CorpusFailure.VACUOUS))
+    slips = options.ratchet and any(change.is_worse for change in report.changes or ())
+    return code or (ExitCode.OK if report.passes and not slips else ExitCode.GATE)
 
 
 def validate_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
@@ -13655,6 +13964,10 @@ def sid_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     return ExitCode.OK
 
 
+_PARITY_OPTIONS: Final = (
+    option("--cwd", "the agents' working directory, for a trace that does not say it", "DIR"),
+    *CONTRACT_OPTIONS,
+)
 _GATE_CODES: Final = "exit codes: 0 the gate holds, 1 it does not, 2 it could not be done"
 
 COMMANDS: Final[Mapping[str, Subcommand]] = {
@@ -13663,8 +13976,9 @@ COMMANDS: Final[Mapping[str, Subcommand]] = {
         "Finds, on each guest thread, the first event where two engines' logs of one program part ways.\n"
         "LOG is schema v1 JSON Lines, plain or .gz, .bz2, .xz (or .zst where this Python reads it); - is standard\n"
         "input. What cannot be read twice is spooled to a temporary file (in $TMPDIR).\n\n"
-        "Other commands, each with a --help of its own: parity (two agent traces), corpus (a folder of fixtures),\n"
-        "validate (files against their schemas), sid (the id of a shared-global object).",
+        "Other commands, each with a --help of its own: parity (two agent traces; in short: diff), corpus (a folder\n"
+        "of fixtures), coverage (the rows that they cover), validate (files against their schemas), sid (the id of a\n"
+        "shared-global object).",
         _DIFF_OPTIONS,
         _EXIT_CODES + f"\nexamples:\n  {PROGRAM} --canary c.jsonl --ours o.jsonl\n"
         f"  {PROGRAM} --canary c.jsonl.gz --ours o.jsonl --validate-identical --report json:diff.json\n",
@@ -13677,9 +13991,20 @@ COMMANDS: Final[Mapping[str, Subcommand]] = {
             "": (
                 option("--teacher", "the reference trace (.ccpa-trace.jsonl)", "TRACE", required=True),
                 option("--student", "the trace under test", "TRACE", required=True),
-                option("--cwd", "the agents' working directory, for a trace that does not say it", "DIR"),
-                *CONTRACT_OPTIONS,
-                option("--strict-sovereignty", "exit 1 where it cannot be told whether an action breaks sovereignty"),
+                *_PARITY_OPTIONS,
+            ),
+            "reports": report_options(PARITY_FORMATS),
+        },
+        _GATE_CODES,
+    ),
+    "diff": Subcommand(
+        parity_command,
+        "In short for parity: whether a student agent did what its teacher did, action by action.",
+        {
+            "": (
+                option("teacher", "the reference trace (.ccpa-trace.jsonl)", "TEACHER"),
+                option("student", "the trace under test", "STUDENT"),
+                *_PARITY_OPTIONS,
             ),
             "reports": report_options(PARITY_FORMATS),
         },
@@ -13691,14 +14016,30 @@ COMMANDS: Final[Mapping[str, Subcommand]] = {
         {
             "": (
                 option("directory", "a folder with one folder a fixture", "DIR"),
-                option("--matrix", "the parity matrix whose rows the fixtures must cover", "FILE"),
-                option("--oos", "rows that need not be covered", "ROW,…", **_REPEATABLE),
+                *_MATRIX_OPTIONS,
                 option("--must-fail", "turn the gate round: every fixture must drift"),
+                option("--aggregate-min", "the mean score that passes (default 0.95)", "SCORE", type=_share),
                 *CONTRACT_OPTIONS,
+                option("--baseline", "say which scores moved since the run of that JSON report", "CORPUS.json"),
+                option("--ratchet", "exit 1 if a score is lower than there, or a fixture is gone"),
             ),
             "reports": report_options(CORPUS_FORMATS),
         },
         _GATE_CODES,
+    ),
+    "coverage": Subcommand(
+        coverage_command,
+        "Which rows of the parity matrix some fixture of a corpus covers; the fixtures are not scored.",
+        {
+            "": (
+                option("directory", "a folder with one folder a fixture", "DIR"),
+                option("--matrix", "the parity matrix whose rows the fixtures must cover", "FILE", required=True),
+                _MATRIX_OPTIONS[1],
+                CONTRACT_OPTIONS[0],
+                option("--json", "print JSON instead of text"),
+            )
+        },
+        "exit codes: 0 every row is covered, 2 one is not, or it could not be told",
     ),
     "validate": Subcommand(
         validate_command,

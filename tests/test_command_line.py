@@ -177,7 +177,6 @@ class Options(CommandLineTestCase):
                     with self.subTest(matched=percentage, asked=asked):
                         self.assertEqual(run(*logs, "--tid-map", "6=6", "--quiet", "--fail-under", asked).code, code)
 
-
     def test_percentages(self) -> None:
         for good in ("2", "99.5", "100", "0%", "0.5%", "100.0%"):
             self.assertIn(run(*self.logs, "--quiet", "--fail-under", good).code, (0, 1), good)
@@ -192,7 +191,7 @@ class Options(CommandLineTestCase):
         self.assert_refused(run("gone.jsonl", "gone-too.jsonl", "--quiet"), "--canary gone.jsonl --ours gone-too.jsonl")
         for typed, meant in (("validte", "validate"), ("prity", "parity"), ("corpora", "corpus"), ("SID", "sid")):
             self.assert_refused(run(typed, "--json"), f"there is no command '{typed}': {meant}?")
-        self.assert_refused(run("xyz"), "parity, corpus, validate, sid")
+        self.assert_refused(run("xyz"), "corpus, coverage, validate, sid")
         self.assert_refused(run("validate", "--jsno", "x"), "diff_events.py validate --help")
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import shutil
 import unittest
+from xml.etree import ElementTree
 
-from tests.traces import FIXTURES, FolderCase, turn, whole
+from tests.traces import END, FIXTURES, START, FolderCase, jsonl, taught, turn, whole
 
 CALL = turn(("a", "Bash", {"command": "make"}))
 OTHER = turn(("a", "Bash", {"command": "ls"}))
@@ -22,7 +26,7 @@ def log(*names: str) -> str:
 class CorpusCase(FolderCase):
     def traces(self, name: str, *, drift: bool = False, meta: str | None = "", total: int = 1) -> None:
         teacher = [turn((f"{n}", "Bash", {"command": "make"})) for n in range(total)]
-        self.put(f"{name}/teacher.ccpa-trace.jsonl", whole(*teacher))
+        self.put(f"{name}/teacher.ccpa-trace.jsonl", taught(*teacher))
         self.put(f"{name}/student.ccpa-trace.jsonl", whole(*teacher[:-1], OTHER if drift else teacher[-1]))
         if meta is not None:
             self.put(f"{name}/meta.toml", f'[fixture]\nid = "{name}"\n{meta}')
@@ -52,9 +56,8 @@ class Gate(CorpusCase):
         self.assertEqual((value["aggregate_score"], value["passes"], value["coverage"]), (1.0, True, None))
         self.assertEqual(value["thresholds"], {"aggregate_min": 0.95, "individual_min": 0.8})
         first = value["fixtures"][0]  # type: ignore[index]
-        self.assertEqual(
-            first, {"id": "a", "score": 1.0, "drift_count": 0, "passes": True, "worst_tier": 0, "reasons": []}
-        )
+        expected = {"id": "a", "folder": "a", "score": 1.0, "drift_count": 0, "passes": True, "worst_tier": 0}
+        self.assertEqual({name: first[name] for name in expected}, expected)
         self.assertEqual(self.corpus()[0], 0)
 
     def test_one_score_too_low(self) -> None:
@@ -63,7 +66,7 @@ class Gate(CorpusCase):
         self.traces("low", drift=True, total=2)
         code, out, _ = self.corpus()
         self.assertEqual(code, 1)
-        self.assertTrue(out.splitlines()[7].startswith("| low | FAIL | 0.5000"), out)
+        self.assertTrue(out.splitlines()[8].startswith("| low | FAIL | 0.5000"), out)
 
     def test_the_mean_at_its_threshold_passes(self) -> None:
         for n in range(3):
@@ -99,12 +102,137 @@ class Gate(CorpusCase):
         self.put("a/meta.toml", '[fixture]\nid = "a"\nallow_hosts = ["h.example"]\n')
         self.assertEqual(self.corpus()[0], 0)
 
-    def test_shelves_and_hidden_folders_are_passed_over(self) -> None:
+    def test_folders_of_folders_are_searched_and_hidden_ones_are_not(self) -> None:
         self.traces("a", meta=None)
-        self.traces("shelf/b", meta=None)
+        self.traces("more/deeper/b", drift=True, meta=None)
         self.put(".git/x", "")
         self.put("README.md", "")
-        self.assertEqual([fixture["id"] for fixture in self.value()["fixtures"]], ["a"])  # type: ignore[attr-defined]
+        value = self.value()
+        found = [(fixture["id"], fixture["folder"]) for fixture in value["fixtures"]]  # type: ignore[attr-defined]
+        self.assertEqual((found, value["passes"]), ([("a", "a"), ("more/deeper/b", "more/deeper/b")], False))
+
+    def test_a_missed_mean_is_said_as_the_reason(self) -> None:
+        for n in range(3):
+            self.traces(f"f{n}", drift=True, total=10)
+        code, out, _ = self.corpus()
+        self.assertEqual(code, 1)
+        self.assertIn("- **why it fails:** the mean score, 0.9000, is under 0.9500\n", out)
+        self.assertEqual(self.value()["failures"], ["mean"])
+        self.assertEqual(self.corpus("--aggregate-min", "0.9")[0], 0)
+        self.assertEqual(self.corpus("--aggregate-min", "0.9", "--individual-min", "0.91")[0], 1)
+
+    def test_fixtures_without_an_action_are_vacuous(self) -> None:
+        for side, start in (("teacher", {**START, "actor": "claude-code"}), ("student", START)):
+            self.put(f"talk/{side}.ccpa-trace.jsonl", jsonl(start, END))
+        self.assertIn("no fixture has an action", self.refused("corpus", str(self.folder)))
+        self.traces("a")
+        code, out, _ = self.corpus()
+        self.assertEqual(code, 0)
+        self.assertIn("- 1 as they should be, 0 broken, 1 vacuous", out)
+        self.assertIn("| talk | vacuous | 1.0000", out)
+        value = self.value()
+        self.assertEqual((value["vacuous_count"], value["fixtures"][1]["vacuous"]), (1, True))  # type: ignore[index]
+
+    def test_the_first_drift_and_what_shows_more(self) -> None:
+        self.traces("a", drift=True, total=4)
+        self.traces("b")
+        self.logs("c", drift=True)
+        _, out, _ = self.corpus()
+        self.assertIn('position 3: tool_input: command "make" ≠ "ls"', out)
+        self.assertIn("<summary>1 fixture as it should be</summary>", out)
+        commands = re.findall(r"`diff_events\.py (.*)`", out)
+        self.assertEqual([self.run_tool(*shlex.split(command))[0] for command in commands], [0, 1])
+
+    def test_traces_that_do_not_belong_together(self) -> None:
+        self.traces("a")
+        self.put("a/teacher.ccpa-trace.jsonl", whole(CALL))
+        self.assertEqual(self.value()["fixtures"][0]["mismatches"], ["roles"])  # type: ignore[index]
+        self.assertIn("are they comparable?", self.corpus()[1])
+        self.assertIn("it does not belong to", self.refused("corpus", str(self.folder), "--strict"))
+
+    def test_what_is_undecided_is_counted_and_may_be_gated(self) -> None:
+        self.traces("a")
+        for side, text in (("teacher", taught), ("student", whole)):
+            self.put(f"b/{side}.ccpa-trace.jsonl", text(turn(("a", "Bash", {"command": "./deploy.sh"}))))
+        code, out, _ = self.corpus()
+        self.assertEqual(code, 0)
+        self.assertIn("- 1 finding undecided", out)
+        self.assertEqual(self.corpus("--strict-sovereignty")[0], 1)
+        value = self.value("--strict-sovereignty")
+        self.assertEqual([fixture["passes"] for fixture in value["fixtures"]], [True, False])  # type: ignore[attr-defined]
+
+
+class Reports(CorpusCase):
+    def test_junit(self) -> None:
+        self.traces("good")
+        self.traces("low", drift=True)
+        self.traces("broken")
+        (self.folder / "broken/student.ccpa-trace.jsonl").unlink()
+        out = self.folder.parent / f"{self.folder.name}.xml"
+        self.addCleanup(out.unlink)
+        self.assertEqual(self.corpus("--report", f"junit:{out}", "--quiet")[0], 2)
+        cases = {case.attrib["name"]: case for case in ElementTree.parse(out).getroot().iter("testcase")}
+        failures = {name: case.find("failure") for name, case in cases.items()}
+        self.assertEqual(list(cases), ["broken", "good", "low", "mean and coverage"])
+        self.assertIsNone(failures["good"])
+        types = {name: failure.attrib["type"] for name, failure in failures.items() if failure is not None}
+        self.assertEqual(types, {"broken": "broken", "low": "fail", "mean and coverage": "mean"})
+        self.assertIn("diff_events.py diff", failures["low"].text or "")  # type: ignore[union-attr]
+
+    def test_html(self) -> None:
+        self.traces("a<b>", drift=True)
+        _, out, _ = self.corpus("--report", "html:-")
+        self.assertIn("a&lt;b&gt;", out)
+        self.assertNotIn("a<b>", out)
+
+
+class Ratchet(CorpusCase):
+    LIMITS = ("--aggregate-min", "0", "--individual-min", "0")
+
+    def ratchet(self, *argv: str) -> tuple[int, str, str]:
+        return self.corpus("--baseline", self.baseline, "--ratchet", *self.LIMITS, *argv)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.traces("a")
+        self.traces("b", drift=True, total=2)
+        self.traces("c", total=3)
+        text = self.corpus("--json", *self.LIMITS)[1]
+        self.baseline = self.put(".baseline.json", text)
+
+    def test_no_score_may_fall(self) -> None:
+        self.assertEqual(self.ratchet()[0], 0)
+        self.traces("b", total=2)
+        self.traces("d")
+        code, out, _ = self.ratchet()
+        self.assertEqual(code, 0)
+        self.assertIn("since the baseline: 0 scores lower, 2 higher or new", out)
+        self.traces("c", drift=True, total=3)
+        code, out, _ = self.ratchet()
+        self.assertEqual(code, 1)
+        self.assertIn("- lower: c, 1.0000 → 0.6666\n", out)
+        changes = json.loads(self.ratchet("--json")[1])["changes"]
+        self.assertIn({"id": "b", "before": 0.5, "now": 1.0}, changes)
+        self.assertEqual(self.corpus("--baseline", self.baseline, *self.LIMITS)[0], 0)
+
+    def test_no_fixture_may_go(self) -> None:
+        shutil.rmtree(self.folder / "c")
+        self.assertEqual(self.ratchet()[0], 1)
+
+    def test_bad_baselines(self) -> None:
+        self.assertIn("--ratchet needs --baseline", self.refused("corpus", str(self.folder), "--ratchet"))
+        for text, problem in (
+            ("{", "expected the JSON report of a corpus: invalid JSON"),
+            ("[]", "expected the JSON report of a corpus, found nothing"),
+            ('{"format": "diff-events-corpus", "fixtures": 1}', "expected the JSON report of a corpus"),
+            ('{"format": "diff-events-corpus", "fixtures": [1]}', "fixtures.id: expected a string, found nothing"),
+            (
+                '{"format": "diff-events-corpus", "fixtures": [{"id": "a", "score": 2}]}',
+                "expected a number from 0 to 1",
+            ),
+        ):
+            path = self.put(".b.json", text)
+            self.assertIn(problem, self.refused("corpus", str(self.folder), "--baseline", path), text)
 
 
 class Broken(CorpusCase):
@@ -167,7 +295,9 @@ class Broken(CorpusCase):
                 self.refused("corpus", str(self.folder), *argv)
 
 
-class CoverageOfTheMatrix(CorpusCase):
+class MatrixCase(CorpusCase):
+    """A corpus that covers one of two rows."""
+
     MATRIX = "categories:\n- {id: hooks, status: SHIPPED}\n- {id: mcp, status: PARTIAL}\n- {id: x, status: MISSING}\n"
 
     def setUp(self) -> None:
@@ -177,6 +307,8 @@ class CoverageOfTheMatrix(CorpusCase):
             "m.yaml", self.MATRIX.replace("- {id: ", "- id: ").replace(", status", "\n  status").replace("}", "")
         )
 
+
+class CoverageOfTheMatrix(MatrixCase):
     def test_a_gap_is_a_structured_error(self) -> None:
         code, out, err = self.corpus("--matrix", self.matrix)
         gap = {"error": "coverage_gap", "uncovered": ["mcp"], "required": 2, "covered": 1, "oos": []}
@@ -193,6 +325,40 @@ class CoverageOfTheMatrix(CorpusCase):
         self.assertIn(
             "has no such row", self.refused("corpus", str(self.folder), "--matrix", self.matrix, "--oos", "nothing")
         )
+
+
+class CoverageCommand(MatrixCase):
+    """The short form, which scores nothing."""
+
+    def coverage(self, *argv: str) -> tuple[int, str, str]:
+        return self.run_tool("coverage", str(self.folder), "--matrix", self.matrix, *argv)
+
+    def test_a_gap(self) -> None:
+        (self.folder / "a/student.ccpa-trace.jsonl").unlink()
+        code, out, err = self.coverage()
+        self.assertEqual((code, out, json.loads(err)["uncovered"]), (2, "1 of 2 rows covered\n", ["mcp"]))
+        value = json.loads(self.coverage("--json")[1])
+        self.assertEqual(
+            (value["format"], value["passes"], value["unknown"]), ("diff-events-coverage", False, ["other"])
+        )
+
+    def test_rows_out_of_scope(self) -> None:
+        self.assertEqual(self.coverage("--oos", "mcp"), (0, "1 of 1 rows covered\n", ""))
+        contract = self.put(".c.yaml", "oos_rows: [mcp]\n")
+        self.assertEqual(self.coverage("--contract", contract)[0], 0)
+        self.assertEqual(self.corpus("--matrix", self.matrix, "--contract", contract)[0], 0)
+        contract = self.put(".c.yaml", "oos_rows: [none]\n")
+        self.assertIn(
+            "oos_rows none: ", self.refused("corpus", str(self.folder), "--matrix", self.matrix, "--contract", contract)
+        )
+
+    def test_a_broken_fixture_covers_and_both_faults_are_reported(self) -> None:
+        (self.folder / "a/student.ccpa-trace.jsonl").unlink()
+        code, _, err = self.corpus("--matrix", self.matrix)
+        gap, error = err.splitlines()
+        self.assertEqual((code, json.loads(gap)["covered"]), (2, 1))
+        self.assertIn("1 of 1 fixtures broken", error)
+        self.assertIsNone(self.value()["fixtures"][0]["score"])  # type: ignore[index]
 
 
 class Fixtures(FolderCase):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import diff_events as d
-from tests.traces import END, FIXTURES, ROOT, START, FolderCase, hook, jsonl, result, skill, turn, whole
+from tests.traces import END, FIXTURES, ROOT, START, FolderCase, hook, jsonl, result, skill, taught, turn, whole
 
 Call = tuple[dict[str, object], dict[str, object], str | None, str | None]
 
@@ -865,7 +865,7 @@ class Comparable(FolderCase):
 
 class Command(FolderCase):
     def pair(self, student: list[dict[str, object]] | None = None) -> list[str]:
-        teacher = self.put("t", whole(*BASH, *TWO_EDITS))
+        teacher = self.put("t", taught(*BASH, *TWO_EDITS))
         path = self.put("s", whole(*(BASH if student is None else student)))
         return ["parity", "--teacher", teacher, "--student", path]
 
@@ -887,7 +887,7 @@ class Command(FolderCase):
         self.assertEqual(value["alignment"], {"matched": 2, "paired": 2, "insertions": [0], "deletions": []})
         self.assertEqual((value["score"], value["turn_order_skew"]), (0.0, 0))
         value = json.loads(self.run_tool(*self.pair([*TWO_EDITS, *BASH]), "--json")[1])
-        self.assertEqual((value["score"], value["turn_order_skew"], value["mismatches"]), (0.0, 1, ["roles"]))
+        self.assertEqual((value["score"], value["turn_order_skew"], value["mismatches"]), (0.0, 1, []))
 
     def test_all_kinds_of_actions_are_shown(self) -> None:
         _, out, _ = self.run_tool(*self.pair([hook(matcher="Bash"), hook("Stop"), skill("x|`y`\x1b[31m")]))
@@ -927,6 +927,37 @@ class Command(FolderCase):
         code, out, _ = self.run_tool(*self.pair(), "--report", "json:-", "--report", f"markdown:{also}")
         self.assertEqual((code, json.loads(out)["score"]), (1, 0.5))
         self.assertTrue(self.run_tool(*self.pair(), "--report", f"json:{made}")[1].startswith("# Parity"))
+
+    def test_traces_that_do_not_belong_together(self) -> None:
+        argv = self.pair([*BASH, *TWO_EDITS])
+        self.assertEqual(self.run_tool(*argv, "--strict")[0], 0)
+        exchanged = ["parity", "--teacher", argv[4], "--student", argv[2]]
+        code, out, err = self.run_tool(*exchanged)
+        self.assertEqual((code, err.count("\n")), (0, 1))
+        self.assertIn("are the traces exchanged?", err)
+        self.assertIn("**are they comparable?** the teacher is not claude-code", out)
+        self.assertEqual(self.run_tool(*exchanged, "--quiet"), (0, "", ""))
+        self.assertIn("it does not belong to", self.refused(*exchanged, "--strict"))
+
+    def test_the_short_form(self) -> None:
+        argv = self.pair()
+        self.assertEqual(self.run_tool("diff", argv[2], argv[4]), self.run_tool(*argv))
+        self.assertIn("STUDENT", self.refused("diff", argv[2]))
+
+    def test_thresholds_as_options(self) -> None:
+        self.assertEqual(self.run_tool(*self.pair(), "--individual-min", "0.5")[0], 0)
+        contract = self.put("c.yaml", "parity_score: {thresholds: {individual_min: 0.5}}\n")
+        self.assertEqual(self.run_tool(*self.pair(), "--contract", contract)[0], 0)
+        self.assertEqual(self.run_tool(*self.pair(), "--contract", contract, "--individual-min", "1")[0], 1)
+        for wrong in ("80%", "1.1", "-1", "nan", "."):
+            self.assertIn("expected a number from 0 to 1", self.refused(*self.pair(), f"--individual-min={wrong}"))
+
+    def test_forbidden_hosts_are_so_whoever_allows_them(self) -> None:
+        use = turn(("a", "WebFetch", {"url": "https://a.example"}))
+        argv = ["parity", "--teacher", self.put("t", taught(use)), "--student", self.put("s", whole(use))]
+        self.assertEqual(self.run_tool(*argv, "--allow-host", "a.example")[0], 0)
+        contract = self.put("c.yaml", "sovereignty: {forbidden_replay_egress: ['*.example']}\n")
+        self.assertEqual(self.run_tool(*argv, "--allow-host", "a.example", "--contract", contract)[0], 1)
 
     def test_bad_usage_and_nothing_half_written(self) -> None:
         made = self.folder / "r.json"

@@ -52,6 +52,11 @@ def whole(*records: object) -> str:
     return jsonl(START, *records, END)
 
 
+def taught(*records: object) -> str:
+    """The same of a teacher."""
+    return jsonl({**START, "actor": "claude-code"}, *records, END)
+
+
 class FolderCase(unittest.TestCase):
     """A test with a folder of its own."""
 
