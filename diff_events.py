@@ -491,10 +491,11 @@ def json_text(value: object) -> str:
 
 
 class Severity(enum.Enum):
-    """An error is a deviation from the schema; a warning is legal, but worth a look."""
+    """An error deviates from the schema; a warning is legal, but worth a look; advice makes for better reports."""
 
     ERROR = "error"
     WARNING = "warning"
+    ADVICE = "advice"
 
 
 class Finding(enum.Enum):
@@ -518,6 +519,12 @@ class Finding(enum.Enum):
     NO_EVENTS = ("no_events", Severity.WARNING)
     NO_END = ("no_end", Severity.WARNING)
     SECOND_RESULT = ("second_result", Severity.WARNING)
+    RAW_HANDLE = ("raw_handle", Severity.ADVICE)
+    NEGATIVE_STATUS = ("negative_status", Severity.ADVICE)
+    FALLING_CLOCK = ("falling_clock", Severity.ADVICE)
+    LONELY_IDS = ("lonely_ids", Severity.ADVICE)
+    NO_CREATIONS = ("no_creations", Severity.ADVICE)
+    NOTHING_REPEATS = ("nothing_repeats", Severity.ADVICE)
 
     @property
     def code(self) -> str:
@@ -12852,7 +12859,7 @@ class FileValidation:
     @property
     def conforms(self) -> bool:
         """Whether the file could be read and has no error."""
-        return self.unreadable is None and all(finding.severity is Severity.WARNING for finding, _ in self.counts)
+        return self.unreadable is None and all(finding.severity is not Severity.ERROR for finding, _ in self.counts)
 
 
 def parsed_lines(path: str, notes: Notes) -> Iterator[tuple[int, object]]:
@@ -12941,6 +12948,90 @@ class _Stream:
 _REQUIRED_EVENT_NAMES: Final = frozenset(field.name for field in _REQUIRED_EVENT_FIELDS)
 
 
+_FEW_IDS: Final = 8
+"""Of so few objects it says nothing that no id comes back."""
+
+_NONE_ALIKE: Final = 200
+"""Guests poll: in all recordings at hand an event comes back long before this many, if its payload holds no clock."""
+
+
+class _Adviser:
+    """What would make a log compare better: never an error, said once for each matter."""
+
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes
+        self._said: set[tuple[Finding, str]] = set()
+        self._handles: dict[int, int] = {}
+        self._ids: dict[str, bool] = {}
+        """The ids of objects created, and whether another event names them."""
+        self._clocks: dict[int, tuple[int, int]] = {}
+        self._distinct: set[str] = set()
+        self._tids: set[int] = set()
+        self._creations = self._events = 0
+
+    def _say(self, finding: Finding, lineno: int, field: str | None, text: str, matter: object = "") -> None:
+        if (finding, str(matter)) not in self._said:
+            self._said.add((finding, str(matter)))
+            self._notes.add(finding, lineno, field, text)
+
+    def event(self, lineno: int, event: Mapping[str, Any]) -> None:
+        """Looks at an event that is one."""
+        kind, payload, tid = event["kind"], event["payload"], event["tid"]
+        self._events += 1
+        self._tids.add(tid)
+        self._creations += kind == "thread.create"
+        self._clock(lineno, tid, event["tid_event_idx"], event.get("host_ns"))
+        self._names(kind, payload)
+        if kind == "kernel.call":
+            self._arguments(lineno, payload)
+        status = payload.get("status")
+        if isinstance(status, int) and status < 0:
+            text = f"{status} is {status & 0xFFFFFFFF} to the engine that counts without a sign: write that"
+            self._say(Finding.NEGATIVE_STATUS, lineno, "payload.status", text)
+        if self._events <= _NONE_ALIKE:
+            self._distinct.add(json.dumps([kind, payload], sort_keys=True))
+
+    def _clock(self, lineno: int, tid: int, idx: int, host_ns: object) -> None:
+        if not isinstance(host_ns, int):
+            return
+        last_idx, last_ns = self._clocks.get(tid, (idx, host_ns))
+        if idx > last_idx and host_ns < last_ns:
+            text = f"index {idx} of tid {tid} is {last_ns - host_ns} ns before index {last_idx}: take a monotonic clock"
+            self._say(Finding.FALLING_CLOCK, lineno, "host_ns", text, tid)
+        self._clocks[tid] = (idx, host_ns)
+
+    def _names(self, kind: str, payload: Mapping[str, Any]) -> None:
+        """Follows the ids and handles of ordinary objects: where they are created, and where they come back."""
+        sid, pointer = semantic_id(payload.get("handle_semantic_id")), guest_pointer(payload.get("raw_handle_id"))
+        if kind == "handle.create" and sid is not None and pointer and shared_global_of(payload) is None:
+            self._ids.setdefault(sid, False)
+            self._handles[pointer] = self._events
+        elif kind == "handle.destroy":
+            self._handles.pop(pointer or 0, None)
+        named = [sid] if kind == "handle.destroy" else [semantic_id(payload.get("woken_by_semantic_id"))]
+        waited = payload.get("handles_semantic_ids")
+        named += map(semantic_id, waited if isinstance(waited, list) else ())
+        self._ids.update((name, True) for name in named if name in self._ids)
+
+    def _arguments(self, lineno: int, payload: Mapping[str, Any]) -> None:
+        for name, value in payload.items():
+            if name != "name" and (guest_pointer(value) or 0) in self._handles:
+                text = f"{json.dumps(value)} is a live handle: two engines give other ones, and it is compared"
+                self._say(Finding.RAW_HANDLE, lineno, f"payload.{name}", text, (payload.get("name"), name))
+
+    def finish(self) -> None:
+        """What only the whole log can tell."""
+        if len(self._ids) > _FEW_IDS and not any(self._ids.values()):
+            text = f"none of the {len(self._ids)} ids of created objects is named again: one id for the object's life"
+            self._say(Finding.LONELY_IDS, 1, "payload.handle_semantic_id", text)
+        if len(self._tids) > 1 and not self._creations:
+            text = "several threads and no thread.create: threads are then paired by what they do alone"
+            self._say(Finding.NO_CREATIONS, 1, "kind", text)
+        if len(self._distinct) == _NONE_ALIKE:
+            text = f"of the first {_NONE_ALIKE} events no two are equal: is a clock or an address in the payloads?"
+            self._say(Finding.NOTHING_REPEATS, 1, "payload", text)
+
+
 class _EventLogValidator:
     """Reads the events of a log one by one and notes what is odd; it keeps sums and runs, never events."""
 
@@ -12951,6 +13042,7 @@ class _EventLogValidator:
         self._unshared: dict[tuple[int, str], tuple[int, str]] = {}
         self._created: set[str] = set()
         self._destroyed: dict[str, int] = {}
+        self._adviser = _Adviser(notes)
         self.events = 0
 
     def header(self, lineno: int, event: object) -> None:
@@ -12970,6 +13062,7 @@ class _EventLogValidator:
         if not any(problem.field in _REQUIRED_EVENT_NAMES for problem in problems):
             self._index(lineno, event["tid"], event["tid_event_idx"], event["kind"])
             self._payload(lineno, event["kind"], event["payload"])
+            self._adviser.event(lineno, event)
 
     def _index(self, lineno: int, tid: int, index: int, kind: str) -> None:
         stream = self._streams.setdefault(tid, _Stream(lineno))
@@ -13009,6 +13102,7 @@ class _EventLogValidator:
 
     def finish(self) -> None:
         """Notes what only the whole log can tell."""
+        self._adviser.finish()
         for tid, stream in self._streams.items():
             if holes := stream.holes():
                 first = f"{holes[0][0]}-{holes[0][1]}"
@@ -13512,11 +13606,14 @@ def _file_lines(file: FileValidation) -> Iterator[str]:
     for finding, count in file.counts:
         if count > SHOWN_PER_FINDING:
             yield f"{source}: {count - SHOWN_PER_FINDING:,} more of [{finding.code}]"
-    errors = sum(count for finding, count in file.counts if finding.severity is Severity.ERROR)
-    warnings = sum(count for _, count in file.counts) - errors
+    counts = Counter({severity: 0 for severity in Severity})
+    for finding, count in file.counts:
+        counts[finding.severity] += count
+    errors, warnings, advice = (counts[severity] for severity in Severity)
     what = f"{file.format.value if file.format else ''}, {file.records:,} records"
     verdict = "conforms" if file.conforms else "does not conform"
-    yield f"{source}: {verdict} ({what}, {errors:,} errors, {warnings:,} warnings)"
+    pieces = f", {advice:,} pieces of advice" if advice else ""
+    yield f"{source}: {verdict} ({what}, {errors:,} errors, {warnings:,} warnings{pieces})"
 
 
 def validation_text(files: Sequence[FileValidation]) -> str:

@@ -110,6 +110,20 @@ class Logs(DocumentCase):
                 self.assertEqual(self.index(block.text).warnings, [])
                 self.assert_self_diff_is_identical(block.text)
 
+    def test_what_is_good_and_what_is_bad_to_the_validation(self) -> None:
+        marks = []
+        for block in blocks("jsonl"):
+            said = re.fullmatch(r"Bad, (?:advice|an error to `validate`) on line (\d+): `(.*)`", block.mark)
+            if said or block.mark.startswith("Good: "):
+                with self.subTest(block.mark):
+                    checked = diff_events.validate_file(self.log("log.jsonl", block.text + "\n"))
+                    found = [(note.lineno, note.text) for note in checked.notes]
+                    self.assertEqual(found, [(int(said[1]), said[2])] if said else [])
+                    self.assertEqual(checked.conforms, "error" not in block.mark)
+                    marks.append(block.mark[:4])
+        self.assertGreater(marks.count("Good"), 5)
+        self.assertGreater(marks.count("Bad,"), 4)
+
     def assert_self_diff_is_identical(self, text: str) -> None:
         path = self.log("self.jsonl", text)
         self.assertIs(diff_events.diff_logs(path, path).verdict, Verdict.IDENTICAL)
@@ -175,6 +189,13 @@ class Tables(DocumentCase):
         for pointer, object_type, sid in rows:
             self.assertEqual(diff_events.shared_global_sid(int(pointer, 16), object_type), sid)
 
+    def test_ids_of_ordinary_objects(self) -> None:
+        for thread_key, object_type, ordinal, expected in table("thread key", "object_type", "ordinal", "id"):
+            sid = 0xCBF29CE484222325
+            for byte in f"object\0{code(thread_key)}\0{code(object_type)}\0{code(ordinal)}".encode():
+                sid = (sid ^ byte) * 0x100000001B3 % 2**64
+            self.assertEqual(code(expected), f"{sid:016x}")
+
     def test_shared_global_or_local(self) -> None:
         for raw, object_type, sid, verdict in table("`raw_handle_id`", "`object_type`", "`handle_semantic_id`", ""):
             names = ("raw_handle_id", "object_type", "handle_semantic_id")
@@ -214,26 +235,44 @@ class Tables(DocumentCase):
 class Snippets(DocumentCase):
     """The code in the document, where a compiler is at hand."""
 
-    def compiled(self, compiler: str, name: str, text: str, *options: str) -> Path:
-        """The program that a snippet is."""
+    def compiled(self, name: str, text: str, compiler: str, *options: str) -> Path:
+        """The program that a text is."""
         path = shutil.which(compiler)
         if path is None:
             raise not_tested(f"the document's code for {compiler}, which is not here")
-        source, program = Path(self.log(name, text)), self.directory / "program"
+        source, program = Path(self.log(name, text)), self.directory / f"{name}.program"
         subprocess.run([path, *options, str(source), "-o", str(program)], check=True, capture_output=True)
         return program
 
+    CPP = ("g++", "-std=c++17", "-pthread", "-Wall", "-Wextra", "-Werror")
+    RUST = ("rustc", "--edition", "2021", "-D", "warnings")
+
     def test_cpp(self) -> None:
-        [block] = blocks("cpp")
+        function = blocks("cpp")[0].text
         rows = [[code(cell) for cell in row] for row in table("pointer", "object_type", "SID")]
         checks = (f'static_assert(SharedGlobalSid({row[0]}, "{row[1]}") == 0x{row[2]}ull);' for row in rows)
-        text = "\n".join([block.text, *checks, "int main() {}", ""])
-        self.compiled("g++", "sid.cpp", text, "-std=c++17", "-Wall", "-Wextra", "-Werror")
+        self.compiled("sid.cpp", "\n".join([function, *checks, "int main() {}", ""]), *self.CPP)
 
     def test_rust(self) -> None:
-        [block] = blocks("rust")
-        program = self.compiled("rustc", "sid.rs", block.text, "--test", "--edition", "2021")
+        program = self.compiled("sid.rs", blocks("rust")[0].text, *self.RUST, "--test")
         subprocess.run([program], check=True, capture_output=True)
+
+    def test_the_two_emitters_agree(self) -> None:
+        logs = []
+        for language, command in (("cpp", self.CPP), ("rust", self.RUST)):
+            text = "\n\n".join(block.text for block in blocks(language)) + "\n"
+            program = self.compiled(f"emitter.{language}", text, *command)
+            logs.append(str(self.directory / f"{language}.jsonl"))
+            subprocess.run([program, logs[-1]], check=True, capture_output=True, timeout=60)
+        for log in logs:
+            checked = diff_events.validate_file(log)
+            self.assertEqual((checked.notes, checked.records), ((), 12))
+        report = diff_events.diff_logs(logs[0], logs[1], DiffOptions(check_identity=True))
+        self.assertIs(report.verdict, Verdict.IDENTICAL)
+        self.assertEqual((report.parity.matched, report.identity), (12, ()))
+        ids = [set(re.findall('"handle_semantic_id":"([^"]*)"', Path(log).read_text())) for log in logs]
+        self.assertEqual(ids[0], ids[1])
+        self.assertEqual(len(ids[0]), 2)
 
 
 if __name__ == "__main__":

@@ -109,6 +109,52 @@ class EventLogs(ValidateCase):
             with self.subTest(more=more):
                 self.assertEqual(self.of_log(*more), expected)
 
+    def test_advice(self) -> None:
+        raw = [handle(0, 5, raw="0xf8000004"), event(1, payload={"name": "NtClose", "handle": 0xF8000004})]
+        lonely = [handle(idx, 2 * idx + 1, raw=4 * idx + 4) for idx in range(9)]
+        different = [event(idx, payload={"name": "f", "now": idx}) for idx in range(200)]
+        for events, expected in (
+            (raw, [("raw_handle", 3, "payload.handle")]),
+            ([*raw, event(2, payload=raw[1]["payload"])], [("raw_handle", 3, "payload.handle")]),  # said once
+            ([raw[0], event(1, payload={"name": "f", "n": 7})], []),
+            ([handle(0, SID), event(1, payload={"name": "f", "object_ptr": "0x828f0010"})], []),  # the same everywhere
+            ([*raw[:1], handle(1, 5, raw="0xf8000004", kind="handle.destroy"), {**raw[1], "tid_event_idx": 2}], []),
+            (
+                [event(0, "kernel.return", payload={"name": "f", "status": -5})],
+                [("negative_status", 2, "payload.status")],
+            ),
+            ([event(0, host_ns=5), event(1, host_ns=4)], [("falling_clock", 3, "host_ns")]),
+            ([event(0, host_ns=5), event(1, host_ns=4), event(2, host_ns=3)], [("falling_clock", 3, "host_ns")]),
+            (
+                [event(0, host_ns=5), event(0, tid=7, host_ns=4), event(1, "thread.create", payload={"child_tid": 7})],
+                [],
+            ),
+            (lonely, [("lonely_ids", 1, "payload.handle_semantic_id")]),
+            (lonely[:8], []),
+            ([*lonely, handle(9, 3, kind="handle.destroy")], []),
+            ([*lonely, event(9, "wait.begin", payload={**WAIT, "handles_semantic_ids": ["3"]})], []),
+            ([*lonely, event(9, "wait.begin", payload={**WAIT, "handles_semantic_ids": 3})], None),
+            ([event(0), event(0, tid=7)], [("no_creations", 1, "kind")]),
+            (different, [("nothing_repeats", 1, "payload")]),
+            (different[:-1], []),
+            (
+                [
+                    event(0, payload={"name": "f", "now": 1}),
+                    *({**one, "tid_event_idx": n + 1} for n, one in enumerate(different)),
+                ],
+                [],
+            ),
+        ):
+            with self.subTest(events=events[-1]):
+                found = self.of_log(*events)
+                self.assertTrue(d.validate_file(str(self.folder / "f")).conforms)
+                if expected is not None:
+                    self.assertEqual(found, expected)
+        self.assertIn(
+            "0 errors, 0 warnings, 1 pieces of advice)",
+            d.validation_text([d.validate_file(self.put("f", jsonl(HEADER, *raw)))]),
+        )
+
     def test_no_header(self) -> None:
         self.assertEqual(self.findings(jsonl(event(0))), [("header", 1, "schema_version")])
         for version in (2, True, "1", 1.0, None):
