@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import ast
 import itertools
+import os
 import re
+import shutil
+import subprocess
 import unittest
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -254,6 +257,31 @@ class Habits(unittest.TestCase):
         lines = SOURCE.splitlines()
         elsewhere = (lines[number - 1] for number in imports - lines_at_top)
         self.assertEqual([line for line in elsewhere if "  # here, so that" not in line], [])
+
+
+def old_pythons() -> list[str]:
+    """Pythons at hand that are too old, but know the syntax of the file: on the PATH, or where pyenv keeps them."""
+    kept = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions").glob("3.*/bin/python3")
+    named = (shutil.which(f"python3.{minor}") for minor in (8, 9, 10))
+    asked = ("-c", "import sys; sys.exit(not (3, 8) <= sys.version_info < (3, 11))")
+    found = [path for path in (*named, *map(str, kept)) if path]
+    return [path for path in found if subprocess.run([path, *asked], capture_output=True, check=False).returncode == 0]
+
+
+class OldPythons(unittest.TestCase):
+    """Whoever has a Python that is too old is told so, and not by a syntax error, which would exit 1."""
+
+    def test_the_syntax_is_that_of_3_8(self) -> None:
+        ast.parse(SOURCE, feature_version=(3, 8))
+        with self.assertRaises(SyntaxError):  # it would see a newer one
+            ast.parse("match 1:\n  case _: pass", feature_version=(3, 8))
+
+    def test_they_say_so(self) -> None:
+        for python in old_pythons():
+            with self.subTest(python):
+                done = subprocess.run([python, diff_events.__file__], capture_output=True, text=True, check=False)
+                found = (done.returncode, done.stdout, done.stderr)
+                self.assertEqual(found, (2, "", "diff_events.py: error: Python 3.11 or newer is needed\n"))
 
 
 def inherited(name: str) -> bool:
