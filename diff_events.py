@@ -10037,32 +10037,35 @@ def _holds_credentials(path: str) -> bool:
 
 # ── programs ──
 
+_MESSAGE_OPTIONS: Final = _names(
+    "-m --message --body --title --description --notes --comment --subject --text --author --trailer --grep"
+)
 
 class Reads(enum.Enum):
     """Which of its words a program takes for files to read."""
 
-    NOTHING = "none"
     ALL = "all"
-    BUT_LAST = "all but the last one, which is written"
-    BUT_FIRST = "all but the first one, which is a pattern"
+    NOTHING = "nothing"
+    BUT_LAST = "but-last"  # the last one is written
+    BUT_FIRST = "but-first"  # the first one is a pattern
 
 
 class Runs(enum.Enum):
     """What a program runs of what it is given."""
 
     NOTHING = "nothing"
-    COMMAND = "its operands are a command: sudo, timeout"
-    XARGS = "its operands and its input are commands"
-    WORDS = "its operands are the text of a script: eval"
-    SHELL = "-c, its input or its first operand is a script"
-    SOURCE = "its first operand is a script, run in the same shell"
-    CODE = "an option, its input or its first operand is code"
-    SU = "an option is a script"
-    AWK = "its first operand is code"
-    FIND = "-exec is a command"
-    REMOTE = "a script on another host: ssh"
-    INSIDE = "a command behind run or exec: poetry"
-    CONTAINER = "the same, in another place: docker"
+    COMMAND = "command"  # its operands are a command: sudo, timeout
+    XARGS = "xargs"  # its operands and its input are commands
+    WORDS = "words"  # its operands are the text of a script: eval
+    SHELL = "shell"  # -c, its input or its first operand is a script
+    SOURCE = "source"  # its first operand is a script, run in the same shell
+    CODE = "code"  # an option, its input or its first operand is code
+    SU = "su"  # an option is a script
+    AWK = "awk"  # its first operand is code
+    FIND = "find"  # -exec is a command
+    REMOTE = "remote"  # a script on another host: ssh
+    INSIDE = "inside"  # a command behind run or exec: poetry
+    CONTAINER = "container"  # the same, in another place: docker
 
 
 @dataclass(frozen=True, slots=True)
@@ -10070,278 +10073,228 @@ class Program:
     """How one program's words are read, and what of them counts.
 
     ``values`` are the options with a value; ``hosts`` finds the host in an operand, in the first one only where
-    ``first_only``; the values of ``endpoints`` name a host, too. ``outward`` are the subcommands (``*`` is all) that
-    reach out even where no host is named, unless there is an option of ``offline``. ``skip`` operands stand before the
-    command that a program runs. A program that is not ``started`` is a builtin of the shell.
+    ``first``; the values of ``endpoints`` name a host, too, those of ``directory`` where it works, those of ``code``
+    what it runs. ``outward`` are the subcommands (``*`` is all) that reach out even where no host is named, unless
+    there is an option of ``offline``. ``skip`` operands stand before the command that a program runs; ``leading``:
+    its options end at its first operand. A ``builtin`` starts no program. ``slashes`` begin comments in its code.
     """
 
     values: frozenset[str] = frozenset()
     hosts: Callable[[str], Hosts] | None = None
-    first_only: bool = False
     endpoints: frozenset[str] = frozenset()
     directory: frozenset[str] = frozenset()
     outward: frozenset[str] = frozenset()
     offline: frozenset[str] = frozenset()
+    code: frozenset[str] = frozenset()
     reads: Reads = Reads.ALL
     runs: Runs = Runs.NOTHING
     skip: int = 0
+    first: bool = False
     leading: bool = False
-    code: frozenset[str] = frozenset()
-    started: bool = True
+    builtin: bool = False
+    slashes: bool = False
+
+    @property
+    def options(self) -> frozenset[str]:
+        """All options that take a value."""
+        messages = _MESSAGE_OPTIONS if self.hosts is _listed_host else frozenset()
+        return self.values | self.endpoints | self.directory | self.code | messages
 
 
-def _options(letters: str, names: str = "") -> frozenset[str]:
-    """Names of options: short ones by their letters, long ones as words, with or without their dashes.
+_PROGRAM_TABLE: Final = """
+curl | hosts=url endpoints=x,url,proxy,preproxy,proxy1.0,socks4,socks4a,socks5,socks5-hostname,doh-url
+  values=AbcCdDeEFhHKmoPQrtTuUwXyYz,abstract-unix-socket,alt-svc,aws-sigv4,cacert,capath,cert,cert-type,ciphers,config,
+  connect-timeout,connect-to,continue-at,cookie,cookie-jar,create-file-mode,crlfile,curves,data,data-ascii,data-binary,
+  data-raw,data-urlencode,delegation,dns-interface,dns-ipv4-addr,dns-ipv6-addr,dns-servers,dump-header,ech,egd-file,
+  engine,etag-compare,etag-save,expect100-timeout,form,form-string,ftp-account,ftp-alternative-to-user,ftp-method,
+  ftp-port,ftp-ssl-ccc-mode,happy-eyeballs-timeout-ms,haproxy-clientip,header,help,hostpubmd5,hostpubsha256,hsts,
+  interface,ip-tos,ipfs-gateway,json,keepalive-cnt,keepalive-time,key,key-type,krb,libcurl,limit-rate,local-port,
+  login-options,mail-auth,mail-from,mail-rcpt,max-filesize,max-redirs,max-time,netrc-file,noproxy,oauth2-bearer,output,
+  output-dir,parallel-max,pass,pinnedpubkey,proto,proto-default,proto-redir,proxy-cacert,proxy-capath,proxy-cert,
+  proxy-cert-type,proxy-ciphers,proxy-crlfile,proxy-header,proxy-key,proxy-key-type,proxy-pass,proxy-pinnedpubkey,
+  proxy-service-name,proxy-tls13-ciphers,proxy-tlsauthtype,proxy-tlspassword,proxy-tlsuser,proxy-user,pubkey,quote,
+  random-file,range,rate,referer,request,request-target,resolve,retry,retry-delay,retry-max-time,sasl-authzid,
+  service-name,socks5-gssapi-service,speed-limit,speed-time,stderr,telnet-option,tftp-blksize,time-cond,tls-max,
+  tls13-ciphers,tlsauthtype,tlspassword,tlsuser,trace,trace-ascii,trace-config,unix-socket,upload-file,url-query,user,
+  user-agent,variable,vlan-priority,write-out
+wget | hosts=url endpoints=,base
+  values=OoPaiUetTwQADRIXlB,accept,accept-regex,append-output,bind-address,body-data,body-file,ca-certificate,
+  ca-directory,certificate,certificate-type,ciphers,compression,config,connect-timeout,crl-file,cut-dirs,default-page,
+  directory-prefix,dns-timeout,domains,exclude-directories,exclude-domains,execute,follow-tags,ftp-password,ftp-user,
+  header,hsts-file,http-password,http-user,ignore-tags,include-directories,input-file,level,limit-rate,load-cookies,
+  local-encoding,max-redirect,method,output-document,output-file,password,pinnedpubkey,post-data,post-file,
+  prefer-family,private-key,private-key-type,progress,proxy-password,proxy-user,quota,read-timeout,referer,regex-type,
+  reject,reject-regex,rejected-log,remote-encoding,report-speed,restrict-file-names,retry-on-http-error,save-cookies,
+  secure-protocol,start-pos,timeout,tries,use-askpass,user,user-agent,wait,waitretry,warc-file
+ssh mosh autossh | hosts=url first leading values=BbcDEeFIiLlmoOpQRSw endpoints=JW runs=remote
+scp | hosts=remote values=cFiloPSDX endpoints=J
+sftp ssh-copy-id | hosts=url first values=BbcDFiloPRSsX endpoints=J
+rsync | hosts=remote values=efTMB,rsh,filter,exclude,include,exclude-from,include-from,port,bwlimit
+nc ncat netcat | hosts=url first values=wpsiqXceIOTVMmg endpoints=x,proxy
+telnet | hosts=url first values=lnXeSbk
+ftp | hosts=url first values=NoPqrsTx
+lftp | hosts=url first values=upecf
+ping ping6 | hosts=url first values=ciIlmMpQsStTwWeN
+traceroute | hosts=url first values=fgimNptlwqszMOP
+tftp whois xdg-open lynx w3m links elinks wscat websocat http https xh xhs | hosts=url first
+  values=mpisTtvqgaAo,auth,auth-type,output,print,pretty,style,session,timeout,verify,cert,proxy
+dig nslookup host ssh-keyscan | hosts=name-server values=tpbkqcy
+aria2c axel yt-dlp youtube-dl ab wrk hey k6 siege open chromium google-chrome firefox | hosts=listed outward=*
+openssl | values=,-in,-out,-servername,-CAfile endpoints=,-connect
+socat | hosts=socat
+psql pg_dump pg_restore pg_isready createdb dropdb mysql mariadb mysqldump redis-cli mongosh mongo mongodump |
+  hosts=database endpoints=h,host values=UpdcfDPu,port,username,dbname,command,file,user,database
+git | leading values=Cc,git-dir,work-tree,namespace directory=C reads=nothing
+svn hg | hosts=listed outward=checkout,co,update,up,commit,ci,clone,pull,push
 
-    >>> sorted(_options("ab", "user -chdir"))
+gh glab hub aws gcloud gsutil az vercel netlify heroku flyctl wrangler firebase doctl ngrok claude codex gemini llm
+  ansible ansible-playbook vagrant mail sendmail mutt cloudflared tailscale ollama sentry-cli twine gradlew mvnw |
+  hosts=listed outward=*
+kubectl oc | hosts=listed outward=* runs=container endpoints=s,server
+  values=nfclos,namespace,filename,context,output,selector,kubeconfig
+helm | hosts=listed outward=install,upgrade,pull,push,repo,dependency,search,status,list,rollback,uninstall,get
+terraform tofu | directory=,-chdir outward=init,plan,apply,destroy,refresh,import
+docker podman nerdctl docker-compose | hosts=image runs=container endpoints=H
+  values=vepwulmhftc,name,network,volume,env,env-file,publish,workdir,user,entrypoint,mount,platform,label,memory,cpus,
+  restart,hostname,add-host,file,tag,build-arg,target,cache-from,context,project-name,project-directory,username,
+  password
+  outward=pull,push,run,create,login,build,search,buildx_build,image_pull,image_push,image_build,container_run,up,
+  compose_up,compose_pull,compose_build,compose_push,compose_run,compose_create
+
+npm pnpm | hosts=listed directory=C,prefix,cwd,dir endpoints=,registry,proxy
+  outward=install,i,ci,add,update,up,upgrade,publish,audit,outdated,view,info,search,login,exec,dlx,create,init,x,link,
+  fetch,import,dedupe,ping,whoami
+bun | like=npm runs=code leading code=ep,eval,print slashes
+yarn | like=npm outward=,install,add,up,upgrade,publish,npm,dlx,create,init,info,audit,outdated,import
+npx bunx pnpx | outward=* offline=,no-install runs=command leading values=pc,package,call
+pip pipx easy_install pipenv pdm hatch rye conda mamba | hosts=any-url runs=inside
+  values=rcetiPmf,requirement,constraint,target directory=C,directory,project offline=,no-index,no-sync
+  endpoints=if,index-url,extra-index-url,find-links,proxy,index,default-index
+  outward=install,download,wheel,sync,add,lock,update,upgrade,publish,search,build,upload,inject
+uv | like=pip outward=sync,add,remove,lock,publish,build,run,tool,python_install,pip_install,pip_sync,pip_compile
+poetry | like=pip outward=install,add,remove,update,lock,publish,search,sync
+cargo | values=jpF,manifest-path,package,features,target,bin,example,test endpoints=,git,index,registry directory=C
+  offline=,frozen outward=build,b,check,c,test,t,run,r,clippy,doc,bench,install,add,update,fetch,publish,search,
+  nextest,tree,metadata,login,yank,generate-lockfile,vendor,audit,fix
+go | hosts=listed directory=C offline=,-mod=vendor
+  outward=build,test,run,get,install,generate,vet,mod_download,mod_tidy,mod_vendor
+mvn gradle sbt | hosts=listed outward=* offline=o
+bundle gem composer mix dotnet swift pod flutter dart apt apt-get apk dnf yum brew snap pacman rustup nvm pyenv
+  pre-commit playwright huggingface-cli stack cabal asdf mise | hosts=listed runs=inside offline=,no-restore,local
+  outward=install,update,upgrade,require,add,restore,build,test,run,publish,push,get,deps.get,pub_get,download,search,
+  fetch,outdated,-S,-Sy,-Syu,toolchain_install,target_add,component_add
+
+sudo | runs=command leading values=ugpChRTrt,user,group directory=D,chdir
+doas | runs=command leading values=uC
+env | runs=command leading values=uS,unset,split-string directory=C,chdir
+xargs parallel | runs=xargs leading values=aEIiLlnPsdj,max-args,max-procs,delimiter,jobs
+time | runs=command leading values=fo
+timeout | runs=command leading values=ks,kill-after,signal skip=1
+nice | runs=command leading values=n,adjustment
+ionice | runs=command leading values=cnp
+stdbuf | runs=command leading values=ioe
+strace ltrace | runs=command leading values=eopsuP
+flock | runs=command leading values=wE skip=1
+nohup setsid caffeinate unbuffer cross-env dotenv | runs=command leading
+exec | runs=command leading values=a builtin
+command builtin | runs=command leading builtin
+watch | runs=words leading values=n,interval
+eval trap | runs=words leading builtin
+sh bash dash zsh ksh fish ash | runs=shell leading values=oO,rcfile,init-file
+su | runs=su values=gGsTw,group,supp-group,shell,whitelist-environment code=c,command
+source . | runs=source builtin
+find | runs=find reads=nothing hosts=none
+python pypy | runs=code leading values=mWX code=c
+node nodejs tsx ts-node deno | runs=code leading values=rC,require,import,loader code=ep,eval,print slashes
+perl | runs=code leading values=IMm code=eE
+ruby | runs=code leading values=Ir code=e
+php | runs=code leading values=fdS code=r slashes
+
+make gmake | values=fjIoW directory=C,directory reads=nothing
+ninja meson just | values=df directory=C,working-directory
+cmake ctest | values=GDC,parallel,target,config,preset directory=BS,build,install,test-dir
+cat tac head tail less more cut sort uniq tr wc diff cmp jq yq column fold paste rev xxd od base64 md5sum sha1sum
+  sha256sum fd expr man info strings file tar zip gzip bat nl | hosts=none
+cp mv install | hosts=none reads=but-last
+grep egrep fgrep rg ag ack | hosts=none reads=but-first values=efmABCg
+sed | hosts=none reads=but-first values=ef
+awk gawk mawk | hosts=none reads=but-first values=fFv runs=awk
+ls stat rm rmdir mkdir touch chmod chown chgrp du ln readlink realpath basename dirname which tee mktemp unlink shred
+  ssh-keygen date seq sleep | hosts=none reads=nothing
+echo printf : true false test [ exit return set export declare typeset local readonly unset alias unalias read shift
+  wait pwd dirs cd pushd popd hash type mapfile readarray ulimit umask | hosts=none reads=nothing builtin
+"""
+"""A row a program (or several that are alike): its names, then the fields of `Program`.
+
+The first options of a list are letters, as in ``values=ab,user``, which is -a, -b and --user. A blank in a subcommand
+is written ``_``. ``like=NAME`` begins with the fields of another row. For a program without ``hosts``, an operand is
+no host; with ``hosts=none`` its words are text, so that a URL among them is only mentioned.
+"""
+_HOST_FORMS: Final[Mapping[str, Callable[[str], Hosts]]] = {
+    "url": _url_or_host,
+    "remote": _remote_host,
+    "listed": _listed_host,
+    "any-url": url_hosts,
+    "name-server": _name_server_host,
+    "socat": _socat_host,
+    "image": _image_host,
+    "database": _database_host,
+    "none": _no_host,
+}
+_OPTION_FIELDS: Final = ("values", "endpoints", "directory", "offline", "code")
+_HOME_OPTIONS: Final = _names("--offline --help --version -V help version")
+
+
+def _options(text: str) -> frozenset[str]:
+    """Names of options: letters, then long ones, with or without their dashes.
+
+    >>> sorted(_options("ab,user,-chdir"))
     ['--user', '-a', '-b', '-chdir']
     """
-    long = (name if name.startswith("-") else f"--{name}" for name in names.split())
+    letters, *names = text.split(",")
+    long = (name if name.startswith("-") else f"--{name}" for name in names)
     return frozenset([*(f"-{letter}" for letter in letters), *long])
 
 
-def _subcommands(text: str) -> frozenset[str]:
-    return frozenset(name.strip() for name in text.split(","))
+def _program(fields: Mapping[str, str]) -> Program:
+    """The program of one row, from the texts of its fields."""
+    lists = {name: _options(fields[name]) for name in _OPTION_FIELDS if name in fields}
+    outward = fields.get("outward", "").replace("_", " ").split(",") if "outward" in fields else ()
+    return Program(
+        **lists,
+        hosts=_HOST_FORMS[fields["hosts"]] if "hosts" in fields else None,
+        outward=frozenset(outward),
+        reads=Reads(fields.get("reads", "all")),
+        runs=Runs(fields.get("runs", "nothing")),
+        skip=int(fields.get("skip", "0")),
+        first="first" in fields,
+        leading="leading" in fields,
+        builtin="builtin" in fields,
+        slashes="slashes" in fields,
+    )
 
 
-_CURL_ENDPOINTS: Final = _options("x", "url proxy preproxy proxy1.0 socks4 socks4a socks5 socks5-hostname doh-url")
-_CURL_VALUES: Final = _options(
-    "AbcCdDeEFhHKmoPQrtTuUwXyYz",
-    "abstract-unix-socket alt-svc aws-sigv4 cacert capath cert cert-type ciphers config connect-timeout connect-to"
-    " continue-at cookie cookie-jar create-file-mode crlfile curves data data-ascii data-binary data-raw"
-    " data-urlencode delegation dns-interface dns-ipv4-addr dns-ipv6-addr dns-servers dump-header ech egd-file engine"
-    " etag-compare etag-save expect100-timeout form form-string ftp-account ftp-alternative-to-user ftp-method"
-    " ftp-port ftp-ssl-ccc-mode happy-eyeballs-timeout-ms haproxy-clientip header help hostpubmd5 hostpubsha256 hsts"
-    " interface ip-tos ipfs-gateway json keepalive-cnt keepalive-time key key-type krb libcurl limit-rate local-port"
-    " login-options mail-auth mail-from mail-rcpt max-filesize max-redirs max-time netrc-file noproxy oauth2-bearer"
-    " output output-dir parallel-max pass pinnedpubkey proto proto-default proto-redir proxy-cacert proxy-capath"
-    " proxy-cert proxy-cert-type proxy-ciphers proxy-crlfile proxy-header proxy-key proxy-key-type proxy-pass"
-    " proxy-pinnedpubkey proxy-service-name proxy-tls13-ciphers proxy-tlsauthtype proxy-tlspassword proxy-tlsuser"
-    " proxy-user pubkey quote random-file range rate referer request request-target resolve retry retry-delay"
-    " retry-max-time sasl-authzid service-name socks5-gssapi-service speed-limit speed-time stderr telnet-option"
-    " tftp-blksize time-cond tls-max tls13-ciphers tlsauthtype tlspassword tlsuser trace trace-ascii trace-config"
-    " unix-socket upload-file url-query user user-agent variable vlan-priority write-out",
-)
-_WGET_VALUES: Final = _options(
-    "OoPaiUetTwQADRIXlB",
-    "accept accept-regex append-output bind-address body-data body-file ca-certificate ca-directory certificate"
-    " certificate-type ciphers compression config connect-timeout crl-file cut-dirs default-page directory-prefix"
-    " dns-timeout domains exclude-directories exclude-domains execute follow-tags ftp-password ftp-user header"
-    " hsts-file http-password http-user ignore-tags include-directories input-file level limit-rate load-cookies"
-    " local-encoding max-redirect method output-document output-file password pinnedpubkey post-data post-file"
-    " prefer-family private-key private-key-type progress proxy-password proxy-user quota read-timeout referer"
-    " regex-type reject reject-regex rejected-log remote-encoding report-speed restrict-file-names"
-    " retry-on-http-error save-cookies secure-protocol start-pos timeout tries use-askpass user user-agent wait"
-    " waitretry warc-file",
-)
-_DOCKER_VALUES: Final = _options(
-    "vepwulmhftHc",
-    "name network volume env env-file publish workdir user entrypoint mount platform label memory cpus restart hostname"
-    " add-host file tag build-arg target cache-from host context project-name project-directory username password",
-)
-_DATABASE: Final = Program(_options("UpdcfDPu", "port username dbname command file user database"), _database_host)
-_READER: Final = Program(hosts=_no_host)
-_FIRST: Final = Program(hosts=_url_or_host, first_only=True)
-_PYTHON: Final = Program(_options("cmWX"), runs=Runs.CODE, leading=True, code=_options("c"))
-_NODE: Final = Program(_options("erpC", "eval print require import loader"), runs=Runs.CODE, leading=True)
-_CLOUD: Final = Program(hosts=_listed_host, outward=_names("*"))
-_PREFIX: Final = Program(runs=Runs.COMMAND, leading=True)
-_PACKAGES: Final = Program(
-    _options("C", "prefix cwd dir registry"),
-    hosts=_listed_host,
-    endpoints=_options("", "registry proxy"),
-    directory=_options("C", "prefix cwd dir"),
-    outward=_subcommands(
-        "install, i, ci, add, update, up, upgrade, publish, audit, outdated, view, info, search, login, exec, dlx,"
-        " create, init, x, link, fetch, import, dedupe, ping, whoami"
-    ),
-)
-_RESOLVES: Final = "install, download, wheel, sync, add, lock, update, upgrade, remove, publish, search, build, upload"
-_PIP: Final = Program(
-    _options("rcetiPmf", "requirement constraint target index-url extra-index-url find-links proxy directory project"),
-    hosts=url_hosts,
-    endpoints=_options("if", "index-url extra-index-url find-links proxy index default-index"),
-    directory=_options("C", "directory project"),
-    outward=_subcommands(f"{_RESOLVES}, run, tool, python install, pip install, pip sync, pip compile, inject"),
-    offline=_options("", "no-index no-sync"),
-)
-_GIT_VALUES: Final = _options(
-    "",
-    "branch origin depth deepen shallow-since shallow-exclude filter jobs reference template config push-option"
-    " server-option upload-pack receive-pack exec strategy strategy-option name refmap reference-if-able"
-    " separate-git-dir negotiation-tip bundle-uri prefix output format repo remote",
-)
-_GIT_SHORT_VALUES: Final = {"clone": "obucj", "fetch": "jo", "pull": "sXjo", "push": "o", "submodule": "bj"}
+@functools.cache
+def programs() -> Mapping[str, Program]:
+    """What is known of each program, by its name.
 
-_PROGRAM_ROWS: Final[Mapping[str, Program]] = {
-    # clients: their operands are hosts
-    "curl": Program(_CURL_VALUES, _url_or_host, endpoints=_CURL_ENDPOINTS),
-    "wget": Program(_WGET_VALUES, _url_or_host, endpoints=_options("", "base")),
-    "ssh mosh autossh": Program(
-        _options("BbcDEeFIiLlmoOpQRSw"), _url_or_host, True, _options("JW"), runs=Runs.REMOTE, leading=True
-    ),
-    "scp": Program(_options("cFiloPSDX"), _remote_host, endpoints=_options("J")),
-    "sftp ssh-copy-id": Program(_options("BbcDFiloPRSsX"), _url_or_host, True, _options("J")),
-    "rsync": Program(
-        _options("efTMB", "rsh filter exclude include exclude-from include-from port bwlimit"), _remote_host
-    ),
-    "nc ncat netcat": Program(_options("wpsiqXceIOTVMmg"), _url_or_host, True, _options("x", "proxy")),
-    "telnet": replace(_FIRST, values=_options("lnXeSbk")),
-    "ftp": replace(_FIRST, values=_options("NoPqrsTx")),
-    "lftp": replace(_FIRST, values=_options("upecf")),
-    "ping ping6": replace(_FIRST, values=_options("ciIlmMpQsStTwWeN")),
-    "traceroute": replace(_FIRST, values=_options("fgimNptlwqszMOP")),
-    "tftp whois xdg-open lynx w3m links elinks wscat websocat http https xh xhs": replace(
-        _FIRST,
-        values=_options("mpisTtvqgaAo", "auth auth-type output print pretty style session timeout verify cert proxy"),
-    ),
-    "dig nslookup host ssh-keyscan": Program(_options("tpbkqcy"), _name_server_host),
-    "aria2c axel yt-dlp youtube-dl ab wrk hey k6 siege open chromium google-chrome firefox": _CLOUD,
-    "openssl": Program(_options("", "-connect -in -out -servername -CAfile"), endpoints=_options("", "-connect")),
-    "socat": Program(hosts=_socat_host),
-    "psql pg_dump pg_restore pg_isready createdb dropdb mysql mariadb mysqldump redis-cli mongosh mongo mongodump": (
-        replace(_DATABASE, endpoints=_options("h", "host"))
-    ),
-    "git": Program(
-        _options("Cc", "git-dir work-tree namespace"), directory=_options("C"), leading=True, reads=Reads.NOTHING
-    ),
-    # clients of services and registries: they reach out without saying where
-    "gh glab hub aws gcloud gsutil az vercel netlify heroku flyctl wrangler firebase doctl ngrok claude codex gemini"
-    " llm ansible ansible-playbook vagrant mail sendmail mutt cloudflared tailscale ollama sentry-cli twine gradlew"
-    " mvnw": _CLOUD,
-    "svn hg": Program(hosts=_listed_host, outward=_names("checkout co update up commit ci clone pull push")),
-    "helm": Program(
-        hosts=_listed_host,
-        outward=_names("install upgrade pull push repo dependency search status list rollback uninstall get"),
-    ),
-    "kubectl oc": Program(
-        _options("nfclos", "namespace filename context server output selector kubeconfig"),
-        hosts=_listed_host,
-        endpoints=_options("s", "server"),
-        outward=_names("*"),
-        runs=Runs.CONTAINER,
-    ),
-    "terraform tofu": Program(
-        directory=_options("", "-chdir"), outward=_names("init plan apply destroy refresh import")
-    ),
-    "docker podman nerdctl docker-compose": Program(
-        _DOCKER_VALUES,
-        endpoints=_options("H", "host"),
-        outward=_subcommands(
-            "pull, push, run, create, login, build, search, buildx build, image pull, image push, image build, up,"
-            " container run, compose up, compose pull, compose build, compose push, compose run, compose create"
-        ),
-        runs=Runs.CONTAINER,
-    ),
-    # package managers and builds that fetch
-    "npm pnpm bun": _PACKAGES,
-    "yarn": replace(_PACKAGES, outward=_PACKAGES.outward | {""}),
-    "npx bunx pnpx": Program(
-        _options("pc", "package call"),
-        outward=_names("*"),
-        offline=_options("", "no-install"),
-        runs=Runs.COMMAND,
-        leading=True,
-    ),
-    "pip pipx easy_install pipenv pdm hatch rye conda mamba": _PIP,
-    "uv": replace(_PIP, runs=Runs.INSIDE),
-    "poetry": replace(_PIP, outward=_subcommands(_RESOLVES), runs=Runs.INSIDE),
-    "cargo": Program(
-        _options("CjpF", "manifest-path package features target bin example test"),
-        endpoints=_options("", "git index registry"),
-        directory=_options("C"),
-        outward=_subcommands(
-            "build, b, check, c, test, t, run, r, clippy, doc, bench, install, add, update, fetch, publish, search,"
-            " nextest, tree, metadata, login, yank, generate-lockfile, vendor, audit, fix"
-        ),
-        offline=_options("", "frozen"),
-    ),
-    "go": Program(
-        _options("C"),
-        hosts=_listed_host,
-        directory=_options("C"),
-        outward=_subcommands("build, test, run, get, install, generate, vet, mod download, mod tidy, mod vendor"),
-        offline=_options("", "-mod=vendor"),
-    ),
-    "mvn gradle sbt": replace(_CLOUD, offline=_options("o")),
-    "bundle gem composer mix dotnet swift pod flutter dart apt apt-get apk dnf yum brew snap pacman rustup nvm pyenv"
-    " pre-commit playwright huggingface-cli stack cabal asdf mise": Program(
-        hosts=_listed_host,
-        outward=_subcommands(
-            "install, update, upgrade, require, add, restore, build, test, run, publish, push, get, deps.get, pub get,"
-            " download, search, fetch, -S, -Sy, -Syu, toolchain install, target add, component add, outdated"
-        ),
-        offline=_options("", "no-restore local"),
-    ),
-    # programs that run others
-    "sudo": Program(
-        _options("ugpCDhRTrt", "user group chdir"), directory=_options("D", "chdir"), runs=Runs.COMMAND, leading=True
-    ),
-    "doas": replace(_PREFIX, values=_options("uC")),
-    "env": Program(
-        _options("uCS", "unset chdir split-string"), directory=_options("C", "chdir"), runs=Runs.COMMAND, leading=True
-    ),
-    "xargs parallel": Program(
-        _options("aEIiLlnPsdj", "max-args max-procs delimiter jobs"), runs=Runs.XARGS, leading=True
-    ),
-    "time": replace(_PREFIX, values=_options("fo")),
-    "timeout": replace(_PREFIX, values=_options("ks", "kill-after signal"), skip=1),
-    "nice": replace(_PREFIX, values=_options("n", "adjustment")),
-    "ionice": replace(_PREFIX, values=_options("cnp")),
-    "stdbuf": replace(_PREFIX, values=_options("ioe")),
-    "strace ltrace": replace(_PREFIX, values=_options("eopsuP")),
-    "flock": replace(_PREFIX, values=_options("wE"), skip=1),
-    "nohup setsid caffeinate unbuffer cross-env dotenv": _PREFIX,
-    "exec": replace(_PREFIX, values=_options("a"), started=False),
-    "command builtin": replace(_PREFIX, started=False),
-    "watch": Program(_options("n", "interval"), runs=Runs.WORDS, leading=True),
-    "eval": Program(runs=Runs.WORDS, leading=True, started=False),
-    "trap": Program(runs=Runs.WORDS, leading=True, started=False),
-    "sh bash dash zsh ksh fish ash": Program(_options("oO", "rcfile init-file"), runs=Runs.SHELL, leading=True),
-    "su": Program(
-        _options("cgGsTw", "command group supp-group shell whitelist-environment"),
-        code=_options("c", "command"),
-        runs=Runs.SU,
-    ),
-    "source .": Program(runs=Runs.SOURCE, started=False),
-    "find": Program(runs=Runs.FIND, reads=Reads.NOTHING, hosts=_no_host),
-    "python pypy": _PYTHON,
-    "node nodejs tsx ts-node deno": replace(_NODE, code=_options("ep", "eval print")),
-    "perl": Program(_options("eEIMm"), runs=Runs.CODE, leading=True, code=_options("eE")),
-    "ruby": Program(_options("eIr"), runs=Runs.CODE, leading=True, code=_options("e")),
-    "php": Program(_options("rfdS"), runs=Runs.CODE, leading=True, code=_options("r")),
-    # programs with a directory of their own
-    "make gmake": Program(_options("CfjIoW", "directory"), directory=_options("C", "directory"), reads=Reads.NOTHING),
-    "ninja meson just": Program(_options("Cdf", "working-directory"), directory=_options("C", "working-directory")),
-    "cmake ctest": Program(
-        _options("BSGDC", "build install test-dir parallel target config preset"),
-        directory=_options("BS", "build install test-dir"),
-    ),
-    # programs for files and text: a URL among their words is mentioned, not used
-    "cat tac head tail less more cut sort uniq tr wc diff cmp jq yq column fold paste rev xxd od base64 md5sum fd expr"
-    " sha1sum sha256sum man info strings file tar zip gzip bat nl": _READER,
-    "cp mv install": replace(_READER, reads=Reads.BUT_LAST),
-    "grep egrep fgrep rg ag ack": replace(_READER, values=_options("efmABCg"), reads=Reads.BUT_FIRST),
-    "sed": replace(_READER, values=_options("ef"), reads=Reads.BUT_FIRST),
-    "awk gawk mawk": replace(_READER, values=_options("fFv"), reads=Reads.BUT_FIRST, runs=Runs.AWK),
-    "ls stat rm rmdir mkdir touch chmod chown chgrp du ln readlink realpath basename dirname which tee mktemp unlink"
-    " shred ssh-keygen date seq sleep function select in": replace(_READER, reads=Reads.NOTHING),
-    "echo printf : true false test [ [[ exit return set export declare typeset local readonly unset alias unalias read"
-    " shift wait pwd dirs cd pushd popd hash type mapfile readarray ulimit umask": replace(
-        _READER, reads=Reads.NOTHING, started=False
-    ),
-}
-PROGRAMS: Final = {name: row for names, row in _PROGRAM_ROWS.items() for name in names.split()}
-"""What is known of each program, by its name."""
+    >>> sorted(name for name, program in programs().items() if program.hosts is _remote_host)
+    ['rsync', 'scp']
+    """
+    rows: dict[str, dict[str, str]] = {}
+    for row in re.split(r"\n+(?=\S)", re.sub(r",\n  ", ",", _PROGRAM_TABLE.strip())):
+        names, _, text = re.sub(r"\s+", " ", row).partition(" | ")
+        fields = {name: value for name, _, value in (field.partition("=") for field in text.split())}
+        rows |= dict.fromkeys(names.split(), rows.get(fields.get("like", ""), {}) | fields)
+    return {name: _program(fields) for name, fields in rows.items()}
+
 
 _UNKNOWN_PROGRAM: Final = Program(hosts=_listed_host)
-_HOME_OPTIONS: Final = _names("--offline --help --version -V help version --dry-run-only")
-_MESSAGE_OPTIONS: Final = _options("m", "message body title description notes comment subject text author trailer grep")
 
 
 def _row(program: str) -> Program | None:
     """The row of a program, whatever its version: ``python3.12`` is ``python``."""
-    return PROGRAMS.get(program) or PROGRAMS.get(program.rstrip("0123456789.-"))
+    return programs().get(program) or programs().get(program.rstrip("0123456789.-"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -10755,7 +10708,13 @@ _MAX_DETAIL: Final = 200
 _HTTP_METHODS: Final = _names("GET POST PUT PATCH DELETE HEAD OPTIONS")
 _NETCATS: Final = _names("nc ncat netcat")
 _UNIX_SOCKETS: Final = ("--unix-socket", "--abstract-unix-socket")
-_LISTS_OF_HOSTS: Final = {"curl": _options("K", "config"), "wget": _options("i", "input-file")}
+_LISTS_OF_HOSTS: Final = {"curl": _options("K,config"), "wget": _options("i,input-file")}
+_GIT_VALUES: Final = _options(
+    ",branch,origin,depth,deepen,shallow-since,shallow-exclude,filter,jobs,reference,template,config,push-option,"
+    "server-option,upload-pack,receive-pack,exec,strategy,strategy-option,name,refmap,reference-if-able,"
+    "separate-git-dir,negotiation-tip,bundle-uri,prefix,output,format,repo,remote"
+)
+_GIT_SHORT_VALUES: Final = {"clone": "obucj", "fetch": "jo", "pull": "sXjo", "push": "o", "submodule": "bj"}
 _CONTAINERS: Final = _names("docker podman nerdctl docker-compose")
 _CONTAINER_HOSTS: Final[Mapping[str, Callable[[str], Hosts]]] = {
     "login": _url_or_host,
@@ -10766,7 +10725,6 @@ _GIT_LOCAL: Final = frozenset([("submodule", "show"), ("submodule", "sync"), ("r
 _DUMPERS: Final = _names("env printenv export declare typeset set")
 _BEFORE_A_PATH = re.compile(r"--[\w-]+=|(?:[\w.-]+=)?[@<]|")
 _IS_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
-_SLASH_LANGUAGES: Final = (PROGRAMS["node"], PROGRAMS["php"], PROGRAMS["bun"])
 _HOST_KEYWORDS: Final = _names("host= hostname= server=")
 _EXECUTABLES: Final = {"$sys.executable": "python", "$process.execPath": "node"}
 
@@ -10820,7 +10778,7 @@ class _Start:
         elif row.hosts:
             if row.hosts in (_listed_host, url_hosts, _database_host):
                 operands += [value for name, value in options if name not in _MESSAGE_OPTIONS | row.endpoints]
-            for word in operands[: 1 if row.first_only else None]:
+            for word in operands[: 1 if row.first else None]:
                 yield from row.hosts(word)
         for value in self.arguments.values(_LISTS_OF_HOSTS.get(self.program, ())):
             is_known = value == "-" and self.stdin is not None and self.stdin != _UNKNOWN_TEXT
@@ -11070,17 +11028,15 @@ class CommandInspector:
                 self._call_function(words, state, stdin)
                 return
             row = self._row_of(words, state)
-            options = row.values | row.endpoints | row.directory | row.code
-            options |= _MESSAGE_OPTIONS if row.hosts is _listed_host else frozenset()
-            arguments = split_arguments(words[1:], options, leading=row.leading)
+            arguments = split_arguments(words[1:], row.options, leading=row.leading)
             program = posixpath.basename(words[0]) or words[0]
             start = _Start(program, row, words[1:], arguments, state, stdin)
             if program in ("cd", "pushd", "popd"):
                 self._change_directory(start)
-            if row.started:
+            if not row.builtin:
                 start = replace(start, state=self._started_in(start))
             if row.hosts is not _no_host:
-                self.reach([*endpoints, *(state.endpoints if row.started else ())])
+                self.reach([*endpoints, *(() if row.builtin else state.endpoints)])
             self._check_hosts(start)
             self._check_credentials(start)
             if row.runs in self._runners:
@@ -11248,7 +11204,7 @@ class CommandInspector:
         operands, words = start.arguments.operands, start.words
         codes = [*start.arguments.values(start.row.code)]
         script = next((word for word in operands[:2] if "." in word or "/" in word), None)
-        if start.row is _PYTHON and start.arguments.has("-m"):
+        if start.program.startswith(("python", "pypy")) and start.arguments.has("-m"):
             module = next(index for index, word in enumerate(words) if word[:2] == "-m")
             rest = [word for word in (words[module][2:], *words[module + 1 :]) if word]
             if rest:
@@ -11300,7 +11256,8 @@ class CommandInspector:
     def _code(self, code: str, program: str, state: ShellState) -> None:
         """A piece of Python, JavaScript, Perl, …: only calls of known clients reach out."""
         self._budget.spend(len(code) // 16)
-        pattern = _SLASH_COMMENTS if _row(program) in _SLASH_LANGUAGES else _HASH_COMMENTS
+        row = _row(program)
+        pattern = _SLASH_COMMENTS if row and row.slashes else _HASH_COMMENTS
         bare = pattern.sub(lambda found: " " if found.lastgroup == "comment" else found[0], code)
         for call in _code_calls(pattern, code):
             self._budget.spend()
