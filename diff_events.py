@@ -37,7 +37,7 @@ Event logs:
     index · one pass over a log: streams, and where to find an event again
     two logs at once · formats, processes, progress
     pairing · which thread of ours is which thread of canary
-    re-synchronisation · where two streams come together again, and what happened between
+    alignment · where two streams match after a difference, and what happened between
     walk · a pair of threads, event by event
     statuses · what statuses and other numbers are called
     report model · everything that a comparison found, as values
@@ -113,7 +113,7 @@ import time
 import zlib
 from array import array
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Collection, Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -3062,39 +3062,48 @@ def pair_threads(
     return _explain_pairs(evidence, pins, pairs)
 
 
-# ══ re-synchronisation ════════════════════════════════════════════════════════════════════════════════════════════
+# ══ alignment ═════════════════════════════════════════════════════════════════════════════════════════════════════
 #
-# Two streams of fingerprints differ at (c, o). Three questions, three steps:
+# Where two streams of fingerprints match from a difference on, and what happened in between, window by window:
 #
-#   1. Where are they *believably* together again? A run of equal events is believed when its events are rare
-#      enough together; two common calls in a row prove nothing. Small edits are found by Myers' O(ND) search,
-#      which adds edits until some path ends in a believable run; big ones by the nearest k-gram that both
-#      sides share, in windows that grow geometrically, so that the cost stays linear in the distance gained.
-#   2. What is the smallest edit up to there? Myers again, within the gap.
-#   3. Which edits belong together? Both halves of a move do, and edits with next to nothing between them.
+#   1. Match. Events that both sides of the window have just once are anchors, chained in one order (patience diff).
+#      Between anchors: the longest common subsequence, bit-parallel, so that a window of 4,096 events takes 6 ms.
+#   2. Believe. What matches between two hunks must be surprising enough for their sizes; what follows from an event
+#      just before surprises nobody. Two hunks around a match that is not believed become one.
+#   3. Is the window large enough? Its last matches must contain a run that is there only once: in a loop, a match may
+#      be wrong by whole turns. Else a larger window is tried, up to all that is left of the streams.
+#   4. Classify. Only here, and only for blocks of one length, events are read.
 #
 # Only equality and position decide, never the value of a fingerprint, so keyed hashes give the same answer.
 
 
-BELIEVABLE_BITS = 30.0  # a run of equal events with this much surprise is no coincidence ...
-BELIEVABLE_EVENTS = 256  # ... nor is one as long as this, even in a loop
-SETTLED_EVENTS = 512  # after so many equal events no other explanation is looked for
-REPEAT_WORTH = 1 / 16  # an event seen before in the same run says little: loops repeat themselves
-SEPARATING_BITS = 8.0  # a matched run with less, between two edits, is taken for a coincidence
-NEAR_MOVE = 16  # a common event missing here and extra there has moved, if so near
-NEAR_EVENTS = 64  # edits this close to each other are looked at together (moves, coincidences)
-NEAR_HUNKS = 256  # ... up to so many at once
-MAX_EDITS_OPEN = 32  # Myers' D, where the end is not known
-MAX_EDITS_CLOSED = 96  # Myers' D, within a gap whose end is known
-MAX_GAP_CLOSED = 4096  # events on both sides of such a gap
-FIRST_WINDOW = 64
-WINDOW_GROWTH = 4
-MAX_GRAM = 32
-MAX_ANCHORS = 512  # candidates tried per window
-MAX_CHANGED = 16  # events in a row that may count as "changed"; bounds the labels asked for
-MAX_REORDERED = 4096
-COUNT_CHUNK = 1 << 15  # bounds the frequency table, and the surprise of one event (15 bits)
-_NOWHERE = -(1 << 60)  # a diagonal that no path has reached
+_WINDOWS: Final = (1 << 8, 1 << 10, 1 << 12, 1 << 14, 1 << 18)
+_BAND_EVENTS: Final = 1 << 13
+"""How far off the diagonal the longest common subsequence is looked for; what is shorter is searched completely."""
+_ROWS_KEPT: Final = 1 << 11
+"""Rows of bits in memory at a time; the others are worked out once more on the way back."""
+_UNIQUE_RUN: Final = 32
+_UNIQUE_RUN_MIN: Final = 8
+_RUNS_TRIED: Final = 8
+_SURPRISE_EVENTS: Final = 1 << 13
+"""How many events the frequencies are counted over."""
+_RUN_EVENTS: Final = 48
+"""Events of a run that add to its surprise; the rest adds by its length."""
+# These two are measured on the streams of tests/streams.py. With less, streams that part for good are said to be
+# together again; with more, edits five events apart become one.
+_BITS_NEEDED: Final = 1.0
+_LENGTH_WORTH: Final = 2.5
+_MOST_COMPARED: Final = 2048
+"""Pairs of events that are read in a window to find the class of its hunks."""
+_LONGEST_CHANGED: Final = 512
+_FARTHEST_MOVE: Final = 64
+_NEAR_MOVE: Final = 16
+"""A block is taken for moved so far whatever it is; farther, the more surprising it is."""
+_MOVE_BITS: Final = 2.0
+_LONGEST_ROTATED: Final = 4096
+_LANDINGS_TRIED: Final = 64
+_SMALLEST_BLOCK: Final = 1 << 6
+_GREATEST_BLOCK: Final = 1 << 13
 
 
 class Change(enum.Enum):
@@ -3104,13 +3113,25 @@ class Change(enum.Enum):
     MISSING_ON_OURS = "missing_on_ours"
     EXTRA_ON_OURS = "extra_on_ours"
     REPLACED = "replaced"
-    REORDERED = "reordered"  # the same events in another order
+    REORDERED = "reordered"  # a block of events stands before another one instead of behind it
     REPEATED = "repeated"  # one side made whole turns more of the loop around
+    INDEX_GAP = "index_gap"  # an index is left out, but no event is missing
     UNRECOVERED = "unrecovered"  # never together again
 
 
-@dataclass(frozen=True, slots=True)
-class Hunk:
+class Likeness(enum.Enum):
+    """How alike two events are whose fingerprints differ."""
+
+    EQUAL = enum.auto()  # by the exact rules: they are only written differently
+    SAME_CALL = enum.auto()
+    OTHER = enum.auto()
+
+
+Events: TypeAlias = "array[int]"
+EventsView: TypeAlias = "array[int] | memoryview[int]"
+
+
+class Hunk(NamedTuple):
     """`canary[c_start:c_end]` stands against `ours[o_start:o_end]`; between hunks events match one to one.
 
     >>> Hunk(10, 11, 10, 13).canary_events, Hunk(10, 11, 10, 13).ours_events
@@ -3121,6 +3142,9 @@ class Hunk:
     c_end: int
     o_start: int
     o_end: int
+    change: Change = Change.REPLACED
+    common: int = 0
+    """Events that match in it, too few for it to be two hunks; they count for the score."""
 
     @property
     def canary_events(self) -> int:
@@ -3132,473 +3156,23 @@ class Hunk:
         """How many events of ours it holds."""
         return self.o_end - self.o_start
 
-
-Events: TypeAlias = "array[int]"
-EventsView: TypeAlias = "array[int] | memoryview[int]"
-Label = Callable[[Side, int], Hashable]
-"""What an event is without its arguments, e.g. its kind and the name of the call. It may cost a file read."""
-
-
-class Surprise:
-    """How rare an event is, in bits: −log2 of its frequency in both streams, at least 1.
-
-    The counts are exact for frequent events and low by at most one per chunk for rare ones: after a chunk
-    each count loses one and the zeros are dropped (Misra and Gries), which bounds the table whatever the
-    stream.
-
-    >>> surprise = Surprise(array("q", [7] * 6 + [8, 9]), array("q"))
-    >>> surprise.of(7), surprise.of(9)
-    (1.0, 3.0)
-    """
-
-    def __init__(self, canary: Events, ours: Events) -> None:
-        self._total = max(1, len(canary) + len(ours))
-        self._counts: Counter[int] = Counter()
-        self._dropped = 0
-        for events in (canary, ours):
-            for start in range(0, len(events), COUNT_CHUNK):
-                self._count(events[start : start + COUNT_CHUNK])
-        self.enough = min(BELIEVABLE_BITS, 14 + math.log2(self._total))  # short streams: fewer coincidences
-
-    def _count(self, chunk: Events) -> None:
-        self._counts.update(chunk)
-        if len(self._counts) > COUNT_CHUNK:
-            self._counts = Counter({event: n - 1 for event, n in self._counts.items() if n > 1})
-            self._dropped += 1
-
-    def of(self, event: int) -> float:
-        """The bits of one event."""
-        return max(1.0, math.log2(self._total / max(1, self._counts.get(event, 0) + self._dropped)))
-
-    def total(self, events: Events) -> float:
-        """The bits of some events, as if each were independent of the others."""
-        return sum(map(self.of, events))
-
-    def believes(self, run: Events, places: int) -> bool:
-        """Whether so much equality is no coincidence, when it was sought in so many places.
-
-        Repeated events hardly count: turns of a loop agree.
-        """
-        if len(run) >= BELIEVABLE_EVENTS:
-            return True
-        enough = self.enough + math.log2(places)
-        bits, seen = 0.0, set()
-        for event in run:
-            bits += self.of(event) * (REPEAT_WORTH if event in seen else 1.0)
-            if bits >= enough:
-                return True
-            seen.add(event)
-        return False
-
-    def believes_at_end(self, run: Events, edits: int) -> bool:
-        """Whether a run up to the end of both streams is worth the edits that lead to it."""
-        return 1 + self.total(run[-BELIEVABLE_EVENTS:]) >= math.log2(max(1, edits))
-
-
-def _join(first: Hunk, last: Hunk) -> Hunk:
-    """One hunk from the start of `first` to the end of `last`."""
-    return Hunk(first.c_start, last.c_end, first.o_start, last.o_end)
-
-
-class EditSearch:
-    """Myers' greedy O(ND) search from a corner (c, o): the furthest point per diagonal with 0, 1, 2, … edits.
-
-    Points are (x, y), counted from the corner; the diagonal is k = x − y. A path leaves every diagonal at a
-    real difference, so each hunk starts where a plain walk would stop.
-
-    >>> search = EditSearch(array("q", [1, 2, 3, 4]), 0, 4, array("q", [1, 3, 4]), 0, 3)
-    >>> [points for points in search.steps(max_edits=1, max_run=9)]
-    [[(1, 1, 1)], [(1, 2, 0), (4, 3, 2)]]
-    >>> search.hunks(4, 3)
-    [Hunk(c_start=1, c_end=2, o_start=1, o_end=1)]
-    """
-
-    def __init__(self, canary: Events, c: int, c_end: int, ours: Events, o: int, o_end: int) -> None:
-        self._canary, self._ours, self._c, self._o = canary, ours, c, o
-        self.width, self.height = c_end - c, o_end - o
-        self._furthest: dict[int, int] = {}
-        self._trace: list[dict[int, int]] = []
-
-    def steps(self, max_edits: int, max_run: int) -> Iterator[list[tuple[int, int, int]]]:
-        """For each number of edits, per diagonal: `(x, y, length of the equal run that ends there)`."""
-        for edits in range(max_edits + 1):
-            before = dict(self._furthest)
-            self._trace.append(before)
-            reached = []
-            for k in range(-edits, edits + 1, 2):
-                start = self._enter(before, k)[1] if edits else 0
-                if start == _NOWHERE:
-                    self._furthest.pop(k, None)
-                    continue
-                x = self._furthest[k] = self._follow(start, start - k, max_run)
-                reached.append((x, x - k, x - start))
-            yield reached
-
-    def _enter(self, before: dict[int, int], k: int) -> tuple[int, int]:
-        """The better way onto diagonal `k`: (diagonal left, x after the edit); at a tie canary's event."""
-        missing, extra = before.get(k - 1, _NOWHERE), before.get(k + 1, _NOWHERE)
-        missing = missing + 1 if _NOWHERE < missing < self.width else _NOWHERE
-        extra = extra if _NOWHERE < extra < self.height + k + 1 else _NOWHERE
-        return (k + 1, extra) if extra > missing else (k - 1, missing)
-
-    def _follow(self, x: int, y: int, max_run: int) -> int:
-        """Along the diagonal to the next difference."""
-        canary, ours, c = self._canary, self._ours, self._c
-        shift = self._o + y - x
-        end = min(self.width, x + self.height - y, x + max_run)
-        while x + 32 <= end and canary[c + x : c + x + 32] == ours[shift + x : shift + x + 32]:
-            x += 32
-        while x < end and canary[c + x] == ours[shift + x]:
-            x += 1
-        return x
-
-    def hunks(self, x: int, y: int) -> list[Hunk]:
-        """The edits of the path that the last step found to (x, y), in order."""
-        found: list[Hunk] = []
-        k = x - y
-        for before in reversed(self._trace[1:]):
-            k_from, x_edited = self._enter(before, k)
-            x_from = before[k_from]
-            o_from, o_edited = self._o + x_from - k_from, self._o + x_edited - k
-            edit = Hunk(self._c + x_from, self._c + x_edited, o_from, o_edited)
-            if found and (found[-1].c_start, found[-1].o_start) == (edit.c_end, edit.o_end):
-                edit = _join(edit, found.pop())
-            found.append(edit)
-            k = k_from
-        return found[::-1]
-
-
-def _gram_length(window: int) -> int:
-    """Longer grams in bigger windows, so that coincidences stay few: 2 at 64 events, 16 at 16,384.
-
-    >>> [_gram_length(64 << shift) for shift in (0, 2, 4, 6, 8, 10, 12)]
-    [2, 4, 4, 8, 16, 16, 32]
-    """
-    return min(MAX_GRAM, 1 << (window.bit_length() - 3) // 3)
-
-
-def _grams(events: EventsView, length: int) -> EventsView:
-    """A hash of the `length` (a power of two) events from each position on, made by doubling."""
-    width = 1
-    while width < length:
-        events = array("q", map(hash, zip(events, itertools.islice(events, width, None), strict=False)))
-        width *= 2
-    return events
-
-
-def _shared_grams(canary: EventsView, ours: EventsView, length: int) -> list[tuple[int, int]]:
-    """The positions (canary, ours) where a gram first occurs on both sides, nearest to the start first.
-
-    On canary's side only every `length / 2`-th gram is looked at, which bounds the memory and still meets
-    every common run of one and a half times `length`. What matters to the caller is the run around, so a
-    hash that
-    collides only costs a look.
-
-    >>> _shared_grams(array("q", [1, 2, 3, 4, 5]), array("q", [9, 9, 9, 3, 4]), 2)
-    [(2, 3)]
-    """
-    stride = max(1, length // 2)
-    sampled = _grams(canary, length)[::stride]
-    first = dict(zip(reversed(sampled), range(stride * (len(sampled) - 1), -1, -stride), strict=True))
-    grams = _grams(ours, length)
-    met = {gram: j for j, gram in zip(range(len(grams) - 1, -1, -1), reversed(grams), strict=True) if gram in first}
-    places = ((first[gram], j) for gram, j in met.items())
-    return heapq.nsmallest(MAX_ANCHORS, places, key=lambda place: (sum(place), place))
-
-
-def _is_changed(hunk: Hunk, label: Label) -> bool:
-    """Whether the hunk is a few events against the same calls with other arguments."""
-    if not 0 < hunk.canary_events == hunk.ours_events <= MAX_CHANGED:
-        return False
-    return all(
-        label(Side.CANARY, hunk.c_start + n) == label(Side.OURS, hunk.o_start + n) for n in range(hunk.canary_events)
-    )
-
-
-def _is_turns(events: Events, start: int, end: int) -> bool:
-    """Whether `events[start:end]` is whole turns of the loop that stands before or after it.
-
-    >>> events = array("q", [1, 2, 3, 1, 2, 3, 1, 2, 3, 4])
-    >>> _is_turns(events, 3, 9), _is_turns(events, 4, 7), _is_turns(events, 4, 6)
-    (True, True, False)
-    """
-    block = events[start:end]
-    for period in range(1, len(block) + 1):
-        if len(block) % period == 0 and block[period:] == block[:-period]:
-            turn = block[:period]
-            return turn in (events[max(0, start - period) : start], events[end : end + period])
-    return False
-
-
-# -- the class of a hunk -------------------------------------------------------------------------------------
-
-
-def classify(canary: Events, ours: Events, hunk: Hunk, label: Label) -> Change:
-    """What happened in a hunk after which the streams are together again. Asks few labels.
-
-    >>> canary, ours = array("q", [1, 2, 1, 2, 3]), array("q", [1, 2, 3])
-    >>> classify(canary, ours, Hunk(2, 4, 2, 2), label=lambda side, position: "call")
-    <Change.REPEATED: 'repeated'>
-    """
-    theirs, mine = canary[hunk.c_start : hunk.c_end], ours[hunk.o_start : hunk.o_end]
-    if not mine:
-        turns = _is_turns(canary, hunk.c_start, hunk.c_end)
-        return Change.REPEATED if turns else Change.MISSING_ON_OURS
-    if not theirs:
-        turns = _is_turns(ours, hunk.o_start, hunk.o_end)
-        return Change.REPEATED if turns else Change.EXTRA_ON_OURS
-    if len(theirs) == len(mine) <= MAX_REORDERED and sorted(theirs) == sorted(mine):
-        return Change.REORDERED
-    return Change.CHANGED if _is_changed(hunk, label) else Change.REPLACED
-
-
-class Resynchronizer:
-    """Finds, for one pair of streams, where they come together again after a difference.
-
-    The work for one difference is linear in the distance to the place where they meet again. The frequencies
-    are counted at the first difference, so a pair without one costs nothing.
-
-    >>> canary, ours = array("q", range(100)), array("q", [*range(50), 777, *range(50, 100)])
-    >>> resync = Resynchronizer(canary, ours, label=lambda side, position: "call")
-    >>> resync.rejoin(50, 50)
-    (50, 51)
-    >>> resync.difference(50, 50)
-    (Hunk(c_start=50, c_end=50, o_start=50, o_end=51), <Change.EXTRA_ON_OURS: 'extra_on_ours'>)
-    """
-
-    def __init__(self, canary: Events, ours: Events, label: Label) -> None:
-        self._canary, self._ours, self._label = canary, ours, label
-        self._planned: dict[tuple[int, int], Hunk | None] = {}
-
-    @functools.cached_property
-    def _surprise(self) -> Surprise:
-        return Surprise(self._canary, self._ours)
-
-    def rejoin(self, c: int, o: int) -> tuple[int, int] | None:
-        """Where the streams, which differ at canary's `c` and ours's `o`, are together again; None is never.
-
-        The answer is the end of a minimal hunk: its events differ at both ends.
-        """
-        if (c, o) not in self._planned:
-            self._planned = self._plan(c, o)
-        hunk = self._planned[c, o]
-        return None if hunk is None else (hunk.c_end, hunk.o_end)
-
-    def difference(self, c: int, o: int) -> tuple[Hunk, Change]:
-        """The whole hunk that starts at (c, o), and its class; to both ends if the streams never meet
-        again.
-        """
-        end = self.rejoin(c, o)
-        if end is None:
-            return Hunk(c, len(self._canary), o, len(self._ours)), Change.UNRECOVERED
-        hunk = Hunk(c, end[0], o, end[1])
-        return hunk, classify(self._canary, self._ours, hunk, self._label)
-
-    # -- the plan: a cluster of hunks near each other --------------------------------------------------------
-
-    def _plan(self, c: int, o: int) -> dict[tuple[int, int], Hunk | None]:
-        """The hunks from (c, o) on, near each other, by where they start; None stands for no recovery."""
-        cluster: list[Hunk] = []
-        lost = False
-        while len(cluster) < NEAR_HUNKS:
-            found = self._recover(c, o)
-            if found is None:
-                lost = True
-                break
-            cluster += found
-            c, o = found[-1].c_end, found[-1].o_end
-            run = self._run(c, o, SETTLED_EVENTS)
-            c, o = c + run, o + run
-            if run == SETTLED_EVENTS or c == len(self._canary) or o == len(self._ours):
-                break
-        cluster = self._merge(self._merge_moves(cluster), self._slides_back)
-        cluster = self._merge(cluster, self._is_weak)
-        plan: dict[tuple[int, int], Hunk | None] = {(hunk.c_start, hunk.o_start): hunk for hunk in cluster}
-        return plan | {(c, o): None} if lost else plan
-
-    def _run(self, c: int, o: int, most: int) -> int:
-        """How many events are equal from (c, o) on, counted up to `most`."""
-        theirs, mine = self._canary[c : c + most], self._ours[o : o + most]
-        if theirs == mine:
-            return len(theirs)
-        pairs = enumerate(zip(theirs, mine, strict=False))  # one may end before the other
-        return next((n for n, (a, b) in pairs if a != b), min(len(theirs), len(mine)))
-
-    def _run_before(self, c: int, o: int, most: int) -> int:
-        """How many events are equal just before (c, o), counted up to `most`."""
-        n = 0
-        while n < most and self._canary[c - n - 1] == self._ours[o - n - 1]:
-            n += 1
-        return n
-
-    # -- where they are together again -----------------------------------------------------------------------
-
-    def _recover(self, c: int, o: int) -> list[Hunk] | None:
-        """The smallest edits from the difference at (c, o) to the next believable run."""
-        return self._recover_near(c, o) or self._recover_far(c, o)
-
-    def _recover_near(self, c: int, o: int) -> list[Hunk] | None:
-        """With few edits: the fewest that lead to a believable run; of these the longest run, the least
-        shift.
-
-        In a loop a wrong shift by some events looks right up to the loop's end. So where the first believable
-        run is short, a few edits more may lead to one that lasts.
-        """
-        search = EditSearch(self._canary, c, len(self._canary), self._ours, o, len(self._ours))
-        best: list[Hunk] | None = None
-        most = MAX_EDITS_OPEN
-        for edits, reached in enumerate(search.steps(MAX_EDITS_OPEN, SETTLED_EVENTS)):
-            believed = [(-run, abs(x - y), x, y) for x, y, run in reached if self._accepts(search, c, x, y, run, edits)]
-            if believed:
-                run, _, x, y = min(believed)
-                settled = -run == SETTLED_EVENTS or (x, y) == (search.width, search.height)
-                if settled or best is None:
-                    best, most = search.hunks(x, y), min(most, 2 * edits + 4)
-                if settled:
-                    break
-            if edits >= most:
-                break
-        return best
-
-    def _accepts(self, search: EditSearch, c: int, x: int, y: int, run: int, edits: int) -> bool:
-        events = self._canary[c + x - run : c + x]
-        if x == search.width and y == search.height and self._surprise.believes_at_end(events, edits):
-            return True
-        return run > 1 and self._surprise.believes(events, (edits + 1) ** 2)
-
-    def _recover_far(self, c: int, o: int) -> list[Hunk] | None:
-        """With many edits: the nearest believable anchor in windows that grow geometrically."""
-        width, height = len(self._canary) - c, len(self._ours) - o
-        window = FIRST_WINDOW
-        while True:
-            anchor = self._anchor(c, o, window)
-            if anchor is not None:
-                return self._align(c, o, *anchor)
-            if window >= max(width, height):
-                break
-            window *= WINDOW_GROWTH
-        same = self._run_before(c + width, o + height, min(width, height))
-        tail = self._canary[c + width - same :]
-        if self._surprise.believes_at_end(tail, width + height - 2 * same):
-            return self._align(c, o, c + width - same, o + height - same)
-        return None
-
-    def _anchor(self, c: int, o: int, window: int) -> tuple[int, int] | None:
-        """The start of the nearest believable run of equal events within the window, if there is one."""
-        # a view is no copy: windows may be as big as the streams
-        theirs = memoryview(self._canary)[c : c + window]
-        mine = memoryview(self._ours)[o : o + window]
-        for i, j in _shared_grams(theirs, mine, _gram_length(window)):
-            back = self._run_before(c + i, o + j, min(i, j, BELIEVABLE_EVENTS))
-            x, y = c + i - back, o + j - back
-            run = self._canary[x : x + self._run(x, y, BELIEVABLE_EVENTS)]
-            if self._surprise.believes(run, (x - c + 1) * (y - o + 1)):
-                return x, y
-        return None
-
-    # -- the smallest edit up to there -----------------------------------------------------------------------
-
-    def _align(self, c: int, o: int, c_end: int, o_end: int) -> list[Hunk]:
-        """The edits of the gap from the difference at (c, o) to the anchor; one hunk where they are many."""
-        same = self._run_before(c_end, o_end, min(c_end - c, o_end - o))
-        c_end, o_end = c_end - same, o_end - same
-        gap = Hunk(c, c_end, o, o_end)
-        if not self._has_much_in_common(gap):
-            return [gap]
-        search = EditSearch(self._canary, c, c_end, self._ours, o, o_end)
-        for reached in search.steps(MAX_EDITS_CLOSED, search.width):
-            if any((x, y) == (search.width, search.height) for x, y, _ in reached):
-                return search.hunks(search.width, search.height)
-        return [gap]
-
-    def _has_much_in_common(self, gap: Hunk) -> bool:
-        """Whether few edits may do, at most one event in two: else matches in it are coincidences."""
-        size = gap.canary_events + gap.ours_events
-        if abs(gap.canary_events - gap.ours_events) > MAX_EDITS_CLOSED or size > MAX_GAP_CLOSED:
-            return False
-        theirs, mine = map(Counter, self._events(gap))
-        return size - 2 * (theirs & mine).total() <= min(MAX_EDITS_CLOSED, size // 2)
-
-    # -- which edits belong together -------------------------------------------------------------------------
-
-    def _merge_moves(self, cluster: list[Hunk]) -> list[Hunk]:
-        """Hunks near each other that together hold the same events on both sides become one: a move."""
-        merged: list[Hunk] = []
-        while cluster:
-            size = self._move_size(cluster)
-            merged.append(self._trim(_join(cluster[0], cluster[size - 1])))
-            cluster = cluster[size:]
-        return merged
-
-    def _move_size(self, cluster: list[Hunk]) -> int:
-        """How many hunks from the first on make up one move; 1 if it is none."""
-        balance: Counter[int] = Counter()
-        bits = 0.0
-        first = cluster[0]
-        for size, hunk in enumerate(cluster, 1):
-            if max(hunk.canary_events, hunk.ours_events, hunk.c_start - first.c_end) > NEAR_EVENTS:
-                break
-            theirs, mine = self._events(hunk)
-            balance.update(theirs)
-            balance.subtract(mine)
-            bits += self._surprise.total(theirs)
-            # A common event that is missing here and extra further on is more likely two edits than one move.
-            if not any(balance.values()) and hunk.c_start - first.c_end <= max(NEAR_MOVE, 2 ** min(bits, 60)):
-                return size
-        return 1
-
-    def _merge(self, cluster: list[Hunk], belong: Callable[[Hunk, Hunk], bool]) -> list[Hunk]:
-        """Neighbours that belong together become one hunk."""
-        merged: list[Hunk] = []
-        for next_hunk in cluster:
-            hunk = next_hunk
-            while merged and belong(merged[-1], hunk):
-                hunk = self._trim(_join(merged.pop(), hunk))
-            merged.append(hunk)
-        return merged
-
-    def _slides_back(self, first: Hunk, second: Hunk) -> bool:
-        """Whether the second hunk, of one side only, could as well stand right behind the first.
-
-        In a loop it often can. Then one hunk says the same in no more edits, unless the first stands for
-        itself as a plain change.
-        """
-        if second.canary_events and second.ours_events:
-            return False
-        events, start, end = (
-            (self._ours, second.o_start, second.o_end)
-            if second.ours_events
-            else (self._canary, second.c_start, second.c_end)
+    @property
+    def is_counted(self) -> bool:
+        """Whether `common` is the most that can match, and not only the most near the diagonal."""
+        return min(self.canary_events, self.ours_events) <= _BAND_EVENTS
+
+    def to(self, last: Hunk) -> Hunk:
+        """One hunk from the start of this one to the end of another."""
+        return Hunk(self.c_start, last.c_end, self.o_start, last.o_end)
+
+    def moved(self, canary: int, ours: int) -> Hunk:
+        """The same hunk so many events further on."""
+        return self._replace(
+            c_start=self.c_start + canary,
+            c_end=self.c_end + canary,
+            o_start=self.o_start + ours,
+            o_end=self.o_end + ours,
         )
-        between = second.c_start - first.c_end
-        return events[start - between : start] == events[end - between : end] and not self._is_changed(first)
-
-    def _is_weak(self, first: Hunk, second: Hunk) -> bool:
-        """Whether what matches between two hunks may be a coincidence: the likelier, the bigger they are."""
-        places = max(max(1, h.canary_events) * max(1, h.ours_events) for h in (first, second))
-        between = self._canary[first.c_end : first.c_end + BELIEVABLE_EVENTS]
-        between = between[: second.c_start - first.c_end]
-        if self._surprise.total(between) >= SEPARATING_BITS + math.log2(places):
-            return False
-        return not (self._is_changed(first) and self._is_changed(second))
-
-    def _is_changed(self, hunk: Hunk) -> bool:
-        return _is_changed(hunk, self._label)
-
-    def _trim(self, hunk: Hunk) -> Hunk:
-        """Without the equal events at its end. (Its first events differ already.)"""
-        same = self._run_before(hunk.c_end, hunk.o_end, min(hunk.canary_events, hunk.ours_events))
-        return Hunk(hunk.c_start, hunk.c_end - same, hunk.o_start, hunk.o_end - same)
-
-    def _events(self, hunk: Hunk) -> tuple[Events, Events]:
-        return self._canary[hunk.c_start : hunk.c_end], self._ours[hunk.o_start : hunk.o_end]
-
-
-# ══ walk ══════════════════════════════════════════════════════════════════════════════════════════════════════════
-
-
-_SMALLEST_BLOCK: Final = 1 << 6
-_GREATEST_BLOCK: Final = 1 << 13
 
 
 def _equal_beginning(one: array[int], other: array[int]) -> int:
@@ -3631,6 +3205,517 @@ def equal_run(one: array[int], start: int, other: array[int], other_start: int, 
         done += size
         block = min(block * 2, _GREATEST_BLOCK)
     return done
+
+
+# The longest common subsequence, bit-parallel (Hyyrö, 2004)
+
+
+class _Rows(NamedTuple):
+    """Some rows of the table of longest common subsequences, from the one for ``rows[:first]`` on.
+
+    Bit i of a row is 0 where column ``low + i`` makes the subsequence one longer.
+    """
+
+    first: int
+    low: int
+    high: int
+    row: int
+
+    def worked_out(self, columns: Sequence[int], rows: Sequence[int]) -> list[int]:
+        """This row and the next ones, as many as are kept."""
+        masks: dict[int, int] = {}
+        bit = 1
+        for event in columns[self.low : self.high]:
+            masks[event] = masks.get(event, 0) | bit
+            bit <<= 1
+        row, worked_out = self.row, [self.row]
+        for event in rows[self.first : self.first + _ROWS_KEPT]:
+            mask = masks.get(event)
+            if mask is not None:
+                hits = row & mask
+                row = (row + hits | row - hits) & bit - 1
+            worked_out.append(row)
+        return worked_out
+
+
+def _band(columns: int, rows: int, first: int) -> tuple[int, int]:
+    """The columns that rows from ``first`` on may use: all, or those near the diagonal."""
+    if columns <= _BAND_EVENTS:
+        return 0, columns
+    low = first * columns // rows - _BAND_EVENTS // 2
+    high = (first + _ROWS_KEPT) * columns // rows + _BAND_EVENTS // 2
+    return max(0, low), min(columns, high)
+
+
+def _row_blocks(columns: Sequence[int], rows: Sequence[int]) -> Iterator[tuple[_Rows, list[int], int]]:
+    """The table block by block, top down, and by how much the columns left behind made the subsequence longer."""
+    row = low = high = 0
+    for first in range(0, len(rows), _ROWS_KEPT):
+        start, end = _band(len(columns), len(rows), first)
+        left_behind = start - low - (row & (1 << start - low) - 1).bit_count()
+        row = row >> start - low | ((1 << end - high) - 1) << high - start
+        low, high = start, end
+        block = _Rows(first, low, high, row)
+        worked_out = block.worked_out(columns, rows)
+        row = worked_out[-1]
+        yield block, worked_out, left_behind
+
+
+def common_events(one: Sequence[int], other: Sequence[int]) -> int:
+    """How long the longest common subsequence is; of very long sequences, the longest near the diagonal.
+
+    >>> common_events([1, 2, 3, 4], [2, 9, 4])
+    2
+    """
+    columns, rows = sorted((one, other), key=len)
+    total = remaining = 0
+    for block, worked_out, left_behind in _row_blocks(columns, rows):
+        total += left_behind
+        remaining = block.high - block.low - worked_out[-1].bit_count()
+    return total + remaining
+
+
+def _common_pairs(columns: Sequence[int], rows: Sequence[int]) -> list[tuple[int, int]]:
+    """The places of a longest common subsequence; ``columns`` is the shorter side. Prefers matches in a row.
+
+    >>> _common_pairs([2, 4], [2, 9, 4])
+    [(0, 0), (1, 2)]
+    """
+    blocks: list[_Rows] = []
+    kept: list[int] = []
+    for block, worked_out, _ in _row_blocks(columns, rows):
+        blocks.append(block)
+        kept = worked_out
+    column, row = len(columns), len(rows)
+    pairs: list[tuple[int, int]] = []
+    for block in reversed(blocks):
+        kept = kept or block.worked_out(columns, rows)
+        column = min(column, block.high)
+        while column > block.low and row > block.first:
+            if columns[column - 1] == rows[row - 1]:
+                column, row = column - 1, row - 1
+                pairs.append((column, row))
+            elif kept[row - block.first] >> column - 1 - block.low & 1:
+                column -= 1
+            else:
+                row -= 1
+        row, kept = block.first, []
+    return pairs[::-1]
+
+
+# Anchors
+
+
+def _single_places(events: Sequence[int]) -> dict[int, int]:
+    """Where the events stand that are there once."""
+    places = dict(zip(events, range(len(events)), strict=True))
+    if len(places) < len(events):
+        counts = Counter(events)
+        places = {event: place for event, place in places.items() if counts[event] == 1}
+    return places
+
+
+def _longest_rising(numbers: Sequence[int]) -> list[int]:
+    """The places of a longest rising subsequence of different numbers.
+
+    >>> _longest_rising([5, 1, 2, 9, 3])
+    [1, 2, 4]
+    """
+    tails: list[int] = []
+    last: list[int] = []
+    before: list[int] = []
+    for place, number in enumerate(numbers):
+        length = bisect.bisect_left(tails, number)
+        before.append(last[length - 1] if length else -1)
+        tails[length : length + 1] = [number]
+        last[length : length + 1] = [place]
+    rising = last[-1:]
+    while rising and before[rising[-1]] >= 0:
+        rising.append(before[rising[-1]])
+    return rising[::-1]
+
+
+def _trimmed(canary: Sequence[int], ours: Sequence[int], hunk: Hunk) -> Hunk:
+    """The hunk without the equal events at its beginning and at its end."""
+    c, c_end, o, o_end = hunk[:4]
+    while c < c_end and o < o_end and canary[c] == ours[o]:
+        c, o = c + 1, o + 1
+    while c < c_end and o < o_end and canary[c_end - 1] == ours[o_end - 1]:
+        c_end, o_end = c_end - 1, o_end - 1
+    return Hunk(c, c_end, o, o_end)
+
+
+def _pairs_between(canary: Sequence[int], ours: Sequence[int], gap: Hunk) -> Iterator[tuple[int, int]]:
+    """The matching places in a gap between anchors."""
+    core = _trimmed(canary, ours, gap)
+    yield from zip(range(gap.c_start, core.c_start), range(gap.o_start, core.o_start), strict=True)
+    if core.canary_events and core.ours_events:
+        theirs, mine = canary[core.c_start : core.c_end], ours[core.o_start : core.o_end]
+        if len(theirs) <= len(mine):
+            found = _common_pairs(theirs, mine)
+        else:
+            found = [(c, o) for o, c in _common_pairs(mine, theirs)]
+        yield from ((core.c_start + c, core.o_start + o) for c, o in found)
+    yield from zip(range(core.c_end, gap.c_end), range(core.o_end, gap.o_end), strict=True)
+
+
+def matching_pairs(canary: Sequence[int], ours: Sequence[int]) -> list[tuple[int, int]]:
+    """The places that match: a longest common subsequence between events that both sides have once.
+
+    >>> matching_pairs([7, 1, 7, 7, 2], [1, 8, 7, 2])
+    [(1, 0), (3, 2), (4, 3)]
+    """
+    single, others = _single_places(canary), _single_places(ours)
+    places = [(place, others[event]) for event, place in single.items() if event in others]
+    anchors = [places[n] for n in _longest_rising([o for _, o in places])]
+    pairs: list[tuple[int, int]] = []
+    c = o = 0
+    for c_end, o_end in (*anchors, (len(canary), len(ours))):
+        pairs += _pairs_between(canary, ours, Hunk(c, c_end, o, o_end))
+        pairs.append((c_end, o_end))
+        c, o = c_end + 1, o_end + 1
+    return pairs[:-1]
+
+
+# What to believe
+
+
+class _Surprise:
+    """How rare events are in some piece of two streams, in bits, given the one or two events before them."""
+
+    def __init__(self, canary: Sequence[int], ours: Sequence[int]) -> None:
+        self._total = len(canary) + len(ours)
+        self._counts = Counter(canary)
+        self._counts.update(ours)
+        self._followers = tuple(
+            Counter(itertools.chain(zip(canary, canary[back:], strict=False), zip(ours, ours[back:], strict=False)))
+            for back in (1, 2)
+        )
+
+    def bits(self, run: Sequence[int]) -> float:
+        """The surprise of a run of events of these streams, of the first events at most."""
+        bits = math.log2(self._total / self._counts[run[0]])
+        for place in range(1, min(len(run), _RUN_EVENTS)):
+            given = (run[place - 1], run[place - 2]) if place > 1 else run[:1]
+            followers = zip(given, self._followers, strict=False)
+            bits += min(math.log2(self._counts[e] / counts[e, run[place]]) for e, counts in followers)
+        return bits
+
+
+def _length_bits(length: int) -> float:
+    """What the mere length of a match is worth, in bits."""
+    return _LENGTH_WORTH * math.log2((length + 1) / 2)
+
+
+def _size_bits(hunk: Hunk) -> float:
+    """In how many ways a match behind the hunk could have come about, in bits."""
+    return math.log2((hunk.canary_events + 1) * (hunk.ours_events + 1))
+
+
+def _is_turns(events: Events, start: int, end: int) -> bool:
+    """Whether `events[start:end]` is whole turns of the loop that stands before or after it.
+
+    >>> events = array("q", [1, 2, 3, 1, 2, 3, 1, 2, 3, 4])
+    >>> _is_turns(events, 3, 9), _is_turns(events, 4, 7), _is_turns(events, 4, 6)
+    (True, True, False)
+    """
+    block = events[start:end]
+    for period in range(1, len(block) + 1):
+        if len(block) % period == 0 and block[period:] == block[:-period]:
+            turn = block[:period]
+            return turn in (events[max(0, start - period) : start], events[end : end + period])
+    return False
+
+
+def _is_rotation(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether one sequence is the other with a block moved from its beginning to its end.
+
+    >>> _is_rotation([1, 2, 3, 4], [3, 4, 1, 2]), _is_rotation([1, 2, 3], [3, 2, 1])
+    (True, False)
+    """
+    if len(one) != len(other) or len(one) > _LONGEST_ROTATED or sorted(one) != sorted(other):
+        return False
+    if not one:
+        return True
+    starts = (place for place, event in enumerate(one) if event == other[0])
+    return any([*one[start:], *one[:start]] == list(other) for start in starts)
+
+
+class _Window:
+    """A piece of both streams, from a difference on, and how it is aligned."""
+
+    def __init__(self, streams: Both[Events], ends: Hunk, compare: Callable[[int, int], Likeness]) -> None:
+        self.canary = streams.canary[ends.c_start : ends.c_end].tolist()
+        self.ours = streams.ours[ends.o_start : ends.o_end].tolist()
+        self._streams, self._ends, self._compare = streams, ends, compare
+        self._complete = (ends.c_end, ends.o_end) == (len(streams.canary), len(streams.ours))
+        self._likeness: dict[tuple[int, int], Likeness] = {}
+        self._surprises: dict[int, _Surprise] = {}
+
+    def hunks(self) -> list[Hunk]:
+        """The hunks that are left when every match between two of them is believed."""
+        pairs = [*matching_pairs(self.canary, self.ours), (len(self.canary), len(self.ours))]
+        starts = [(0, 0), *((c + 1, o + 1) for c, o in pairs)]
+        gaps = (Hunk(c, c_end, o, o_end) for (c, o), (c_end, o_end) in zip(starts, pairs, strict=False))
+        hunks = self._joined([gap for gap in gaps if gap.canary_events or gap.ours_events])
+        if hunks and self._complete and not self._is_cut_off(hunks[-1]) and not self._believes_end(hunks[-1]):
+            hunks = self._joined([*hunks[:-1], hunks[-1].to(self._end)])
+        return hunks
+
+    @property
+    def _end(self) -> Hunk:
+        """Nothing, at the end of both sides."""
+        return Hunk(len(self.canary), len(self.canary), len(self.ours), len(self.ours))
+
+    def _joined(self, hunks: list[Hunk]) -> list[Hunk]:
+        """Hunks around a match that is not believed become one, until all are: larger hunks are harder to believe."""
+        while True:
+            joined: list[Hunk] = []
+            for next_hunk in hunks:
+                hunk = next_hunk
+                while joined and not self._believes(joined[-1], hunk):
+                    hunk = joined.pop().to(hunk)
+                    if (hunk.c_end, hunk.o_end) != (len(self.canary), len(self.ours)):
+                        hunk = _trimmed(self.canary, self.ours, hunk)
+                joined.append(hunk)
+            if len(joined) == len(hunks):
+                return joined
+            hunks = joined
+
+    def _believes(self, first: Hunk, second: Hunk) -> bool:
+        """Whether what matches between two hunks is no coincidence, or does not even part two changes."""
+        if first.c_end == second.c_start:
+            return False
+        needed = _BITS_NEEDED + _size_bits(first) + (0 if self._is_cut_off(second) else _size_bits(second))
+        if self._worth(first, second.c_start - first.c_end) >= needed:
+            return True
+        return self.is_changed(first) and self.is_changed(second)
+
+    def _is_cut_off(self, hunk: Hunk) -> bool:
+        """Whether the hunk is what one side has more at its end."""
+        at_end = hunk.c_start == len(self.canary) or hunk.o_start == len(self.ours)
+        return self._complete and at_end
+
+    def _worth(self, hunk: Hunk, length: int) -> float:
+        """What speaks for the match of so many events behind a hunk, in bits."""
+        block = hunk.c_end // _SURPRISE_EVENTS
+        if block not in self._surprises:
+            start = block * _SURPRISE_EVENTS
+            theirs = self.canary[start : start + _SURPRISE_EVENTS + _RUN_EVENTS]
+            ours_start = max(0, hunk.o_end - (hunk.c_end - start))
+            mine = self.ours[ours_start : ours_start + _SURPRISE_EVENTS]
+            self._surprises[block] = _Surprise(theirs, mine)
+        run = self.canary[hunk.c_end : hunk.c_end + min(length, _RUN_EVENTS)]
+        return self._surprises[block].bits(run) + _length_bits(length)
+
+    def _believes_end(self, hunk: Hunk) -> bool:
+        """Whether the match from the last hunk to the end of both streams is worth the hunk. It cannot be shifted."""
+        length = len(self.canary) - hunk.c_end
+        worth = 1 + (self._worth(hunk, length) if length else 0)
+        return worth >= math.log2(hunk.canary_events + hunk.ours_events)
+
+    def is_changed(self, hunk: Hunk) -> bool:
+        """Whether the hunk is some events against the same calls with other arguments."""
+        return 0 < hunk.canary_events == hunk.ours_events <= _LONGEST_CHANGED and all(
+            self._alike(hunk.c_start + n, hunk.o_start + n) is not Likeness.OTHER for n in range(hunk.canary_events)
+        )
+
+    def _alike(self, c: int, o: int) -> Likeness:
+        if self.canary[c] == self.ours[o]:
+            return Likeness.EQUAL
+        if (c, o) not in self._likeness:
+            if len(self._likeness) >= _MOST_COMPARED:
+                return Likeness.OTHER
+            self._likeness[c, o] = self._compare(self._ends.c_start + c, self._ends.o_start + o)
+        return self._likeness[c, o]
+
+    # -- where to stop ---------------------------------------------------------------------------------------
+
+    def settled(self, hunks: Sequence[Hunk], size: int) -> Sequence[Hunk]:
+        """The first of the hunks, as many as stand before a match that cannot be shifted. Maybe none.
+
+        In small windows the match must be long as well; the largest window has to be content with what it finds.
+        """
+        if self._complete:
+            return hunks
+        is_open = bool(hunks) and (hunks[-1].c_end == len(self.canary) or hunks[-1].o_end == len(self.ours))
+        ends = hunks if is_open else [*hunks, self._end]  # the last one may go on behind the window
+        if size == _WINDOWS[-1]:
+            return hunks[: len(ends) - 1]
+        least = size // 4 if size < _WINDOWS[2] else _UNIQUE_RUN_MIN
+        for last in range(len(ends) - 2, max(-1, len(ends) - 2 - _RUNS_TRIED), -1):
+            length = ends[last + 1].c_start - hunks[last].c_end
+            if length >= least and self._is_single(ends[last + 1].c_start, min(length, _UNIQUE_RUN)):
+                return hunks[: last + 1]
+        return []
+
+    def _is_single(self, end: int, length: int) -> bool:
+        """Whether both sides have the events before a place of canary just once."""
+        sought = array("q", self.canary[end - length : end]).tobytes()
+        return all(
+            (first := text.find(sought)) >= 0 and text.find(sought, first + 8) < 0
+            for text in (array("q", side).tobytes() for side in (self.canary, self.ours))
+        )
+
+    # -- the shape and the class of hunks --------------------------------------------------------------------
+
+    def classified(self, hunks: Sequence[Hunk]) -> list[Hunk]:
+        """The hunks, each where a plain walk would stop, with its class; both halves of a move are one."""
+        found: list[Hunk] = []
+        for hunk in hunks:
+            if self.is_changed(hunk) and not self._is_rotated(hunk):
+                found += self._changes(hunk)
+            elif found and self._is_move(found[-1], hunk):
+                both = _trimmed(self.canary, self.ours, found[-1].to(hunk))
+                found[-1] = self._with_class(both)._replace(change=Change.REORDERED)
+            elif not self._is_cut_off(hunk):
+                found.append(self._with_class(hunk))
+        return found
+
+    def slid(self, hunks: Sequence[Hunk]) -> list[Hunk]:
+        """A hunk of one side only, slid to where the events first differ; one that reaches the next joins it."""
+        slid: list[Hunk] = []
+        for next_hunk in reversed(hunks):
+            hunk = self._slid_up_to(next_hunk, slid[-1] if slid else self._end)
+            while slid and (hunk.c_end, hunk.o_end) == (slid[-1].c_start, slid[-1].o_start):
+                joined = _trimmed(self.canary, self.ours, hunk.to(slid.pop()))
+                hunk = self._slid_up_to(joined, slid[-1] if slid else self._end)
+            slid.append(hunk)
+        return slid[::-1]
+
+    def _slid_up_to(self, hunk: Hunk, limit: Hunk) -> Hunk:
+        c, c_end, o, o_end = hunk[:4]
+        if c < c_end and o < o_end:
+            return hunk
+        steps = 0
+        most = min(limit.c_start - c_end, limit.o_start - o_end)
+        while steps < most and self.canary[c + steps] == self.ours[o + steps]:
+            steps += 1
+        return hunk.moved(steps, steps)
+
+    def _changes(self, hunk: Hunk) -> Iterator[Hunk]:
+        """A hunk of changed calls without those that are equal."""
+        alike = (self._alike(hunk.c_start + n, hunk.o_start + n) for n in range(hunk.canary_events))
+        start = 0
+        for likeness, group in itertools.groupby(alike):
+            count = sum(1 for _ in group)
+            if likeness is not Likeness.EQUAL:
+                yield Hunk(0, count, 0, count, Change.CHANGED).moved(hunk.c_start + start, hunk.o_start + start)
+            start += count
+
+    def _is_rotated(self, hunk: Hunk) -> bool:
+        return _is_rotation(self.canary[hunk.c_start : hunk.c_end], self.ours[hunk.o_start : hunk.o_end])
+
+    def _is_move(self, first: Hunk, second: Hunk) -> bool:
+        """Whether a block is gone and the very same block is there a little further on, or the other way round."""
+        gone = self.canary[first.c_start : first.c_end], self.ours[first.o_start : first.o_end]
+        there = self.ours[second.o_start : second.o_end], self.canary[second.c_start : second.c_end]
+        distance = second.c_start - first.c_end
+        if all(gone) or distance > _FARTHEST_MOVE or not all(map(_is_rotation, gone, there)):  # as both were slid
+            return False
+        counts = Counter(self.canary) + Counter(self.ours)
+        bits = sum(math.log2(counts.total() / counts[event]) for event in gone[0] or gone[1])
+        return distance <= _NEAR_MOVE or bits >= _MOVE_BITS + math.log2(distance)
+
+    def _with_class(self, hunk: Hunk) -> Hunk:
+        theirs, mine = self.canary[hunk.c_start : hunk.c_end], self.ours[hunk.o_start : hunk.o_end]
+        place = hunk.moved(self._ends.c_start, self._ends.o_start)
+        if not mine:
+            turns = _is_turns(self._streams.canary, place.c_start, place.c_end)
+            return hunk._replace(change=Change.REPEATED if turns else Change.MISSING_ON_OURS)
+        if not theirs:
+            turns = _is_turns(self._streams.ours, place.o_start, place.o_end)
+            return hunk._replace(change=Change.REPEATED if turns else Change.EXTRA_ON_OURS)
+        change = Change.REORDERED if self._is_rotated(hunk) else Change.REPLACED
+        if self._complete and hunk.to(self._end) == hunk and not self._believes_end(hunk):
+            change = Change.UNRECOVERED
+        return hunk._replace(change=change, common=common_events(theirs, mine))
+
+
+def _run_hashes(events: EventsView) -> EventsView:
+    """A hash of the run of events from each position on, made by doubling."""
+    width = 1
+    while width < _UNIQUE_RUN:
+        events = array("q", map(hash, zip(events, itertools.islice(events, width, None), strict=False)))
+        width *= 2
+    return events
+
+
+def _sampled_runs(canary: EventsView, ours: EventsView) -> list[tuple[int, int]]:
+    """Some places (canary, ours) where a run of events is on both sides, the nearest to the start first.
+
+    Of canary, one run in 16 is looked at, which bounds the memory. A hash that collides only costs a look.
+    """
+    hashes = [_run_hashes(side) for side in (canary, ours)]
+    stride = _UNIQUE_RUN // 2
+    sampled = hashes[0][::stride]
+    first = dict(zip(reversed(sampled), range(stride * (len(sampled) - 1), -1, -stride), strict=True))
+    places = zip(range(len(hashes[1]) - 1, -1, -1), reversed(hashes[1]), strict=True)
+    met = {run: o for o, run in places if run in first}
+    return heapq.nsmallest(_LANDINGS_TRIED, ((first[run], o) for run, o in met.items()), key=sum)
+
+
+class StreamAlignment:
+    """What happened between two streams from a difference on, hunk by hunk.
+
+    ``compare`` says how alike two events are whose fingerprints differ; it may cost a file read, and is asked for
+    little but the events that a hunk is made of. The work is about linear in the events that are gone through.
+
+    >>> canary, ours = array("q", range(100)), array("q", [*range(50), 777, *range(50, 100)])
+    >>> list(StreamAlignment(canary, ours, lambda c, o: Likeness.OTHER).hunks(0, 0))
+    [Hunk(c_start=50, c_end=50, o_start=50, o_end=51, change=<Change.EXTRA_ON_OURS: 'extra_on_ours'>, common=0)]
+    """
+
+    def __init__(self, canary: Events, ours: Events, compare: Callable[[int, int], Likeness]) -> None:
+        self._canary, self._ours, self._compare = canary, ours, compare
+
+    def hunks(self, c: int, o: int) -> Iterator[Hunk]:
+        """The hunks from two positions on, in order. What one side has more at its end is none.
+
+        The last one is `UNRECOVERED` if the streams are never together again.
+        """
+        while True:
+            run = equal_run(self._canary, c, self._ours, o, min(len(self._canary) - c, len(self._ours) - o))
+            c, o = c + run, o + run
+            if c == len(self._canary) or o == len(self._ours):
+                return
+            window, hunks = self._next_hunks(c, o)
+            yield from (hunk.moved(c, o) for hunk in window.classified(hunks))
+            c, o = c + hunks[-1].c_end, o + hunks[-1].o_end
+
+    def _next_hunks(self, c: int, o: int) -> tuple[_Window, list[Hunk]]:
+        """At least one hunk from the difference at two positions on, and the window that they are in."""
+        for size in _WINDOWS:
+            ends = min(c + size, len(self._canary)), min(o + size, len(self._ours))
+            window = self._window(c, o, *ends)
+            hunks = window.settled(window.hunks(), size)
+            if hunks:
+                return window, window.slid(hunks)
+        ends = self._landing(c, o) or (len(self._canary), len(self._ours))
+        return self._window(c, o, *ends), [Hunk(0, ends[0] - c, 0, ends[1] - o)]
+
+    def _window(self, c: int, o: int, c_end: int, o_end: int) -> _Window:
+        return _Window(Both(self._canary, self._ours), Hunk(c, c_end, o, o_end), self._compare)
+
+    def _landing(self, c: int, o: int) -> tuple[int, int] | None:
+        canary, ours = self._canary, self._ours
+        for c_found, o_found in _sampled_runs(memoryview(canary)[c:], memoryview(ours)[o:]):
+            x, y = c + c_found, o + o_found
+            while x > c and y > o and canary[x - 1] == ours[y - 1]:
+                x, y = x - 1, y - 1
+            length = equal_run(canary, x, ours, y, min(len(canary) - x, len(ours) - y))
+            pieces = (side[start : start + _SURPRISE_EVENTS].tolist() for side, start in ((canary, x), (ours, y)))
+            bits = _Surprise(*pieces).bits(canary[x : x + min(length, _RUN_EVENTS)])
+            if bits + _length_bits(length) >= _BITS_NEEDED + _size_bits(Hunk(c, x, o, y)):
+                return x, y
+        return None
+
+
+# ══ walk ══════════════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+_EVENTS_AFTER_GAP: Final = 64
+"""Events behind a gap in the indexes that tell whether events are missing there."""
 
 
 @dataclass(slots=True)
@@ -3712,21 +3797,16 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A place where a walk met two events that differ, and what became of it. Positions count a stream's events."""
+    """A place where a walk met two events that differ, and what became of it."""
 
-    canary_position: int
-    ours_position: int
+    hunk: Hunk
+    """Its positions count all events of a stream. It ends where the streams are together again, or end."""
     lost: bool
-    """The indexes differ: one log lost events here."""
-    change: Change
-    canary_count: int
+    """The indexes differ: one log lost events here, or left an index out."""
+    counts: Both[int]
     """Events that have no counterpart, the floating ones apart."""
-    ours_count: int
     matched_before: int
     """Matches of the whole walk before this."""
-    canary_rejoin: int
-    """Where the streams are together again; the streams' ends if never."""
-    ours_rejoin: int
 
 
 class FormatsDifferError(Exception):
@@ -3746,6 +3826,7 @@ class Walker:
         """Matches whose fingerprints differ: the writers spell equal payloads differently."""
         self._most_equal_after_all = most_equal_after_all
         self.steps: list[Step] = []
+        self._planned: Iterator[Hunk] = iter(())
 
     @property
     def level(self) -> bool:
@@ -3815,52 +3896,75 @@ class Walker:
 
     def pass_difference(self) -> Difference:
         """From a place where both sides differ on to where they are together again, or to their ends."""
-        canary, ours = self.canary, self.ours
-        start = canary.position, ours.position
+        canary, ours = self._floatless
         lost = not self.level
-        change, ends, counts = self._lost_events() if lost else self._edited_events()
-        difference = Difference(*start, lost, change, *counts, self.matched, *ends)
-        self._pass(StepKind.DIFFERED, *ends)
-        if not lost and not canary.at_end and not ours.at_end:
-            ours.shift += ours.level - canary.level
-        return difference
+        inner = (self._lost_events() if lost else None) or self._edited_events()
+        hunk = inner._replace(
+            c_start=self.canary.position,
+            c_end=canary.outward(inner.c_end),
+            o_start=self.ours.position,
+            o_end=ours.outward(inner.o_end),
+        )
+        self._pass(StepKind.DIFFERED, hunk.c_end, hunk.o_end)
+        if not self.canary.at_end and not self.ours.at_end:
+            self.ours.shift += self.ours.level - self.canary.level
+        return Difference(hunk, lost, Both(inner.canary_events, inner.ours_events), self.matched)
 
-    def _lost_events(self) -> tuple[Change, tuple[int, int], tuple[int, int]]:
-        """Where one log lacks indexes: the other's events up to the index at which the first goes on, or behind it."""
+    @functools.cached_property
+    def _floatless(self) -> Both[_FloatlessEvents]:
+        return Both(self.canary, self.ours).map(_FloatlessEvents)
+
+    def _here(self) -> tuple[int, int]:
+        """The next events' positions among those that do not float."""
+        return self._floatless.canary.inward(self.canary.position), self._floatless.ours.inward(self.ours.position)
+
+    def _run_from(self, c: int, o: int) -> int:
+        """How many events match from two positions among those that do not float, counted up to a few."""
+        one, other = self._floatless.canary.fingerprints, self._floatless.ours.fingerprints
+        return equal_run(one, c, other, o, min(len(one) - c, len(other) - o, _EVENTS_AFTER_GAP))
+
+    def _lost_events(self) -> Hunk | None:
+        """Where one log lacks indexes: what the other has up to where the first goes on; None if that does not match.
+
+        If all goes on as if nothing lacked, the writer left out the index and not the events.
+        """
         behind, ahead = sorted((self.canary, self.ours), key=lambda side: side.level)
         end, floated = behind.position, 0
         idx = ahead.level + behind.shift + behind.floated  # where the first goes on, as the other counts
         while end < len(behind.stream) and behind.stream.idx_at(end) - floated < idx:
             floated += end in behind.shared  # and may lack indexes itself
             end += 1
+        c, o = self._here()
         count = end - behind.position - floated
-        if behind is self.canary:
-            return Change.MISSING_ON_OURS, (end, ahead.position), (count, 0)
-        return Change.EXTRA_ON_OURS, (ahead.position, end), (0, count)
+        skips_canary = behind is self.canary
+        there = self._run_from(c + count, o) if skips_canary else self._run_from(c, o + count)
+        here = self._run_from(c, o)
+        if there >= here and (there or end == len(behind.stream)):
+            missing = Hunk(c, c + count, o, o, Change.MISSING_ON_OURS)
+            return missing if skips_canary else Hunk(c, c, o, o + count, Change.EXTRA_ON_OURS)
+        return Hunk(c, c, o, o, Change.INDEX_GAP) if here else None
 
     @functools.cached_property
-    def _floatless(self) -> tuple[_FloatlessEvents, _FloatlessEvents]:
-        return _FloatlessEvents(self.canary), _FloatlessEvents(self.ours)
+    def _alignment(self) -> StreamAlignment:
+        return StreamAlignment(self._floatless.canary.fingerprints, self._floatless.ours.fingerprints, self._compare)
 
-    @functools.cached_property
-    def _resynchronizer(self) -> Resynchronizer:
-        canary, ours = self._floatless
-        return Resynchronizer(canary.fingerprints, ours.fingerprints, self._label)
+    def _compare(self, c: int, o: int) -> Likeness:
+        """How alike two events are, by their positions among those that do not float."""
+        canary = self.canary.log.event(self.canary.tid, self._floatless.canary.outward(c))
+        ours = self.ours.log.event(self.ours.tid, self._floatless.ours.outward(o))
+        if self._equal(canary, ours):
+            return Likeness.EQUAL
+        same_call = (canary.kind, canary.name) == (ours.kind, ours.name)
+        return Likeness.SAME_CALL if same_call else Likeness.OTHER
 
-    def _label(self, side: Side, position: int) -> tuple[str, str | None]:
-        """What an event is without its arguments."""
-        n = 0 if side is Side.CANARY else 1
-        cursor = (self.canary, self.ours)[n]
-        event = cursor.log.event(cursor.tid, self._floatless[n].outward(position))
-        return event.kind, event.name
-
-    def _edited_events(self) -> tuple[Change, tuple[int, int], tuple[int, int]]:
-        """What re-synchronisation makes of the difference here."""
-        canary, ours = self._floatless
-        places = canary.inward(self.canary.position), ours.inward(self.ours.position)
-        hunk, change = self._resynchronizer.difference(*places)
-        ends = canary.outward(hunk.c_end), ours.outward(hunk.o_end)
-        return change, ends, (hunk.canary_events, hunk.ours_events)
+    def _edited_events(self) -> Hunk:
+        """What the alignment makes of the difference here."""
+        c, o = self._here()
+        hunk = next((hunk for hunk in self._planned if hunk.c_end > c or hunk.o_end > o), None)
+        if hunk is None or (hunk.c_start, hunk.o_start) != (c, o):  # the exact rules led elsewhere
+            self._planned = self._alignment.hunks(c, o)
+            hunk = next(self._planned, Hunk(c, c, o, o, Change.INDEX_GAP))
+        return hunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -3883,6 +3987,11 @@ class PairWalk:
     matched_in_all: int
     steps: tuple[Step, ...]
     equal_after_all: int
+
+    @property
+    def aligned(self) -> int:
+        """The matches of the best alignment: also those that are too few to be together again."""
+        return self.matched_in_all + sum(difference.hunk.common for difference in self.differences)
 
     @property
     def comparable(self) -> int:
@@ -3909,7 +4018,7 @@ def walk_pair(
     differences: list[Difference] = []
     while end is PairStatus.DIVERGED and len(differences) < most_differences:
         differences.append(walker.pass_difference())
-        if differences[-1].change is Change.UNRECOVERED:
+        if differences[-1].hunk.change is Change.UNRECOVERED:
             break
         end = walker.walk()
     return PairWalk(
@@ -5064,7 +5173,7 @@ class Counterparts:
         for walk in walks:
             canary = self._pieces.canary[walk.canary.tid] = []
             ours = self._pieces.ours[walk.ours.tid] = []
-            changed = {d.canary_position for d in walk.differences if d.change is Change.CHANGED}
+            changed = {d.hunk.c_start for d in walk.differences if d.hunk.change is Change.CHANGED}
             for step in walk.steps:
                 equal = step.kind is StepKind.MATCHED
                 if equal or (step.canary_position in changed and step.canary == step.ours):
@@ -5473,7 +5582,7 @@ class Found:
     @property
     def side(self) -> Side | None:
         """The only side that has the events; None if both have some."""
-        change = self.difference.change
+        change = self.difference.hunk.change
         if change is Change.MISSING_ON_OURS:
             return Side.CANARY
         return Side.OURS if change is Change.EXTRA_ON_OURS else None
@@ -5498,7 +5607,7 @@ class Found:
     @property
     def essence(self) -> tuple[Change, str, str | None, tuple[str, ...]]:
         """What divergences of one sort have in common; of a block that only one side has, this side's."""
-        change, (canary, ours) = self.difference.change, self.events
+        change, (canary, ours) = self.difference.hunk.change, self.events
         if self.side:
             event = self.events[self.side]
             return change, event.kind, event.name, ()
@@ -5541,7 +5650,7 @@ def reason_of(found: Found) -> StartReason:
     """How grave a divergence is."""
     if not found.counts:
         return StartReason.NAME_OR_HOLE
-    change, counts = found.difference.change, (found.difference.canary_count, found.difference.ours_count)
+    change, counts = found.difference.hunk.change, (found.difference.counts.canary, found.difference.counts.ours)
     never_again = change is Change.UNRECOVERED and min(counts) >= _ENOUGH_EVENTS
     value = StartReason.VALUE_USED_LATER if found.used_later else StartReason.VALUE_CHANGED
     by_weight = (
@@ -5860,7 +5969,7 @@ def note_echoes(found: Iterable[Found]) -> None:
             if (first := seen.get(key)) and first.found.when[side] < one.when[side]:
                 first.found.used_later = True
         one.echoes = tuple(echoes[:_MOST_ECHOES])
-        if one.echoes and one.explained_by is None and one.difference.change is Change.CHANGED:
+        if one.echoes and one.explained_by is None and one.difference.hunk.change is Change.CHANGED:
             one.explained_by = Explained.UPSTREAM_VALUE
         if one.compares_one_call:
             for key, path, _, _ in values:
@@ -5924,7 +6033,7 @@ class _Context(NamedTuple):
 def _positions_of(walk: PairWalk, found: Found | None) -> Both[int]:
     """The positions of a divergence; of a stream that ended, its last one, of the other the next event."""
     if found:
-        return Both(found.difference.canary_position, found.difference.ours_position)
+        return Both(found.difference.hunk.c_start, found.difference.hunk.o_start)
     return Both(
         min(walk.canary.position, len(walk.canary.stream) - 1), min(walk.ours.position, len(walk.ours.stream) - 1)
     )
@@ -6159,7 +6268,7 @@ class CauseAnalysis:
         first: dict[int, Found] = {}
         for one in self._found:
             tid = one.pair.canary_tid
-            if tid not in first or one.difference.canary_position < first[tid].difference.canary_position:
+            if tid not in first or one.difference.hunk.c_start < first[tid].difference.hunk.c_start:
                 first[tid] = one
         for tid, (_, thread) in self._threads.items():
             if tid in first or thread.ending:
@@ -6358,7 +6467,7 @@ def _event_at(cursor: Cursor, position: int) -> Event | None:
 
 def _context(walk: PairWalk, difference: Difference, count: int) -> tuple[Both[Event | None], ...]:
     """The last ``count`` places of a walk between a difference and the one before, oldest first."""
-    here = (difference.canary_position, difference.ours_position)
+    here = (difference.hunk.c_start, difference.hunk.o_start)
     last = bisect.bisect_left(walk.steps, here, key=lambda step: (step.canary_position, step.ours_position))
     pairs: list[Both[Event | None]] = []
     for step in reversed(walk.steps[:last]):
@@ -6410,13 +6519,13 @@ def _mismatch(difference: Difference, compared: ComparedEvents) -> tuple[Mismatc
 
 def _names_explain(names: NameTable, walk: PairWalk, difference: Difference) -> bool:
     """Whether a difference is one of names and nothing else."""
-    count = difference.canary_count
-    if difference.change is not Change.CHANGED or count != difference.ours_count:
+    count = difference.counts.canary
+    if difference.hunk.change is not Change.CHANGED or count != difference.counts.ours:
         return False
     return all(
         names.equal(
-            walk.canary.log.event(walk.canary.tid, difference.canary_position + n),
-            walk.ours.log.event(walk.ours.tid, difference.ours_position + n),
+            walk.canary.log.event(walk.canary.tid, difference.hunk.c_start + n),
+            walk.ours.log.event(walk.ours.tid, difference.hunk.o_start + n),
         )
         for n in range(count)
     )
@@ -6425,8 +6534,8 @@ def _names_explain(names: NameTable, walk: PairWalk, difference: Difference) -> 
 def _found(names: NameTable, walk: PairWalk, pair: ThreadPair, match_names: bool) -> Iterator[Found]:
     """Every divergence of a walk."""
     for difference in walk.differences:
-        canary = walk.canary.log.event(walk.canary.tid, difference.canary_position)
-        ours = walk.ours.log.event(walk.ours.tid, difference.ours_position)
+        canary = walk.canary.log.event(walk.canary.tid, difference.hunk.c_start)
+        ours = walk.ours.log.event(walk.ours.tid, difference.hunk.o_start)
         compared = _compared(canary, ours, names.fields if match_names else payload_differences)
         when = Both(names.timelines.canary.of(canary), names.timelines.ours.of(ours))
         found = Found(pair, difference, *_mismatch(difference, compared), when)
@@ -6441,23 +6550,23 @@ def _found(names: NameTable, walk: PairWalk, pair: ThreadPair, match_names: bool
 def _divergence(walk: PairWalk, found: Found, matched_after: int, context: int, *, detailed: bool) -> Divergence:
     """A difference with what a report shows of it: everything, or only where it is and what it is."""
     difference, first = found.difference, found.compared
-    c, o = difference.canary_position, difference.ours_position
-    rejoin = Both(_event_at(walk.canary, difference.canary_rejoin), _event_at(walk.ours, difference.ours_rejoin))
+    c, o = difference.hunk.c_start, difference.hunk.o_start
+    rejoin = Both(_event_at(walk.canary, difference.hunk.c_end), _event_at(walk.ours, difference.hunk.o_end))
     block = Both(
-        _block_excerpt(walk.canary, c, difference.canary_rejoin, difference.canary_count, detailed),
-        _block_excerpt(walk.ours, o, difference.ours_rejoin, difference.ours_count, detailed),
+        _block_excerpt(walk.canary, c, difference.hunk.c_end, difference.counts.canary, detailed),
+        _block_excerpt(walk.ours, o, difference.hunk.o_end, difference.counts.ours, detailed),
     )
     changed = itertools.starmap(_compared, zip(block.canary.first, block.ours.first, strict=True))
     return Divergence(
         mismatch=found.mismatch,
-        change=difference.change,
+        change=difference.hunk.change,
         events=found.events,
         fields=first.fields,
         fields_omitted=first.fields_omitted,
         context=_context(walk, difference, context) if detailed else (),
         following=Both(_event_at(walk.canary, c + 1), _event_at(walk.ours, o + 1)) if detailed else Both(None, None),
         block=block,
-        counts=Both(difference.canary_count, difference.ours_count),
+        counts=difference.counts,
         rejoin=rejoin if rejoin.canary and rejoin.ours else None,
         matched_before=difference.matched_before,
         matched_after=matched_after,
@@ -6465,7 +6574,7 @@ def _divergence(walk: PairWalk, found: Found, matched_after: int, context: int, 
             meanings=first.meanings,
             calls=Both(call_of(walk.canary.log, found.events.canary), call_of(walk.ours.log, found.events.ours)),
         ),
-        changed=tuple(changed) if difference.change is Change.CHANGED else (),
+        changed=tuple(changed) if difference.hunk.change is Change.CHANGED else (),
         sort=found.sort,
         explained_by=found.explained_by,
     )
@@ -6560,7 +6669,8 @@ def _lane(walk: PairWalk, divergences: int) -> Lane:
 def _thread_report(
     walk: PairWalk, pair: ThreadPair, key: str, found: Sequence[Found], options: DiffOptions, detailed: int
 ) -> ThreadReport:
-    complete = walk.end is not PairStatus.DIVERGED or walk.differences[-1].change is Change.UNRECOVERED
+    at_end = walk.end is not PairStatus.DIVERGED or walk.differences[-1].hunk.change is Change.UNRECOVERED
+    complete = at_end and all(difference.hunk.is_counted for difference in walk.differences)
     divergences = _divergences(walk, found, options, detailed)
     return ThreadReport(
         pair=pair,
@@ -6572,7 +6682,7 @@ def _thread_report(
         remaining=Both(*walk.left),
         divergences=divergences,
         divergences_found=len(walk.differences),
-        parity=ParityScore(walk.matched_in_all, walk.comparable, complete),
+        parity=ParityScore(walk.aligned, walk.comparable, complete),
         ending=_ending(walk),
         lane=_lane(walk, len(divergences)),
     )
@@ -6693,8 +6803,8 @@ def _formats_matter(walks: Iterable[PairWalk]) -> bool:
     for walk in walks:
         if walk.differences:
             first = walk.differences[0]
-            canary = _spellings(walk.canary, first.canary_position)
-            ours = _spellings(walk.ours, first.ours_position)
+            canary = _spellings(walk.canary, first.hunk.c_start)
+            ours = _spellings(walk.ours, first.hunk.o_start)
             if walk.equal_after_all or any(ours.get(key, text) != text for key, text in canary.items()):
                 return True
     return False
@@ -6952,6 +7062,7 @@ _CHANGE_WORDS: Final = {
     Change.REPLACED: "replaced by others",
     Change.REORDERED: "reordered: the same events in another order",
     Change.REPEATED: "repeated: a loop that ran a different number of turns",
+    Change.INDEX_GAP: "no event is missing: the writer left out an index",
     Change.UNRECOVERED: "unrecovered: the streams never come together again",
 }
 _MISMATCH_WORDS: Final = {

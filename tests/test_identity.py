@@ -207,8 +207,11 @@ class NoFalseAlarm(unittest.TestCase):
         self.assertEqual(compare(log_text(canary), log_text(ours)).identity, ())
 
     def test_a_loop_that_is_aligned_wrongly(self) -> None:
+        """Behind a difference the alignment of a loop is a guess, so nothing is certain, and no turn is told twice."""
         turns = "a b c " * 40
-        self.assertEqual(findings("+a +b +c a " + turns, "+a +b +c . b c " + turns), [])
+        report = compare_lines(numbered("+a +b +c a " + turns), numbered("+a +b +c . b c " + turns, ours=True))
+        self.assertLessEqual(len(report.identity), 1)
+        self.assertFalse(any(finding.certain for finding in report.identity))
 
     def test_thousands_of_unclear_wake_ups_take_no_time(self) -> None:
         def side(one: str, other: str, woken_by: str) -> list[Line]:
