@@ -140,6 +140,30 @@ if TYPE_CHECKING:
 
 __version__ = "1.0.0"
 
+__all__ = [
+    "Contract",
+    "DiffEventsError",
+    "DiffOptions",
+    "InputError",
+    "ParityReport",
+    "Report",
+    "Trace",
+    "compute_parity_score",
+    "corpus_json",
+    "diff_logs",
+    "parity_json",
+    "parity_markdown",
+    "parse_trace",
+    "read_contract",
+    "read_matrix",
+    "render_html",
+    "render_junit",
+    "render_markdown",
+    "report_json",
+    "score_corpus",
+    "validate_file",
+]
+
 
 # ██████████████████████████████████████████████████████████████████████████████████████████████████████████████████████
 # ██ COMMON
@@ -525,6 +549,10 @@ class Finding(enum.Enum):
     LONELY_IDS = ("lonely_ids", Severity.ADVICE)
     NO_CREATIONS = ("no_creations", Severity.ADVICE)
     NOTHING_REPEATS = ("nothing_repeats", Severity.ADVICE)
+    REUSED_ID = ("reused_id", Severity.WARNING)
+    BLOCK_EXIT_CODE = ("block_exit_code", Severity.WARNING)
+    FILE_STATE = ("file_state", Severity.WARNING)
+    SESSION_ID = ("session_id", Severity.WARNING)
 
     @property
     def code(self) -> str:
@@ -535,6 +563,10 @@ class Finding(enum.Enum):
     def severity(self) -> Severity:
         """Whether a file with it conforms."""
         return self.value[1]
+
+    def severity_if(self, strict: bool) -> Severity:
+        """The same where unknown fields and session ids of one's own are errors."""
+        return Severity.ERROR if strict and self in (Finding.UNKNOWN_FIELD, Finding.SESSION_ID) else self.severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -8593,6 +8625,9 @@ def record_problems(record: object) -> Iterator[Problem]:
         yield from field_problems(effects, _SIDE_EFFECT_FIELDS, "side_effects")
 
 
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
 class TraceChecker:
     """Holds the records of one trace, in the order of the file, against the schema.
 
@@ -8615,11 +8650,24 @@ class TraceChecker:
         kind = record.get("kind", MISSING)
         yield from self._order_problems(kind)
         if kind == "assistant_turn" and isinstance(blocks := record.get("blocks"), list):
-            for block in blocks:
+            for place, block in enumerate(blocks):
                 if isinstance(block, dict) and block.get("type") == "tool_use" and isinstance(block.get("id"), str):
-                    self._results[block["id"]] = 0
+                    yield from self._use_problems(block["id"], f"blocks[{place}].id")
         elif kind == "tool_result" and isinstance(use_id := record.get("tool_use_id"), str):
             yield from self._result_problems(use_id)
+        elif kind == "hook_event" and record.get("decision") == "block" and record.get("exit_code") == 0:
+            yield Problem(Finding.BLOCK_EXIT_CODE, "exit_code", "the hook blocks, and exits as if it allowed")
+        elif kind == "session_start" and isinstance(session := record.get("session_id"), str):
+            yield from (
+                []
+                if _UUID.fullmatch(session)
+                else [Problem(Finding.SESSION_ID, "session_id", f"expected a UUID, found {described(session)}")]
+            )
+
+    def _use_problems(self, use_id: str, path: str) -> Iterator[Problem]:
+        if use_id in self._results:
+            yield Problem(Finding.REUSED_ID, path, f"an earlier tool use has the id {described(use_id)}")
+        self._results[use_id] = 0
 
     def _order_problems(self, kind: object) -> Iterator[Problem]:
         if (kind == "session_start") != (self.records == 1):
@@ -8652,6 +8700,7 @@ class ToolResult:
     ok: bool = True
     turn: int = 2
     post_state_sha256: str | None = None
+    lineno: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -8713,16 +8762,37 @@ class Trace:
     prompts: tuple[str, ...] = ()
 
 
-def numbered_lines(path: str) -> Iterator[tuple[int, bytes, bool]]:
-    """The lines of a file that hold anything: number from 1, text, and whether a newline ends it.
+TraceSource: TypeAlias = str | os.PathLike[str] | bytes | TextIO | BinaryIO
+"""A path, the text of a trace (a string that begins with a brace, or bytes), or an open file."""
 
-    A BOM and white space at the ends of a line go. Raises `InputError` where the file cannot be read or a line is
-    longer than any record could be.
+
+def _source_lines(source: TraceSource) -> Iterator[bytes]:
+    """The lines of a file, with their newlines. Raises `InputError` where it cannot be read or a line is too long."""
+    if isinstance(source, str | os.PathLike) and not str(source).lstrip().startswith("{"):
+        with contextlib.closing(LogSource(os.fspath(source))) as log:
+            yield from log.lines()
+    else:
+        lines = io.BytesIO(source) if isinstance(source, bytes) else source
+        for line in io.StringIO(source) if isinstance(source, str) else cast(Iterable[str | bytes], lines):
+            yield line.encode(errors="surrogatepass") if isinstance(line, str) else line
+
+
+def _source_name(source: TraceSource) -> str:
+    if isinstance(source, str | os.PathLike):
+        return "<text>" if str(source).lstrip().startswith("{") else os.fspath(source)
+    if not isinstance(source, bytes) and not hasattr(source, "read"):
+        raise TypeError(f"expected a path, a text or an open file, found {type(source).__name__}")
+    return "<text>" if isinstance(source, bytes) else str(getattr(source, "name", "<file>"))
+
+
+def numbered_lines(source: TraceSource) -> Iterator[tuple[int, bytes, bool]]:
+    """The lines that hold anything: number from 1, text, and whether a newline ends it.
+
+    A BOM and white space at the ends of a line go.
     """
-    with contextlib.closing(LogSource(path)) as source:
-        for lineno, line in enumerate(source.lines(), 1):
-            if text := line.removeprefix(BYTE_ORDER_MARK if lineno == 1 else b"").strip():
-                yield lineno, text, line.endswith(b"\n")
+    for lineno, line in enumerate(_source_lines(source), 1):
+        if text := line.removeprefix(BYTE_ORDER_MARK if lineno == 1 else b"").strip():
+            yield lineno, text, line.endswith(b"\n")
 
 
 def matcher_accepts(matcher: str | None, tool: str) -> bool:
@@ -8761,7 +8831,7 @@ def _with_triggers(actions: Sequence[Action]) -> Iterator[Action]:
         seen[key] += 1
 
 
-class _TraceBuilder:
+class TraceBuilder:
     """Gathers the actions of one trace from records that are known to be good."""
 
     def __init__(self, source: str, cwd: str | None) -> None:
@@ -8774,6 +8844,7 @@ class _TraceBuilder:
         self._results: Counter[str] = Counter()
 
     def add(self, lineno: int, record: dict[str, Any]) -> None:
+        """Takes the next record."""
         kind, turn = record["kind"], record.get("turn", 0)
         if kind == "session_start":
             self._start, self._cwd = record, record.get("cwd") or self._cwd
@@ -8785,7 +8856,7 @@ class _TraceBuilder:
                     self._uses.setdefault(block["id"], []).append(len(self._actions))
                     self._actions.append(ToolCall(block["name"], block["input"], None, turn, lineno, self._cwd))
         elif kind == "tool_result":
-            self._add_result(record)
+            self._add_result(lineno, record)
         elif kind == "hook_event":
             what = (record["event"], record.get("matcher"), record["decision"], record["exit_code"])
             self._actions.append(HookEvent(*what, record.get("output", ""), turn, lineno))
@@ -8793,11 +8864,11 @@ class _TraceBuilder:
             injected, args = record.get("instructions_injected", False), record.get("args")
             self._actions.append(SkillInvocation(record["name"], record["source"], injected, args, turn, lineno))
 
-    def _add_result(self, record: dict[str, Any]) -> None:
+    def _add_result(self, lineno: int, record: dict[str, Any]) -> None:
         """Puts a result to the tool use that it answers: of several with one id, the first without one, or the last."""
         effects = record.get("side_effects") or {}
         state = effects.get("post_state_sha256")
-        result = ToolResult(record["content"], record["ok"], record["turn"], state.lower() if state else None)
+        result = ToolResult(record["content"], record["ok"], record["turn"], state.lower() if state else None, lineno)
         use_id = record["tool_use_id"]
         number = min(self._results[use_id], len(self._uses[use_id]) - 1)
         self._results[use_id] = number + 1
@@ -8805,31 +8876,37 @@ class _TraceBuilder:
         self._actions[place] = replace(cast(ToolCall, self._actions[place]), result=result)
 
     def trace(self) -> Trace:
+        """All that was taken."""
         start = self._start
         actions = tuple(_with_triggers(self._actions))
         about = (start["actor"], start["model"], self._cwd, start["cwd_sha256"].lower())
         return Trace(self._source, actions, *about, tuple(self._prompts))
 
 
-def parse_trace(path: str | os.PathLike[str], *, cwd: str | None = None) -> Trace:
-    """Reads one ``.ccpa-trace.jsonl``. ``cwd`` is the agent's working directory for a trace that does not say it.
+def parse_trace(source: TraceSource, *, cwd: str | None = None) -> Trace:
+    """Reads one ``.ccpa-trace.jsonl``: from its path, its text (a string that begins with a brace) or an open file.
 
-    Raises `InputError` with file, line and field at the first thing that the schema does not allow; fields that it
-    does not know are tolerated.
+    ``cwd`` is the agent's working directory for a trace that does not say it. Raises `InputError` with file, line and
+    field at the first thing that the schema does not allow; fields that it does not know are tolerated.
+
+    >>> parse_trace('{"v": 1, "kind": "user_prompt", "turn": 0, "text": "Hi"}')
+    Traceback (most recent call last):
+    ...
+    diff_events.InputError: <text>:1: kind: expected session_start first, found a string: "user_prompt"
     """
-    source = os.fspath(path)
-    checker, builder = TraceChecker(), _TraceBuilder(source, cwd)
+    name = _source_name(source)
+    checker, builder = TraceChecker(), TraceBuilder(name, cwd)
     for lineno, line, _ in numbered_lines(source):
         try:
             record = parse_json(line)
         except NotJsonError as error:
-            raise InputError(source, str(error), lineno=lineno) from error
+            raise InputError(name, str(error), lineno=lineno) from error
         for problem in checker.problems(record):
             if problem.is_error:
-                raise InputError(source, problem.text, lineno=lineno, field=problem.field)
+                raise InputError(name, problem.text, lineno=lineno, field=problem.field)
         builder.add(lineno, cast(dict[str, Any], record))
     if not checker.records:
-        raise InputError(source, "expected a session_start record, found an empty file")
+        raise InputError(name, "expected a session_start record, found an empty file")
     return builder.trace()
 
 
@@ -12892,13 +12969,16 @@ SHOWN_PER_FINDING: Final = 10
 class Notes:
     """The problems of one file: the first of each kind, and how many there are of each."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool = False) -> None:
         self._kept: list[Problem] = []
+        self._strict = strict
         self.torn_tail = Finding.TORN_TAIL
         self.counts: Counter[Finding] = Counter()
 
     def add(self, finding: Finding, lineno: int, field: str | None, text: str) -> None:
         """Counts a problem, and keeps it if not too many of its kind are kept."""
+        if finding is Finding.SESSION_ID and not self._strict:
+            return
         self.counts[finding] += 1
         if self.counts[finding] <= SHOWN_PER_FINDING:
             self._kept.append(Problem(finding, field, text, lineno))
@@ -12923,11 +13003,17 @@ class FileValidation:
     notes: tuple[Problem, ...] = ()
     counts: tuple[tuple[Finding, int], ...] = ()
     unreadable: str | None = None
+    strict: bool = False
+
+    @property
+    def error_count(self) -> int:
+        """How many problems are errors."""
+        return sum(count for finding, count in self.counts if finding.severity_if(self.strict) is Severity.ERROR)
 
     @property
     def conforms(self) -> bool:
         """Whether the file could be read and has no error."""
-        return self.unreadable is None and all(finding.severity is not Severity.ERROR for finding, _ in self.counts)
+        return self.unreadable is None and not self.error_count
 
 
 def parsed_lines(path: str, notes: Notes) -> Iterator[tuple[int, object]]:
@@ -13206,12 +13292,34 @@ def _validate_event_log(lines: Iterable[tuple[int, object]], notes: Notes) -> in
 # ── agent traces ──
 
 
+def _state_problems(actions: Sequence[Action]) -> Iterator[Problem]:
+    """The hashes that a trace gives of files and that cannot be those of what it wrote to them."""
+    for state in replay_files(actions).values():
+        if state.is_contradictory:
+            result = state.call.result
+            in_input = result is None or "post_state_sha256" in state.call.input
+            text = f"what was written to {printable(str(_path_of(state.call)))} has another hash"
+            yield Problem(
+                Finding.FILE_STATE,
+                "blocks" if in_input else "side_effects.post_state_sha256",
+                text,
+                state.call.lineno if in_input or result is None else result.lineno,
+            )
+
+
 def _validate_trace(lines: Iterable[tuple[int, object]], notes: Notes) -> int:
     """The number of records; what is odd about them goes to the notes."""
-    checker = TraceChecker()
+    checker, builder = TraceChecker(), TraceBuilder("", None)
+    is_good = True
     for lineno, record in lines:
-        notes.add_all(lineno, checker.problems(record))
+        problems = list(checker.problems(record))
+        notes.add_all(lineno, problems)
+        is_good &= not any(problem.is_error for problem in problems)
+        if is_good:
+            builder.add(lineno, cast(dict[str, Any], record))
     notes.add_all(1, checker.problems_at_end())
+    if is_good:
+        notes.add_all(1, _state_problems(builder.trace().actions))
     return checker.records
 
 
@@ -13227,8 +13335,8 @@ def _format_of(record: object) -> FileFormat | None:
     return None
 
 
-def _validated(path: str) -> FileValidation:
-    notes = Notes()
+def _validated(path: str, *, strict: bool) -> FileValidation:
+    notes = Notes(strict=strict)
     lines = parsed_lines(path, notes)
     first = next(lines, None)
     file_format = _format_of(first[1]) if first else None
@@ -13239,17 +13347,18 @@ def _validated(path: str) -> FileValidation:
         validate, notes.torn_tail = _validate_trace, Finding.JSON  # a trace that is cut off is refused, unlike a log
     records = validate(itertools.chain([first], lines), notes)
     counts = tuple(sorted(notes.counts.items(), key=lambda item: item[0].code))
-    return FileValidation(path, file_format, records, notes.kept(), counts)
+    return FileValidation(path, file_format, records, notes.kept(), counts, strict=strict)
 
 
-def validate_file(path: str) -> FileValidation:
+def validate_file(path: str, *, strict: bool = False) -> FileValidation:
     """Checks one file, an event log or an agent trace as its first record says, against its schema.
 
-    The file is read as a stream; findings are kept up to a number for each kind. A file that cannot be read, or is
-    neither, is a result with ``unreadable``.
+    Findings are kept up to a number for each kind; a log is read as a stream. A file that cannot be read, or is
+    neither, is a result with ``unreadable``. ``strict`` makes errors of unknown fields and of session ids that are no
+    UUID.
     """
     try:
-        return _validated(path)
+        return _validated(path, strict=strict)
     except InputError as error:
         return FileValidation(path, unreadable=str(error))
 
@@ -13640,7 +13749,7 @@ def validation_json(files: Sequence[FileValidation]) -> Iterator[str]:
             "findings": [
                 {
                     "code": note.finding.code,
-                    "severity": note.finding.severity.value,
+                    "severity": note.finding.severity_if(file.strict).value,
                     "line": note.lineno,
                     "field": note.field,
                     "message": note.text,
@@ -13669,14 +13778,14 @@ def _file_lines(file: FileValidation) -> Iterator[str]:
     source = literal(file.source)
     for note in file.notes:
         what = f"{literal(note.field)}: " if note.field else ""
-        severity = note.finding.severity.value
+        severity = note.finding.severity_if(file.strict).value
         yield f"{source}:{note.lineno}: {severity}: {what}{literal(note.text)} [{note.finding.code}]"
     for finding, count in file.counts:
         if count > SHOWN_PER_FINDING:
             yield f"{source}: {count - SHOWN_PER_FINDING:,} more of [{finding.code}]"
     counts = Counter({severity: 0 for severity in Severity})
     for finding, count in file.counts:
-        counts[finding.severity] += count
+        counts[finding.severity_if(file.strict)] += count
     errors, warnings, advice = (counts[severity] for severity in Severity)
     what = f"{file.format.value if file.format else ''}, {file.records:,} records"
     verdict = "conforms" if file.conforms else "does not conform"
@@ -14110,7 +14219,7 @@ def corpus_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
 
 def validate_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """``validate``: checks event logs and agent traces against their schemas."""
-    files = [validate_file(path) for path in options.files]
+    files = [validate_file(path, strict=options.strict) for path in options.files]
     streams.write(VALIDATION_FORMATS["json" if options.json else "text"](files))
     if unreadable := [file.unreadable for file in files if file.unreadable is not None]:
         raise DiffEventsError("; ".join(unreadable))
@@ -14212,6 +14321,7 @@ COMMANDS: Final[Mapping[str, Subcommand]] = {
         {
             "": (
                 option("files", "an event log or an agent trace, compressed or not", "FILE", nargs="+"),
+                option("--strict", "refuse unknown fields, and session ids that are no UUID"),
                 option("--json", "print JSON instead of text"),
             )
         },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import io
 import json
 import random
 import re
@@ -833,6 +834,28 @@ class Interface(FolderCase):
             d.compute_parity_score("t.jsonl", trace)  # type: ignore[arg-type]
         with self.assertRaisesRegex(TypeError, "allow_hosts: expected a list of hosts, found str"):
             d.compute_parity_score(trace, trace, allow_hosts="a.example")
+
+    def test_a_trace_from_its_path_its_text_or_a_file(self) -> None:
+        text = whole(*BASH)
+        path = self.put("t", text)
+        trace = d.parse_trace(path)
+        with open(path, encoding="utf-8") as as_text, open(path, "rb") as as_bytes:
+            files = [as_text, as_bytes, io.StringIO(text), io.BytesIO(text.encode())]
+            sources = [Path(path), text, text.encode(), *files]
+            for source in sources:
+                read = d.parse_trace(source)  # type: ignore[arg-type]
+                self.assertEqual(dataclasses.replace(read, source=path), trace)
+        with self.assertRaisesRegex(d.InputError, "^<text>:1: invalid JSON"):
+            d.parse_trace("{x}")
+        with self.assertRaisesRegex(d.InputError, "^<file>: expected a session_start record"):
+            d.parse_trace(io.StringIO(""))
+        with self.assertRaisesRegex(TypeError, "expected a path, a text or an open file, found int"):
+            d.parse_trace(5)  # type: ignore[arg-type]
+
+    def test_what_the_module_offers(self) -> None:
+        for name in d.__all__:
+            self.assertTrue(hasattr(d, name), name)
+        self.assertEqual(d.__all__, sorted(d.__all__))
 
     def test_passes(self) -> None:
         teacher, student = self.trace(*BASH, *TWO_EDITS, name="t"), self.trace(*BASH)

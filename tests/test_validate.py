@@ -9,7 +9,7 @@ import random
 import unittest
 
 import diff_events as d
-from tests.traces import END, START, FolderCase, jsonl, result, turn, whole
+from tests.traces import END, START, FolderCase, hook, jsonl, result, turn, whole
 
 HEADER = {"schema_version": 1, "engine": "ours"}
 SID = d.shared_global_sid(0x828F0010, "Event")
@@ -237,6 +237,36 @@ class Traces(ValidateCase):
         ):
             with self.subTest(records=records):
                 self.assertEqual(self.of_trace(*records), expected)
+
+    def test_warnings(self) -> None:
+        reused = [turn(("a", "Bash", {})), result("a"), turn(("a", "Bash", {})), result("a")]
+        self.assertEqual(self.of_trace(*reused), [("reused_id", 4, "blocks[0].id")])
+        self.assertEqual(self.of_trace(hook(decision="block")), [("block_exit_code", 2, "exit_code")])
+        self.assertEqual(self.of_trace(hook(decision="block", exit_code=2)), [])
+        self.assertEqual(self.of_trace(hook(matcher=None)), [])
+        self.assertEqual(self.of_trace(turn(("a", "Bash", {})), result("a", side_effects=None)), [])
+
+    def test_a_file_that_is_not_what_was_written(self) -> None:
+        write = turn(("a", "Write", {"path": "x", "content": "1"}))
+        other = {"post_state_sha256": d.sha256("2")}
+        found = self.of_trace(write, result("a", side_effects=other))
+        self.assertEqual(found, [("file_state", 3, "side_effects.post_state_sha256")])
+        self.assertTrue(d.validate_file(str(self.folder / "f")).conforms)
+        of_input = turn(("a", "Write", {"path": "x", "content": "1", **other}))
+        self.assertEqual(self.of_trace(of_input, result("a")), [("file_state", 2, "blocks")])
+        same = {"post_state_sha256": d.sha256("1").upper()}
+        self.assertEqual(self.of_trace(write, result("a", side_effects=same)), [])
+
+    def test_strict(self) -> None:
+        log, trace = self.put("log", jsonl(HEADER, event(0, extra=1))), self.put("t", whole(turn()))
+        for path, codes in ((log, ["unknown_field"]), (trace, ["session_id"])):
+            self.assertEqual(self.run_tool("validate", path)[0], 0)
+            code, out, _ = self.run_tool("validate", "--strict", path, "--json")
+            findings = json.loads(out)["files"][0]["findings"]
+            self.assertEqual((code, [finding["code"] for finding in findings]), (1, codes))
+            self.assertEqual({finding["severity"] for finding in findings}, {"error"})
+        good = self.put("t", jsonl({**START, "session_id": "0192f0e0-0000-7000-8000-000000000001"}, END))
+        self.assertEqual(self.run_tool("validate", "--strict", good)[0], 0)
 
     def test_order(self) -> None:
         self.assertEqual(self.findings(jsonl(END)), [("order", 1, "kind")])
