@@ -97,7 +97,6 @@ import fnmatch
 import functools
 import hashlib
 import heapq
-import html
 import importlib
 import io
 import itertools
@@ -131,7 +130,6 @@ from typing import (
     TypeVar,
     cast,
 )
-from xml.etree import ElementTree
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -921,20 +919,105 @@ class TextWriter:
         return "\n\n".join(map(self.block, (f"{details.summary}:", *details.blocks)))
 
 
+_COLOUR = re.compile("\x1b\\[[0-9]+m")
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal a text takes, colours apart."""
+    text = _COLOUR.sub("", text)
+    if text.isascii():
+        return len(text)
+    import unicodedata  # here, so that only who has other text waits for it
+
+    return sum((unicodedata.east_asian_width(c) in "WF") + (not unicodedata.combining(c)) for c in text)
+
+
+def _cut(text: str, width: int) -> str:
+    """The beginning of a text, in so many columns at most."""
+    if _columns(text) <= width:
+        return text
+    text = _COLOUR.sub("", text)
+    while text and _columns(text) >= width:
+        text = text[:-1]
+    return f"{text}…"
+
+
+class TerminalWriter(TextWriter):
+    """Writes a document for a terminal of so many columns (None: no limit), in colour where that is asked for."""
+
+    _BOLD, _REVERSE, _CANARY, _OURS = 1, 7, 33, 36
+
+    def __init__(self, width: int | None = None, *, colour: bool = False) -> None:
+        super().__init__()
+        self._width, self._colour = width, colour
+
+    def _styled(self, style: int, text: str) -> str:
+        return f"\x1b[{style}m{text}\x1b[0m" if self._colour and text else text
+
+    def _own_words(self, text: str) -> str:
+        return re.sub(r"\*\*(.+?)\*\*|\*(.+?)\*", lambda words: self._styled(self._BOLD, words[1] or words[2]), text)
+
+    def _changed(self, text: str) -> str:
+        return self._styled(self._REVERSE, super()._changed(text))
+
+    def _wrapped(self, text: str, indent: str = "") -> str:
+        """A text in lines that fit, the second and later ones indented."""
+        lines: list[str] = []
+        line, *words = text.split(" ")
+        for word in words:
+            if self._width and _columns(f"{line} {word}") > self._width:
+                lines.append(line)
+                line = indent + word
+            else:
+                line += f" {word}"
+        return "\n".join([*lines, line])
+
+    def _paragraph(self, text: str) -> str:
+        return "\n".join(map(self._wrapped, text.split("\n")))
+
+    def _heading(self, text: str, level: int) -> str:
+        return self._styled(self._BOLD, super()._heading(text, level))
+
+    def _items(self, texts: Sequence[str]) -> str:
+        return "\n".join(self._wrapped(f"- {text}", "  ") for text in texts)
+
+    def _table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+        table = [[heading.rstrip(">") for heading in headings], *rows]
+        widths = [max(map(_columns, column)) for column in zip(*table, strict=True)]
+        while self._width and sum(widths) + 2 * len(widths) - 2 > self._width and max(widths) > 4:
+            widths[widths.index(max(widths))] -= 1
+
+        def fitted(cell: str, heading: str, width: int) -> str:
+            cell = _cut(cell, width)
+            padding = " " * (width - _columns(cell))
+            return padding + cell if heading.endswith(">") else cell + padding
+
+        return "\n".join("  ".join(map(fitted, row, headings, widths)).rstrip() for row in table)
+
+    def _diff(self, rows: Sequence[DiffRow | str]) -> str:
+        looks = {"-": self._CANARY, "+": self._OURS}
+        lines = ((looks.get(line[0]), self._changes(line)) for line in diff_lines(rows))
+        cut = ((look, _cut(line, self._width) if self._width else line) for look, line in lines)
+        return "\n".join(self._styled(look, line) if look else line for look, line in cut)
+
+
+_HTML_ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+
+
 def html_text(text: str) -> str:
     r"""``text`` as HTML that shows just that text, in an attribute as well.
 
     >>> print(html_text("<b title='x'>\u202e"))
     &lt;b title=&#x27;x&#x27;&gt;\u202e
     """
-    return html.escape(printable(text))
+    return printable(text).translate(_HTML_ESCAPES)
 
 
 class HtmlWriter(TextWriter):
     """Writes a document as HTML, without the page around it."""
 
     def _own_words(self, text: str) -> str:
-        text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html.escape(text))
+        text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", text.translate(_HTML_ESCAPES))
         return re.sub(r"\*(.+?)\*", r"<em>\1</em>", text)
 
     def _code(self, text: str) -> str:
@@ -1112,6 +1195,8 @@ class TestCase:
 
 def junit_xml(name: str, cases: Sequence[TestCase]) -> str:
     """Test results as JUnit XML."""
+    from xml.etree import ElementTree  # here, so that only who writes test results waits for it
+
     suite = ElementTree.Element("testsuite", name=printable(name))
     for case in cases:
         element = ElementTree.SubElement(suite, "testcase", classname=case.suite, name=printable(case.name))
@@ -1167,8 +1252,8 @@ def json_document(value: object) -> Iterator[str]:
     yield "\n"
 
 
-Rendered: TypeAlias = str | Iterator[str]
-"""A report in one format: its text, or the pieces of a text that may be long."""
+Rendered: TypeAlias = str | list[Block] | Iterator[str]
+"""A report in one format: a text; a document, to be written as it suits its destination; or pieces of a long text."""
 
 _Shown = TypeVar("_Shown")
 Formats: TypeAlias = Mapping[str, Callable[[_Shown], Rendered]]
@@ -1183,7 +1268,11 @@ def document_formats(document: Callable[[_Shown], Sequence[Block]]) -> dict[str,
         title = next(block.text for block in blocks if isinstance(block, Heading))
         return html_page(TextWriter().text(title), HtmlWriter().written(blocks))
 
-    return {"markdown": lambda value: MarkdownWriter(1_000_000).written(document(value)), "html": page}
+    return {
+        "markdown": lambda value: MarkdownWriter(1_000_000).written(document(value)),
+        "html": page,
+        "text": lambda value: list(document(value)),
+    }
 
 
 # ══ writing files ═════════════════════════════════════════════════════════════════════════════════════════════════
@@ -4267,6 +4356,15 @@ def meaning_of(event: Event, path: str, value: object) -> Meaning | None:
 # ══ report model ══════════════════════════════════════════════════════════════════════════════════════════════════
 
 
+class Gate(enum.Enum):
+    """A condition that a comparison can be asked to meet."""
+
+    IDENTICAL = "validate_identical"
+    IDENTITY = "check_identity"
+    PARITY = "fail_under"
+    RATCHET = "ratchet"
+
+
 @dataclass(frozen=True, slots=True)
 class DiffOptions:
     """What a comparison was asked to do."""
@@ -4282,6 +4380,9 @@ class DiffOptions:
     """Whether an identity finding that is certain makes the logs divergent."""
     match_names: bool = False
     """Whether events match that differ only in what the engines call the same objects."""
+    gates: tuple[Gate, ...] = ()
+    fail_under: Fraction | None = None
+    """The parity that `Gate.PARITY` asks for, in percent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -4741,6 +4842,11 @@ class Progression(enum.Enum):
     EARLIER = "earlier"
     SAME = "same"
 
+    @property
+    def is_worse(self) -> bool:
+        """Whether a ratchet minds it."""
+        return self in (Progression.NEW, Progression.EARLIER)
+
 
 @dataclass(frozen=True, slots=True)
 class ThreadProgress:
@@ -4769,9 +4875,8 @@ class BaselineComparison:
     @property
     def holds(self) -> bool:
         """Whether nothing is earlier or new: what the ratchet asks."""
-        worse = (Progression.NEW, Progression.EARLIER)
         left_over = self.new_unmapped or self.new_shared_globals
-        return not left_over and all(thread.progression not in worse for thread in self.threads)
+        return not left_over and not any(thread.progression.is_worse for thread in self.threads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -4813,6 +4918,23 @@ class Report:
         unmapped = sum(thread.events for threads in self.unmapped for thread in threads)
         comparable = sum(score.comparable for score in scores) + unmapped
         return ParityScore(sum(s.matched for s in scores), comparable, all(score.complete for score in scores))
+
+    @property
+    def gate(self) -> dict[Gate, bool]:
+        """The conditions that were asked for, and whether they hold."""
+        fail_under = self.options.fail_under
+        holds = {
+            Gate.IDENTICAL: self.verdict is Verdict.IDENTICAL,
+            Gate.IDENTITY: not self.mistaken,
+            Gate.PARITY: fail_under is None or not self.parity.is_below(fail_under),
+            Gate.RATCHET: self.baseline is None or self.baseline.holds,
+        }
+        return {gate: holds[gate] for gate in self.options.gates}
+
+    @property
+    def passes(self) -> bool:
+        """Whether all of them hold."""
+        return all(self.gate.values())
 
 
 # ══ identity ══════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -7357,6 +7479,32 @@ _SUMMARY_HEADINGS: Final = (
 )
 
 
+def _gate_words(report: Report, gate: Gate) -> str:
+    """A condition as it was asked for, and what was found."""
+    option, found = f"--{gate.value.replace('_', '-')}", ""
+    if gate is Gate.IDENTICAL:
+        found = f"the logs are {report.verdict.value}"
+    elif gate is Gate.IDENTITY:
+        found = _counted(sum(finding.certain for finding in report.identity), "certain identity finding")
+    elif gate is Gate.PARITY:
+        option += f" {float(report.options.fail_under or 0):g}"
+        found = f"parity is {percent(report.parity)}"
+    elif report.baseline:
+        found = _baseline_sentence(report.baseline)
+    return f"{quoted(option)}: {found}"
+
+
+def gate_sentence(report: Report) -> str:
+    """Whether the gate that was asked for holds; if not, which conditions do not, and what was found instead."""
+    failed = [_gate_words(report, gate) for gate, holds in report.gate.items() if not holds]
+    return f"**The gate does not hold:** {'; '.join(failed)}." if failed else "**The gate holds.**"
+
+
+def verdict_line(report: Report) -> str:
+    """The verdict for a terminal, in a line."""
+    return TextWriter().text(_verdict_sentence(report))
+
+
 def _outcome_lines(divergence: Divergence) -> list[str]:
     """What happened at a divergence, and where the streams are together again."""
     counts = f"{_counted(divergence.counts.canary, 'event')} of canary against {divergence.counts.ours:,} of ours"
@@ -7794,19 +7942,49 @@ def _summary_table(report: Report) -> Table:
     return Table(_SUMMARY_HEADINGS, list(map(_summary_row, report.threads)))
 
 
-def comparison_document(report: Report) -> list[Block]:
-    """The report for people: verdict, summary, then the evidence."""
-    blocks: list[Block] = [Heading("Event log comparison", 1), _verdict_sentence(report)]
+def _verdict_blocks(report: Report) -> list[Block]:
+    blocks: list[Block] = [_verdict_sentence(report)]
+    if report.options.gates:
+        blocks.append(gate_sentence(report))
     if report.baseline is not None:
         blocks.append(f"**Against the baseline:** {_baseline_sentence(report.baseline)}.")
-    blocks += [*_start_blocks(report), *_sort_blocks(report), _summary_table(report), *_divergence_blocks(report)]
-    blocks += [*_name_blocks(report), *_closing_blocks(report)]
     return blocks
+
+
+def comparison_document(report: Report) -> list[Block]:
+    """The report for people: verdict, summary, then the evidence."""
+    blocks: list[Block] = [Heading("Event log comparison", 1), *_verdict_blocks(report)]
+    blocks += [*_start_blocks(report), *_sort_blocks(report), _summary_table(report), *_divergence_blocks(report)]
+    return [*blocks, *_name_blocks(report), *_closing_blocks(report)]
 
 
 def render_markdown(report: Report) -> str:
     """The report for people."""
     return MarkdownWriter(1_000_000).written(comparison_document(report))
+
+
+_MOST_THREADS_LISTED: Final = 40
+
+
+def summary_document(report: Report) -> list[Block]:
+    """The report for a terminal: what it comes to, and how to get more."""
+    differing = [thread for thread in report.threads if thread.status is not PairStatus.IDENTICAL]
+    rows = [
+        [
+            f"{thread.pair.canary_tid} / {thread.pair.ours_tid}",
+            percent(thread.parity),
+            f"{thread.divergences_found:,}",
+            _thread_sentence(thread),
+        ]
+        for thread in differing[:_MOST_THREADS_LISTED]
+    ]
+    blocks = [*_verdict_blocks(report), *_start_blocks(report)]
+    if rows:
+        blocks += [Heading("Threads"), Table(("tids", "parity>", "divergences>", "first"), rows)]
+    if left_out := len(differing) - len(rows):
+        blocks.append(f"{_counted(left_out, 'more thread')} differ.")
+    more = ("--out report.md", "--report html:report.html", "--max-divergences 0")
+    return [*blocks, *([f"More: {', '.join(map(quoted, more))}."] if differing else [])]
 
 
 # ══ JSON report ═══════════════════════════════════════════════════════════════════════════════════════════════════
@@ -8042,6 +8220,7 @@ def report_json(report: Report) -> Iterator[str]:
             "format_version": REPORT_FORMAT_VERSION,
             "verdict": report.verdict.value,
             "parity": _json_value(report.parity),
+            "gate": {gate.value: holds for gate, holds in report.gate.items()},
             "start_here": _json_value(report.start_here),
             "threads": map(_json_value, report.threads),
             "unmapped": {side: [thread.tid for thread in threads] for side, threads in report.unmapped.items()},
@@ -8474,7 +8653,8 @@ def _html_verdict(report: Report) -> str:
     return (
         f'<header><div class="top"><h1><span class="{look}">{sign} {verdict}</span></h1>'
         f'<button class="help" hidden aria-haspopup="dialog">Keys <kbd>?</kbd></button></div>\n'
-        f'<p>{html_text(sentence[:1].upper() + sentence[1:])}</p>\n<dl class="facts">{items}</dl></header>\n'
+        f'<p>{html_text(sentence[:1].upper() + sentence[1:])}</p>\n<dl class="facts">{items}</dl>'
+        f"{HtmlWriter().written(_verdict_blocks(report)[1:])}</header>\n"
     )
 
 
@@ -8524,15 +8704,25 @@ def _failure_blocks(thread: ThreadReport) -> Iterator[Block]:
     yield f"Parity: {percent(thread.parity)}.\nEvents: {thread.events.canary:,} / {thread.events.ours:,}."
 
 
-def _thread_case(thread: ThreadReport) -> TestCase:
+def _progress_words(progress: ThreadProgress) -> str:
+    moved = f", {_counted(abs(progress.events), 'matching event')} {'more' if progress.events > 0 else 'fewer'}"
+    return f"{_PROGRESSION_WORDS[progress.progression]} since the baseline{moved if progress.events else ''}"
+
+
+def _thread_case(report: Report, thread: ThreadReport) -> TestCase:
+    """A pair of threads under its stable key. With a ratchet it fails only if it got worse."""
     if thread.status is PairStatus.IDENTICAL:
-        return TestCase("threads", _tids(thread))
-    evidence = list(_failure_blocks(thread))
-    return TestCase("threads", _tids(thread), _thread_sentence(thread), thread.status.value, evidence)
+        return TestCase("threads", thread.key)
+    known = report.baseline.threads if report.baseline else ()
+    progress = next((known for known in known if known.canary_tid == thread.pair.canary_tid), None)
+    words = [f"{_tids(thread)}: {_thread_sentence(thread)}", *([_progress_words(progress)] if progress else [])]
+    if Gate.RATCHET in report.options.gates and not (progress and progress.progression.is_worse):
+        return TestCase("threads", thread.key, skipped="; ".join([*words, "no worse than the baseline"]))
+    return TestCase("threads", thread.key, "; ".join(words), thread.status.value, list(_failure_blocks(thread)))
 
 
 def _other_cases(report: Report) -> Iterator[TestCase]:
-    """Threads without a partner, and what turns the gate red though every thread may match."""
+    """Threads without a partner, what turns the gate red though every thread may match, and the gate itself."""
     for side, threads in report.unmapped.items():
         for thread in threads:
             reason = f"no partner in the other log: {_counted(thread.events, 'event')} not compared"
@@ -8543,11 +8733,15 @@ def _other_cases(report: Report) -> Iterator[TestCase]:
     if report.identity and report.options.check_identity:
         message = _counted(len(report.identity), "identity finding")
         yield TestCase("objects", "identity", message, "identity", _identity_blocks(report)[1:])
+    for gate, holds in report.gate.items():
+        failure = None if holds else _gate_words(report, gate)
+        evidence = _baseline_blocks(report.baseline)[1:] if gate is Gate.RATCHET else [_verdict_sentence(report)]
+        yield TestCase("gate", gate.value.replace("_", "-"), failure, "gate", evidence)
 
 
 def render_junit(report: Report) -> str:
     """The report as test results: a case a pair of threads, so that a CI server shows which thread fails and why."""
-    cases = [*map(_thread_case, report.threads), *_other_cases(report)]
+    cases = [*(_thread_case(report, thread) for thread in report.threads), *_other_cases(report)]
     return junit_xml(" / ".join(log.name for log in report.logs), cases)
 
 
@@ -13833,8 +14027,19 @@ class Streams:
     out: TextIO
     err: TextIO
 
-    def write(self, rendered: Rendered) -> None:
+    def writer(self, colour: str = "auto") -> TerminalWriter:
+        """What writes documents to standard output: for a terminal as wide as that, in colour where that is wanted."""
+        import shutil  # here, so that only who writes a text report waits for it
+
+        is_terminal = self.out.isatty()
+        wanted = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        width = shutil.get_terminal_size().columns if is_terminal or os.environ.get("COLUMNS") else None
+        return TerminalWriter(width, colour=wanted if colour == "auto" else colour == "always")
+
+    def write(self, rendered: Rendered, colour: str = "auto") -> None:
         """Writes to standard output. Raises `OutputError`, or `BrokenPipeError` where nobody reads it any more."""
+        if isinstance(rendered, list):
+            rendered = self.writer(colour).written(rendered)
         try:
             self.out.writelines([rendered] if isinstance(rendered, str) else rendered)
             self.out.flush()
@@ -13901,6 +14106,13 @@ def report_options(formats: Collection[str]) -> tuple[Option, ...]:
         option("--out", "write the Markdown report there and not to standard output", "FILE"),
         option("--report", report, "FORMAT:PATH", **_REPEATABLE),
         option("--quiet", "no Markdown on standard output, no progress, no warnings"),
+        option(
+            "--color",
+            "colour in a text report on standard output: always, never, or auto (a terminal, and no NO_COLOR)",
+            "WHEN",
+            choices=("always", "never", "auto"),
+            default="auto",
+        ),
     )
 
 
@@ -13984,6 +14196,7 @@ class Outputs(Generic[_Shown]):
     def __init__(self, formats: Formats[_Shown], options: argparse.Namespace, *inputs: str) -> None:
         wanted = [*options.report, *(["json:-"] if getattr(options, "json", False) else [])]
         self._formats = formats
+        self._colour = options.color
         self._requests = list(report_requests(wanted, formats))
         if options.out is not None:
             self._requests.append(ReportRequest("markdown", _path_or_stream(options.out)))
@@ -14016,8 +14229,12 @@ class Outputs(Generic[_Shown]):
     def write(self, report: _Shown, streams: Streams) -> None:
         """Renders and writes everything that was asked for, standard output last."""
         for request in sorted(self._requests, key=lambda request: request.path == STANDARD_STREAM):
-            write = self._files[request.path].commit if request.path in self._files else streams.write
-            write(self._formats[request.format](report))
+            rendered = self._formats[request.format](report)
+            if request.path not in self._files:
+                streams.write(rendered, self._colour)
+            else:
+                text = TextWriter().written(rendered) if isinstance(rendered, list) else rendered
+                self._files[request.path].commit(text)
 
 
 # ── event logs: the comparison ──
@@ -14027,6 +14244,7 @@ REPORT_RENDERERS: Final[Formats[Report]] = {
     "json": report_json,
     "html": render_html,
     "junit": render_junit,
+    "text": summary_document,
 }
 
 _DIFF_OPTIONS: Final[Mapping[str, Sequence[Option]]] = {
@@ -14069,13 +14287,10 @@ _DIFF_OPTIONS: Final[Mapping[str, Sequence[Option]]] = {
 }
 
 
-def _gates_hold(report: Report, options: argparse.Namespace) -> bool:
-    """Whether every gate that was asked for holds."""
-    differs = options.validate_identical and report.verdict is Verdict.DIVERGENT
-    falls_short = options.fail_under is not None and report.parity.is_below(options.fail_under)
-    slips = options.ratchet and report.baseline is not None and not report.baseline.holds
-    mistakes = options.check_identity and report.mistaken
-    return not (differs or falls_short or slips or mistakes)
+def _gates(options: argparse.Namespace) -> tuple[Gate, ...]:
+    """The conditions that the options ask for."""
+    asked = {name: vars(options)[name] for name in ("validate_identical", "check_identity", "fail_under", "ratchet")}
+    return tuple(Gate(name) for name, value in asked.items() if value not in (None, False))
 
 
 def _say_warnings(report: Report, err: TextIO) -> None:
@@ -14100,7 +14315,8 @@ def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
         max_divergences=options.max_divergences,
         score_to_the_end=options.fail_under is not None,
         check_identity=options.check_identity,
-        match_names=options.match_names,
+        gates=_gates(options),
+        fail_under=options.fail_under,
     )
     outputs = Outputs(REPORT_RENDERERS, options, options.canary, options.ours)
     baseline = read_baseline(options.baseline) if options.baseline is not None else None
@@ -14115,7 +14331,11 @@ def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
         if not options.quiet:
             _say_warnings(report, streams.err)
         outputs.write(report, streams)
-    return ExitCode.OK if _gates_hold(report, options) else ExitCode.GATE
+    if options.out is not None and not options.quiet:
+        streams.err.write(f"{verdict_line(report)}\n")
+    if not report.passes:
+        streams.err.write(f"{PROGRAM}: {TextWriter().text(gate_sentence(report))}\n")
+    return ExitCode.OK if report.passes else ExitCode.GATE
 
 
 # ── agent traces, corpora, files ──

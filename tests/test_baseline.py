@@ -71,7 +71,8 @@ class BaselineTest(BaselineFixture):
         self.keep({1: changed(MAIN, 10), 2: changed(LOADER, 30), 3: AUDIO})
         code, baseline, markdown, err = self.against(log({1: changed(MAIN, 25), 2: changed(LOADER, 20), 3: AUDIO}))
         self.assertEqual(self.progressions(baseline), {6: ("later", 15), 7: ("earlier", -10), 8: ("same", 0)})
-        self.assertEqual((code, err), (ExitCode.GATE, ""))
+        failed = "diff_events.py: The gate does not hold: --ratchet: 1 thread later, 1 earlier, 1 same.\n"
+        self.assertEqual((code, err), (ExitCode.GATE, failed))
         self.assertIn("**Against the baseline:** 1 thread later, 1 earlier, 1 same.", markdown)
         code, baseline, _, _ = self.against(log({1: MAIN, 2: changed(LOADER, 30), 3: changed(AUDIO, 5)}))
         self.assertEqual(self.progressions(baseline), {6: ("gone", 30), 7: ("same", 0), 8: ("new", -55)})

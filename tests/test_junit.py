@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unittest
 from dataclasses import replace
+from fractions import Fraction
 from xml.etree import ElementTree
 
 import diff_events
@@ -26,13 +27,14 @@ class JUnit(unittest.TestCase):
 
     def test_identical(self) -> None:
         suite = self.suite(report_of(log({1: steps(3), 2: steps(4)}), log({1: steps(3), 2: steps(4)})))
-        self.assertEqual([case.attrib["name"] for case in suite], [f"canary tid {n} / ours tid {n}" for n in (1, 2)])
+        self.assertEqual([case.attrib["name"] for case in suite], ["/KeStep/0", "/KeStep/1"])
         self.assertFalse([child for case in suite for child in case])
 
     def test_a_divergence_is_a_failure_with_its_evidence(self) -> None:
         (case,) = self.suite(scattered_report(1, 1))
         (failure,) = case
-        self.assertEqual(failure.attrib, {"type": "diverged", "message": "diverged at #20: changed"})
+        message = "canary tid 0 / ours tid 0: diverged at #20: changed"
+        self.assertEqual(failure.attrib, {"type": "diverged", "message": message})
         for words in ("at canary index 20 (line 22)", "- #20 line 22", "payload.n  20      -1"):
             self.assertIn(words, failure.text or "")
 
@@ -45,11 +47,12 @@ class JUnit(unittest.TestCase):
             self.suite(report_of(log({1: steps(left)}), log({1: steps(right)})))[0][0].attrib
             for left, right in ((5, 3), (3, 5))
         ]
+        pair = "canary tid 1 / ours tid 1"
         self.assertEqual(
             types,
             [
-                {"type": "ours_ended", "message": "ours ended first, 2 events before the other"},
-                {"type": "canary_ended", "message": "canary ended first, 2 events before the other"},
+                {"type": "ours_ended", "message": f"{pair}: ours ended first, 2 events before the other"},
+                {"type": "canary_ended", "message": f"{pair}: canary ended first, 2 events before the other"},
             ],
         )
 
@@ -72,6 +75,28 @@ class JUnit(unittest.TestCase):
         case = self.suite(report)[-1]
         self.assertEqual(case[0].attrib["type"], "shared_globals")
         self.assertRegex(case[0].text or "", f"canary  00c0ffee00c0ffee  0x82000000  {HOSTILE[0]} +1 +7")
+
+    def test_each_condition_of_the_gate_is_a_case_that_says_what_was_found(self) -> None:
+        gates = (diff_events.Gate.IDENTICAL, diff_events.Gate.PARITY)
+        suite = self.suite(scattered_report(1, 1, gates=gates, fail_under=Fraction("98.5")))
+        cases = {case.attrib["name"]: case for case in suite if case.attrib["classname"] == "gate"}
+        self.assertEqual(list(cases), ["validate-identical", "fail-under"])
+        message = cases["validate-identical"][0].attrib["message"]
+        self.assertEqual(message, "--validate-identical: the logs are divergent")
+        self.assertFalse(list(cases["fail-under"]))
+        suite = self.suite(scattered_report(1, 1, gates=gates, fail_under=Fraction("99.9")))
+        self.assertEqual(suite[-1][0].attrib["message"], "--fail-under 99.9: parity is 98.75 %")
+
+    def test_with_a_ratchet_a_thread_fails_only_if_it_got_worse(self) -> None:
+        report = scattered_report(3, 1, gates=(diff_events.Gate.RATCHET,))
+        moved = zip((0, 1, 2), ("same", "later", "earlier"), (0, 5, -7), strict=True)
+        progress = tuple(diff_events.ThreadProgress(t, t, diff_events.Progression(p), n) for t, p, n in moved)
+        baseline = diff_events.BaselineComparison("b.json", True, progress, 0, ())
+        suite = self.suite(replace(report, baseline=baseline))
+        self.assertEqual([case[0].tag for case in suite], ["skipped", "skipped", "failure", "failure"])
+        self.assertIn("earlier since the baseline, 7 matching events fewer", suite[2][0].attrib["message"])
+        self.assertEqual(suite[3].attrib["name"], "ratchet")
+        self.assertIn("1 thread later, 1 earlier, 1 same", suite[3][0].attrib["message"])
 
     def test_hostile_text_parses_back_as_text(self) -> None:
         suite = self.suite(hostile_report())
