@@ -102,7 +102,6 @@ import io
 import itertools
 import json
 import math
-import mmap
 import multiprocessing
 import posixpath
 import re
@@ -112,8 +111,10 @@ import time
 import zlib
 from array import array
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import call as invoke
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import (
@@ -232,6 +233,7 @@ class WarningKind(enum.Enum):
 
     TORN_TAIL = "torn_tail"
     HOLE = "hole"
+    GROWN = "grown"
 
 
 class PairStatus(enum.Enum):
@@ -1348,8 +1350,14 @@ class PendingFile:
 CHUNK_BYTES: Final = 1 << 16
 """How much text is looked at in one go: small enough for the processor's cache, large enough to forget the calls."""
 
+SEGMENT_BYTES: Final = 4 << 20
+"""How much text a process takes at a time."""
+
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 STANDARD_STREAM: Final = "-"
+
+CHANGED: Final = "it was changed while it was read"
+LINE_TOO_LONG: Final = f"expected lines of less than {MAX_LINE_BYTES >> 20} MiB"
 
 _COMPRESSIONS: Final = {
     b"\x1f\x8b": "gzip",
@@ -1358,6 +1366,15 @@ _COMPRESSIONS: Final = {
     b"\x28\xb5\x2f\xfd": "compression.zstd",
 }
 """How a compressed file begins, and the module of the standard library that reads it."""
+
+
+@contextlib.contextmanager
+def _named_errors(name: str, damage: tuple[type[Exception], ...] = (OSError,)) -> Iterator[None]:
+    try:
+        yield
+    except damage as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise InputError(name, f"cannot be read: {reason}") from error
 
 
 class _Rewound(io.RawIOBase):
@@ -1376,6 +1393,88 @@ class _Rewound(io.RawIOBase):
         return len(data)
 
 
+class _Spooled(io.RawIOBase):
+    """A stream that can be read once, copied to a temporary file while it is read."""
+
+    def __init__(self, name: str, stream: io.BufferedIOBase, damage: tuple[type[Exception], ...]) -> None:
+        self._name, self._stream, self._damage = name, stream, damage
+        self.ended_early = False
+        """Whether compressed data stopped short of its end."""
+        import tempfile  # here, so that only who reads a pipe or compressed log waits for it
+
+        with self._spool_errors():
+            self.spool = tempfile.TemporaryFile(prefix="diff-events-")  # noqa: SIM115
+
+    @contextlib.contextmanager
+    def _spool_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            problem = f"a copy of it cannot be kept in a temporary file: {error.strerror}"
+            raise InputError(self._name, problem) from error
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Fills the buffer unless the stream ends: the beginning of a slow pipe must be enough to judge it by."""
+        filled = 0
+        while filled < len(buffer) and (data := self._next(len(buffer) - filled)):
+            buffer[filled : filled + len(data)] = data
+            filled += len(data)
+        with self._spool_errors():
+            self.spool.write(buffer[:filled])
+            self.spool.flush()
+        return filled
+
+    def _next(self, most: int) -> bytes:
+        try:
+            with _named_errors(self._name, self._damage):
+                return self._stream.read1(most)
+        except EOFError:
+            self.ended_early = True
+            return b""
+
+
+class Segment(NamedTuple):
+    """A piece of a log in whole lines, for one process to read."""
+
+    name: str
+    path: str
+    offset: int
+    length: int
+    file_id: tuple[int, int]
+    text: bytes | None
+    """The piece itself where no other process could read it from the file."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """The text in pieces of whole lines; only the last line of a log, or one too long, lacks its newline."""
+        left = self.length
+        with self._open() as file:
+            while left:
+                chunk = file.read(min(left, CHUNK_BYTES))
+                left -= len(chunk)
+                if left and not chunk.endswith(b"\n"):
+                    rest = file.readline(min(left, MAX_LINE_BYTES))
+                    left -= len(rest)
+                    chunk += rest
+                if not chunk:
+                    raise InputError(self.name, CHANGED)
+                yield chunk
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[BinaryIO]:
+        if self.text is not None:
+            yield io.BytesIO(self.text)
+            return
+        with _named_errors(self.name), open(self.path, "rb") as file:
+            status = os.fstat(file.fileno())
+            if (status.st_dev, status.st_ino) != self.file_id:
+                raise InputError(self.name, CHANGED)
+            file.seek(self.offset)
+            yield file
+
+
 class LogSource:
     """The bytes of one file, read once from front to back, then here and there by offset.
 
@@ -1386,115 +1485,135 @@ class LogSource:
     def __init__(self, path: str) -> None:
         self.path = path
         self.name = "standard input" if path == STANDARD_STREAM else path
-        self._ahead: bytes | None = None
-        self._spooled = False
-        """Whether all that there is to spool is in the spool."""
-        self._damage: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error)
-        with contextlib.ExitStack() as on_failure, self._named_errors():
+        self._position = 0
+        with contextlib.ExitStack() as on_failure, _named_errors(self.name):
             file = io.FileIO(os.dup(0) if path == STANDARD_STREAM else path)
             self._raw = io.BufferedReader(file, CHUNK_BYTES)
             on_failure.callback(self._raw.close)
-            status = os.fstat(self._raw.fileno())
-            regular = stat.S_ISREG(status.st_mode)
-            self.size = status.st_size if regular else None
+            self._status = os.fstat(self._raw.fileno())
+            regular = stat.S_ISREG(self._status.st_mode) and path != STANDARD_STREAM  # of that, a part may be read
+            self.size = self._status.st_size if regular else None
             head = self._head()
-            if regular:
-                self._raw.seek(0)
-            stream: BinaryIO = self._raw if regular else io.BufferedReader(_Rewound(head, self._raw), CHUNK_BYTES)
             module = next((name for magic, name in _COMPRESSIONS.items() if head.startswith(magic)), None)
-            self._stream: BinaryIO = self._decompressed(stream, module) if module else stream
-            self._spool = None if regular and module is None else self._new_spool()
+            self._spooled = None if regular and not module else self._spooling(head, module)
+            if self._spooled is None:
+                self._raw.seek(0)
+            self._stream: BinaryIO = self._raw
+            if self._spooled is not None:
+                self._stream = io.BufferedReader(self._spooled, CHUNK_BYTES)
             on_failure.pop_all()
-
-    @staticmethod
-    def _new_spool() -> BinaryIO:
-        import tempfile  # here, so that only who reads a pipe or compressed log waits for it
-
-        return cast(BinaryIO, tempfile.TemporaryFile(prefix="diff-events-"))
 
     def _head(self) -> bytes:
         """The first bytes; a pipe may hand them over one by one."""
         head = b""
-        while len(head) < 6 and (more := self._raw.read1(6 - len(head))):
+        while len(head) < max(map(len, _COMPRESSIONS)) and (more := self._raw.read1(1)):
             head += more
         return head
 
-    def _decompressed(self, stream: BinaryIO, module_name: str) -> BinaryIO:
+    def _spooling(self, head: bytes, module_name: str | None) -> _Spooled:
+        stream = io.BufferedReader(_Rewound(head, self._raw), CHUNK_BYTES)
+        if module_name is None:
+            return _Spooled(self.name, stream, (OSError,))
         try:
             module = importlib.import_module(module_name)
         except ImportError as error:
             hint = f"this Python has no module {module_name}: decompress it first, for instance `zstd -dc FILE | … -`"
             raise InputError(self.name, hint) from error
         own_errors = (getattr(module, name, None) for name in ("LZMAError", "ZstdError"))
-        self._damage += tuple(error for error in own_errors if error)
-        return cast(BinaryIO, module.open(stream, "rb"))
+        damage = (OSError, zlib.error, *(error for error in own_errors if error))
+        return _Spooled(self.name, module.open(stream, "rb"), damage)
 
-    @contextlib.contextmanager
-    def _named_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except self._damage as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise InputError(self.name, f"cannot be read: {reason}") from error
+    @property
+    def ended_early(self) -> bool:
+        """Whether compressed data stopped short of its end."""
+        return self._spooled is not None and self._spooled.ended_early
 
     def bytes_read(self) -> int:
         """How far the file itself has been read: what progress is measured by."""
         return self._raw.tell() if self.size is not None else 0
 
-    def _next_chunk(self) -> bytes:
-        with self._named_errors():
-            chunk = self._stream.read(CHUNK_BYTES)
-            rest = b"" if chunk.endswith(b"\n") else self._stream.readline(MAX_LINE_BYTES)
-            if self._spool is not None and not self._spooled:
-                self._spool.write(chunk + rest)
-                self._spool.flush()  # another process may read it back
-        return chunk + rest
-
     def peek(self) -> bytes:
-        """The first chunk, which `chunks` will still begin with."""
-        if self._ahead is None:
-            self._ahead = self._next_chunk()
-        return self._ahead
+        """The first bytes, or more; they are still to be read."""
+        with _named_errors(self.name):
+            return cast(io.BufferedReader, self._stream).peek(CHUNK_BYTES)
 
     def rewind(self) -> None:
-        """Lets `chunks` begin anew."""
-        with self._named_errors():
-            if self._spool is not None:
-                self._stream, self._spooled = self._spool, True
-            self._stream.seek(0)
-        self._ahead = None
+        """Lets the text, all of which was read, begin anew."""
+        if self._spooled is not None:
+            self._stream = cast(BinaryIO, self._spooled.spool)
+        self._stream.seek(0)
+        self._position = 0
 
-    def chunks(self) -> Iterator[bytes]:
-        """The text in pieces of whole lines; only the last line of all, or one that is too long, lacks its newline."""
-        chunk, self._ahead = self.peek(), b""
-        while chunk:
-            yield chunk
-            chunk = self._next_chunk()
+    def next_line(self) -> bytes:
+        """The next line with its newline, or nothing at the end; no more than `MAX_LINE_BYTES`."""
+        with _named_errors(self.name):
+            line = self._stream.readline(MAX_LINE_BYTES)
+        self._position += len(line)
+        return line
+
+    def segments(self) -> Iterator[Segment]:
+        """The rest of the text in pieces of whole lines; what is added to the file meanwhile is left out."""
+        while True:
+            start, text = self._position, None
+            with _named_errors(self.name):
+                if self._spooled is None:
+                    self._position = self._line_end(start + SEGMENT_BYTES - 1)
+                else:
+                    text = self._stream.read(SEGMENT_BYTES)
+                    text += b"" if text.endswith(b"\n") else self._stream.readline(MAX_LINE_BYTES)
+                    self._position += len(text)
+            if self._position == start:
+                return
+            file_id = self._status.st_dev, self._status.st_ino
+            yield Segment(self.name, self.path, start, self._position - start, file_id, text)
+
+    def _line_end(self, offset: int) -> int:
+        """Where the line ends that the byte at an offset is in."""
+        assert self.size is not None  # it is a file
+        if offset >= self.size:
+            return self.size
+        self._stream.seek(offset)
+        return min(self.size, offset + len(self._stream.readline(MAX_LINE_BYTES)))
 
     def lines(self) -> Iterator[bytes]:
         """The text line by line, each with its newline. Raises `InputError` for one that is too long."""
         for lineno in itertools.count(1):
-            with self._named_errors():
+            with _named_errors(self.name):
                 line = self._stream.readline(MAX_LINE_BYTES + 1)
             if len(line) > MAX_LINE_BYTES:
-                raise InputError(self.name, f"expected lines of less than {MAX_LINE_BYTES >> 20} MiB", lineno=lineno)
+                raise InputError(self.name, LINE_TOO_LONG, lineno=lineno)
             if not line:
                 return
             yield line
 
     def read_back(self, offset: int, length: int) -> bytes:
         """The bytes at an offset of the text, once all of it was read."""
-        with self._named_errors():
-            file = self._raw if self._spool is None else self._spool
-            file.seek(0, os.SEEK_END)  # forgets its buffer: another process may have moved the file's place since
+        with _named_errors(self.name):
+            file = self._raw if self._spooled is None else self._spooled.spool
             file.seek(offset)
             return file.read(length)
 
+    def has_grown(self) -> bool:
+        """Whether something was added to the file since it was opened.
+
+        Raises `InputError` where it was changed in another way, as far as size, time and file number tell.
+        """
+        if self.size is None:
+            return False
+        with _named_errors(self.name):
+            now, at_path = os.fstat(self._raw.fileno()), os.stat(self.path)
+        if (at_path.st_dev, at_path.st_ino) != (now.st_dev, now.st_ino) or now.st_size < self.size:
+            raise InputError(self.name, CHANGED)
+        if now.st_size == self.size and now.st_mtime_ns != self._status.st_mtime_ns:
+            raise InputError(self.name, CHANGED)
+        return now.st_size > self.size
+
     def close(self) -> None:
         """Gives the file and its spool back."""
-        for file in (self._stream, self._raw, self._spool):
-            if file is not None:
-                file.close()
+        self._stream.close()
+        self._raw.close()
+        if self._spooled is not None:
+            self._spooled.spool.close()
 
 
 # ██████████████████████████████████████████████████████████████████████████████████████████████████████████████████████
@@ -1528,20 +1647,12 @@ class Event:
 
 
 class RawEvent(NamedTuple):
-    """What the index needs of a line, as bytes of that line: the payload is not parsed."""
+    """What the index needs of a line, as bytes of that line. The payload is the text between its braces, not parsed."""
 
     kind: bytes
     tid: bytes
     tid_event_idx: bytes
     payload: bytes
-
-
-class BadLineError(NotJsonError):
-    """A line that is no event, with its place in the text that was read."""
-
-    def __init__(self, error: NotJsonError, position: int) -> None:
-        super().__init__(str(error), error.field)
-        self.position = position
 
 
 class _Member(NamedTuple):
@@ -1552,11 +1663,11 @@ class _Member(NamedTuple):
     value: str
 
 
-_KEY = re.compile(r'[ \t\r]*[,{][ \t\r]*("(?:[^"\\\x00-\x1f]|\\.)*+")[ \t\r]*:[ \t\r]*')
+_KEY = re.compile(r'[ \t\r]*[,{][ \t\r]*("[^"]*")[ \t\r]*:[ \t\r]*')
 _EMPTY_OBJECT = re.compile(r"[ \t\r]*\{[ \t\r]*\}[ \t\r]*")
 _END_OF_OBJECT = re.compile(r"[ \t\r]*\}[ \t\r]*")
-_SCALAR = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*+"|[^][{}",\s]++')
-_NESTED = {"{": re.compile(r'"(?:[^"\\]|\\.)*+"|[{}]'), "[": re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]]')}
+_SCALAR = re.compile(r'"[^"]*"|[^][{}",\s]+')
+_NESTED = {"{": re.compile(r'"[^"]*"|[{}]'), "[": re.compile(r'"[^"]*"|[\[\]]')}
 
 
 def _end_of_value(line: str, start: int) -> int:
@@ -1576,15 +1687,17 @@ def _end_of_value(line: str, start: int) -> int:
 
 def _members(line: str) -> tuple[list[_Member], str]:
     """The members of the object that ``line`` is, and the text after the last one; none where it is no object."""
+    outline = line.replace("\\\\", "__").replace('\\"', "__")  # each quote begins or ends a string
     members: list[_Member] = []
     position = 0
-    while key := _KEY.match(line, position):
+    while key := _KEY.match(outline, position):
         if ("{" in key[0].partition('"')[0]) != (not members):
             break
-        end = _end_of_value(line, key.end())
+        end = _end_of_value(outline, key.end())
         if end < 0:
             break
-        members.append(_Member(key[0], str(parse_json(key[1])), line[key.end() : end]))
+        name = str(parse_json(line[key.start(1) : key.end(1)]))
+        members.append(_Member(line[position : key.end()], name, line[key.end() : end]))
         position = end
     tail = _END_OF_OBJECT.fullmatch(line, position)
     if tail and members:
@@ -1625,22 +1738,24 @@ def _check_version(text: str) -> None:
 
 def _raw_event(members: Sequence[_Member]) -> RawEvent:
     fields = {member.key: member.value for member in members}
-    for member in members:
-        if member.key != "payload":
-            parse_field(member.value, member.key)  # all but the payload has to be JSON, whatever becomes of it
+    *others, payload = [member.value for member in members if member.key == "payload"] or [""]
+    for name, text in [*((m.key, m.value) for m in members if m.key != "payload"), *(("payload", t) for t in others)]:
+        parse_field(text, name)  # all but the payload that counts has to be JSON, whatever becomes of it
     if "schema_version" in fields:
         _check_version(fields["schema_version"])
     kind = str(_required(fields, "kind", str, "a string"))
     tid, idx = _count(fields, "tid"), _count(fields, "tid_event_idx")
-    payload = fields.get("payload", "")
     if not payload.startswith("{"):
         _required(fields, "payload", dict, "an object")
-    return RawEvent(kind.encode("utf-8", "surrogatepass"), tid, idx, payload.encode())
+    return RawEvent(kind.encode("utf-8", "surrogatepass"), tid, idx, payload[1:-1].encode())
 
 
 def _object_members(line: bytes) -> tuple[list[_Member], str]:
     """The members of a line that must be one object; raises `NotJsonError` saying what it is instead."""
-    text = line.decode().rstrip("\n")
+    try:
+        text = line.decode().rstrip("\n")
+    except UnicodeDecodeError as error:
+        raise NotJsonError("invalid UTF-8") from error
     members, tail = _members(text)
     if not members and not _EMPTY_OBJECT.fullmatch(text):
         raise NotJsonError(f"expected an object, found {json_type(parse_json(text))}")
@@ -1658,9 +1773,9 @@ def check_header(line: bytes) -> None:
 
 
 def parse_payload(text: bytes) -> dict[str, object]:
-    """The parsed payload of an event. Raises `NotJsonError`."""
-    payload = parse_field(text.decode(), "payload")
-    assert isinstance(payload, dict)  # it begins with a brace
+    """The payload of an event, given the text between its braces. Raises `NotJsonError`."""
+    payload = parse_field("{" + text.decode() + "}", "payload")
+    assert isinstance(payload, dict)  # its braces are balanced
     return payload
 
 
@@ -1680,157 +1795,266 @@ def decode_event(line: bytes, lineno: int) -> Event:
     return Event(lineno, kind, int(raw.tid), int(raw.tid_event_idx), parse_payload(raw.payload))
 
 
-_STRING = r'"[^"\\\x00-\x1f]*+"'
-_INTEGER = r"-?(?:0|[1-9][0-9]*+)"
-_NATURAL = r"(0|[1-9][0-9]{0,17})"
-_TEXT = r'"(?:[^"\\\n]|\\[^\n])*+"'
-_FLAT_OBJECT = r'\{[^{}"\n]*+(?:"[^"\\\n]*+"[^{}"\n]*+)*+\}'
+# ── line layouts that are learned ──
+#
+# What a pattern accepts must be JSON, and no more than the exact way accepts: numbers of a few digits, keys but once.
 
 
-def _nested_object(levels: int) -> str:
-    """The pattern of an object with strings of any sort and objects in it, some levels deep."""
-    inner = rf"{_TEXT}|{_nested_object(levels - 1)}" if levels else _TEXT
-    return rf'\{{[^{{}}"\n]*+(?:(?:{inner})[^{{}}"\n]*+)*+\}}'
+_SPACE = r"[ \t\r]*"
+_IN_STRING = r'[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*'
+_STRING = f'"{_IN_STRING}"'
+_INTEGER = "-?(?:0|[1-9][0-9]{0,199})"
+_NUMBER = rf"{_INTEGER}(?:\.[0-9]{{1,99}})?(?:[eE][-+]?[0-9]{{1,2}})?"
+_NATURAL = "(0|[1-9][0-9]{0,17})"
 
-
-_BALANCED = rf"(?:{_FLAT_OBJECT}|{_nested_object(3)})"
-"""What `_end_of_value` takes for an object: balanced braces outside strings. The first alternative is the fast one."""
-
-_WHOLE_OBJECT = re.compile(_BALANCED.encode())
-_FLAT_OBJECT_LINES = re.compile(rf"(?:{_FLAT_OBJECT}\n)*+".encode())
-_OBJECT_LINES = re.compile(rf"(?:{_BALANCED}\n)*+".encode())
-
-_FIELD_PATTERNS: Final = {
+_EVENT_FIELD_PATTERNS: Final = {
     "schema_version": "1",
-    "kind": r'"([^"\\\x00-\x1f]*+)"',
+    "kind": f'"({_IN_STRING})"',
     "tid": _NATURAL,
     "tid_event_idx": _NATURAL,
-    "payload": f"({_BALANCED})",
 }
-"""What a field of an event looks like, the captured ones in the shape that `RawEvent` wants."""
+
+_MOST_NESTED: Final = 4
+"""Values of other fields that are nested deeper have no pattern: it would double with each level."""
+
+
+def _value_pattern(depth: int) -> str:
+    """The pattern of any value that is nested at most ``depth`` levels deep."""
+    scalar = f"{_STRING}|{_NUMBER}|true|false|null"
+    if not depth:
+        return f"(?:{scalar})"
+    inner = _value_pattern(depth - 1)
+    items = rf"(?:{_SPACE}{inner}{_SPACE}(?:,(?!{_SPACE}\])|(?=\])))*{_SPACE}"
+    members = rf"(?:{_SPACE}{_STRING}{_SPACE}:{_SPACE}{inner}{_SPACE}(?:,(?!{_SPACE}\}})|(?=\}})))*{_SPACE}"
+    return rf"(?:{scalar}|\[{items}\]|\{{{members}\}})"
+
+
+_FORMS: Final = (_INTEGER, "(?:true|false)", _STRING, *map(_value_pattern, range(_MOST_NESTED + 1)))
+"""The patterns for the values of fields that only have to be JSON; each from `_ANY_SCALAR` on has all before it."""
+_ANY_SCALAR: Final = 3
+
+
+def _form_of(value: str) -> int | None:
+    """The number of the narrowest form that a value has."""
+    narrow = next((n for n, form in enumerate(_FORMS[:_ANY_SCALAR]) if re.fullmatch(form, value)), None)
+    if narrow is not None:
+        return narrow
+    wide = (n for n in range(_ANY_SCALAR, len(_FORMS)) if re.fullmatch(_FORMS[n], value))
+    return next(wide, None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """The pattern of all lines with the same fields in the same order and spacing.
+    """What lines have in common that have the same fields in the same order and spacing."""
 
-    A line that matches is an event, and the same one that `_raw_event` would have read from it, if what was captured as
-    its payload is an object.
-    """
+    leads: tuple[str, ...]
+    """The text before each value,"""
+    tail: str
+    """and after the last one."""
+    keys: tuple[str, ...]
+    forms: tuple[int, ...]
+    """Of each value: its number in `_FORMS`; 0 for the fields of an event, which have patterns of their own."""
 
-    pattern: str
-    captured: tuple[str, ...]
+    def widened(self, other: _Layout) -> _Layout:
+        """The layout of these lines and of others that only differ in the form of some values."""
+        pairs = zip(self.forms, other.forms, strict=True)
+        forms = tuple(one if one == two else max(one, two, _ANY_SCALAR) for one, two in pairs)
+        return replace(self, forms=forms)
 
+    def around_payload(self) -> tuple[str, str]:
+        """The patterns of a line up to the payload's opening brace, and from its closing brace on."""
+        pattern = ""
+        for lead, key, form in zip(self.leads, self.keys, self.forms, strict=True):
+            value = r"\{\}" if key == "payload" else _EVENT_FIELD_PATTERNS.get(key, _FORMS[form])
+            pattern += re.escape(lead) + value
+        before, _, after = f"{pattern}{re.escape(self.tail)}\n".partition(r"\{\}")
+        return before + r"\{", r"\}" + after
 
-def _other_field_pattern(key: str, value: str) -> str:
-    """The pattern of a field that only has to be JSON, by one of its values."""
-    if key == "engine":
-        return re.escape(value)  # the same on every line
-    if re.fullmatch(_INTEGER, value):
-        return _INTEGER
-    return "(?:true|false)" if value in ("true", "false") else f"(?:{_STRING}|{_INTEGER}|true|false|null)"
+    @property
+    def captured(self) -> list[str]:
+        """The fields of `RawEvent` in the order of the line."""
+        return [key for key in self.keys if key in RawEvent._fields]
 
 
 def _layout_of(members: Sequence[_Member], tail: str) -> _Layout | None:
     """The layout of an event's line; None where no pattern can stand for lines like it."""
-    keys = [member.key for member in members]
+    keys = tuple(member.key for member in members)
     if len(set(keys)) < len(keys):
         return None  # of two equal keys the last one counts
-    pattern = []
-    for lead, key, value in members:
-        pattern += [re.escape(lead), _FIELD_PATTERNS.get(key) or _other_field_pattern(key, value)]
-    if keys[-1] == "payload":
-        pattern[-1] = r"(\{[^\n]*)"  # to the line's end, much faster; whether it is an object is seen to afterwards
-    return _Layout("".join(pattern) + re.escape(tail) + r"\n", tuple(key for key in keys if key in RawEvent._fields))
+    named = (*_EVENT_FIELD_PATTERNS, "payload")
+    forms = [0 if member.key in named else _form_of(member.value) for member in members]
+    if None in forms:
+        return None
+    return _Layout(tuple(member.lead for member in members), tail, keys, tuple(form or 0 for form in forms))
 
 
 class Columns(NamedTuple):
-    """Events of one piece of text, in its order, field by field."""
+    """Events of one piece of text, in its order, field by field. Payloads are without their braces."""
 
-    kinds: Sequence[bytes]
-    tids: Sequence[bytes]
-    indexes: Sequence[bytes]
-    payloads: Sequence[bytes]
+    kinds: list[bytes]
+    tids: list[bytes]
+    indexes: list[bytes]
+    payloads: list[bytes]
     lines: int
     """How many lines the text has, blank ones included."""
 
 
-def _are_objects(payloads: Sequence[bytes]) -> bool:
-    """Whether each of these is one object: a single match tells of all of them."""
-    lines = b"\n".join((*payloads, b""))
-    return bool(_FLAT_OBJECT_LINES.fullmatch(lines) or _OBJECT_LINES.fullmatch(lines))
+_NO_STRUCTURE = bytes(set(range(256)) - set(b'{}"\n'))
+_STRING_OF_ANY_SORT = re.compile(rb'"[^"]*"')
+
+
+_MOST_FOLDS: Final = 16
+"""Deeper payloads are counted through one by one: each level is a pass over all."""
+
+
+def _folded(braces: bytes) -> bytes:
+    """What is left of some text once pairs of braces with nothing in them are taken out, several times over."""
+    for _ in range(_MOST_FOLDS):
+        less = braces.replace(b"{}", b"")
+        if len(less) == len(braces):
+            break
+        braces = less
+    return braces
+
+
+def _is_balanced(payload: bytes) -> bool:
+    """Whether the strings and braces of one text close."""
+    text = _STRING_OF_ANY_SORT.sub(b"", payload.replace(b"\\\\", b"").replace(b'\\"', b""))
+    if b'"' in text:
+        return False
+    braces = text.translate(None, _NO_STRUCTURE)
+    depths = [0, *itertools.accumulate(1 if brace == ord("{") else -1 for brace in braces)]
+    return min(depths) == depths[-1] == 0
+
+
+def _unbalanced(payloads: Sequence[bytes]) -> list[int]:
+    """The numbers of those texts in which strings or braces do not close, or close what is outside; or with newlines.
+
+    All are looked at together: only what strings and braces are made of is left of them, and pairs of these fold to
+    nothing. A text whose strings hold braces is looked at again alone.
+    """
+    text = b"\n".join(payloads)
+    if b"\\" in text:
+        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
+    left = _folded(text.translate(None, _NO_STRUCTURE).replace(b'""', b""))
+    if len(left) == len(payloads) - 1 == left.count(b"\n"):
+        return []
+    if left.count(b"\n") != len(payloads) - 1:
+        return [n for n, payload in enumerate(payloads) if b"\n" in payload]
+    return [n for n, rest in enumerate(left.split(b"\n")) if rest and not _is_balanced(payloads[n])]
+
+
+def _plain_kinds(kinds: list[bytes]) -> list[bytes]:
+    """The kinds that stand in the text of some strings."""
+    escaped = {kind for kind in set(kinds) if b"\\" in kind}
+    if not escaped:
+        return kinds
+    plain = {kind: str(json.loads(b'"%b"' % kind)).encode("utf-8", "surrogatepass") for kind in escaped}
+    return [plain.get(kind, kind) for kind in kinds]
+
+
+@functools.lru_cache(maxsize=64)
+def _spanning(layout: _Layout) -> re.Pattern[bytes]:
+    """The pattern from the end of one payload to the beginning of the next one, three fields captured."""
+    head, tail = layout.around_payload()
+    return re.compile((tail + head).encode())
 
 
 class LayoutReader:
     """Takes events out of text at the speed of `re`, by the line layouts that a log's writer turns out to use.
 
-    A layout is learned from a line that was read exactly; all layouts together are one pattern. What does not fit is
-    read exactly, so the result never depends on what was learned.
+    A layout is learned from a line that was read exactly. Text whose lines all have one layout is split at a pattern
+    that spans from the end of a payload to the beginning of the next one. Other text is matched line by line with all
+    layouts as alternatives, and what fits none is read exactly. The result never depends on what was learned.
     """
 
     MOST_LAYOUTS: ClassVar = 16
 
     def __init__(self) -> None:
+        self.exact_lines = 0
+        """How many lines were read the slow way."""
         self._layouts: list[_Layout] = []
-        self._pattern: re.Pattern[bytes] | None = None
-        self._groups: list[list[int]] = [[] for _ in RawEvent._fields]  # of each field, one a layout
+        self._line: re.Pattern[bytes] | None = None
+        self._common: _Layout | None = None  # the layout that all lines of the last text had
 
-    def _learn(self, layout: _Layout | None) -> None:
-        if layout is None or layout in self._layouts or len(self._layouts) >= self.MOST_LAYOUTS:
-            return
-        before = len(self._layouts) * len(RawEvent._fields)
-        self._layouts.append(layout)
-        # Each line is one match: what fits no layout is taken by the last alternative, which captures nothing.
-        alternatives = "|".join([*(known.pattern for known in self._layouts), r"[^\n]*\n"])
-        self._pattern = re.compile(alternatives.encode())
-        for name, groups in zip(RawEvent._fields, self._groups, strict=True):
-            groups.append(before + layout.captured.index(name))
-
-    def columns(self, text: bytes, start: int = 0) -> Columns:
-        """The events of the lines of ``text`` from ``start``. Raises `BadLineError`."""
-        if self._pattern is not None and start < len(text):
-            found = self._pattern.findall(text, start)
-            groups = list(zip(*found, strict=True))
-            # Of the groups of all layouts a line filled those of one; the others are empty.
-            kinds, tids, indexes, payloads = (self._joined([groups[n] for n in field]) for field in self._groups)
-            if b"" not in tids and _are_objects(payloads):
-                return Columns(kinds, tids, indexes, payloads, len(found))
-        events = [event for _, _, event in self.lines(text, start)]
-        kinds, tids, indexes, payloads = zip(*events, strict=True) if events else ((), (), (), ())
-        return Columns(kinds, tids, indexes, payloads, text.count(b"\n", start))
+    def columns(self, text: bytes) -> Columns:
+        """The events of whole lines. Raises `NotJsonError` where one of them is no event."""
+        columns = self._by_common_layout(text, self._common) if self._common else None
+        return columns or self._line_by_line(text)
 
     @staticmethod
-    def _joined(groups: list[tuple[bytes, ...]]) -> Sequence[bytes]:
-        return groups[0] if len(groups) == 1 else list(map(b"".join, zip(*groups, strict=True)))
-
-    def lines(self, text: bytes, start: int = 0) -> Iterator[tuple[int, int, RawEvent]]:
-        """Start, end and event of each line of ``text`` from ``start``, one by one."""
-        while start < len(text):
-            end = text.index(b"\n", start) + 1
-            event = self._by_layout(text, start)
-            if event is not None:
-                yield start, end, event
-            elif not text[start:end].isspace():
-                yield start, end, self._exactly(text[start:end], start)
-            start = end
-
-    def _by_layout(self, text: bytes, start: int) -> RawEvent | None:
-        """The event of the line at ``start``, if the line fits a layout."""
-        match = self._pattern.match(text, start) if self._pattern else None
-        if match is None:
+    def _by_common_layout(text: bytes, layout: _Layout) -> Columns | None:
+        """The events, if all lines have this layout."""
+        # With the first line again behind the last one, the pattern meets each end and each beginning once.
+        size = text.index(b"\n") + 1
+        parts = _spanning(layout).split(text + text[:size])
+        start, end = size - len(parts[-1]), len(parts[0])
+        if not 0 <= start <= end < size:
             return None
-        groups = match.groups(b"")
-        event = RawEvent(*(b"".join(groups[n] for n in field) for field in self._groups))
-        return event if _WHOLE_OBJECT.fullmatch(event.payload) else None
+        payloads = parts[:-1:4]
+        payloads[0] = text[start:end]
+        if _unbalanced(payloads):
+            return None
+        before = layout.captured.index("payload")
+        names = layout.captured[before + 1 :] + layout.captured[:before]  # in the order of the pattern
+        fields = {name: parts[n::4] for n, name in enumerate(names, 1)}
+        for name in layout.captured[:before]:
+            fields[name].insert(0, fields[name].pop())  # that of the first line was found last
+        kinds = _plain_kinds(fields["kind"])
+        return Columns(kinds, fields["tid"], fields["tid_event_idx"], payloads, len(payloads))
 
-    def _exactly(self, line: bytes, position: int) -> RawEvent:
-        try:
-            members, tail = _object_members(line)
-            event = _raw_event(members)
-        except NotJsonError as error:
-            raise BadLineError(error, position) from error
-        self._learn(_layout_of(members, tail))
-        return event
+    def _line_by_line(self, text: bytes) -> Columns:
+        """The events of any text."""
+        lines = text.split(b"\n")[:-1]
+        fields = self._matched(text, len(lines))
+        odd = [n for n, tid in enumerate(fields[1]) if not tid] + _unbalanced(fields[3])
+        for n in odd:
+            if lines[n].strip():
+                members, tail = _object_members(lines[n])
+                for column, value in zip(fields, _raw_event(members), strict=True):
+                    column[n] = value
+                if self._learn(_layout_of(members, tail)):
+                    return self._line_by_line(text)  # other lines may fit it as well
+        self.exact_lines += len(odd)
+        if b"" in fields[1]:  # blank lines
+            fields = [list(itertools.compress(column, fields[1])) for column in fields]
+        kinds, tids, indexes, payloads = fields
+        return Columns(kinds, tids, indexes, payloads, len(lines))
+
+    def _matched(self, text: bytes, lines: int) -> list[list[bytes]]:
+        """What the known layouts make of each line, field by field; empty texts for a line that fits none."""
+        self._common = None
+        if self._line is None:
+            return [[b""] * lines for _ in RawEvent._fields]
+        groups = list(zip(*self._line.findall(text), strict=True))
+        of_field: list[list[tuple[bytes, ...]]] = [[] for _ in RawEvent._fields]
+        for number, layout in enumerate(self._layouts):
+            of_layout = dict(zip(layout.captured, groups[4 * number : 4 * number + 4], strict=True))
+            if b"" not in of_layout["tid"]:
+                self._common = layout
+            for name, columns in zip(RawEvent._fields, of_field, strict=True):
+                columns.append(of_layout[name])
+        kinds, *others = [list(map(b"".join, zip(*columns, strict=True))) for columns in of_field]
+        return [_plain_kinds(kinds), *others]
+
+    def _learn(self, layout: _Layout | None) -> bool:
+        """Takes a layout in; says whether that changes anything."""
+        if layout is None or any(known.widened(layout) == known for known in self._like(layout)):
+            return False
+        for known in self._like(layout):
+            self._layouts.remove(known)
+            layout = known.widened(layout)
+        if len(self._layouts) >= self.MOST_LAYOUTS:
+            return False
+        # A line is taken by the first layout whose end it has: the longest ends first.
+        self._layouts.append(layout)
+        self._layouts.sort(key=lambda known: len(known.keys) - known.keys.index("payload"), reverse=True)
+        alternatives = [r"([^\n]*)".join(known.around_payload()) for known in self._layouts]
+        self._line = re.compile("|".join([*alternatives, r"[^\n]*\n"]).encode())
+        return True
+
+    def _like(self, layout: _Layout) -> list[_Layout]:
+        return [known for known in self._layouts if (known.leads, known.tail) == (layout.leads, layout.tail)]
 
 
 # ══ rules ═════════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -1929,51 +2153,37 @@ def events_equal(canary: Event, ours: Event) -> bool:
 
 
 # ══ fingerprints ══════════════════════════════════════════════════════════════════════════════════════════════════
+#
+# The fingerprint of an event is of its bytes where they say just what counts. Where a kind has skipped fields, or the
+# writers format differently, it is of the canonical members of the payload: one spelling for each value, by key.
 
 
-Fingerprint: TypeAlias = "Callable[[tuple[bytes, bytes]], int]"
+Fingerprint: TypeAlias = "Callable[[tuple[object, ...]], int]"
 
 
 def _portable_fingerprint() -> Fingerprint:
-    """A keyed 64-bit hash for Pythons whose own is narrower or weaker."""
+    """A keyed 64-bit hash of tuples of bytes for Pythons whose own is narrower or weaker."""
     key = os.urandom(16)
 
-    def fingerprint(event: tuple[bytes, bytes]) -> int:
-        kind, payload = event
-        digest = hashlib.blake2b(b"%d:%b%b" % (len(kind), kind, payload), digest_size=8, key=key).digest()
+    def fingerprint(parts: tuple[object, ...]) -> int:
+        digest = hashlib.blake2b(repr(parts).encode(), digest_size=8, key=key).digest()
         return int.from_bytes(digest, "big", signed=True)
 
     return fingerprint
 
 
 _HASH: Final = sys.hash_info
-fingerprint: Final[Fingerprint] = (
-    hash if _HASH.width >= 64 and _HASH.algorithm.startswith("siphash") else _portable_fingerprint()
-)
-"""64 bits that stand for (kind, payload bytes), keyed anew in each run; a forked process has the same key."""
+HASH_IS_STRONG: Final = _HASH.width >= 64 and _HASH.algorithm.startswith("siphash")
+fingerprint: Final[Fingerprint] = hash if HASH_IS_STRONG else _portable_fingerprint()
+"""64 bits that stand for what counts of an event, keyed anew in each run."""
 
 SKIPPED_OF_EVERY_EVENT: Final = ("engine", "guest_cycle", "host_ns", "deterministic")
 """Top-level fields that are skipped by name; any other but kind, tid, index and payload is ignored too."""
 
 SPECIAL_KINDS: Final = frozenset(kind.encode() for kind in SKIPPED_FIELDS)
-"""Kinds whose bytes say too much: their fingerprint is of the fields that count."""
-
-_CREATIONS: Final = frozenset({b"handle.create", b"thread.create"})
+"""Kinds with skipped fields: their fingerprint is of the canonical fields, not of the raw bytes."""
 
 _SKIPPED_KEYS: Final = {kind.encode(): {f'"{key}"'.encode() for key in keys} for kind, keys in SKIPPED_FIELDS.items()}
-
-_SIMPLE_VALUE = r'"[^"\\\x00-\x1f]*+"|(?:0|-?[1-9][0-9]{0,999})(?![0-9.eE])|true|false|null'
-_SIMPLE_LIST = rf"\[(?:(?:{_SIMPLE_VALUE})(?:,(?:{_SIMPLE_VALUE}))*+)?+\]"
-
-
-def _simple_member(group: str) -> str:
-    """The pattern of a member without escapes, fractions or nesting: as it stands there it is canonical."""
-    value = f"{_SIMPLE_VALUE}|{_SIMPLE_LIST}"
-    return rf'[ \t\r]*+{group}"[^"\\\x00-\x1f]*+")[ \t\r]*+:[ \t\r]*+{group}{value})[ \t\r]*+'
-
-
-_SIMPLE_OBJECT = re.compile(rf"\{{{_simple_member('(?:')}(?:,{_simple_member('(?:')})*+\}}".encode())
-_SIMPLE_MEMBERS = re.compile(rf"{_simple_member('(')}[,}}]".encode())
 
 
 def _canonical_number(text: str) -> int | float:
@@ -1987,20 +2197,21 @@ def _canonical_json(value: object) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
+@functools.lru_cache(maxsize=1 << 14)
+def _respelled(value: bytes) -> bytes:
+    """The canonical text of a value; loops repeat themselves, so it is remembered for a while."""
+    return _canonical_json(parse_json(value, parse_float=_canonical_number))
+
+
 def canonical_members(payload: bytes) -> dict[bytes, bytes]:
-    r"""The members of a payload in one spelling: equal values have equal bytes, however they were written.
+    r"""The members of a payload, given the text between its braces, in one spelling: equal values have equal bytes.
 
     Raises `NotJsonError`.
 
-    >>> canonical_members(b'{ "b": 1.0, "a": "\\u0041" }') == canonical_members(b'{"a":"A","b":1}')
+    >>> canonical_members(b' "b": 1.0, "a": "\\u0041" ') == canonical_members(b'"a":"A","b":1')
     True
     """
-    if _SIMPLE_OBJECT.fullmatch(payload):
-        members = _SIMPLE_MEMBERS.findall(payload, 1)
-        found = dict(members)
-        if len(found) == len(members):
-            return found
-    value = parse_json(payload, parse_float=_canonical_number)
+    value = parse_json(b"{%b}" % payload, parse_float=_canonical_number)
     assert isinstance(value, dict)
     return {_canonical_json(key): _canonical_json(item) for key, item in value.items()}
 
@@ -2010,14 +2221,66 @@ def canonical_text(members: Mapping[bytes, bytes]) -> bytes:
     return b",".join(sorted(b"%b:%b" % member for member in members.items()))
 
 
-def canonical_fingerprint(kind: bytes, members: Mapping[bytes, bytes], sid: str | None = None) -> int:
+class _Shape(NamedTuple):
+    """What payloads of a kind have in common that have the same keys in the same order."""
+
+    keys: tuple[bytes, ...]
+    """In canonical spelling, in the order of the text."""
+    counted: bytes
+    """Those that count, sorted and joined."""
+    pick: Callable[[Sequence[bytes]], tuple[bytes, ...]]
+    """Takes their values out of all values."""
+
+
+def _picker(places: Sequence[int]) -> Callable[[Sequence[bytes]], tuple[bytes, ...]]:
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda values: tuple([values[place] for place in places])
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _shape(kind: bytes, keys: tuple[bytes | None, ...]) -> _Shape | None:
+    """The shape of a payload of these keys; None where it has to be read exactly."""
+    if None in keys:
+        return None
+    canonical = tuple(_respelled(key) if b"\\" in key else key for key in keys if key is not None)
+    if len(set(canonical)) < len(canonical):
+        return None  # of two equal keys the last one counts
+    skipped = _SKIPPED_KEYS.get(kind, ())
+    places = [n for n in sorted(range(len(canonical)), key=canonical.__getitem__) if canonical[n] not in skipped]
+    return _Shape(canonical, b",".join([canonical[n] for n in places]), _picker(places))
+
+
+def canonical_fingerprint(kind: bytes, members: Mapping[bytes, bytes], sid: int = 0) -> int:
     """The fingerprint of an event from the canonical members of its payload, without those that its kind skips.
 
     ``sid`` is that of the shared-global object that the event creates, if it does.
     """
-    skipped = _SKIPPED_KEYS.get(kind, ())
-    counted = {key: value for key, value in members.items() if key not in skipped}
-    return fingerprint((kind, b"%b %b" % ((sid or "").encode(), canonical_text(counted))))
+    shape = _shape(kind, tuple(sorted(members)))
+    assert shape is not None  # keys in canonical spelling are different ones
+    return fingerprint((kind, shape.counted, shape.pick([members[key] for key in shape.keys]), b"%x" % sid))
+
+
+_SIMPLE_SCALAR = rf"{_STRING}|(?:0|-?[1-9][0-9]{{0,199}})|true|false|null"
+_SIMPLE_LIST = rf"\[{_SPACE}(?:(?:{_SIMPLE_SCALAR}){_SPACE}(?:,{_SPACE}(?:{_SIMPLE_SCALAR}){_SPACE})*)?\]"
+_SIMPLE_MEMBER = re.compile(
+    rf"{_SPACE}({_STRING}){_SPACE}:{_SPACE}({_SIMPLE_SCALAR}|{_SIMPLE_LIST}){_SPACE}(,|\n)|[^\n]*\n".encode()
+)
+"""A member whose value is no float and no object, up to what follows it; or the rest of a line that has another one."""
+_SPELLED_FREELY = re.compile(rb"\\|^\[.*[ \t\r]")
+
+
+def simple_members(payloads: Sequence[bytes]) -> Iterator[tuple[tuple[bytes | None, ...], list[bytes]]]:
+    """Keys and canonical values of each payload; among the keys None where a payload must be read exactly."""
+    text = b"\n".join((*payloads, b""))
+    parts = _SIMPLE_MEMBER.split(text)
+    keys, values, ends = parts[1::4], parts[2::4], parts[3::4]
+    if b"\\" in text or b"[" in text:
+        values = [_respelled(value) if value and _SPELLED_FREELY.search(value) else value for value in values]
+    start = 0
+    for end in [n for n, follows in enumerate(ends, 1) if follows != b","]:
+        yield tuple(keys[start:end]), values[start:end]
+        start = end
 
 
 # ══ index ═════════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -2072,18 +2335,19 @@ class ObjectRole(enum.IntEnum):
 def object_id(text: bytes) -> int:
     """A semantic id, as canonical JSON, as a number; 0 where it names no object or is of another form.
 
-    >>> object_id(b'"59FE0438B2BB0CFB"') == object_id(b'"0x59fe0438b2bb0cfb"'), object_id(b"7"), object_id(b"null")
+    >>> object_id(b'"59FE0438B2BB0CFB"') == object_id(b'"0x59fe0438b2bb0cfb"'), object_id(b"7"), object_id(b'"1_0"')
     (True, 7, 0)
     """
     if text == b"null":
         return 0
     try:
-        number = int(text[1:-1], 16) if text[:1] == b'"' else int(text)
+        number = int(text[1:-1], 16) if text[1:-1].isalnum() and text[:1] == b'"' else int(text)
     except ValueError:
         return 0
     return number if 0 < number < 1 << 64 else 0
 
 
+@functools.lru_cache(maxsize=1 << 12)
 def raw_handle(text: bytes) -> int:
     """A raw handle, as canonical JSON, as a number; 0 where it is none.
 
@@ -2110,7 +2374,7 @@ class ObjectRefs:
 
     def __init__(self) -> None:
         self.tids: list[int] = []
-        self._numbers: dict[bytes, int] = {}
+        self._numbers: dict[int, int] = {}
         self.threads = array("i")
         """Of each place: the number of its thread in `tids`,"""
         self.indexes = array("q")
@@ -2125,31 +2389,43 @@ class ObjectRefs:
     def __len__(self) -> int:
         return len(self.sids)
 
-    def note(self, kind: bytes, tid: bytes, idx: bytes, members: Mapping[bytes, bytes]) -> None:
+    def note(self, kind: bytes, tid: int, idx: int, members: Mapping[bytes, bytes]) -> None:
         """Notes the objects that an event of a special kind names, given the canonical members of its payload."""
         if kind == b"wait.begin":
-            sids = list(map(object_id, members.get(b'"handles_semantic_ids"', b"")[1:-1].split(b",")))
+            handles = members.get(b'"handles_semantic_ids"', b"")
+            sids = list(map(object_id, handles[1:-1].split(b","))) if handles.startswith(b"[") else []
             together = len(sids) > 1 and members.get(b'"wait_type"') == b'"all"'
             role = ObjectRole.WAITED_FOR_WITH_OTHERS if together else ObjectRole.WAITED_FOR
             if all(sids):
                 for sid in sids:
                     self._append(tid, idx, sid, role)
-            return
-        key, role = _NAMED_OBJECT.get(kind, (b"", ObjectRole.WOKE))
-        sid = object_id(members.get(key, b"null"))
-        if sid:
-            self._append(tid, idx, sid, role, raw_handle(members.get(b'"raw_handle_id"', b"null")))
+        elif kind in _NAMED_OBJECT:
+            key, role = _NAMED_OBJECT[kind]
+            if key in members and (sid := object_id(members[key])):
+                self._append(tid, idx, sid, role, raw_handle(members.get(b'"raw_handle_id"', b"null")))
 
-    def _append(self, tid: bytes, idx: bytes, sid: int, role: ObjectRole, raw: int = 0) -> None:
-        number = self._numbers.get(tid)
-        if number is None:
-            number = self._numbers[tid] = len(self.tids)
-            self.tids.append(int(tid))
-        self.threads.append(number)
-        self.indexes.append(int(idx))
+    def _append(self, tid: int, idx: int, sid: int, role: ObjectRole, raw: int = 0) -> None:
+        self.threads.append(self._number(tid))
+        self.indexes.append(idx)
         self.sids.append(sid)
         self.roles.append(role)
         self.raws.append(raw)
+
+    def _number(self, tid: int) -> int:
+        number = self._numbers.get(tid)
+        if number is None:
+            number = self._numbers[tid] = len(self.tids)
+            self.tids.append(tid)
+        return number
+
+    def extend(self, other: ObjectRefs) -> None:
+        """Takes in the places of the next part of the log."""
+        numbers = list(map(self._number, other.tids))
+        self.threads.extend(map(numbers.__getitem__, other.threads))
+        self.indexes += other.indexes
+        self.sids += other.sids
+        self.roles += other.roles
+        self.raws += other.raws
 
     def into_index_order(self, tids: Collection[int]) -> None:
         """Puts what some threads wrote out of order in order: each has the same places in the file, now by index."""
@@ -2168,67 +2444,75 @@ class Stream:
     """The events of one thread in index order: a fingerprint each, and where in the text to find them again.
 
     A *position* counts the events that are there, from 0; an *index* is the ``tid_event_idx`` that an event carries.
-    The two part where events were lost. Between such places lie *runs* of consecutive indexes; most streams have one.
+    A *run* is a sequence of consecutive indexes in one chunk of the text.
     """
 
-    __slots__ = ("_arrivals", "_chunk_numbers", "_counts_before", "_indexes", "_positions", "fingerprints", "next_idx")
+    __slots__ = ("_after_gaps", "_chunks", "_indexes", "_positions", "_shifts", "fingerprints", "reordered")
 
     def __init__(self) -> None:
         self.fingerprints = array("q")
-        self.next_idx = -1
+        self.reordered = False
+        """Whether the file has events of this thread out of order."""
         self._positions = array("q")  # of each run: the position of its first event,
         self._indexes = array("q")  # its index,
-        self._arrivals = self._positions  # and how many events of this thread stood before it in the file
-        self._chunk_numbers = array("q")  # the chunks that hold events of this thread,
-        self._counts_before = array("q")  # and how many such events stand before each
+        self._chunks = array("i")  # and the number of its chunk
+        self._after_gaps = array("q", (0,))  # positions from which on, up to the next one, indexes are consecutive,
+        self._shifts = array("q", (0,))  # and how much greater than the position an index is there
 
     def __len__(self) -> int:
         return len(self.fingerprints)
 
-    def begin_chunk(self, number: int) -> None:
-        """Events of this thread stand in chunk ``number``."""
-        self._chunk_numbers.append(number)
-        self._counts_before.append(len(self))
-
-    def begin_run(self, idx: int) -> None:
-        """The next event does not follow the last one: it has index ``idx``."""
-        self._positions.append(len(self))
+    def add_run(self, position: int, idx: int, chunk: int) -> None:
+        """From ``position`` on, events have consecutive indexes from ``idx`` on and stand in the chunk."""
+        self._positions.append(position)
         self._indexes.append(idx)
+        self._chunks.append(chunk)
+
+    def extend(self, other: Stream, chunks: int) -> None:
+        """Takes in the events of the next part of the log, before which there are so many chunks."""
+        self._positions.extend(map(len(self).__add__, other._positions))
+        self._indexes += other._indexes
+        self._chunks.extend(map(chunks.__add__, other._chunks))
+        self.fingerprints += other.fingerprints
+
+    def _ends(self) -> list[int]:
+        """The index after the last one of each run."""
+        lengths = map(int.__sub__, (*self._positions[1:], len(self)), self._positions)
+        return list(map(int.__add__, self._indexes, lengths))
 
     def into_index_order(self) -> int | None:
         """Puts runs that were written out of order in their place; returns an index that stands there twice, if any."""
-        starts = self._indexes
-        ends = array("q", map(int.__add__, starts, self._run_lengths()))
+        starts, ends = self._indexes, self._ends()
         if any(map(int.__gt__, ends, starts[1:])):
             order = sorted(range(len(starts)), key=starts.__getitem__)
             doubled = next((starts[b] for a, b in itertools.pairwise(order) if ends[a] > starts[b]), None)
             if doubled is not None:
                 return doubled
             self._reorder(order)
+        shifts = map(int.__sub__, self._indexes, self._positions)
+        gaps = [(position, shift) for position, shift in zip(self._positions, shifts, strict=True)]
+        first_of_each = [gap for before, gap in zip([(0, None), *gaps], gaps, strict=False) if before[1] != gap[1]]
+        self._after_gaps, self._shifts = (array("q", column) for column in zip(*first_of_each, strict=True))
         return None
 
-    def _run_lengths(self) -> array[int]:
-        return array("q", map(int.__sub__, (*self._positions[1:], len(self)), self._positions))
-
     def _reorder(self, order: Sequence[int]) -> None:
-        lengths = self._run_lengths()
+        stops = (*self._positions[1:], len(self))
         fingerprints, positions = array("q"), array("q")
         for run in order:
             positions.append(len(fingerprints))
-            fingerprints += self.fingerprints[self._positions[run] : self._positions[run] + lengths[run]]
-        self._arrivals = array("q", (self._positions[run] for run in order))
+            fingerprints += self.fingerprints[self._positions[run] : stops[run]]
         self._indexes = array("q", (self._indexes[run] for run in order))
-        self.fingerprints, self._positions = fingerprints, positions
+        self._chunks = array("i", (self._chunks[run] for run in order))
+        self.fingerprints, self._positions, self.reordered = fingerprints, positions, True
 
     def idx_at(self, position: int) -> int:
         """The index of the event at a position."""
-        run = bisect.bisect_right(self._positions, position) - 1
-        return self._indexes[run] + position - self._positions[run]
+        return position + self._shifts[bisect.bisect_right(self._after_gaps, position) - 1]
 
     def run_end(self, position: int) -> int:
         """The position up to which, from this one, indexes are consecutive."""
-        run = bisect.bisect_right(self._positions, position)
-        return self._positions[run] if run < len(self._positions) else len(self)
+        gap = bisect.bisect_right(self._after_gaps, position)
+        return self._after_gaps[gap] if gap < len(self._after_gaps) else len(self)
 
     def position_of(self, idx: int) -> int:
         """The position of the event with an index that is there."""
@@ -2237,36 +2521,24 @@ class Stream:
 
     def positions_of(self, indexes: Sequence[int]) -> list[int]:
         """The positions of many indexes that are there."""
-        if len(self._indexes) == 1:
-            first = self._indexes[0]
-            return [idx - first for idx in indexes]
+        if len(self._shifts) == 1:
+            shift = self._shifts[0]
+            return [idx - shift for idx in indexes]
         return list(map(self.position_of, indexes))
 
     def lost(self) -> tuple[int, int]:
         """How many events were lost, and the first index that is not there."""
-        missing = self.idx_at(len(self) - 1) + 1 - len(self)
-        first = next((p for i, p in zip(self._indexes, self._positions, strict=True) if i != p), len(self))
-        return missing, first
+        first = 0 if self._shifts[0] else self.run_end(0)
+        return self.idx_at(len(self) - 1) + 1 - len(self), first
 
-    @property
-    def reordered(self) -> bool:
-        """Whether the file has events of this thread out of order."""
-        return self._arrivals is not self._positions
+    def chunk_of(self, position: int) -> int:
+        """The number of the chunk that the event at a position stands in."""
+        return self._chunks[bisect.bisect_right(self._positions, position) - 1]
 
-    def arrival_of(self, position: int) -> int:
-        """How many events of this thread stand in the file before the one at a position."""
-        run = bisect.bisect_right(self._positions, position) - 1
-        return self._arrivals[run] + position - self._positions[run]
-
-    def arrivals_of(self, idx: int) -> list[int]:
-        """The same for an index, before `into_index_order`; several where it is doubled."""
-        runs = zip(self._positions, self._indexes, self._run_lengths(), strict=True)
-        return [position + idx - start for position, start, length in runs if start <= idx < start + length]
-
-    def place(self, arrival: int) -> tuple[int, int]:
-        """The number of the chunk that an event is in, and how many events of this thread stand before it there."""
-        mark = bisect.bisect_right(self._counts_before, arrival) - 1
-        return self._chunk_numbers[mark], arrival - self._counts_before[mark]
+    def chunks_with(self, idx: int) -> list[int]:
+        """The numbers of all chunks that hold an index, in the order of the file, before `into_index_order`."""
+        runs = zip(self._indexes, self._ends(), self._chunks, strict=True)
+        return sorted({chunk for start, end, chunk in runs if start <= idx < end})
 
 
 class _Chunk(NamedTuple):
@@ -2279,23 +2551,48 @@ class _Chunk(NamedTuple):
 
 @dataclass(slots=True)
 class LogIndex:
-    """What is known of a log after one pass over it. Plain values, without the text: it can cross between processes."""
+    """What is known of a log, or of a part of it, after one pass over it.
+
+    Plain values, without the text: it can cross between processes.
+    """
 
     streams: dict[int, Stream] = field(default_factory=dict)
     """By tid, in the order in which the threads first appear."""
     first_calls: dict[int, str] = field(default_factory=dict)
-    """The name in the first ``kernel.call`` of each stream that has one."""
+    """The name in the first ``kernel.call`` of each stream that has one; there once the whole log was read."""
     shared_globals: list[SharedGlobal] = field(default_factory=list)
     creations: list[Creation] = field(default_factory=list)
     objects: ObjectRefs = field(default_factory=ObjectRefs)
     warnings: list[LogWarning] = field(default_factory=list)
     chunks: list[_Chunk] = field(default_factory=list)
+    next_lineno: int = 1
+    """The number of the line behind the last one; of a part of a log, lines are counted from 0."""
+    first_call_places: dict[int, tuple[int, bytes]] = field(default_factory=dict)
+    """Index and payload of the ``kernel.call`` of each thread that comes first in the file."""
+    exact_lines: int = 0
+    """How many lines were read the slow way: few in any log of a usual writer."""
     bytes: int = 0
 
     @property
     def events(self) -> int:
         """How many events all threads have together."""
         return sum(map(len, self.streams.values()))
+
+    def extend(self, other: LogIndex) -> None:
+        """Takes in the index of the next part of the log, whose lines are numbered from 0."""
+        for tid, stream in other.streams.items():
+            self.streams.setdefault(tid, Stream()).extend(stream, len(self.chunks))
+        for tid, place in other.first_call_places.items():
+            self.first_call_places.setdefault(tid, place)
+        self.shared_globals += other.shared_globals
+        self.creations += other.creations
+        self.objects.extend(other.objects)
+        self.chunks += [chunk._replace(first_lineno=self.next_lineno + chunk.first_lineno) for chunk in other.chunks]
+        for warning in other.warnings:
+            self.warnings.append(replace(warning, lineno=self.next_lineno + (warning.lineno or 0)))
+        self.next_lineno += other.next_lineno
+        self.bytes += other.bytes
+        self.exact_lines += other.exact_lines
 
 
 class Log:
@@ -2308,36 +2605,48 @@ class Log:
         self._reader = LayoutReader()
         self._lines_of_chunk = functools.lru_cache(self._CHUNKS_AT_HAND)(self._read_lines)
 
-    def _read_lines(self, number: int) -> dict[bytes, list[tuple[int, bytes]]]:
-        """Line number and text of each event in a chunk, by tid."""
+    def _text(self, chunk: _Chunk) -> bytes:
+        text = self.source.read_back(chunk.offset, chunk.length)
+        return text if text.endswith(b"\n") else text + b"\n"
+
+    def _numbered_lines(self, number: int) -> Iterator[tuple[tuple[int, int], tuple[int, bytes]]]:
+        """Of each event in a chunk: tid and index, line number and text."""
         chunk = self.index.chunks[number]
-        lines = self.source.read_back(chunk.offset, chunk.length).split(b"\n")
-        lines_and_blanks = enumerate(lines, chunk.first_lineno)
-        numbered = [(lineno, line) for lineno, line in lines_and_blanks if line and not line.isspace()]
-        text = b"\n".join([*(line for _, line in numbered), b""])
-        of_tid: dict[bytes, list[tuple[int, bytes]]] = {}
-        for tid, line in zip(self._reader.columns(text).tids, numbered, strict=True):
-            of_tid.setdefault(tid, []).append(line)
-        return of_tid
+        text = self._text(chunk)
+        columns = self._columns(text)
+        numbered = enumerate(text.split(b"\n"), chunk.first_lineno)
+        keys = zip(map(int, columns.tids), map(int, columns.indexes), strict=True)
+        return zip(keys, ((lineno, line) for lineno, line in numbered if line.strip()), strict=True)
+
+    def _read_lines(self, number: int) -> dict[tuple[int, int], tuple[int, bytes]]:
+        return dict(self._numbered_lines(number))
+
+    def _columns(self, text: bytes) -> Columns:
+        try:
+            return self._reader.columns(text)
+        except NotJsonError as error:
+            raise InputError(self.source.name, CHANGED) from error
 
     def columns(self, number: int) -> Columns:
         """All events of a chunk, in the order of the file."""
-        chunk = self.index.chunks[number]
-        text = self.source.read_back(chunk.offset, chunk.length)
-        text = text if text.endswith(b"\n") else text + b"\n"
-        return self._reader.columns(text)
+        return self._columns(self._text(self.index.chunks[number]))
 
     def line_of(self, tid: int, position: int) -> tuple[int, bytes]:
         """Line number and text of the event of a thread at a position."""
-        return self.line_of_arrival(tid, self.index.streams[tid].arrival_of(position))
+        stream = self.index.streams[tid]
+        try:
+            return self._lines_of_chunk(stream.chunk_of(position))[tid, stream.idx_at(position)]
+        except (KeyError, ValueError) as error:
+            raise InputError(self.source.name, CHANGED) from error
 
-    def line_of_arrival(self, tid: int, arrival: int) -> tuple[int, bytes]:
-        """The same of the event that was the ``arrival``-th of its thread in the file."""
-        chunk, nth = self.index.streams[tid].place(arrival)
-        return self._lines_of_chunk(chunk)[b"%d" % tid][nth]
+    def lines_with(self, tid: int, idx: int) -> Iterator[int]:
+        """The numbers of all lines that hold an index of a thread, before the streams are put in order."""
+        for number in self.index.streams[tid].chunks_with(idx):
+            yield from (lineno for key, (lineno, _) in self._numbered_lines(number) if key == (tid, idx))
 
     @contextlib.contextmanager
-    def _at_line(self, lineno: int) -> Iterator[None]:
+    def at_line(self, lineno: int) -> Iterator[None]:
+        """Names the line where something in it is no JSON."""
         try:
             yield
         except NotJsonError as error:
@@ -2346,249 +2655,303 @@ class Log:
     def event(self, tid: int, position: int) -> Event:
         """The event of a thread at a position, decoded."""
         lineno, line = self.line_of(tid, position)
-        with self._at_line(lineno):
+        with self.at_line(lineno):
             return decode_event(line, lineno)
 
     def calls(self, tid: int, most_events: int = sys.maxsize) -> Iterator[str]:
         """The names in the ``kernel.call`` events among the first of a thread, in their order."""
         for position in range(min(most_events, len(self.index.streams[tid]))):
             lineno, line = self.line_of(tid, position)
-            with self._at_line(lineno):
+            with self.at_line(lineno):
                 raw = decode_raw_event(line)
                 if raw.kind == b"kernel.call":
                     yield call_name(parse_payload(raw.payload))
 
 
-MEMO_SIZE: Final = 1 << 14
-"""How many payloads the canonical index remembers: loops repeat themselves."""
+@functools.lru_cache(maxsize=1 << 12)
+def _shared_global_number(raw_handle_id: bytes, object_type: bytes) -> int:
+    """The semantic id that a shared-global object would have, from simple JSON texts; 0 where there can be none."""
+    pointer, name = guest_pointer(json.loads(raw_handle_id)), json.loads(object_type)
+    return 0 if pointer is None or not isinstance(name, str) else int(shared_global_sid(pointer, name), 16)
 
 
-class _BadEventError(NotJsonError):
-    """A payload that had to be read and is no JSON, with its event's number among those of a chunk."""
-
-    def __init__(self, error: NotJsonError, number: int) -> None:
-        super().__init__(str(error), error.field)
-        self.number = number
+@functools.lru_cache(maxsize=1 << 14)
+def _exact_fingerprint(kind: bytes, payload: bytes) -> int:
+    """The fingerprint of an event that must be parsed; loops repeat themselves, so it is remembered for a while."""
+    return canonical_fingerprint(kind, canonical_members(payload))
 
 
-class _Indexer:
-    """Makes the index of one log, chunk by chunk. Raises `InputError` at the first line that is no event."""
+class _SegmentIndexer:
+    """Indexes one segment of a log after the other; what it learns of one makes the next one faster."""
 
-    def __init__(self, name: str, canonical: bool) -> None:
-        self.index = LogIndex()
-        self._name = name
+    def __init__(self, canonical: bool) -> None:
         self._canonical = canonical
         self._reader = LayoutReader()
-        self._header_seen = False
-        self._lineno = 1
-        self._streams: dict[bytes, Stream] = {}
-        self._no_call_yet: set[bytes] = set()
-        self._memo: dict[tuple[bytes, bytes], int] = {}
 
-    def add(self, chunk: bytes) -> None:
+    def index(self, segment: Segment) -> LogIndex | InputError:
+        """The index of a segment, or what is wrong with its first bad line; lines are numbered from 0."""
+        self._index, self._name = LogIndex(next_lineno=0), segment.name
+        self._hashes: dict[bytes, Callable[[int], None]] = {}
+        self._reader.exact_lines = 0
+        try:
+            offset = segment.offset
+            for chunk in segment.chunks():
+                self._add(chunk, offset)
+                offset += len(chunk)
+        except InputError as error:
+            return error
+        self._index.bytes, self._index.exact_lines = segment.length, self._reader.exact_lines
+        return self._index
+
+    def _add(self, chunk: bytes, offset: int) -> None:
         """Takes in the next chunk of whole lines, the last line of the file perhaps without its newline."""
-        offset = self.index.bytes
-        self.index.bytes += len(chunk)
-        text = self._without_torn_tail(chunk)
-        self._check_encoding(text)
-        start = 0 if self._header_seen else self._after_header(text)
-        if start < len(text):
-            self.index.chunks.append(_Chunk(offset + start, len(text) - start, self._lineno))
-            self._lineno += self._add_events(text, start)
+        last = chunk.rfind(b"\n", 0, len(chunk) - 1) + 1
+        is_too_long = len(chunk) - last >= MAX_LINE_BYTES
+        text = chunk[:last] if is_too_long else self._without_torn_tail(chunk, last)
+        if text:
+            self._add_lines(text, offset)
+        if is_too_long:
+            raise InputError(self._name, LINE_TOO_LONG, lineno=self._index.next_lineno)
 
-    def _without_torn_tail(self, chunk: bytes) -> bytes:
+    def _add_lines(self, text: bytes, offset: int) -> None:
+        self._index.chunks.append(_Chunk(offset, len(text), self._index.next_lineno))
+        try:
+            if not text.isascii():
+                text.decode()
+            columns = self._reader.columns(text)
+            indexes = list(map(int, columns.indexes))
+            self._add_events(columns, indexes, self._fingerprints(columns, indexes))
+        except (NotJsonError, UnicodeDecodeError) as error:
+            raise self._first_error(text) from error
+        self._index.next_lineno += columns.lines
+
+    def _without_torn_tail(self, chunk: bytes, last: int) -> bytes:
         """The chunk in whole lines: a last line without newline gets one, or goes if it is not a whole JSON object."""
-        if chunk.endswith(b"\n"):
+        tail = chunk[last:]
+        if tail.endswith(b"\n"):
             return chunk
-        tail = chunk[chunk.rfind(b"\n") + 1 :]
-        lineno = self._lineno + chunk.count(b"\n")
-        if len(tail) >= MAX_LINE_BYTES:
-            raise InputError(self._name, f"expected lines of less than {MAX_LINE_BYTES >> 20} MiB", lineno=lineno)
-        if tail.isspace() or is_json_object(tail.removeprefix(BYTE_ORDER_MARK)):
+        if tail.isspace() or is_json_object(tail):
             return chunk + b"\n"
-        self.index.warnings.append(LogWarning(WarningKind.TORN_TAIL, lineno=lineno, count=len(tail)))
-        return chunk[: -len(tail)]
+        lineno = self._index.next_lineno + chunk.count(b"\n")
+        self._index.warnings.append(LogWarning(WarningKind.TORN_TAIL, lineno=lineno, count=len(tail)))
+        return chunk[:last]
 
-    def _check_encoding(self, text: bytes) -> None:
-        if text.isascii():
-            return
-        try:
-            text.decode()
-        except UnicodeDecodeError as error:
-            raise self._error(text, 0, error.start, NotJsonError("invalid UTF-8")) from error
-
-    def _after_header(self, text: bytes) -> int:
-        """Where the first event may begin: behind the header, which is the first line that is not blank."""
-        start = len(BYTE_ORDER_MARK) if self._lineno == 1 and text.startswith(BYTE_ORDER_MARK) else 0
-        while start < len(text) and not self._header_seen:
-            end = text.index(b"\n", start) + 1
-            line = text[start:end]
-            if not line.isspace():
-                try:
-                    check_header(line)
-                except NotJsonError as error:
-                    raise self._error(text, start, start, error) from error
-                self._header_seen = True
-            self._lineno += 1
-            start = end
-        return start
-
-    def _error(self, text: bytes, start: int, position: int, error: NotJsonError) -> InputError:
-        lineno = self._lineno + text.count(b"\n", start, position)
-        return InputError(self._name, str(error), lineno=lineno, field=error.field)
-
-    def _add_events(self, text: bytes, start: int) -> int:
-        """Takes in the events of the lines from ``start``; returns how many lines they are."""
-        try:
-            columns = self._reader.columns(text, start)
-        except BadLineError as error:
-            raise self._error(text, start, error.position, error) from error
-        if not columns.kinds:
-            return columns.lines
-        try:
-            fingerprints = self._fingerprints(columns)
-            self._begin_chunk(columns)
-        except _BadEventError as error:
-            position = next(itertools.islice(self._reader.lines(text, start), error.number, None))[0]
-            raise self._error(text, start, position, error) from error
-        streams = self._streams
-        for tid, idx, value in zip(columns.tids, map(int, columns.indexes), fingerprints, strict=True):
-            stream = streams[tid]
-            if idx != stream.next_idx:
-                stream.begin_run(idx)
-            stream.next_idx = idx + 1
-            stream.fingerprints.append(value)
-        return columns.lines
-
-    def _begin_chunk(self, columns: Columns) -> None:
-        for tid in dict.fromkeys(columns.tids):
-            if tid not in self._streams:
-                self._streams[tid] = self.index.streams[int(tid)] = Stream()
-                self._no_call_yet.add(tid)
-            self._streams[tid].begin_chunk(len(self.index.chunks) - 1)
-        if not self._no_call_yet.isdisjoint(columns.tids):
-            self._note_first_calls(columns)
-
-    def _fingerprints(self, columns: Columns) -> list[int]:
-        """One fingerprint an event: of its bytes where they say just what counts, else of its canonical members."""
-        if self._canonical:
-            exact: Iterable[int] = range(len(columns.kinds))
-            values = [0] * len(columns.kinds)
-        else:
-            is_special = map(SPECIAL_KINDS.__contains__, columns.kinds)
-            exact = itertools.compress(range(len(columns.kinds)), is_special)
-            values = list(map(fingerprint, zip(columns.kinds, columns.payloads, strict=True)))
-        for n in exact:
+    def _first_error(self, text: bytes) -> InputError:
+        """What is wrong with a text in which some line is no event: its first bad line, read one by one."""
+        for lineno, line in enumerate(text.split(b"\n"), self._index.next_lineno):
             try:
-                values[n] = self._exact_fingerprint(columns, n)
+                if line.strip():
+                    raw = decode_raw_event(line)
+                    if self._canonical or raw.kind in SPECIAL_KINDS:
+                        parse_payload(raw.payload)
             except NotJsonError as error:
-                raise _BadEventError(error, n) from error
-        return values
+                return InputError(self._name, str(error), lineno=lineno, field=error.field)
+        raise AssertionError("a text is refused none of whose lines is")
 
-    def _exact_fingerprint(self, columns: Columns, n: int) -> int:
-        kind, payload = columns.kinds[n], columns.payloads[n]
-        if kind in SPECIAL_KINDS:
-            members = canonical_members(payload)
-            self.index.objects.note(kind, columns.tids[n], columns.indexes[n], members)
-            return canonical_fingerprint(kind, members, self._note(columns, n))
-        known = self._memo.get((kind, payload))
-        if known is None:
-            if len(self._memo) >= MEMO_SIZE:
-                self._memo.clear()
-            known = self._memo[kind, payload] = canonical_fingerprint(kind, canonical_members(payload))
-        return known
+    def _add_events(self, columns: Columns, indexes: list[int], values: Iterable[int]) -> None:
+        tids = columns.tids
+        starts = {}
+        calls = []
+        for tid, kind in dict.fromkeys(zip(tids, columns.kinds, strict=True)):
+            if tid not in starts:
+                starts[tid] = self._begin_stream(tid)
+            if kind == b"kernel.call" and int(tid) not in self._index.first_call_places:
+                calls.append(tid)
+        deque(map(invoke, map(self._hashes.__getitem__, tids), values), maxlen=0)
+        indexes_of: dict[bytes, array[int]] = {tid: array("q") for tid in starts}
+        appenders = {tid: found.append for tid, found in indexes_of.items()}
+        deque(map(invoke, map(appenders.__getitem__, tids), indexes), maxlen=0)
+        for tid, found in indexes_of.items():
+            self._add_runs(self._index.streams[int(tid)], starts[tid], found)
+        for tid in calls:
+            n = next(n for n, (kind, other) in enumerate(zip(columns.kinds, tids, strict=True))
+                     if other == tid and kind == b"kernel.call")  # fmt: skip
+            self._index.first_call_places[int(tid)] = (indexes[n], columns.payloads[n])
 
-    def _note(self, columns: Columns, n: int) -> str | None:
-        """Keeps what later steps need of a creation; returns the SID of a shared-global one."""
-        kind, tid, idx = columns.kinds[n], int(columns.tids[n]), int(columns.indexes[n])
-        if kind not in _CREATIONS:
-            return None
-        payload = parse_payload(columns.payloads[n])
+    def _begin_stream(self, tid: bytes) -> int:
+        """How many events of a thread there were so far."""
+        if tid not in self._hashes:
+            stream = self._index.streams[int(tid)] = Stream()
+            self._hashes[tid] = stream.fingerprints.append
+        return len(self._index.streams[int(tid)])
+
+    def _add_runs(self, stream: Stream, start: int, indexes: array[int]) -> None:
+        chunk = len(self._index.chunks) - 1
+        stream.add_run(start, indexes[0], chunk)
+        if indexes[-1] - indexes[0] != len(indexes) - 1 or indexes != array("q", range(indexes[0], indexes[-1] + 1)):
+            for position, (before, idx) in enumerate(itertools.pairwise(indexes), start + 1):
+                if idx != before + 1:
+                    stream.add_run(position, idx, chunk)
+
+    def _fingerprints(self, columns: Columns, indexes: list[int]) -> Iterable[int]:
+        """One fingerprint an event: of its bytes where they say just what counts, else of its canonical members."""
+        kinds, payloads = columns.kinds, columns.payloads
+        if self._canonical:
+            return self._canonical_fingerprints(columns, indexes, range(len(kinds)))
+        values = map(fingerprint, zip(kinds, payloads, strict=True))
+        special = list(itertools.compress(range(len(kinds)), map(SPECIAL_KINDS.__contains__, kinds)))
+        if not special:
+            return values
+        found = list(values)
+        for n, value in zip(special, self._canonical_fingerprints(columns, indexes, special), strict=True):
+            found[n] = value
+        return found
+
+    def _canonical_fingerprints(self, columns: Columns, indexes: list[int], chosen: Sequence[int]) -> Iterator[int]:
+        """The fingerprints of some events by value, and notes of those whose kinds are special."""
+        kinds, payloads = columns.kinds, columns.payloads
+        for n, (keys, values) in zip(chosen, simple_members([payloads[n] for n in chosen]), strict=True):
+            kind = kinds[n]
+            shape = _shape(kind, keys)
+            sid = 0
+            if kind in SPECIAL_KINDS:
+                members = dict(zip(shape.keys, values, strict=True)) if shape else canonical_members(payloads[n])
+                sid = self._special(columns, n, indexes[n], members, simple=shape is not None)
+                if shape is None:
+                    yield canonical_fingerprint(kind, members, sid)
+                    continue
+            if shape is None:
+                yield _exact_fingerprint(kind, payloads[n])
+            else:
+                yield fingerprint((kind, shape.counted, shape.pick(values), b"%x" % sid))
+
+    def _special(self, columns: Columns, n: int, idx: int, members: Mapping[bytes, bytes], *, simple: bool) -> int:
+        """Notes what later steps need of an event of a special kind; returns the SID of a shared-global creation."""
+        kind, tid = columns.kinds[n], int(columns.tids[n])
+        self._index.objects.note(kind, tid, idx, members)
         if kind == b"thread.create":
-            child = payload.get("child_tid")
-            if type(child) is int:
-                start = (json_text(payload.get(key, MISSING)) for key in ("entry_point", "start_context"))
-                self.index.creations.append(Creation(tid, idx, child, *start))
-            return None
-        sid = shared_global_of(payload)
-        if sid is not None:
-            pointer = guest_pointer(payload["raw_handle_id"])
-            self.index.shared_globals.append(SharedGlobal(tid, idx, sid, pointer or 0, str(payload["object_type"])))
-        return sid
+            self._note_creation(tid, idx, parse_payload(columns.payloads[n]))
+        if kind != b"handle.create":
+            return 0
+        if simple:
+            texts = [members.get(key, b"null") for key in (b'"raw_handle_id"', b'"object_type"')]
+            sid = object_id(members.get(b'"handle_semantic_id"', b"null"))
+            if not sid or sid != _shared_global_number(*texts):
+                return 0
+        payload = parse_payload(columns.payloads[n])
+        text = shared_global_of(payload)
+        if text is None:
+            return 0
+        pointer = guest_pointer(payload["raw_handle_id"]) or 0
+        self._index.shared_globals.append(SharedGlobal(tid, idx, text, pointer, str(payload["object_type"])))
+        return int(text, 16)
 
-    def _note_first_calls(self, columns: Columns) -> None:
-        for n, (kind, tid) in enumerate(zip(columns.kinds, columns.tids, strict=True)):
-            if kind == b"kernel.call" and tid in self._no_call_yet:
-                self._no_call_yet.remove(tid)
+    def _note_creation(self, tid: int, idx: int, payload: Mapping[str, object]) -> None:
+        child = payload.get("child_tid")
+        if type(child) is int:
+            start = (json_text(payload.get(key, MISSING)) for key in ("entry_point", "start_context"))
+            self._index.creations.append(Creation(tid, idx, child, *start))
+
+
+class _LogBuilder:
+    """Puts the index of a log together from those of its segments, which may come in any order."""
+
+    def __init__(self, source: LogSource) -> None:
+        self._source = source
+        self._index = LogIndex()
+        self._error: InputError | None = None  # the first one, once everything before it is there
+        self._waiting: dict[int, LogIndex | InputError] = {}
+        self._added = 0
+
+    def segments(self) -> Iterator[tuple[int, Segment]]:
+        """The segments behind the header, numbered, until one is known to be bad."""
+        try:
+            self._read_header()
+        except InputError as error:
+            self._error = error
+        number = 0
+        try:
+            for segment in () if self._error else self._source.segments():
+                if self._error:
+                    return
+                yield number, segment
+                number += 1
+        except InputError as error:
+            self.add(number, error)
+
+    def _read_header(self) -> None:
+        """Takes the lines up to the header, the first one that is not blank."""
+        index, name = self._index, self._source.name
+        while line := self._source.next_line():
+            text = line if index.bytes else line.removeprefix(BYTE_ORDER_MARK)
+            lineno = index.next_lineno
+            index.bytes += len(line)
+            index.next_lineno += 1
+            if len(line) >= MAX_LINE_BYTES:
+                raise InputError(name, LINE_TOO_LONG, lineno=lineno)
+            if text.strip() and (line.endswith(b"\n") or is_json_object(text)):
                 try:
-                    self.index.first_calls[int(tid)] = call_name(parse_payload(columns.payloads[n]))
+                    return check_header(text)
                 except NotJsonError as error:
-                    raise _BadEventError(error, n) from error
+                    raise InputError(name, str(error), lineno=lineno, field=error.field) from error
+        found = "found no whole line" if index.bytes else "found an empty file"
+        raise InputError(name, f'expected a header line, an object with "schema_version": 1, {found}')
 
-    def finish(self, source: LogSource) -> LogIndex:
-        """The whole index. Raises `InputError` where the file has no header, or a thread has an index twice."""
-        if not self._header_seen:
-            found = "found no whole line" if self.index.bytes else "found an empty file"
-            raise InputError(self._name, f'expected a header line, an object with "schema_version": 1, {found}')
-        log = Log(source, self.index)
-        for tid, stream in self.index.streams.items():
+    def add(self, number: int, part: LogIndex | InputError) -> None:
+        """Takes in what was made of a segment."""
+        self._waiting[number] = part
+        while not self._error and self._added in self._waiting:
+            part = self._waiting.pop(self._added)
+            self._added += 1
+            if isinstance(part, LogIndex):
+                self._index.extend(part)
+            elif part.lineno is None:
+                self._error = part
+            else:
+                lineno = self._index.next_lineno + part.lineno
+                self._error = InputError(part.source, part.problem, lineno=lineno, field=part.field)
+
+    def raise_error(self) -> None:
+        """Raises the first error, if there is one and everything before it is there."""
+        if self._error:
+            self._source.has_grown()  # a file that was changed is wrong for that reason
+            raise self._error
+
+    def finish(self) -> LogIndex:
+        """The whole index. Raises `InputError` where the file is refused."""
+        self.raise_error()
+        index, log = self._index, Log(self._source, self._index)
+        if self._source.has_grown():
+            index.warnings.append(LogWarning(WarningKind.GROWN))
+        if self._source.ended_early and not index.warnings:
+            index.warnings.append(LogWarning(WarningKind.TORN_TAIL, lineno=index.next_lineno))
+        for tid, stream in index.streams.items():
             doubled = stream.into_index_order()
             if doubled is not None:
-                raise self._doubled(log, tid, doubled)
-            if stream.reordered and tid in self.index.first_calls:
-                self.index.first_calls[tid] = next(log.calls(tid))
-            lost, first = stream.lost()
+                first, second = itertools.islice(log.lines_with(tid, doubled), 2)
+                problem = f"index {doubled} of tid {tid} stands on line {first} already"
+                raise InputError(self._source.name, problem, lineno=second, field="tid_event_idx")
+            lost, first_lost = stream.lost()
             if lost:
-                self.index.warnings.append(LogWarning(WarningKind.HOLE, tid=tid, count=lost, idx=first))
-        self.index.objects.into_index_order({tid for tid, stream in self.index.streams.items() if stream.reordered})
-        return self.index
-
-    def _doubled(self, log: Log, tid: int, idx: int) -> InputError:
-        """The error that names both lines of an index that a thread has twice."""
-        arrivals = self.index.streams[tid].arrivals_of(idx)
-        first, second = (log.line_of_arrival(tid, arrival)[0] for arrival in arrivals[:2])
-        problem = f"index {idx} of tid {tid} stands on line {first} already"
-        return InputError(self._name, problem, lineno=second, field="tid_event_idx")
-
-
-def _no_tick(_: int) -> None:
-    """Tells nobody."""
-
-
-def index_source(source: LogSource, *, canonical: bool = False, tick: Callable[[int], None] = _no_tick) -> LogIndex:
-    """One pass over a log: everything that is needed of it later, in 8 bytes an event and a little.
-
-    With ``canonical``, fingerprints are of values and not of bytes: slower, and right for writers that format payloads
-    differently. ``tick`` is told how many bytes of the file have been read. Raises `InputError`.
-    """
-    indexer = _Indexer(source.name, canonical)
-    for chunk in source.chunks():
-        indexer.add(chunk)
-        tick(source.bytes_read())
-    return indexer.finish(source)
+                index.warnings.append(LogWarning(WarningKind.HOLE, tid=tid, count=lost, idx=first_lost))
+        for tid, (idx, payload) in index.first_call_places.items():
+            if index.streams[tid].reordered:
+                index.first_calls[tid] = next(log.calls(tid))
+                continue
+            try:
+                index.first_calls[tid] = call_name(parse_payload(payload))
+            except NotJsonError as error:
+                lineno, _ = log.line_of(tid, index.streams[tid].position_of(idx))
+                raise InputError(self._source.name, str(error), lineno=lineno, field=error.field) from error
+        index.objects.into_index_order({tid for tid, stream in index.streams.items() if stream.reordered})
+        return index
 
 
 # ══ two logs at once ══════════════════════════════════════════════════════════════════════════════════════════════
 
 
 _SAMPLE_EVENTS: Final = 400
-_WORTH_A_PROCESS: Final = 4 << 20
-"""A log of fewer bytes is read before a second process would have started."""
-
-
-_HEADER_LINE = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t\r\v\f]*+\n)*+[^\n]*+\n")
+MOST_PROCESSES: Final = 8
 
 
 def _sample(source: LogSource) -> dict[tuple[bytes, bytes], bytes]:
     """Payloads from the beginning of a log, by kind and canonical text."""
     sample: dict[tuple[bytes, bytes], bytes] = {}
-    text = source.peek()
-    header = _HEADER_LINE.match(text)
-    start = header.end() if header else 0
-    with contextlib.suppress(NotJsonError, UnicodeDecodeError, ValueError):  # the index will say it, and where
-        for _, _, raw in itertools.islice(LayoutReader().lines(text, start), _SAMPLE_EVENTS):
-            members = canonical_members(raw.payload)
-            sample[raw.kind, canonical_text(members)] = raw.payload
+    lines = [line for line in source.peek().removeprefix(BYTE_ORDER_MARK).split(b"\n")[:-1] if line.strip()]
+    with contextlib.suppress(NotJsonError):  # the index will say it, and where
+        columns = LayoutReader().columns(b"".join(line + b"\n" for line in lines[1 : _SAMPLE_EVENTS + 1]))
+        for kind, payload in zip(columns.kinds, columns.payloads, strict=True):
+            sample[kind, canonical_text(canonical_members(payload))] = payload
     return sample
 
 
@@ -2634,88 +2997,166 @@ class Progress:
             self._stream.flush()
 
 
-class _IndexingProcess:
-    """Another process that indexes a log. Raises `OSError` where none can be started."""
+def processors() -> int:
+    """How many processes can run at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    def __init__(self, source: LogSource, canonical: bool, tick: Callable[[int], None]) -> None:
-        context = multiprocessing.get_context("fork")
-        self._name = source.name
-        self._answered = False
-        self.answer, sender = context.Pipe(duplex=False)
-        self._process = context.Process(target=self._run, args=(source, canonical, tick, sender), daemon=True)
-        self._process.start()
-        sender.close()
 
-    @staticmethod
-    def _run(source: LogSource, canonical: bool, tick: Callable[[int], None], sender: Connection) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted as well, and ends this process
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def _work(connection: Connection, ends_of_parent: Sequence[Connection], canonical: bool) -> None:
+    """What an indexing process does until its parent lets it go, or is no more."""
+    for end in ends_of_parent:
+        end.close()  # only the parent may hold them, or nobody would notice its death
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted as well, and ends this process
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    indexer = _SegmentIndexer(canonical)
+    with contextlib.suppress(EOFError, OSError):
+        connection.send(fingerprint((b"a fingerprint that must be the same everywhere",)))
+        while True:
+            connection.send(indexer.index(connection.recv()))
+
+
+@contextlib.contextmanager
+def _one_hash_seed() -> Iterator[None]:
+    """Lets processes that are started afresh agree on the key of their `hash`."""
+    name = "PYTHONHASHSEED"
+    before = os.environ.get(name)
+    os.environ[name] = before or str(int.from_bytes(os.urandom(4), "big") or 1)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+
+
+_Task: TypeAlias = "tuple[_LogBuilder, int, Segment]"
+_Result: TypeAlias = "tuple[_LogBuilder, int, LogIndex | InputError]"
+
+
+class _Workers:
+    """Processes that index segments. Raises `OSError` where none can be started, or their fingerprints differ."""
+
+    def __init__(self, count: int, canonical: bool) -> None:
+        # Threads do not survive a fork.
+        fork = hasattr(os, "fork") and threading.active_count() == 1
+        start: Any = multiprocessing.get_context("fork" if fork else "spawn")
+        self._processes: dict[Connection, Any] = {}
+        self._busy: dict[Connection, _Task] = {}
         try:
-            sender.send(index_source(source, canonical=canonical, tick=tick))
-        except InputError as error:
-            sender.send(error)
+            with contextlib.nullcontext() if fork else _one_hash_seed():
+                for _ in range(count):
+                    here, there = start.Pipe()
+                    ends = [*self._processes, here] if fork else []
+                    process = start.Process(target=_work, args=(there, ends, canonical), daemon=True)
+                    process.start()
+                    there.close()
+                    self._processes[here] = process
+            if len({connection.recv() for connection in self._processes}) > 1:
+                raise OSError("the processes have different keys")
+        except (OSError, EOFError) as error:
+            self.end()
+            raise OSError("no processes") from error
 
-    def result(self) -> LogIndex:
-        """Waits for the index. Raises the `InputError` that the process met."""
+    def index(self, tasks: Iterator[_Task]) -> Iterator[_Result]:
+        """What comes of each task, in any order."""
+        from multiprocessing.connection import wait  # here, so that only who starts processes waits for it
+
+        idle = list(self._processes)
+        while True:
+            for connection in idle:
+                task = next(tasks, None)
+                if task:
+                    self._busy[connection] = task
+                    connection.send(task[2])
+            if not self._busy:
+                return
+            idle = [cast("Connection", ready) for ready in wait(list(self._busy))]
+            for connection in idle:
+                builder, number, segment = self._busy.pop(connection)
+                yield builder, number, self._answer(connection, segment)
+
+    def _answer(self, connection: Connection, segment: Segment) -> LogIndex | InputError:
         try:
-            result = self.answer.recv()
-            self._answered = True
-        except EOFError as error:
-            self._process.join()
-            reason = f"the process that read it ended with {self._process.exitcode}"
-            raise InputError(self._name, reason) from error
-        if isinstance(result, InputError):
-            raise result
-        return cast(LogIndex, result)
+            return cast("LogIndex | InputError", connection.recv())
+        except (EOFError, OSError) as error:
+            self._processes[connection].join()
+            reason = f"the process that read it ended with {self._processes[connection].exitcode}"
+            raise InputError(segment.name, reason) from error
 
     def end(self) -> None:
-        """Ends the process; one that has answered is let go by itself."""
-        if not self._answered:
-            self._process.terminate()
-        self._process.join()
+        """Lets the processes go; those in the midst of a segment are ended."""
+        for connection, process in self._processes.items():
+            connection.close()
+            if connection in self._busy:
+                process.terminate()
+        for process in self._processes.values():
+            process.join()
 
 
-def _second_process_pays(*sources: LogSource) -> bool:
-    """Whether there is a second processor, a way to use it, and enough to do."""
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    long = all(source.size is None or source.size >= _WORTH_A_PROCESS for source in sources)
-    # A forked process has the key of the fingerprints; one started otherwise has not. Threads do not survive a fork.
-    return long and processors > 1 and hasattr(os, "fork") and threading.active_count() == 1
+def _in_turn(builders: Sequence[_LogBuilder]) -> Iterator[_Task]:
+    """Segments of all logs by turns."""
+    rest = [(builder, builder.segments()) for builder in builders]
+    while rest:
+        for builder, segments in list(rest):
+            try:
+                yield (builder, *next(segments))
+            except StopIteration:
+                rest.remove((builder, segments))
 
 
-def _start_indexing(source: LogSource, canonical: bool, tick: Callable[[int], None]) -> _IndexingProcess | None:
-    try:
-        return _IndexingProcess(source, canonical, tick)
-    except OSError:
-        return None  # no more processes, or no memory for one: this process will do it
+_FEW_SEGMENTS: Final = 2
+"""So many are indexed before other processes would have started."""
+
+
+def _results(tasks: Iterator[_Task], canonical: bool, processes: int) -> Generator[_Result, None, None]:
+    """What comes of each task: in several processes where there is enough to do, and they can be started."""
+    first = list(itertools.islice(tasks, max(processes, _FEW_SEGMENTS) + 1))
+    tasks = itertools.chain(first, tasks)
+    if processes > 1 and len(first) > _FEW_SEGMENTS:
+        with contextlib.suppress(OSError), contextlib.ExitStack() as at_end:
+            workers = _Workers(min(processes, len(first)), canonical)
+            at_end.callback(workers.end)
+            yield from workers.index(tasks)
+            return
+    indexer = _SegmentIndexer(canonical)
+    for builder, number, segment in tasks:
+        yield builder, number, indexer.index(segment)
+
+
+def index_logs(
+    sources: Sequence[LogSource],
+    *,
+    canonical: bool = False,
+    progress: Progress | None = None,
+    processes: int | None = None,
+) -> list[LogIndex]:
+    """The indexes of some logs, made in one pass over each, in as many processes as pay.
+
+    With ``canonical``, fingerprints are of values and not of bytes: slower, and right for writers that format payloads
+    differently. Raises `InputError`: the first of the first log that has one.
+    """
+    meter = progress or Progress()
+    total = sum(source.size or 0 for source in sources)
+    builders = [_LogBuilder(source) for source in sources]
+    most = min(processors(), MOST_PROCESSES) if processes is None else processes
+    with contextlib.closing(_results(_in_turn(builders), canonical, most)) as results:
+        for builder, number, result in results:
+            builder.add(number, result)
+            builders[0].raise_error()
+            meter.show_bytes("reading", sum(source.bytes_read() for source in sources), total)
+    return [builder.finish() for builder in builders]
+
+
+def index_source(source: LogSource, *, canonical: bool = False) -> LogIndex:
+    """The index of one log, made in this process. Raises `InputError`."""
+    return index_logs([source], canonical=canonical, processes=1)[0]
 
 
 def index_both(
     canary: LogSource, ours: LogSource, *, canonical: bool = False, progress: Progress | None = None
 ) -> tuple[LogIndex, LogIndex]:
-    """The indexes of two logs, made side by side in two processes where that pays. Raises `InputError`."""
-    meter = progress or Progress()
-    total = (canary.size or 0) + (ours.size or 0)
-    done = memoryview(mmap.mmap(-1, 16)).cast("Q")  # bytes read of canary and of ours; shared with the child
-
-    def tick(side: int, count: int) -> None:
-        done[side] = count
-        meter.show_bytes("reading", sum(done), total)
-
-    def tick_ours(count: int) -> None:
-        done[1] = count
-
-    child = _start_indexing(ours, canonical, tick_ours) if _second_process_pays(canary, ours) else None
-    try:
-        canary_index = index_source(canary, canonical=canonical, tick=functools.partial(tick, 0))
-        if child is None:
-            return canary_index, index_source(ours, canonical=canonical, tick=functools.partial(tick, 1))
-        while not child.answer.poll(0.05):
-            meter.show_bytes("reading", sum(done), total)
-        return canary_index, child.result()
-    finally:
-        if child is not None:
-            child.end()
+    """The indexes of two logs. Raises `InputError`."""
+    one, other = index_logs([canary, ours], canonical=canonical, progress=progress)
+    return one, other
 
 
 # ══ pairing ═══════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -5959,7 +6400,7 @@ class HandoverFinder:
         behind = SCANNED_CHUNKS if self._timeline.by_clock else 0
         for tid, idx in self._ends.items():
             stream = self._log.index.streams[tid]
-            last = stream.place(stream.arrival_of(stream.position_of(idx)))[0]
+            last = stream.chunk_of(stream.position_of(idx))
             numbers.update(range(max(0, last + 1 - SCANNED_CHUNKS), last + 1 + behind))
         return sorted(number for number in numbers if number < len(self._log.index.chunks))
 
@@ -7906,6 +8347,8 @@ def warning_text(warning: LogWarning) -> str:
     """What a warning says, in words."""
     if warning.kind is WarningKind.TORN_TAIL:
         return f"line {warning.lineno}: the last line is torn ({_counted(warning.count, 'byte')}), left out"
+    if warning.kind is WarningKind.GROWN:
+        return "it grew while it was read; what was added is left out"
     lost = _counted(warning.count, "event")
     return f"tid {warning.tid}: {lost} lost, the first at index {warning.idx}"
 
@@ -10422,6 +10865,7 @@ def _holds_credentials(path: str) -> bool:
 _MESSAGE_OPTIONS: Final = _names(
     "-m --message --body --title --description --notes --comment --subject --text --author --trailer --grep"
 )
+
 
 class Reads(enum.Enum):
     """Which of its words a program takes for files to read."""

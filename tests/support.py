@@ -1,5 +1,6 @@
 """What the tests of the whole program have in common: small logs, and a directory to run the command line in."""
 
+import contextlib
 import io
 import json
 import math
@@ -8,9 +9,10 @@ import subprocess
 import sys
 import tempfile
 import unittest
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import diff_events
 
@@ -103,6 +105,14 @@ def process(*argv: str, stdin: bytes = b"", env: Mapping[str, str] | None = None
         check=False,
     )
     return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@contextlib.contextmanager
+def several_processes(count: int = 2, segment_bytes: int = 1) -> Iterator[None]:
+    """Lets so many processes index even the smallest logs, which are cut into segments of so many bytes or more."""
+    affinity = mock.patch.object(os, "sched_getaffinity", create=True, return_value=set(range(count)))
+    with affinity, mock.patch.object(diff_events, "SEGMENT_BYTES", segment_bytes):
+        yield
 
 
 class LogTestCase(unittest.TestCase):

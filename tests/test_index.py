@@ -17,51 +17,55 @@ from unittest import mock
 
 import diff_events
 from tests import generator
-from tests.support import HEADER, LogTestCase, Outcome, calls, event, log_bytes, run, seeds, shared_create
+from tests.support import (
+    HEADER,
+    LogTestCase,
+    Outcome,
+    calls,
+    event,
+    log_bytes,
+    run,
+    seeds,
+    several_processes,
+    shared_create,
+)
 from tests.test_random_pairs import pinned_fields
 
 
-def stream_of(indexes: Sequence[int], chunks: Sequence[int]) -> diff_events.Stream:
-    """A stream whose events arrive with these indexes, so many in each chunk; the fingerprint is the index."""
-    stream = diff_events.Stream()
-    ends = dict(zip(itertools.accumulate(chunks, initial=0), itertools.count(), strict=False))
-    for arrival, idx in enumerate(indexes):
-        if arrival in ends:
-            stream.begin_chunk(ends[arrival] * 3)
-        if idx != stream.next_idx:
-            stream.begin_run(idx)
-        stream.next_idx = idx + 1
-        stream.fingerprints.append(idx)
-    return stream
+class Streams(LogTestCase):
+    """Threads whose events come in any order, with holes, in chunks and segments of any size."""
 
+    def index(self, indexes: Sequence[int], processes: int = 1) -> tuple[diff_events.Log, diff_events.Stream]:
+        events = [event(idx, payload={"name": "f", "n": place}) for place, idx in enumerate(indexes)]
+        source = diff_events.LogSource(self.write("log", log_bytes(events)))
+        self.addCleanup(source.close)
+        [index] = diff_events.index_logs([source], processes=processes)
+        return diff_events.Log(source, index), index.streams[6]
 
-class Streams(unittest.TestCase):
     def test_against_a_slow_twin(self) -> None:
-        for seed in range(400):
+        for seed in range(150):
             rng = random.Random(seed)
             indexes = sorted(rng.sample(range(60), rng.randint(1, 40)))
             for _ in range(rng.choice((0, 0, 1, 3, 50))):
                 cut = rng.randrange(len(indexes))
                 indexes = indexes[cut:] + indexes[:cut] if rng.random() < 0.5 else indexes[:cut] + indexes[cut:][::-1]
-            chunks = [rng.randint(1, 9) for _ in indexes]
-            with self.subTest(seed=seed):
-                self.check(indexes, chunks)
+            sizes: dict[str, Any] = {"CHUNK_BYTES": rng.randint(1, 600), "SEGMENT_BYTES": rng.randint(1, 2000)}
+            with self.subTest(seed=seed), mock.patch.multiple(diff_events, **sizes):
+                self.check(indexes)
 
-    def check(self, indexes: list[int], chunks: list[int]) -> None:
-        stream, ordered = stream_of(indexes, chunks), sorted(indexes)
-        self.assertIsNone(stream.into_index_order())
-        self.assertEqual(stream.fingerprints.tolist(), ordered)
+    def check(self, indexes: list[int]) -> None:
+        (log, stream), ordered = self.index(indexes), sorted(indexes)
         self.assertEqual((len(stream), stream.reordered), (len(indexes), indexes != ordered))
         for position, idx in enumerate(ordered):
             self.assertEqual((stream.idx_at(position), stream.position_of(idx)), (idx, position))
-            arrival = indexes.index(idx)
-            self.assertEqual(stream.arrival_of(position), arrival)
+            found = log.event(6, position)
+            self.assertEqual((found.idx, found.payload["n"]), (idx, indexes.index(idx)))
+            self.assertEqual(found.lineno, indexes.index(idx) + 2)
             end = stream.run_end(position)
             self.assertGreater(end, position)
             self.assertEqual(ordered[position:end], list(range(idx, idx + end - position)))
-            starts = [0, *itertools.accumulate(chunks)]
-            chunk = max(number for number, start in enumerate(starts) if start <= arrival)
-            self.assertEqual(stream.place(arrival), (chunk * 3, arrival - starts[chunk]))
+            self.assertTrue(end == len(ordered) or ordered[end] != ordered[end - 1] + 1)
+        self.assertEqual(stream.positions_of(ordered), list(range(len(ordered))))
         missing = [idx for idx in range(ordered[-1] + 1) if idx not in set(indexes)]
         lost, first = stream.lost()
         self.assertEqual(lost, len(missing))
@@ -69,16 +73,20 @@ class Streams(unittest.TestCase):
             self.assertEqual(first, missing[0])
 
     def test_doubled_indexes(self) -> None:
-        for seed in range(300):
+        for seed in range(150):
             rng = random.Random(seed)
             indexes = [rng.randrange(30) for _ in range(rng.randint(2, 12))]
             first = next((idx for idx in sorted(indexes) if indexes.count(idx) > 1), None)
-            stream = stream_of(indexes, [len(indexes)])
-            with self.subTest(indexes=indexes):
-                self.assertEqual(stream.into_index_order(), first)
-                if first is not None:
-                    places = [place for place, idx in enumerate(indexes) if idx == first]
-                    self.assertEqual(stream.arrivals_of(first), places)
+            sizes: dict[str, Any] = {"CHUNK_BYTES": rng.randint(1, 600), "SEGMENT_BYTES": rng.randint(1, 600)}
+            with self.subTest(indexes=indexes), mock.patch.multiple(diff_events, **sizes):
+                if first is None:
+                    self.check(indexes)
+                    continue
+                one, other = [place + 2 for place, idx in enumerate(indexes) if idx == first][:2]
+                problem = f"index {first} of tid 6 stands on line {one} already"
+                with self.assertRaisesRegex(diff_events.InputError, problem) as refusal:
+                    self.index(indexes)
+                self.assertEqual(refusal.exception.lineno, other)
 
 
 class EqualRuns(unittest.TestCase):
@@ -122,7 +130,7 @@ class Paths(LogTestCase):
         for seed in seeds(6):
             pair = generator.random_pair(seed)
             expected = self.outcome_of(pair)
-            with self.subTest(seed=seed), self.two_processes():
+            with self.subTest(seed=seed), several_processes():
                 self.assertEqual(self.outcome_of(pair), expected)
 
     def test_two_processes_and_a_question_in_any_chunk(self) -> None:
@@ -132,7 +140,7 @@ class Paths(LogTestCase):
         self.assertGreater(len(canary), 5 * diff_events.CHUNK_BYTES)
         for at in range(50, 8000, 1900):
             other = log_bytes([*events[:at], event(at, payload={"name": "other"}), *events[at + 1 :]])
-            with self.subTest(at=at), self.two_processes():
+            with self.subTest(at=at), several_processes():
                 document = json.loads(self.outcome(canary, other).out)
                 self.assertEqual(document["threads"][0]["divergence"]["event"]["ours"]["line"], at + 2)
 
@@ -142,38 +150,38 @@ class Paths(LogTestCase):
         compact = HEADER + b"".join(json.dumps(one, separators=(",", ":")).encode() + b"\n" for one in events[:4000])
         expected = self.outcome(compact, spaced)
         for canary, ours in itertools.product((compact, gzip.compress(compact)), (spaced, gzip.compress(spaced))):
-            with self.two_processes():
+            with several_processes():
                 found = json.loads(self.outcome(canary, ours).out)
             self.assertEqual(found, json.loads(expected.out))
 
     def test_no_process_to_be_had(self) -> None:
         pair = generator.random_pair(3)
         expected = self.outcome_of(pair)
-        with self.two_processes(), mock.patch.object(os, "fork", side_effect=OSError(11, "no more processes")):
+        with several_processes(), mock.patch.object(os, "fork", side_effect=OSError(11, "no more processes")):
             self.assertEqual(self.outcome_of(pair), expected)
 
-    def test_no_second_process_beside_other_threads(self) -> None:
+    def test_no_fork_beside_other_threads(self) -> None:
         stop = threading.Event()
         thread = threading.Thread(target=stop.wait)
         thread.start()
-        with self.two_processes(), mock.patch.object(os, "fork", side_effect=AssertionError):
+        with several_processes(), mock.patch.object(os, "fork", side_effect=AssertionError):
             self.assertEqual(self.outcome(log_bytes(calls(3)), log_bytes(calls(3))).code, 0)
         stop.set()
         thread.join()
 
     def test_a_process_that_dies(self) -> None:
         parent = os.getpid()
-        index_source = diff_events.index_source
+        index = diff_events._SegmentIndexer.index
 
-        def die_as_child(source: diff_events.LogSource, **options: Any) -> diff_events.LogIndex:
+        def die_as_child(indexer: Any, segment: diff_events.Segment) -> Any:
             if os.getpid() != parent:
                 os._exit(7)
-            return index_source(source, **options)
+            return index(indexer, segment)
 
-        with self.two_processes(index_source=die_as_child):
+        with several_processes(), mock.patch.object(diff_events._SegmentIndexer, "index", die_as_child):
             outcome = self.outcome(log_bytes(calls(3)), log_bytes(calls(3)))
         self.assertEqual(outcome.code, 2)
-        self.assertRegex(outcome.err, r"\A[^\n]*ours: [^\n]*7\n\Z")
+        self.assertRegex(outcome.err, r"\A[^\n]*(canary|ours): [^\n]*7\n\Z")
         self.assertEqual(multiprocessing.active_children(), [])
 
     @staticmethod
@@ -244,7 +252,7 @@ class Paths(LogTestCase):
     def test_memory_of_payloads_is_bounded(self) -> None:
         events = [event(idx, payload={"name": "f", "n": idx % 50}) for idx in range(400)]
         spaced, compact = log_bytes(events), log_bytes(events).replace(b": ", b":")
-        with mock.patch.object(diff_events, "MEMO_SIZE", 7):
+        with mock.patch.object(diff_events, "SEGMENT_BYTES", 9999):
             self.assertEqual(json.loads(self.outcome(spaced, compact).out)["verdict"], "identical")
 
 
@@ -275,12 +283,6 @@ class Index(LogTestCase):
     def test_first_call_without_a_name(self) -> None:
         index = self.index([event(0, payload={"Name": 1}), event(0, payload={"name": [1]}, tid=7)])
         self.assertEqual(list(index.first_calls), [6, 7])
-
-    def test_ticks(self) -> None:
-        ticks: list[int] = []
-        data = log_bytes(calls(9000))
-        self.index(data, tick=ticks.append)
-        self.assertEqual((ticks, ticks[-1] > 0), (sorted(ticks), True))
 
     def test_errors_cross_processes(self) -> None:
         error = diff_events.InputError("log", "problem", lineno=3, field="tid")

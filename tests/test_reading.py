@@ -24,10 +24,10 @@ def exactly(line: bytes) -> diff_events.RawEvent | None:
 
 def with_reader(reader: diff_events.LayoutReader, line: bytes) -> diff_events.RawEvent | None:
     try:
-        ((_, _, raw),) = reader.lines(line)
-    except diff_events.BadLineError:
+        columns = reader.columns(line)
+    except diff_events.NotJsonError:
         return None
-    return raw
+    return diff_events.RawEvent(columns.kinds[0], columns.tids[0], columns.indexes[0], columns.payloads[0])
 
 
 def by_json(line: bytes) -> diff_events.RawEvent | None:
@@ -44,7 +44,7 @@ def by_json(line: bytes) -> diff_events.RawEvent | None:
     version = fields.get("schema_version", 1)
     if type(version) is not int or version != 1 or not isinstance(fields.get("payload"), dict):
         return None
-    payload = json.dumps(fields["payload"]).encode()
+    payload = json.dumps(fields["payload"])[1:-1].encode()
     return diff_events.RawEvent(fields["kind"].encode("utf-8", "surrogatepass"), b"%d" % tid, b"%d" % idx, payload)
 
 
@@ -143,7 +143,8 @@ class Layouts(unittest.TestCase):
                 else:
                     accepted += 1
                     self.assertEqual(exact[:3], plain[:3], line)
-                    self.assertEqual(json.loads(exact.payload), json.loads(plain.payload), line)
+                    values = [json.loads(b"{%b}" % raw.payload) for raw in (exact, plain)]
+                    self.assertEqual(values[0], values[1], line)
         self.assertTrue(accepted > 250 and refused > 75 and unread > 8, (accepted, refused, unread))
 
     def test_columns_are_the_lines_one_by_one(self) -> None:
@@ -165,9 +166,10 @@ class Layouts(unittest.TestCase):
             lines.append(json.dumps({key: fields[key] for key in order}).encode() + b"\n")
         self.assertGreater(len({tuple(order) for order in orders}), diff_events.LayoutReader.MOST_LAYOUTS * 2)
         reader = diff_events.LayoutReader()
-        found = [raw for _, _, raw in reader.lines(b"".join(lines))]
-        self.assertEqual([int(raw.tid_event_idx) for raw in found], list(range(120)))
-        self.assertEqual({(raw.kind, raw.tid, raw.payload) for raw in found}, {(b"k", b"1", b'{"a": {"b": "}"}}')})
+        found = reader.columns(b"".join(lines))
+        self.assertEqual(list(map(int, found.indexes)), list(range(120)))
+        self.assertEqual(set(zip(found.kinds, found.tids, found.payloads, strict=True)),
+                         {(b"k", b"1", b'"a": {"b": "}"}')})  # fmt: skip
 
     def test_payloads_of_any_shape_and_place(self) -> None:
         for depth in range(7):
@@ -181,7 +183,7 @@ class Layouts(unittest.TestCase):
                     line = (form % payload).encode() + b"\n"
                     for _ in range(2):  # learned, then known
                         raw = with_reader(reader, line)
-                        self.assertEqual(raw and raw.payload, payload.encode(), line)
+                        self.assertEqual(raw and raw.payload, payload[1:-1].encode(), line)
 
     def test_extra_fields_of_every_type(self) -> None:
         reader = diff_events.LayoutReader()
@@ -191,19 +193,19 @@ class Layouts(unittest.TestCase):
                 '{"kind":"k","tid":1,"x":%s,"tid_event_idx":0,"payload":{}}',
             ):
                 line = (form % extra).encode() + b"\n"
-                self.assertEqual(with_reader(reader, line), (b"k", b"1", b"0", b"{}"), line)
+                self.assertEqual(with_reader(reader, line), (b"k", b"1", b"0", b""), line)
 
     def test_escapes_in_keys(self) -> None:
         line = rb'{"k\u0069nd":"k","\u0074id":1,"tid_event_id\u0078":0,"p\u0061yload":{"a":1}}' + b"\n"
         reader = diff_events.LayoutReader()
         for _ in range(2):
-            self.assertEqual(with_reader(reader, line), (b"k", b"1", b"0", b'{"a":1}'))
+            self.assertEqual(with_reader(reader, line), (b"k", b"1", b"0", b'"a":1'))
 
     def test_the_last_of_two_equal_keys_counts(self) -> None:
         line = b'{"kind":"a","tid":1,"tid":2,"tid_event_idx":0,"payload":{},"k\\u0069nd":"b","payload":{"x":1}}\n'
         reader = diff_events.LayoutReader()
         for _ in range(2):
-            self.assertEqual(with_reader(reader, line), (b"b", b"2", b"0", b'{"x":1}'))
+            self.assertEqual(with_reader(reader, line), (b"b", b"2", b"0", b'"x":1'))
 
     def test_kinds_with_escapes(self) -> None:
         line = b'{"kind":"handle\\u002ecreate","tid":1,"tid_event_idx":0,"payload":{}}\n'
@@ -343,11 +345,11 @@ class Files(LogTestCase):
         for name in ("a", "b"):
             source = diff_events.LogSource(str(self.directory / name))
             self.addCleanup(source.close)
-            self.assertEqual(b"".join(source.chunks()), data)
-            source.rewind()
-            self.assertEqual(data[:50], source.peek()[:50])
-            self.assertEqual(b"".join(source.chunks()), data)
-            self.assertEqual(source.read_back(100, 200), data[100:300])
+            for _ in range(2):
+                self.assertEqual(data[:50], source.peek()[:50])
+                self.assertEqual(b"".join(chunk for part in source.segments() for chunk in part.chunks()), data)
+                self.assertEqual(source.read_back(100, 200), data[100:300])
+                source.rewind()
 
 
 def texts() -> Iterator[tuple[str, str]]:
