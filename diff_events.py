@@ -234,6 +234,8 @@ class WarningKind(enum.Enum):
     TORN_TAIL = "torn_tail"
     HOLE = "hole"
     GROWN = "grown"
+    SWAPPED = "swapped"
+    SAME_FILE = "same_file"
 
 
 class PairStatus(enum.Enum):
@@ -1743,6 +1745,8 @@ def _raw_event(members: Sequence[_Member]) -> RawEvent:
         parse_field(text, name)  # all but the payload that counts has to be JSON, whatever becomes of it
     if "schema_version" in fields:
         _check_version(fields["schema_version"])
+        if "kind" not in fields:
+            raise NotJsonError("a second header: two logs are stuck together here", "schema_version")
     kind = str(_required(fields, "kind", str, "a string"))
     tid, idx = _count(fields, "tid"), _count(fields, "tid_event_idx")
     if not payload.startswith("{"):
@@ -7437,6 +7441,35 @@ def _compare_sources(
     return _compare(Log(canary, indexes[0]), Log(ours, indexes[1]), options, progress, canonical=canonical)
 
 
+def _engine(source: LogSource) -> str:
+    """What the header of a log calls its engine, in lower case; nothing where it does not say."""
+    line = source.peek().removeprefix(BYTE_ORDER_MARK).lstrip().partition(b"\n")[0]
+    with contextlib.suppress(NotJsonError):
+        header = parse_json(line)
+        if isinstance(header, dict) and isinstance(header.get("engine"), str):
+            return str(header["engine"]).lower()
+    return ""
+
+
+def _doubts(canary: LogSource, ours: LogSource) -> list[LogWarning]:
+    """What makes one doubt that these two logs were meant, and in this order."""
+    engines = Both(canary, ours).map(_engine)
+    swapped = engines.canary != "" and "canary" not in engines.canary and "canary" in engines.ours
+    files = all(source.size is not None and source.path != STANDARD_STREAM for source in (canary, ours))
+    same = files and os.path.samefile(canary.path, ours.path)
+    return [LogWarning(WarningKind.SWAPPED)] * swapped + [LogWarning(WarningKind.SAME_FILE)] * same
+
+
+def _compare_in_any_format(canary: LogSource, ours: LogSource, options: DiffOptions, progress: Progress) -> Report:
+    """By the bytes of the payloads as long as both logs spell them alike, and else by their values."""
+    if not formats_differ(canary, ours):
+        with contextlib.suppress(FormatsDifferError):
+            return _compare_sources(canary, ours, options, progress, canonical=False)
+        canary.rewind()
+        ours.rewind()
+    return _compare_sources(canary, ours, options, progress, canonical=True)
+
+
 def diff_logs(canary: str, ours: str, options: DiffOptions | None = None, progress: Progress | None = None) -> Report:
     """Compares two event logs: where, on each guest thread, does behaviour first differ?
 
@@ -7445,12 +7478,10 @@ def diff_logs(canary: str, ours: str, options: DiffOptions | None = None, progre
     """
     settings = options or DiffOptions(), progress or Progress()
     with contextlib.closing(LogSource(canary)) as one, contextlib.closing(LogSource(ours)) as other:
-        if not formats_differ(one, other):
-            with contextlib.suppress(FormatsDifferError):
-                return _compare_sources(one, other, *settings, canonical=False)
-            one.rewind()
-            other.rewind()
-        return _compare_sources(one, other, *settings, canonical=True)
+        doubts = _doubts(one, other)
+        report = _compare_in_any_format(one, other, *settings)
+    own = report.logs.ours
+    return replace(report, logs=replace(report.logs, ours=replace(own, warnings=(*doubts, *own.warnings))))
 
 
 # ══ baseline ══════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -8349,6 +8380,10 @@ def warning_text(warning: LogWarning) -> str:
         return f"line {warning.lineno}: the last line is torn ({_counted(warning.count, 'byte')}), left out"
     if warning.kind is WarningKind.GROWN:
         return "it grew while it was read; what was added is left out"
+    if warning.kind is WarningKind.SWAPPED:
+        return "the headers name the engines the other way round: are --canary and --ours swapped?"
+    if warning.kind is WarningKind.SAME_FILE:
+        return "this is the other log's file: it was compared with itself"
     lost = _counted(warning.count, "event")
     return f"tid {warning.tid}: {lost} lost, the first at index {warning.idx}"
 
@@ -13973,6 +14008,14 @@ def _format_of(record: object) -> FileFormat | None:
     return None
 
 
+def format_of_file(path: str) -> FileFormat | None:
+    """What a file is, as far as its first line tells; None for anything else, and for what can be read once only."""
+    with contextlib.suppress(DiffEventsError, NotJsonError):
+        if os.path.isfile(path):
+            return next((_format_of(parse_json(line)) for _, line, _ in numbered_lines(path)), None)
+    return None
+
+
 def _validated(path: str, *, strict: bool) -> FileValidation:
     notes = Notes(strict=strict)
     lines = parsed_lines(path, notes)
@@ -14737,13 +14780,30 @@ def _gates(options: argparse.Namespace) -> tuple[Gate, ...]:
     return tuple(Gate(name) for name, value in asked.items() if value not in (None, False))
 
 
+@contextlib.contextmanager
+def told_what_it_is(expected: FileFormat) -> Iterator[None]:
+    """Adds to the refusal of a file that is something else what it looks like, and the command that reads it."""
+    try:
+        yield
+    except InputError as error:
+        found = format_of_file(error.source)
+        if found is None or found is expected:
+            raise
+        hint = {
+            FileFormat.EVENT_LOG: f"this looks like an event log: {PROGRAM} --canary LOG --ours LOG compares those",
+            FileFormat.AGENT_TRACE: f"this looks like an agent trace: {PROGRAM} diff TRACE TRACE compares those",
+        }
+        raise InputError(error.source, hint[found], lineno=error.lineno) from error
+
+
 def _say_warnings(report: Report, err: TextIO) -> None:
     if report.baseline is not None and not report.baseline.same_canary:
         name = printable(report.baseline.name)
         err.write(f"{PROGRAM}: warning: {name}: it was made from another canary log than this one\n")
     for log in report.logs:
         for warning in log.warnings:
-            err.write(f"{PROGRAM}: warning: {printable(log.name)}: {warning_text(warning)}\n")
+            if warning.kind is not WarningKind.SAME_FILE:  # which is how emitters are tested: the report says it
+                err.write(f"{PROGRAM}: warning: {printable(log.name)}: {warning_text(warning)}\n")
 
 
 def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
@@ -14767,7 +14827,8 @@ def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     progress = Progress(None if options.quiet else streams.err)
     with outputs:
         try:
-            report = diff_logs(options.canary, options.ours, settings, progress)
+            with told_what_it_is(FileFormat.EVENT_LOG):
+                report = diff_logs(options.canary, options.ours, settings, progress)
         finally:
             progress.erase()
         if baseline is not None:
@@ -14802,7 +14863,8 @@ def parity_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """``parity``: compares two agent traces; exit 1 where the score is too low or anything is at Tier 3."""
     with Outputs(PARITY_FORMATS, options, options.teacher, options.student) as outputs:
         contract = _contract(options)
-        teacher, student = (parse_trace(path, cwd=options.cwd) for path in (options.teacher, options.student))
+        with told_what_it_is(FileFormat.AGENT_TRACE):
+            teacher, student = (parse_trace(path, cwd=options.cwd) for path in (options.teacher, options.student))
         report = compute_parity_score(
             teacher,
             student,

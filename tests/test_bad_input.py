@@ -119,7 +119,7 @@ class BadInput(LogTestCase):
         self.refuse(b'{"schema_version":1,"schema_version":2}\n', 1)
 
     def test_two_logs_stuck_together(self) -> None:
-        self.refuse(GOOD + GOOD, 6, "kind")  # the second header is an event without a kind
+        self.refuse(GOOD + GOOD, 6, "schema_version", "stuck together")
 
     def test_junk(self) -> None:
         junk = random.Random(1).randbytes(5000)

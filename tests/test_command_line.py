@@ -199,6 +199,44 @@ class Options(CommandLineTestCase):
         self.assert_refused(run("validate", "--jsno", "x"), "diff_events.py validate --help")
 
 
+    def test_logs_that_are_swapped(self) -> None:
+        header = b'{"schema_version":1,"engine":"%b"}\n'
+        logs = {
+            engine: self.write(f"{engine}.log", log_bytes(calls(2), header % engine.encode()))
+            for engine in ("Xenia-Canary", "ours", "")
+        }
+        for canary, ours, swapped in (
+            ("ours", "Xenia-Canary", True),
+            ("Xenia-Canary", "ours", False),
+            ("Xenia-Canary", "Xenia-Canary", False),
+            ("ours", "ours", False),
+            ("", "Xenia-Canary", False),
+        ):
+            outcome = run("--canary", logs[canary], "--ours", logs[ours], "--validate-identical")
+            said = "swapped?" in outcome.err, "swapped?" in outcome.out
+            self.assertEqual((outcome.code, said), (0, (swapped, swapped)))
+
+    def test_the_same_file_twice(self) -> None:
+        Path(self.path("link")).symlink_to(self.canary)
+        for other in (self.canary, self.path("link")):
+            outcome = run("--canary", self.canary, "--ours", other, "--validate-identical")
+            self.assertEqual((outcome.code, outcome.err), (0, ""))
+            self.assertIn("it was compared with itself", outcome.out)
+        self.assertNotIn("itself", run(*self.logs).out)
+
+    def test_files_of_the_other_sort(self) -> None:
+        trace = self.write("trace", b'{"v":1,"kind":"session_start"}\n')
+        for logs in ((trace, self.ours), (self.canary, trace)):
+            outcome = run("--canary", logs[0], "--ours", logs[1])
+            self.assert_refused(outcome, f"{trace}:1: this looks like an agent trace: diff_events.py diff ")
+        outcome = run("diff", self.canary, trace)
+        self.assert_refused(outcome, f"{self.canary}:1: this looks like an event log: diff_events.py --canary ")
+        other = self.write("other", b'{"schema_version":2}\n')
+        self.assert_refused(run("--canary", other, "--ours", self.ours), "expected the integer 1, found 2")
+        both = self.write("both", log_bytes(calls(2)) * 2)
+        self.assert_refused(run("--canary", both, "--ours", self.ours), f"{both}:4: schema_version: a second header")
+
+
 class Outputs(CommandLineTestCase):
     def test_where_each_report_goes(self) -> None:
         markdown, out = run(*self.logs).out, self.path("out")
