@@ -5802,6 +5802,8 @@ class Counterparts:
 _SMALLEST_HANDLE: Final = 0x100
 """Smaller numbers may as well be counts: they name the wrong object only in a field that was seen to hold names."""
 
+_SMALLEST_ADDRESS: Final = 0x1000000
+"""Below it, round numbers are sizes, and a number that names nothing is no handle."""
 THREADS_SOURCE: Final = "paired threads"
 _NUMBER_IN_TEXT: Final = re.compile(rb"0[xX][0-9a-fA-F]+|[0-9]+")
 
@@ -5984,8 +5986,9 @@ class NameTable:
             return NameJudgement(NameVerdict.SAME, expected.source)
         if self._threads.get(canary) == ours and not (producers.canary and producers.ours):
             return NameJudgement(NameVerdict.SAME, THREADS_SOURCE)
-        known = min(canary, ours) >= _SMALLEST_HANDLE or field_ in self._fields_with_names
-        if not expected or not known or ours not in self._productions.ours:
+        smallest = _SMALLEST_HANDLE if ours in self._productions.ours else _SMALLEST_ADDRESS
+        known = min(canary, ours) >= smallest or field_ in self._fields_with_names
+        if not expected or not known:
             return _UNBOUND
         stands_for = self._counterpart(Side.OURS, producers.ours)
         if producers.ours and not stands_for:
@@ -6157,9 +6160,16 @@ class Found:
     pair: ThreadPair
     difference: Difference
     mismatch: Mismatch
-    compared: ComparedEvents
+    shown: ComparedEvents
     """Its first events, and what differs in them."""
+    change: Change
+    """What is left of its change behind events that are the same but for names,"""
+    compared: ComparedEvents
+    """the first events there,"""
+    positions: Both[int]
+    """their positions,"""
     when: Both[When]
+    """and when they happened."""
     breaks: tuple[NameBreak, ...] = ()
     explained_by: Explained | None = None
     echoes: tuple[Echo, ...] = ()
@@ -6170,7 +6180,7 @@ class Found:
 
     @property
     def events(self) -> Both[Event]:
-        """The first of both sides."""
+        """The first of both sides that are not the same but for names."""
         return self.compared.events
 
     @property
@@ -6181,15 +6191,14 @@ class Found:
     @property
     def side(self) -> Side | None:
         """The only side that has the events; None if both have some."""
-        change = self.difference.hunk.change
-        if change is Change.MISSING_ON_OURS:
+        if self.change is Change.MISSING_ON_OURS:
             return Side.CANARY
-        return Side.OURS if change is Change.EXTRA_ON_OURS else None
+        return Side.OURS if self.change is Change.EXTRA_ON_OURS else None
 
     @property
     def place(self) -> Place:
         """Where it stands."""
-        canary, ours = self.events
+        canary, ours = self.shown.events
         return Place(canary.tid, ours.tid, canary.idx, ours.idx)
 
     @property
@@ -6201,12 +6210,13 @@ class Found:
     def compares_one_call(self) -> bool:
         """Whether the same call differs in its values; else unrelated events stand against each other."""
         canary, ours = self.events
-        return self.mismatch is Mismatch.PAYLOAD and canary.name == ours.name and self.side is None
+        alike = canary.kind == ours.kind and canary.name == ours.name
+        return alike and self.mismatch is not Mismatch.MISSING and self.side is None
 
     @property
     def essence(self) -> tuple[Change, str, str | None, tuple[str, ...]]:
         """What divergences of one sort have in common; of a block that only one side has, this side's."""
-        change, (canary, ours) = self.difference.hunk.change, self.events
+        change, (canary, ours) = self.change, self.events
         if self.side:
             event = self.events[self.side]
             return change, event.kind, event.name, ()
@@ -6249,7 +6259,7 @@ def reason_of(found: Found) -> StartReason:
     """How grave a divergence is."""
     if not found.counts:
         return StartReason.NAME_OR_HOLE
-    change, counts = found.difference.hunk.change, (found.difference.counts.canary, found.difference.counts.ours)
+    change, counts = found.change, (found.difference.counts.canary, found.difference.counts.ours)
     never_again = change is Change.UNRECOVERED and min(counts) >= _ENOUGH_EVENTS
     value = StartReason.VALUE_USED_LATER if found.used_later else StartReason.VALUE_CHANGED
     by_weight = (
@@ -6486,8 +6496,6 @@ class HandoverFinder:
 
 _TELLING_FROM: Final = 0x10000
 """Two events hardly share such a number by chance: it is a handle or a pointer."""
-_SMALLEST_ADDRESS: Final = 0x1000000
-"""Below it, round numbers are sizes."""
 _SMALL_NEGATIVE: Final = 0xFFFFFF00
 """From here on, 32 bits are -1 and its neighbours."""
 _TELLING_PAIR_FROM: Final = 0x100
@@ -6568,7 +6576,7 @@ def note_echoes(found: Iterable[Found]) -> None:
             if (first := seen.get(key)) and first.found.when[side] < one.when[side]:
                 first.found.used_later = True
         one.echoes = tuple(echoes[:_MOST_ECHOES])
-        if one.echoes and one.explained_by is None and one.difference.hunk.change is Change.CHANGED:
+        if one.echoes and one.explained_by is None and one.change is Change.CHANGED:
             one.explained_by = Explained.UPSTREAM_VALUE
         if one.compares_one_call:
             for key, path, _, _ in values:
@@ -6629,13 +6637,17 @@ class _Context(NamedTuple):
     counterparts: Counterparts
 
 
-def _positions_of(walk: PairWalk, found: Found | None) -> Both[int]:
-    """The positions of a divergence; of a stream that ended, its last one, of the other the next event."""
-    if found:
-        return Both(found.difference.hunk.c_start, found.difference.hunk.o_start)
-    return Both(
-        min(walk.canary.position, len(walk.canary.stream) - 1), min(walk.ours.position, len(walk.ours.stream) - 1)
-    )
+def ends_by_name(found: Found) -> bool:
+    """Whether one side ends in a divergence that never ends, and up to there nothing but names differs."""
+    return found.change is Change.UNRECOVERED and found.explained_by is Explained.NAME
+
+
+def _end_positions(walk: PairWalk, last: Found | None) -> Both[int]:
+    """Of a stream that ended, its last position, of the other the next one. ``last``: the last divergence."""
+    ends = Both(len(walk.canary.stream) - 1, len(walk.ours.stream) - 1)
+    if last and ends_by_name(last):
+        return last.positions
+    return Both(min(walk.canary.position, ends.canary), min(walk.ours.position, ends.ours))
 
 
 def _reason_of_ending(ours: Timeline, thread: ThreadReport, last: When) -> StartReason:
@@ -6645,17 +6657,15 @@ def _reason_of_ending(ours: Timeline, thread: ThreadReport, last: When) -> Start
     return StartReason.STUCK if ending.call or ending.wait else StartReason.ENDED_EARLY
 
 
-def _stop(context: _Context, walk: PairWalk, thread: ThreadReport, found: Found | None) -> _Stop:
-    positions = _positions_of(walk, found)
+def _stop(context: _Context, walk: PairWalk, thread: ThreadReport, positions: Both[int], found: Found | None) -> _Stop:
     sides = Both(walk.canary, walk.ours)
     idx = Both(*(sides[side].stream.idx_at(positions[side]) for side in Side))
     when = Both(*(context.timelines[side].at(sides[side].tid, positions[side]) for side in Side))
-    before = positions.ours - 1 if found or walk.ours.position < len(walk.ours.stream) else positions.ours
+    ours_ended = found is None and thread.ending is not None and thread.ending.side is Side.OURS
+    before = positions.ours if ours_ended else positions.ours - 1
     ours_before = context.timelines.ours.at(walk.ours.tid, before) if before >= 0 else (0, 0)
-    if found:
-        return _Stop(thread, walk, reason_of(found), idx, when, ours_before, found)
-    reason = _reason_of_ending(context.timelines.ours, thread, when.ours)
-    return _Stop(thread, walk, reason, idx, when, ours_before)
+    reason = reason_of(found) if found else _reason_of_ending(context.timelines.ours, thread, when.ours)
+    return _Stop(thread, walk, reason, idx, when, ours_before, found)
 
 
 def _spread(handovers: Iterable[Handover], side: Side, stops: Mapping[int, _Stop]) -> list[_Link]:
@@ -6728,8 +6738,8 @@ def _value_links(stops: Mapping[int, _Stop]) -> Iterator[_Link]:
 def _is_possible(link: _Link, stops: Mapping[int, _Stop]) -> bool:
     """Whether in ours the effect does not stand before its cause, whatever canary's log shows."""
     target = stops[link.target]
-    if target.found is None and target.reason is StartReason.LOG_ENDED:
-        return True
+    if target.found is None and (link.relation is Relation.MISSING_SIGNAL or target.reason is StartReason.LOG_ENDED):
+        return True  # a wait may begin long before the signal is due that never comes
     return stops[link.source].ours_before < target.when.ours
 
 
@@ -6850,6 +6860,11 @@ class CauseAnalysis:
         self._context = _Context(logs, names.timelines, names.counterparts)
         self._threads = {t.pair.canary_tid: (walk, t) for walk, t in zip(walks, threads, strict=True)}
         self._found = [one for one in found if one.counts]
+        self._last: dict[int, Found] = {}
+        for one in found:
+            known = self._last.setdefault(one.pair.canary_tid, one)
+            if one.positions.canary >= known.positions.canary:
+                self._last[one.pair.canary_tid] = one
         self._sizes = Counter(one.sort for one in found)
         self._spreads = Counter(sort for sort, _ in {(one.sort, one.pair.canary_tid) for one in found})
         self._stops = {stop.tid: stop for stop in self._first_stops()}
@@ -6858,7 +6873,9 @@ class CauseAnalysis:
         _with_echoes(self._chosen, [link for link in self._links if link.echoes])
 
     def _stop_of(self, tid: int, found: Found | None) -> _Stop:
-        stop = _stop(self._context, *self._threads[tid], found)
+        walk, thread = self._threads[tid]
+        positions = found.positions if found else _end_positions(walk, self._last.get(tid))
+        stop = _stop(self._context, walk, thread, positions, found)
         if found:
             stop.rarity = self._spreads[found.sort], self._sizes[found.sort]
         return stop
@@ -6936,10 +6953,19 @@ class CauseAnalysis:
             if self._stops[one.pair.canary_tid].found is not one
         ]
         depth = {id(stop): _depth(stop, self._chosen, self._stops) for stop in first} | {id(s): 3 for s in behind}
+        weight = {id(stop): gravity(stop.reason) for stop in behind} | self._weights()
         return sorted(
-            (*first, *behind),
-            key=lambda stop: (depth[id(stop)], gravity(stop.reason), stop.rarity, stop.when.ours),
+            (*first, *behind), key=lambda stop: (depth[id(stop)], weight[id(stop)], stop.rarity, stop.when.ours)
         )
+
+    def _weights(self) -> dict[int, int]:
+        """How grave each thread's first divergence is, with all that is proven to follow from it."""
+        weights = {tid: gravity(stop.reason) for tid, stop in self._stops.items()}
+        proven = {tid: link for tid, link in self._chosen.items() if link.relation.is_proof}
+        for tid in proven:
+            for upstream in _chain(proven, tid)[1:]:
+                weights[upstream] = min(weights[upstream], gravity(self._stops[tid].reason))
+        return {id(self._stops[tid]): weight for tid, weight in weights.items()}
 
     def start(self) -> StartHere | None:
         """Where to look first, and the next candidates; None if nothing differs that counts."""
@@ -7059,6 +7085,11 @@ def _summary(log: Log) -> LogSummary:
     return LogSummary(log.source.name, index.bytes, index.events, len(index.streams), tuple(index.warnings))
 
 
+def _event(cursor: Cursor, position: int) -> Event:
+    """The event at a position that is there."""
+    return cursor.log.event(cursor.tid, position)
+
+
 def _event_at(cursor: Cursor, position: int) -> Event | None:
     """The event at a position; None behind the stream's end."""
     return cursor.log.event(cursor.tid, position) if position < len(cursor.stream) else None
@@ -7116,39 +7147,55 @@ def _mismatch(difference: Difference, compared: ComparedEvents) -> tuple[Mismatc
     return Mismatch.PAYLOAD, compared
 
 
-def _names_explain(names: NameTable, walk: PairWalk, difference: Difference) -> bool:
-    """Whether a difference is one of names and nothing else."""
-    count = difference.counts.canary
-    if difference.hunk.change is not Change.CHANGED or count != difference.counts.ours:
-        return False
-    return all(
-        names.equal(
-            walk.canary.log.event(walk.canary.tid, difference.hunk.c_start + n),
-            walk.ours.log.event(walk.ours.tid, difference.hunk.o_start + n),
-        )
-        for n in range(count)
-    )
+def _same_but_for_names(names: NameTable, walk: PairWalk, difference: Difference) -> int:
+    """How many pairs of events at the beginning of a block differ in names and nothing else."""
+    if difference.lost:
+        return 0
+    most = min(difference.counts.canary, difference.counts.ours)
+    for n in range(most):
+        canary, ours = difference.hunk.c_start + n, difference.hunk.o_start + n
+        floats = canary in walk.canary.shared or ours in walk.ours.shared
+        if floats or not names.equal(_event(walk.canary, canary), _event(walk.ours, ours)):
+            return n
+    return most
+
+
+def _rest_of_change(difference: Difference, same: int) -> Change:
+    """What a difference is without some pairs of events at its beginning."""
+    rest = difference.counts.canary - same, difference.counts.ours - same
+    if all(rest) or not same or difference.hunk.change is Change.UNRECOVERED:
+        return difference.hunk.change
+    return Change.MISSING_ON_OURS if rest[0] else Change.EXTRA_ON_OURS
 
 
 def _found(names: NameTable, walk: PairWalk, pair: ThreadPair, match_names: bool) -> Iterator[Found]:
     """Every divergence of a walk."""
+    fields_of = names.fields if match_names else payload_differences
     for difference in walk.differences:
-        canary = walk.canary.log.event(walk.canary.tid, difference.hunk.c_start)
-        ours = walk.ours.log.event(walk.ours.tid, difference.hunk.o_start)
-        compared = _compared(canary, ours, names.fields if match_names else payload_differences)
-        when = Both(names.timelines.canary.of(canary), names.timelines.ours.of(ours))
-        found = Found(pair, difference, *_mismatch(difference, compared), when)
-        if found.compares_one_call:
-            if _names_explain(names, walk, difference):
-                found.explained_by = Explained.NAME
-            else:
-                found.breaks = tuple(names.breaks(pair, found.events, found.fields))
+        at = Both(difference.hunk.c_start, difference.hunk.o_start)
+        shown = _compared(_event(walk.canary, at.canary), _event(walk.ours, at.ours), fields_of)
+        mismatch, shown = _mismatch(difference, shown)
+        same = _same_but_for_names(names, walk, difference)
+        compared, positions = shown, at
+        if same:
+            ends = len(walk.canary.stream) - 1, len(walk.ours.stream) - 1
+            positions = Both(min(at.canary + same, ends[0]), min(at.ours + same, ends[1]))
+            events = _event(walk.canary, positions.canary), _event(walk.ours, positions.ours)
+            _, compared = _mismatch(difference, _compared(*events, fields_of))
+        when = Both(names.timelines.canary.of(compared.events.canary), names.timelines.ours.of(compared.events.ours))
+        change = _rest_of_change(difference, same)
+        found = Found(pair, difference, mismatch, shown, change, compared, positions, when)
+        rest = difference.counts.canary - same, difference.counts.ours - same
+        if same and (not any(rest) or (difference.hunk.change is Change.UNRECOVERED and not all(rest))):
+            found.explained_by = Explained.NAME  # as far as both logs go
+        elif found.compares_one_call:
+            found.breaks = tuple(names.breaks(pair, found.events, found.fields))
         yield found
 
 
 def _divergence(walk: PairWalk, found: Found, matched_after: int, context: int, *, detailed: bool) -> Divergence:
     """A difference with what a report shows of it: everything, or only where it is and what it is."""
-    difference, first = found.difference, found.compared
+    difference, first = found.difference, found.shown
     c, o = difference.hunk.c_start, difference.hunk.o_start
     rejoin = Both(_event_at(walk.canary, difference.hunk.c_end), _event_at(walk.ours, difference.hunk.o_end))
     block = Both(
@@ -7159,7 +7206,7 @@ def _divergence(walk: PairWalk, found: Found, matched_after: int, context: int, 
     return Divergence(
         mismatch=found.mismatch,
         change=difference.hunk.change,
-        events=found.events,
+        events=first.events,
         fields=first.fields,
         fields_omitted=first.fields_omitted,
         context=_context(walk, difference, context) if detailed else (),
@@ -7171,7 +7218,7 @@ def _divergence(walk: PairWalk, found: Found, matched_after: int, context: int, 
         matched_after=matched_after,
         explanation=Explanation(
             meanings=first.meanings,
-            calls=Both(call_of(walk.canary.log, found.events.canary), call_of(walk.ours.log, found.events.ours)),
+            calls=Both(call_of(walk.canary.log, first.events.canary), call_of(walk.ours.log, first.events.ours)),
         ),
         changed=tuple(changed) if difference.hunk.change is Change.CHANGED else (),
         sort=found.sort,
@@ -7225,11 +7272,15 @@ def _thread_keys(evidence: Iterable[ThreadEvidence]) -> dict[int, str]:
     return keys
 
 
-def _ending(walk: PairWalk) -> Ending | None:
-    """What the side that ended before the other was in the middle of."""
-    if walk.end is PairStatus.CANARY_ENDED:
+def _ending(walk: PairWalk, found: Sequence[Found]) -> Ending | None:
+    """What the side that ended before the other was in the middle of; up to there, names may differ."""
+    end, last = walk.end, found[-1] if found else None
+    if last and ends_by_name(last):
+        ours_ended = last.difference.counts.ours < last.difference.counts.canary
+        end = PairStatus.OURS_ENDED if ours_ended else PairStatus.CANARY_ENDED
+    if end is PairStatus.CANARY_ENDED:
         return ending_of(walk.canary.log, walk.canary.tid, Side.CANARY)
-    if walk.end is PairStatus.OURS_ENDED:
+    if end is PairStatus.OURS_ENDED:
         return ending_of(walk.ours.log, walk.ours.tid, Side.OURS)
     return None
 
@@ -7281,8 +7332,8 @@ def _thread_report(
         remaining=Both(*walk.left),
         divergences=divergences,
         divergences_found=len(walk.differences),
-        parity=ParityScore(walk.aligned, walk.comparable, complete),
-        ending=_ending(walk),
+        parity=ParityScore(walk.matched_in_all, walk.comparable, complete),
+        ending=_ending(walk, found),
         lane=_lane(walk, len(divergences)),
     )
 
