@@ -7237,10 +7237,12 @@ def _divergences(walk: PairWalk, found: Sequence[Found], options: DiffOptions, d
 
 
 def _calls_alone(log: Log, tid: int, positions: range) -> Iterator[str]:
+    """The names of the calls at some positions."""
     for position in positions:
-        event = log.event(tid, position)
-        if event.kind == "kernel.call" and event.name is not None:
-            yield event.name
+        with contextlib.suppress(NotJsonError):  # a payload that nobody had to read so far
+            raw = decode_raw_event(log.line_of(tid, position)[1])
+            if raw.kind == b"kernel.call":
+                yield call_name(parse_payload(raw.payload))
 
 
 def _call_summaries(walks: Iterable[PairWalk], found: Iterable[Found]) -> tuple[CallSummary, ...]:
