@@ -423,5 +423,43 @@ class SafeText(unittest.TestCase):
         self.assertTrue(all(block[0] not in line for line in block[1:-1]))
 
 
+# --------------------------------------------------------------------------------------------------- shell commands
+
+SHELL_WORDS = r"""
+curl wget git clone push ssh -C .. cd /etc && || | ; & ( ) (( )) { } $( ${ ` ' " \ << <<- <<< EOF < > >>
+$API_KEY $HOME ${A:-b} env sudo bash -c eval xargs find -exec python3 - node -e import requests requests.get(
+'') fetch( "https://a.example" https://b.example docker exec run for u in do done if then fi case esac [[ ]]
+f() x=1 A_URL=http://c.example function 0x7f.1 [::1] tee a.sh ./a.sh source # => os.environ process.env
+"""
+SHELL_PIECES = st.sampled_from([*SHELL_WORDS.split(), "\n"])
+SHELL_TEXTS = st.lists(st.one_of(SHELL_PIECES, SHELL_PIECES, TEXTS), max_size=25).flatmap(
+    lambda pieces: st.sampled_from((" ", "", "\n")).map(lambda between: between.join(pieces))
+)
+
+
+class Commands(unittest.TestCase):
+    @given(SHELL_TEXTS, st.sampled_from((None, "/", "/w/x")))
+    def test_any_text_is_judged_and_always_alike(self, text: str, cwd: str | None) -> None:
+        call = diff_events.ToolCall("Bash", {"command": text}, cwd=cwd)
+        first, again = (diff_events.check_sovereignty(call, diff_events.Policy((), cwd)) for _ in range(2))
+        self.assertEqual(first, again)
+
+    @given(SHELL_TEXTS)
+    def test_blanks_around_a_command_do_not_count(self, text: str) -> None:
+        try:
+            tokens = diff_events.shell_tokens(text)
+        except diff_events.ShellSyntaxError:
+            return
+        self.assertEqual(diff_events.shell_tokens(f" \t{text}"), tokens)
+
+    @given(SHELL_TEXTS)
+    def test_allowing_each_host_leaves_no_egress(self, text: str) -> None:
+        call = diff_events.ToolCall("Bash", {"command": text})
+        found = diff_events.check_sovereignty(call, diff_events.Policy()).violations
+        hosts = tuple(each.what for each in found if each.reason is diff_events.Reason.NETWORK_EGRESS)
+        allowed = diff_events.check_sovereignty(call, diff_events.Policy(hosts)).violations
+        self.assertEqual([each for each in allowed if each.reason is diff_events.Reason.NETWORK_EGRESS], [])
+
+
 if __name__ == "__main__":
     unittest.main()
