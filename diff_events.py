@@ -9520,14 +9520,20 @@ def numbered_lines(source: TraceSource) -> Iterator[tuple[int, bytes, bool]]:
             yield lineno, text, line.endswith(b"\n")
 
 
-def matcher_accepts(matcher: str | None, tool: str) -> bool:
-    """Whether a hook's matcher means this tool: alternatives divided by ``|``, each with ``*`` or ``.*`` for anything.
+def matching_tools(matcher: str | None, tools: Collection[str]) -> set[str]:
+    """The tools that a hook's matcher means: alternatives divided by ``|``, each with ``*`` or ``.*`` for anything.
 
-    >>> [matcher_accepts(matcher, "Bash") for matcher in (None, "*", "Edit|Bash", "B.*", "^(Edit|Bash)$", "Edit")]
+    >>> matchers = (None, "*", "Edit|Bash", "B.*", "^(Edit|Bash)$", "Edit")
+    >>> [bool(matching_tools(matcher, ["Bash"])) for matcher in matchers]
     [True, True, True, True, True, False]
     """
     alternatives = re.sub(r"\(\?:|[()^$]", "", matcher or "*").split("|")
-    return any(fnmatch.fnmatchcase(tool, alternative.strip().replace(".*", "*")) for alternative in alternatives)
+    patterns = {alternative.strip().replace(".*", "*") for alternative in alternatives}
+    found = {pattern for pattern in patterns if pattern in tools}
+    for pattern in patterns - found:
+        if re.search(r"[*?\[]", pattern):
+            found.update(fnmatch.filter(tools, pattern))
+    return found
 
 
 def _with_triggers(actions: Sequence[Action]) -> Iterator[Action]:
@@ -9536,24 +9542,23 @@ def _with_triggers(actions: Sequence[Action]) -> Iterator[Action]:
     That is the call of the same turn (or whose result is of that turn) that the matcher means; where hooks of one
     sort run several times in a turn, the first belongs to the first such call, and so on.
     """
-    calls: dict[int, list[ToolCall]] = {}
-    for call in actions:
+    calls: dict[int, dict[str, list[int]]] = {}
+    for position, call in enumerate(actions):
         if isinstance(call, ToolCall):
             for turn in {call.turn, call.result.turn if call.result else call.turn}:
-                calls.setdefault(turn, []).append(call)
-    seen: Counter[tuple[int, str, str | None]] = Counter()
-    meant_by: dict[tuple[int, str | None], list[ToolCall]] = {}
+                calls.setdefault(turn, {}).setdefault(call.name, []).append(position)
+    waiting: dict[tuple[int, str, str | None], deque[int]] = {}
     for action in actions:
         if not (isinstance(action, HookEvent) and "ToolUse" in action.event):
             yield action
             continue
-        key, place = (action.turn, action.event, action.matcher), (action.turn, action.matcher)
-        if place not in meant_by:
-            of_turn = calls.get(action.turn, ())
-            meant_by[place] = [call for call in of_turn if matcher_accepts(action.matcher, call.name)]
-        meant = meant_by[place]
-        yield replace(action, call=meant[min(seen[key], len(meant) - 1)] if meant else None)
-        seen[key] += 1
+        key = (action.turn, action.event, action.matcher)
+        if key not in waiting:
+            of_turn = calls.get(action.turn, {})
+            waiting[key] = deque(sorted(p for tool in matching_tools(action.matcher, of_turn) for p in of_turn[tool]))
+        meant = waiting[key]
+        call_of_it = actions[meant.popleft() if len(meant) > 1 else meant[0]] if meant else None
+        yield replace(action, call=cast(ToolCall | None, call_of_it))
 
 
 class TraceBuilder:

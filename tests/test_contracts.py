@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import unittest
 
@@ -279,6 +280,57 @@ class Contracts(FolderCase):
             "  x:\n  - {id: a, status: SHIPPED}\n  - {id: b, status: NONE}\n  y: {z: {id: c, status: PARTIAL}}\n",
         ):
             self.assertEqual(d.read_matrix(self.put("m.yaml", "categories:\n" + text)), rows)
+
+    def test_random_contracts_and_matrices_are_read_or_refused(self) -> None:
+        rng = random.Random(5)
+        names = [
+            "parity_score",
+            "thresholds",
+            "aggregate_min",
+            "individual_min",
+            "sovereignty",
+            "allow_hosts",
+            "allow_host",
+        ]
+        names += ["forbidden_replay_egress", "oos_rows", "categories", "id", "status", "rows", "enforcement", "", "a.b"]
+        leaves: list[object] = [
+            None,
+            True,
+            0,
+            1,
+            0.5,
+            2,
+            -1,
+            "",
+            "a",
+            "SHIPPED",
+            "NONE",
+            "*.a.example",
+            [],
+            {},
+            "x" * 99,
+        ]
+
+        def value(depth: int) -> object:
+            kind = rng.randrange(6)
+            if kind < 2 and depth < 5:
+                return {rng.choice(names): value(depth + 1) for _ in range(rng.randrange(5))}
+            return (
+                [value(depth + 1) for _ in range(rng.randrange(4))] if kind == 2 and depth < 5 else rng.choice(leaves)
+            )
+
+        read = 0
+        for _ in range(1500):
+            whole = {name: value(1) for name in rng.sample(names, 4)}
+            path = self.put("c.json", json.dumps(whole))
+            for reader in (d.read_contract, d.read_matrix):
+                try:
+                    reader(path)
+                except d.InputError as error:
+                    self.assertIn("c.json", str(error))
+                else:
+                    read += 1
+        self.assertGreater(read, 100)
 
     def test_the_projects_own_files(self) -> None:
         self.assertIsInstance(d.read_contract(str(next(FIXTURES.glob("contract.*")))), d.Contract)

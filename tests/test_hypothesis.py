@@ -6,6 +6,7 @@ usual, and others in each run; otherwise the examples are the same ones every ti
 
 from __future__ import annotations
 
+import contextlib
 import json
 import unittest
 from array import array
@@ -14,7 +15,7 @@ from typing import Any
 
 import diff_events
 from diff_events import LayoutReader, NotJsonError, RawEvent, Stream
-from tests import generator
+from tests import generator, traces
 from tests.support import EFFORT, not_tested, seeds
 
 try:
@@ -384,6 +385,76 @@ class Streams(unittest.TestCase):
         self.assertEqual(
             diff_events.equal_run(array("q", one), start, array("q", other), other_start, most), expected
         )
+
+
+# ------------------------------------------------------------------------------------ traces and contracts
+
+
+JSON_VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-3, 3), st.floats(allow_nan=False), TEXTS),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)),
+    max_leaves=8,
+)
+TOOL_FIELDS = st.sampled_from(
+    [
+        *("command", "path", "file_path", "notebook_path", "offset", "limit", "pages", "content", "old_string"),
+        *("new_string", "replace_all", "edits", "pattern", "flags", "-A", "-C", "context", "post_state_sha256", "url"),
+    ]
+)
+TOOL_NAMES = st.sampled_from((*diff_events.RULES, "MultiEdit", "LS", "WebFetch", "x"))
+TOOL_USES = st.builds(
+    lambda name, tool_input: {"type": "tool_use", "id": "a", "name": name, "input": tool_input},
+    TOOL_NAMES,
+    st.dictionaries(TOOL_FIELDS, JSON_VALUES, max_size=4),
+)
+RECORDS = st.one_of(
+    st.builds(lambda blocks: traces.turn() | {"blocks": blocks}, st.lists(TOOL_USES, min_size=1, max_size=3)),
+    st.builds(traces.result, st.just("a"), TEXTS, ok=st.booleans()),
+    st.builds(traces.hook, st.sampled_from(("PreToolUse", "PostToolUse", "Stop")), matcher=st.none() | TEXTS),
+    st.builds(traces.skill, TEXTS, args=JSON_VALUES),
+    st.dictionaries(TEXTS, JSON_VALUES, max_size=3),
+)
+
+
+YAML_PIECES = st.sampled_from([*"ab:-?#&*!|>%@`'\"[]{},~ \t", "\n", "\n  ", ": ", "- "])
+
+
+class AgentTraces(unittest.TestCase):
+    """Whatever a trace holds, it is compared or refused, and equal to itself."""
+
+    @given(st.lists(RECORDS, max_size=6), st.lists(RECORDS, max_size=6))
+    def test_any_two_traces(self, one: list[dict[str, object]], other: list[dict[str, object]]) -> None:
+        read = []
+        for records in (one, other):
+            text = traces.whole(*records)
+            try:
+                read.append(diff_events.parse_trace(text))
+            except diff_events.InputError as error:
+                self.assertIn("<text>:", str(error))
+                continue
+            report = diff_events.compute_parity_score(read[-1], read[-1])
+            self.assertLessEqual({drift.tier for drift in report.drifts}, {3})
+        if len(read) == 2:
+            report = diff_events.compute_parity_score(*read)
+            self.assertEqual(report.score == 1.0, not report.drifts)
+            json.loads("".join(diff_events.parity_json(report)))
+            diff_events.parity_markdown(report).encode()
+            if report.alignment:
+                self.assertGreaterEqual(report.alignment.matched + len(report.drifts), 0)
+                self.assertLessEqual(report.alignment.paired, min(report.teacher_count, report.student_count))
+
+    @given(st.lists(RECORDS, max_size=5), st.data())
+    def test_damaged_text(self, records: list[dict[str, object]], data: st.DataObject) -> None:
+        text = traces.whole(*records)
+        place = data.draw(st.integers(0, len(text)))
+        damaged = text[:place] + data.draw(TEXTS) + text[place + data.draw(st.integers(0, 3)) :]
+        with contextlib.suppress(diff_events.InputError):
+            diff_events.parse_trace(damaged.encode(errors="surrogatepass"))
+
+    @given(st.lists(YAML_PIECES, max_size=40).map("".join))
+    def test_any_yaml_is_read_or_refused(self, text: str) -> None:
+        with contextlib.suppress(diff_events.InputError):
+            json.dumps(diff_events.PlainYaml(text, "c.yaml").document(), skipkeys=True)
 
 
 # --------------------------------------------------------------------------------------------------- safe text

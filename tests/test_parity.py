@@ -180,9 +180,10 @@ class Rules(unittest.TestCase):
 
     def test_matchers(self) -> None:
         for matcher, accepts in ((None, True), ("", True), ("Bash|Edit", True), ("Edit", False), ("mcp__.*", False)):
-            self.assertEqual(d.matcher_accepts(matcher, "Bash"), accepts, matcher)
-        for matcher, accepts in (("(Edit|Bash)", True), ("^Bash$", True), ("(?:Edit|Write)", False)):
-            self.assertEqual(d.matcher_accepts(matcher, "Bash"), accepts, matcher)
+            self.assertEqual(bool(d.matching_tools(matcher, ["Bash"])), accepts, matcher)
+        for matcher, accepts in (("(Edit|Bash)", True), ("^Bash$", True), ("(?:Edit|Write)", False), ("[AB]ash", True)):
+            self.assertEqual(bool(d.matching_tools(matcher, ["Bash"])), accepts, matcher)
+        self.assertEqual(d.matching_tools("Edit|B*", ["Bash", "Edit", "Batch", "Read"]), {"Bash", "Edit", "Batch"})
 
 
 class StateOfAFile(FolderCase):
