@@ -9491,11 +9491,17 @@ TraceSource: TypeAlias = str | os.PathLike[str] | bytes | TextIO | BinaryIO
 """A path, the text of a trace (a string that begins with a brace, or bytes), or an open file."""
 
 
+class EndsEarlyError(InputError):
+    """A compressed file whose writer was stopped; the lines before that place were read."""
+
+
 def _source_lines(source: TraceSource) -> Iterator[bytes]:
     """The lines of a file, with their newlines. Raises `InputError` where it cannot be read or a line is too long."""
     if isinstance(source, str | os.PathLike) and not str(source).lstrip().startswith("{"):
         with contextlib.closing(LogSource(os.fspath(source))) as log:
             yield from log.lines()
+            if log.ended_early:
+                raise EndsEarlyError(log.name, "cannot be read to its end: the compressed data stops short of it")
     else:
         lines = io.BytesIO(source) if isinstance(source, bytes) else source
         for line in io.StringIO(source) if isinstance(source, str) else cast(Iterable[str | bytes], lines):
@@ -13780,17 +13786,22 @@ class FileValidation:
 def parsed_lines(path: str, notes: Notes) -> Iterator[tuple[int, object]]:
     """The values of a file's lines; a line that is not JSON, or holds a key twice, is noted.
 
-    What is broken on a last line without its newline is a torn tail.
+    What is broken on a last line without its newline is a torn tail, and so is compressed data that stops short.
     """
-    for lineno, line, is_whole in numbered_lines(path):
-        try:
-            value = parse_json(line)
-        except NotJsonError as error:
-            notes.add(Finding.JSON if is_whole else notes.torn_tail, lineno, None, str(error))
-            continue
-        for key in doubled_keys(line):
-            notes.add(Finding.DOUBLED_KEY, lineno, printable(key), "the same key twice in one object")
-        yield lineno, value
+    lineno = 1
+    try:
+        for lineno, line, is_whole in numbered_lines(path):
+            try:
+                value = parse_json(line)
+            except NotJsonError as error:
+                notes.add(Finding.JSON if is_whole else notes.torn_tail, lineno, None, str(error))
+                continue
+            for key in doubled_keys(line):
+                notes.add(Finding.DOUBLED_KEY, lineno, printable(key), "the same key twice in one object")
+            yield lineno, value
+    except EndsEarlyError as error:
+        if not notes.counts[notes.torn_tail]:
+            notes.add(notes.torn_tail, lineno, None, error.problem)
 
 
 # ── event logs ──

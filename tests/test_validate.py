@@ -193,6 +193,17 @@ class EventLogs(ValidateCase):
         self.assertEqual(code, 0, out)
         self.assertIn("-:3: warning: invalid JSON", out)
 
+    def test_compressed_data_that_stops_short(self) -> None:
+        random_text = random.Random(1).randbytes(3000).hex()
+        log = gzip.compress(jsonl(HEADER, event(0), event(1, payload={"name": random_text})).encode())
+        self.assertEqual([code for code, _, _ in self.findings(log[:-20])], ["torn_tail"])
+        self.assertEqual([code for code, _, _ in self.findings(log[:-1000])], ["torn_tail"])
+        text = gzip.compress(whole(turn(("a", "Bash", {})), result("a", random_text)).encode())
+        trace = self.put("t", text[:-4])
+        self.assertFalse(d.validate_file(trace).conforms)
+        with self.assertRaisesRegex(d.InputError, "the compressed data stops short"):
+            d.parse_trace(trace)
+
     def test_paths_are_spelled_as_in_the_other_reports(self) -> None:
         found = self.of_log({**event(0), "args-0": 1})
         self.assertEqual(found, [("unknown_field", 2, '["args-0"]')])
