@@ -1807,16 +1807,12 @@ def decode_event(line: bytes, lineno: int) -> Event:
 _SPACE = r"[ \t\r]*"
 _IN_STRING = r'[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*'
 _STRING = f'"{_IN_STRING}"'
+_PLAIN_STRING = r'"[^"\\\x00-\x1f]*"'
 _INTEGER = "-?(?:0|[1-9][0-9]{0,199})"
 _NUMBER = rf"{_INTEGER}(?:\.[0-9]{{1,99}})?(?:[eE][-+]?[0-9]{{1,2}})?"
 _NATURAL = "(0|[1-9][0-9]{0,17})"
 
-_EVENT_FIELD_PATTERNS: Final = {
-    "schema_version": "1",
-    "kind": f'"({_IN_STRING})"',
-    "tid": _NATURAL,
-    "tid_event_idx": _NATURAL,
-}
+_EVENT_FIELD_PATTERNS: Final = {"schema_version": "1", "tid": _NATURAL, "tid_event_idx": _NATURAL}
 
 _MOST_NESTED: Final = 4
 """Values of other fields that are nested deeper have no pattern: it would double with each level."""
@@ -1833,9 +1829,9 @@ def _value_pattern(depth: int) -> str:
     return rf"(?:{scalar}|\[{items}\]|\{{{members}\}})"
 
 
-_FORMS: Final = (_INTEGER, "(?:true|false)", _STRING, *map(_value_pattern, range(_MOST_NESTED + 1)))
+_FORMS: Final = (_INTEGER, "(?:true|false)", _PLAIN_STRING, _STRING, *map(_value_pattern, range(_MOST_NESTED + 1)))
 """The patterns for the values of fields that only have to be JSON; each from `_ANY_SCALAR` on has all before it."""
-_ANY_SCALAR: Final = 3
+_ANY_SCALAR: Final = 4
 
 
 def _form_of(value: str) -> int | None:
@@ -1857,7 +1853,7 @@ class _Layout:
     """and after the last one."""
     keys: tuple[str, ...]
     forms: tuple[int, ...]
-    """Of each value: its number in `_FORMS`; 0 for the fields of an event, which have patterns of their own."""
+    """Of each value: its number in `_FORMS`; 0 for the fields that have patterns of their own."""
 
     def widened(self, other: _Layout) -> _Layout:
         """The layout of these lines and of others that only differ in the form of some values."""
@@ -1870,6 +1866,8 @@ class _Layout:
         pattern = ""
         for lead, key, form in zip(self.leads, self.keys, self.forms, strict=True):
             value = r"\{\}" if key == "payload" else _EVENT_FIELD_PATTERNS.get(key, _FORMS[form])
+            if key == "kind":
+                value = f'"({_IN_STRING if form > _FORMS.index(_PLAIN_STRING) else _PLAIN_STRING[1:-1]})"'
             pattern += re.escape(lead) + value
         before, _, after = f"{pattern}{re.escape(self.tail)}\n".partition(r"\{\}")
         return before + r"\{", r"\}" + after
@@ -2265,22 +2263,42 @@ def canonical_fingerprint(kind: bytes, members: Mapping[bytes, bytes], sid: int 
     return fingerprint((kind, shape.counted, shape.pick([members[key] for key in shape.keys]), b"%x" % sid))
 
 
-_SIMPLE_SCALAR = rf"{_STRING}|(?:0|-?[1-9][0-9]{{0,199}})|true|false|null"
-_SIMPLE_LIST = rf"\[{_SPACE}(?:(?:{_SIMPLE_SCALAR}){_SPACE}(?:,{_SPACE}(?:{_SIMPLE_SCALAR}){_SPACE})*)?\]"
-_SIMPLE_MEMBER = re.compile(
-    rf"{_SPACE}({_STRING}){_SPACE}:{_SPACE}({_SIMPLE_SCALAR}|{_SIMPLE_LIST}){_SPACE}(,|\n)|[^\n]*\n".encode()
-)
-"""A member whose value is no float and no object, up to what follows it; or the rest of a line that has another one."""
-_SPELLED_FREELY = re.compile(rb"\\|^\[.*[ \t\r]")
+def _bracketed(string: str, depth: int) -> str:
+    """The pattern of an object or array with others in it, some levels deep; whether it is JSON is seen later."""
+    inner = rf"{string}|{_bracketed(string, depth - 1)}" if depth else string
+    return rf'[\[{{][^][{{}}"\n]*(?:(?:{inner})[^][{{}}"\n]*)*[\]}}]'
+
+
+def _member_pattern(string: str) -> re.Pattern[bytes]:
+    """A member of a payload up to what follows it; or the rest of a line that has something else.
+
+    Captured are the key; a scalar, a list of scalars or another value; and a comma or newline.
+    """
+    scalar = rf"{string}|(?:0|-?[1-9][0-9]{{0,199}})|true|false|null"
+    items = rf"\[{_SPACE}(?:(?:{scalar}){_SPACE}(?:,{_SPACE}(?:{scalar}){_SPACE})*)?\]"
+    other = rf"-?[0-9][-+.0-9eE]*|{_bracketed(string, 3)}"
+    member = rf"{_SPACE}({string}){_SPACE}:{_SPACE}(?:({scalar})|({items})|({other})){_SPACE}(,|\n)"
+    return re.compile(rf"{member}|[^\n]*\n".encode())
+
+
+_PLAIN_MEMBER, _ESCAPED_MEMBER = map(_member_pattern, (_PLAIN_STRING, _STRING))
+_SPACE_IN_LIST = re.compile(rb"[ \t\r]")
 
 
 def simple_members(payloads: Sequence[bytes]) -> Iterator[tuple[tuple[bytes | None, ...], list[bytes]]]:
-    """Keys and canonical values of each payload; among the keys None where a payload must be read exactly."""
+    """Keys and canonical values of each payload; among the keys None where a payload must be read exactly.
+
+    Raises `NotJsonError`.
+    """
     text = b"\n".join((*payloads, b""))
-    parts = _SIMPLE_MEMBER.split(text)
-    keys, values, ends = parts[1::4], parts[2::4], parts[3::4]
-    if b"\\" in text or b"[" in text:
-        values = [_respelled(value) if value and _SPELLED_FREELY.search(value) else value for value in values]
+    escaped = b"\\" in text
+    parts = (_ESCAPED_MEMBER if escaped else _PLAIN_MEMBER).split(text)
+    keys, values, lists, others, ends = (parts[n::6] for n in range(1, 6))
+    for n in [n for n, value in enumerate(values) if value is None and keys[n] is not None]:
+        value = lists[n] or others[n]
+        values[n] = _respelled(value) if lists[n] is None or _SPACE_IN_LIST.search(value) else value
+    if escaped:
+        values = [_respelled(value) if value and b"\\" in value else value for value in values]
     start = 0
     for end in [n for n, follows in enumerate(ends, 1) if follows != b","]:
         yield tuple(keys[start:end]), values[start:end]
@@ -2336,6 +2354,7 @@ class ObjectRole(enum.IntEnum):
     WOKE = 4
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def object_id(text: bytes) -> int:
     """A semantic id, as canonical JSON, as a number; 0 where it names no object or is of another form.
 
@@ -2364,56 +2383,57 @@ def raw_handle(text: bytes) -> int:
     return int(digits, 16 if digits[1:2] in (b"x", b"X") else 10)
 
 
+@functools.lru_cache(maxsize=1 << 14)
+def _waited_for(handles: bytes) -> tuple[int, ...]:
+    """The objects of a list of handles; none where one of them is of another form."""
+    sids = tuple(map(object_id, handles[1:-1].split(b","))) if handles.startswith(b"[") else ()
+    return sids if all(sids) else ()
+
+
 _NAMED_OBJECT: Final = {
     b"handle.create": (b'"handle_semantic_id"', ObjectRole.CREATED),
     b"handle.destroy": (b'"handle_semantic_id"', ObjectRole.DESTROYED),
     b"wait.end": (b'"woken_by_semantic_id"', ObjectRole.WOKE),
 }
 
+ObjectRef: TypeAlias = "tuple[int, int, int, int, int]"
+"""A place where a log names an object: tid, index, object, role and raw handle, as in `ObjectRefs`."""
+
+
+def object_refs(kind: bytes, tid: int, idx: int, members: Mapping[bytes, bytes]) -> Iterable[ObjectRef]:
+    """The objects that an event of a special kind names, given the canonical members of its payload."""
+    if kind == b"wait.begin":
+        sids = _waited_for(members.get(b'"handles_semantic_ids"', b""))
+        together = len(sids) > 1 and members.get(b'"wait_type"') == b'"all"'
+        role = ObjectRole.WAITED_FOR_WITH_OTHERS if together else ObjectRole.WAITED_FOR
+        return [(tid, idx, sid, role, 0) for sid in sids]
+    key, role = _NAMED_OBJECT.get(kind, (b"", ObjectRole.WOKE))
+    sid = object_id(members.get(key, b"null"))
+    return [(tid, idx, sid, role, raw_handle(members.get(b'"raw_handle_id"', b"null")))] if sid else ()
+
 
 class ObjectRefs:
-    """Every place where a log names an object by its semantic id, in the order of the file, 21 bytes each."""
+    """Every place where a log names an object by its semantic id, in the order of the file, 29 bytes each."""
 
     __slots__ = ("_numbers", "indexes", "raws", "roles", "sids", "threads", "tids")
 
-    def __init__(self) -> None:
+    def __init__(self, refs: Sequence[ObjectRef] = ()) -> None:
         self.tids: list[int] = []
         self._numbers: dict[int, int] = {}
-        self.threads = array("i")
+        tids, indexes, sids, roles, raws = zip(*refs, strict=True) if refs else ((), (), (), (), ())
+        self.threads = array("i", map(self._number, tids))
         """Of each place: the number of its thread in `tids`,"""
-        self.indexes = array("q")
+        self.indexes = array("q", indexes)
         """its index there,"""
-        self.sids = array("Q")
+        self.sids = array("Q", sids)
         """the object,"""
-        self.roles = array("b")
+        self.roles = array("b", roles)
         """its `ObjectRole`,"""
-        self.raws = array("Q")
+        self.raws = array("Q", raws)
         """and where it is created or destroyed, its raw handle; else 0."""
 
     def __len__(self) -> int:
         return len(self.sids)
-
-    def note(self, kind: bytes, tid: int, idx: int, members: Mapping[bytes, bytes]) -> None:
-        """Notes the objects that an event of a special kind names, given the canonical members of its payload."""
-        if kind == b"wait.begin":
-            handles = members.get(b'"handles_semantic_ids"', b"")
-            sids = list(map(object_id, handles[1:-1].split(b","))) if handles.startswith(b"[") else []
-            together = len(sids) > 1 and members.get(b'"wait_type"') == b'"all"'
-            role = ObjectRole.WAITED_FOR_WITH_OTHERS if together else ObjectRole.WAITED_FOR
-            if all(sids):
-                for sid in sids:
-                    self._append(tid, idx, sid, role)
-        elif kind in _NAMED_OBJECT:
-            key, role = _NAMED_OBJECT[kind]
-            if key in members and (sid := object_id(members[key])):
-                self._append(tid, idx, sid, role, raw_handle(members.get(b'"raw_handle_id"', b"null")))
-
-    def _append(self, tid: int, idx: int, sid: int, role: ObjectRole, raw: int = 0) -> None:
-        self.threads.append(self._number(tid))
-        self.indexes.append(idx)
-        self.sids.append(sid)
-        self.roles.append(role)
-        self.raws.append(raw)
 
     def _number(self, tid: int) -> int:
         number = self._numbers.get(tid)
@@ -2471,6 +2491,10 @@ class Stream:
         self._positions.append(position)
         self._indexes.append(idx)
         self._chunks.append(chunk)
+
+    def next_idx(self) -> int:
+        """The index after that of the last event."""
+        return self._indexes[-1] + len(self) - self._positions[-1]
 
     def extend(self, other: Stream, chunks: int) -> None:
         """Takes in the events of the next part of the log, before which there are so many chunks."""
@@ -2695,7 +2719,9 @@ class _SegmentIndexer:
     def index(self, segment: Segment) -> LogIndex | InputError:
         """The index of a segment, or what is wrong with its first bad line; lines are numbered from 0."""
         self._index, self._name = LogIndex(next_lineno=0), segment.name
-        self._hashes: dict[bytes, Callable[[int], None]] = {}
+        self._appenders: dict[bytes, Callable[[int], None]] = {}
+        self._counters: dict[bytes, Iterator[int]] = {}  # the indexes that should come next
+        self._refs: list[ObjectRef] = []
         self._reader.exact_lines = 0
         try:
             offset = segment.offset
@@ -2705,6 +2731,7 @@ class _SegmentIndexer:
         except InputError as error:
             return error
         self._index.bytes, self._index.exact_lines = segment.length, self._reader.exact_lines
+        self._index.objects = ObjectRefs(self._refs)
         return self._index
 
     def _add(self, chunk: bytes, offset: int) -> None:
@@ -2753,39 +2780,46 @@ class _SegmentIndexer:
         raise AssertionError("a text is refused none of whose lines is")
 
     def _add_events(self, columns: Columns, indexes: list[int], values: Iterable[int]) -> None:
-        tids = columns.tids
-        starts = {}
-        calls = []
-        for tid, kind in dict.fromkeys(zip(tids, columns.kinds, strict=True)):
-            if tid not in starts:
-                starts[tid] = self._begin_stream(tid)
+        tids, kinds = columns.tids, columns.kinds
+        runs: dict[bytes, tuple[Stream, int, int]] = {}
+        for tid, kind in dict.fromkeys(zip(tids, kinds, strict=True)):
+            if tid not in runs:
+                runs[tid] = self._next_run(tid)
             if kind == b"kernel.call" and int(tid) not in self._index.first_call_places:
-                calls.append(tid)
-        deque(map(invoke, map(self._hashes.__getitem__, tids), values), maxlen=0)
-        indexes_of: dict[bytes, array[int]] = {tid: array("q") for tid in starts}
-        appenders = {tid: found.append for tid, found in indexes_of.items()}
-        deque(map(invoke, map(appenders.__getitem__, tids), indexes), maxlen=0)
-        for tid, found in indexes_of.items():
-            self._add_runs(self._index.streams[int(tid)], starts[tid], found)
-        for tid in calls:
-            n = next(n for n, (kind, other) in enumerate(zip(columns.kinds, tids, strict=True))
-                     if other == tid and kind == b"kernel.call")  # fmt: skip
-            self._index.first_call_places[int(tid)] = (indexes[n], columns.payloads[n])
+                n = next(n for n, pair in enumerate(zip(tids, kinds, strict=True)) if pair == (tid, kind))
+                self._index.first_call_places[int(tid)] = (indexes[n], columns.payloads[n])
+        deque(map(invoke, map(self._appenders.__getitem__, tids), values), maxlen=0)
+        if list(map(next, map(self._counters.__getitem__, tids))) == indexes:
+            chunk = len(self._index.chunks) - 1
+            for stream, position, idx in runs.values():
+                stream.add_run(position, idx, chunk)
+        else:
+            self._add_broken_runs(runs, tids, indexes)
 
-    def _begin_stream(self, tid: bytes) -> int:
-        """How many events of a thread there were so far."""
-        if tid not in self._hashes:
+    def _next_run(self, tid: bytes) -> tuple[Stream, int, int]:
+        """The stream of a thread, how many events it has, and the index that should come next."""
+        if tid not in self._appenders:
             stream = self._index.streams[int(tid)] = Stream()
-            self._hashes[tid] = stream.fingerprints.append
-        return len(self._index.streams[int(tid)])
+            self._appenders[tid] = stream.fingerprints.append
+            self._counters[tid] = itertools.count(-1)
+            return stream, 0, -1
+        stream = self._index.streams[int(tid)]
+        return stream, len(stream), stream.next_idx()
 
-    def _add_runs(self, stream: Stream, start: int, indexes: array[int]) -> None:
+    def _add_broken_runs(
+        self, runs: Mapping[bytes, tuple[Stream, int, int]], tids: Sequence[bytes], indexes: Sequence[int]
+    ) -> None:
+        """Adds the runs of a chunk in which some index is not the one that should come next."""
         chunk = len(self._index.chunks) - 1
-        stream.add_run(start, indexes[0], chunk)
-        if indexes[-1] - indexes[0] != len(indexes) - 1 or indexes != array("q", range(indexes[0], indexes[-1] + 1)):
-            for position, (before, idx) in enumerate(itertools.pairwise(indexes), start + 1):
+        of_tid: dict[bytes, list[int]] = {tid: [] for tid in runs}
+        for tid, idx in zip(tids, indexes, strict=True):
+            of_tid[tid].append(idx)
+        for tid, found in of_tid.items():
+            stream, start, _ = runs[tid]
+            for position, (before, idx) in enumerate(itertools.pairwise([-2, *found]), start):
                 if idx != before + 1:
                     stream.add_run(position, idx, chunk)
+            self._counters[tid] = itertools.count(found[-1] + 1)
 
     def _fingerprints(self, columns: Columns, indexes: list[int]) -> Iterable[int]:
         """One fingerprint an event: of its bytes where they say just what counts, else of its canonical members."""
@@ -2822,7 +2856,7 @@ class _SegmentIndexer:
     def _special(self, columns: Columns, n: int, idx: int, members: Mapping[bytes, bytes], *, simple: bool) -> int:
         """Notes what later steps need of an event of a special kind; returns the SID of a shared-global creation."""
         kind, tid = columns.kinds[n], int(columns.tids[n])
-        self._index.objects.note(kind, tid, idx, members)
+        self._refs += object_refs(kind, tid, idx, members)
         if kind == b"thread.create":
             self._note_creation(tid, idx, parse_payload(columns.payloads[n]))
         if kind != b"handle.create":
