@@ -2017,7 +2017,7 @@ class LayoutReader:
                     column[n] = value
                 if self._learn(_layout_of(members, tail)):
                     return self._line_by_line(text)  # other lines may fit it as well
-        self.exact_lines += len(odd)
+        self.exact_lines += sum(bool(lines[n].strip()) for n in odd)
         if b"" in fields[1]:  # blank lines
             fields = [list(itertools.compress(column, fields[1])) for column in fields]
         kinds, tids, indexes, payloads = fields
