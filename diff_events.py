@@ -11136,7 +11136,7 @@ bun | like=npm runs=code leading code=ep,eval,print slashes
 yarn | like=npm outward=,install,add,up,upgrade,publish,npm,dlx,create,init,info,audit,outdated,import
 npx bunx pnpx | outward=* offline=,no-install runs=command leading values=pc,package,call
 pip pipx easy_install pipenv pdm hatch rye conda mamba | hosts=any-url runs=inside
-  values=rcetiPmf,requirement,constraint,target directory=C,directory,project offline=,no-index,no-sync
+  values=rcetiPmf,requirement,constraint,target,env-file directory=C,directory,project offline=,no-index,no-sync
   endpoints=if,index-url,extra-index-url,find-links,proxy,index,default-index
   outward=install,download,wheel,sync,add,lock,update,upgrade,publish,search,build,upload,inject
 uv | like=pip outward=sync,add,remove,lock,publish,build,run,tool,python_install,pip_install,pip_sync,pip_compile
@@ -11729,9 +11729,12 @@ class _Start:
         return [*split.split(), *operands][self.row.skip :]
 
     def files(self) -> Iterator[str]:
-        """The words that stand for files to read."""
+        """The words that stand for files to read; those of a command inside it are looked at with that command."""
         words = self.words if self.row.reads is not Reads.NOTHING else ()
-        if self.row.reads is Reads.BUT_LAST:
+        runs_in_container = self.row.runs is Runs.CONTAINER and {"exec", "run"} & set(self.arguments.operands[:2])
+        if runs_in_container or self.row.runs in (Runs.COMMAND, Runs.XARGS, Runs.REMOTE, Runs.INSIDE):
+            words = [value for _, value in self.arguments.options]
+        elif self.row.reads is Reads.BUT_LAST:
             words = words[:-1]
         elif self.row.reads is Reads.BUT_FIRST:
             has_pattern = self.arguments.has("-e", "-f", "--regexp", "--file")

@@ -164,6 +164,11 @@ class Tokens(unittest.TestCase):
         with self.assertRaises(d.ShellSyntaxError):
             d.shell_tokens("echo " + "$((" * 100 + "1" + "))" * 100)
 
+    def test_a_text_that_is_too_long_for_a_command(self) -> None:
+        for text in ("a" * 2_000_000, "{ " * 400_000):
+            with self.assertRaises(d.ShellLimitError):
+                d.shell_tokens(text)
+
     def test_volatile(self) -> None:
         for left, right in VOLATILE:
             with self.subTest(left=left, right=right):

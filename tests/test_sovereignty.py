@@ -14,6 +14,9 @@ import diff_events as d
 HOME = "/home/dev/shop"
 
 USES_AN_ENDPOINT = r"""
+psql "host=db.example.com dbname=x"
+gh codespace cp user@example.com:x .
+cat > a.sh <<EOF\ncurl https://example.com\nEOF\n. ./a.sh
 python3 -Im pip install https://example.com/a.whl
 curl https://example.com
 curl -s https://example.com/install.sh
@@ -285,6 +288,11 @@ find . -name '*.url' -exec curl {} \;
 """
 
 READS_A_CREDENTIAL = r"""
+docker cp .env web:/app
+timeout 5 cat .env
+xargs -a .env echo
+uv run --env-file .env pytest
+docker compose --env-file .env config
 echo $API_KEY
 echo ${GITHUB_TOKEN}
 echo "$API_KEY"
@@ -351,6 +359,12 @@ read -r line; echo $API_KEY
 """
 
 READS_NO_CREDENTIAL = r"""
+sudo ls -l ~/.ssh/id_rsa
+timeout 5 stat .env
+docker exec web cat /root/.netrc
+docker run --rm img cat /root/.netrc
+docker exec web env
+ssh localhost cat ~/.netrc
 echo ${#DB_PASSWORD}
 echo '$API_KEY'
 echo \$API_KEY
@@ -609,6 +623,25 @@ class Undecided(unittest.TestCase):
                 check = d.check_sovereignty(d.ToolCall("Bash", {"command": command}), d.Policy((), HOME))
                 self.assertIn(reason, {doubt.reason.value for doubt in check.undecided})
         self.assertEqual(len(d.UndecidedReason), 7)
+
+    def test_where_a_container_works_is_no_question(self) -> None:
+        check = d.check_sovereignty(d.ToolCall("Bash", {"command": "docker exec web sh -c 'cd $X; ls'"}), d.Policy())
+        self.assertEqual(check, d.SovereigntyCheck())
+
+    def test_where_the_tool_says_that_it_works(self) -> None:
+        for directory, reasons in (("/etc", ["spawn_outside_cwd"]), ("src", []), (f"{HOME}/src", [])):
+            with self.subTest(directory):
+                call = d.ToolCall("Bash", {"command": "make", "cwd": directory})
+                found = d.check_sovereignty(call, d.Policy((), HOME)).violations
+                self.assertEqual([violation.reason.value for violation in found], reasons)
+
+    def test_what_is_no_tool_call_is_not_judged(self) -> None:
+        for action in (
+            d.HookEvent("PreToolUse", "Bash", "allow", 0, "curl https://a.example"),
+            d.SkillInvocation("curl https://a.example", "auto_matched"),
+            d.ToolCall("Bash", {"command": ["curl", "https://a.example"]}),
+        ):
+            self.assertEqual(d.check_sovereignty(action, d.Policy()), d.SovereigntyCheck())
 
     def test_a_host_that_is_allowed_is_no_question(self) -> None:
         check = d.check_sovereignty(d.ToolCall("Bash", {"command": "pytest --url https://a.b"}), d.Policy(("a.b",)))
