@@ -3199,34 +3199,42 @@ def index_both(
 
 # ══ pairing ═══════════════════════════════════════════════════════════════════════════════════════════════════════
 #
-# Tids come from a counter of the engine and mean nothing to the other one. What carries over, strongest
-# first: what the user pinned; the creation tree (the creators are a pair, the entry points are the same, it
-# is the same one of the creator's creations); the likeness of the streams; the order of appearance among
-# threads with the same first call.
+# Tids come from a counter of the engine and mean nothing to the other one. What carries over, strongest first: what the
+# user pinned; the rare events that two threads have in common; the creation tree (the creators are a pair, the entry
+# points and start contexts are the same); the order of appearance among threads with the same first call.
 #
-# Creation and likeness add up to one score for each two threads that have anything in common, and the
-# assignment with the best total wins, so a thread whose partner is missing cannot take another's. Creators
-# must be paired before children can be told by them, but many children are told by their streams: so this
-# goes in rounds, each of which believes the creators of the round before, until nothing changes. Of a stream
-# only the first events are looked at, and whether it is wholly equal. Only whether fingerprints are equal
-# counts, and every tie is broken by order: same logs, same pairs.
+# All this adds up to a score for each two threads that have anything in common, and the best pair is taken first, so a
+# thread whose partner is missing hardly ever takes another's. Creators must be paired before children can be told by
+# them, but many children are told by their streams: so this goes in rounds, each of which believes the creators of the
+# round before, until nothing changes. Only whether fingerprints are equal counts, and every tie is broken by order:
+# same logs, same pairs.
 
 
-PREFIX_EVENTS_MIN, PREFIX_EVENTS_MAX = 128, 2048  # per thread; in between, a share of the total
-PREFIX_EVENTS_TOTAL = 49_152
-RUN_EVENTS = 4  # a shingle is a single event or a run of this many
-EARLY_EVENTS = 8  # position p weighs 1 / (EARLY_EVENTS + p): events 10 to 100 count as much as 100 to 1000
-SHARED_WORK_MAX = 400_000  # times that two threads meet in a shingle; rare shingles come first
-ASSIGNMENT_THREADS_MAX = 128  # of threads that hang together; beyond it, the best candidate is taken first
-ROUNDS_MAX = 6
-RIVALS_MAX = 64  # per thread, before a choice is called unambiguous
+_SAMPLED_EVENTS: Final = 16_384
+"""About as many events of each log are looked for in all threads."""
+_EARLY_EVENTS: Final = 32_768
+"""Events of both logs of which the order counts, too: the first ones of each thread."""
+_EARLY_EVENTS_MIN: Final = 32
+_EARLY_EVENTS_MAX: Final = 1024
+_RUN_EVENTS: Final = 4
+_MEETINGS_MAX: Final = 400_000
+"""Times that two threads meet in an event or a run; rare ones come first."""
+_ROUNDS_MAX: Final = 6
+_RIVALS_MAX: Final = 16
+"""Candidates that are tried before a choice is called unambiguous, and as many of the siblings."""
 
-SIBLING_SCORE, CONTEXT_SCORE, ENTRY_SCORE = 0.3, 0.1, 0.1  # on the scale of likeness, 0 to 1
-SAME_SCORE = 0.5  # wholly equal streams; shingles tell neither how often a loop turns nor what comes late
-FIRST_CALL_SCORE, OTHER_ENTRY_SCORE = 0.05, -0.5
-SCORE_MIN = 0.1  # to have less in common than this is chance
-AMBIGUOUS_LOSS = 0.05  # another choice that loses less score than this is nearly as good
-UNSURE = 0.2  # the confidence in a pair that only the order of appearance made
+# On the scale of likeness, 0 to 1. Measured on the pools of tests/pairing_evidence.py.
+_SIBLING_SCORE: Final = 0.3
+_OWN_CONTEXT_SCORE: Final = 0.5
+_CONTEXT_SCORE: Final = 0.1
+_ENTRY_SCORE: Final = 0.1
+_OTHER_ENTRY_SCORE: Final = -0.5
+_FIRST_CALL_SCORE: Final = 0.05
+_SAME_SCORE: Final = 0.5  # wholly equal streams: events in common do not tell how often a loop turns
+_SCORE_MIN: Final = 0.1  # to have less in common than this is chance
+_AMBIGUOUS_LOSS: Final = 0.05  # another choice that loses less score than this is nearly as good
+_LEAST_GAIN: Final = 1e-6
+_UNSURE: Final = 0.2  # the confidence in a pair that only the order of appearance made
 
 
 class PairingMethod(enum.Enum):
@@ -3261,303 +3269,224 @@ class ThreadPair:
     alternative: int | None = None
 
 
-_Candidate = tuple[int, int]  # (canary's tid, ours's tid)
+_Candidate: TypeAlias = tuple[int, int]  # (tid of canary, tid of ours)
 
 
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """One log's threads in order of appearance, and each creator's children by entry point, oldest first."""
+class _Threads:
+    """One log's threads in order of appearance, and the siblings among them, oldest first."""
 
-    threads: dict[int, ThreadEvidence]
-    families: dict[int, dict[str | None, list[ThreadEvidence]]]
-    place: dict[int, int]  # among siblings of the same entry point; of a root: among all threads
+    def __init__(self, threads: Sequence[ThreadEvidence]) -> None:
+        self.by_tid = {thread.tid: thread for thread in threads}
+        self.families: dict[int, dict[str | None, list[ThreadEvidence]]] = {}
+        """Of each creator, the children by entry point."""
+        self.place = {thread.tid: number for number, thread in enumerate(threads)}
+        """Among siblings; of a thread without a creator: among all threads."""
+        for thread in sorted(threads, key=lambda thread: thread.creator or (-1, 0)):
+            if thread.creator is not None:
+                siblings = self.families.setdefault(thread.creator[0], {}).setdefault(thread.entry_point, [])
+                self.place[thread.tid] = len(siblings)
+                siblings.append(thread)
 
+    def siblings(self, thread: ThreadEvidence) -> list[ThreadEvidence]:
+        """The thread and those that its creator made with the same entry point."""
+        return self.families[thread.creator[0]][thread.entry_point] if thread.creator else [thread]
 
-@dataclass(frozen=True, slots=True)
-class _Evidence:
-    """What speaks for and against pairs, whatever is paired already."""
-
-    canary: _Side
-    ours: _Side
-    likeness: dict[_Candidate, float]
-    entries_comparable: bool  # both logs have some entry point, so they write them the same way
-
-
-def _side(threads: Sequence[ThreadEvidence]) -> _Side:
-    side = _Side({thread.tid: thread for thread in threads}, {}, {})
-    side.place.update((thread.tid, number) for number, thread in enumerate(threads))
-    for thread in sorted(threads, key=lambda thread: thread.creator or (-1, 0)):
-        if thread.creator is not None:
-            siblings = side.families.setdefault(thread.creator[0], {}).setdefault(thread.entry_point, [])
-            side.place[thread.tid] = len(siblings)
-            siblings.append(thread)
-    return side
-
-
-def _shingles(events: list[int]) -> dict[object, float]:
-    """Map each event and each run of events to the weight of the place where it first stands.
-
-    >>> _shingles([5, 5])
-    {5: 0.125}
-    """
-    runs = list(zip(*(events[start:] for start in range(RUN_EVENTS)), strict=False))
-    weights = [1 / (EARLY_EVENTS + position) for position in range(len(events))]
-    found: dict[object, float] = {}
-    for shingles in (events, runs):  # backwards, so that the first place is what remains
-        found.update(zip(reversed(shingles), reversed(weights[: len(shingles)]), strict=True))
-    return found
+    @functools.cached_property
+    def with_own_context(self) -> set[int]:
+        """The threads that have a start context which none of their siblings has."""
+        families = [siblings for children in self.families.values() for siblings in children.values()]
+        counts = (Counter(thread.start_context for thread in siblings) for siblings in families)
+        return {
+            thread.tid
+            for siblings, count in zip(families, counts, strict=True)
+            for thread in siblings
+            if thread.start_context is not None and count[thread.start_context] == 1
+        }
 
 
-def _holders_of_shingles(threads: Sequence[ThreadEvidence]) -> list[list[tuple[int, float]]]:
-    """For each shingle, the rarest first, who has it: (number of the thread, weight there)."""
-    share = PREFIX_EVENTS_TOTAL // max(1, len(threads))
-    length = max(PREFIX_EVENTS_MIN, min(PREFIX_EVENTS_MAX, share))
-    holders: defaultdict[object, list[tuple[int, float]]] = defaultdict(list)
-    for number, thread in enumerate(threads):
-        for shingle, weight in _shingles(thread.fingerprints[:length].tolist()).items():
-            holders[shingle].append((number, weight))
-    return sorted(holders.values(), key=len)
+def _spread_events(canary: Sequence[ThreadEvidence], ours: Sequence[ThreadEvidence]) -> set[int]:
+    """Events of both logs, evenly spread: all, if there are few. Positions decide, so the answer is always the same."""
+    sample: set[int] = set()
+    for side in (canary, ours):
+        step = 1 + sum(len(thread.fingerprints) for thread in side) // _SAMPLED_EVENTS
+        for thread in side:
+            sample.update(thread.fingerprints[::step])
+    return sample
 
 
-# Likeness: weighted shingles in common
+def _beginning(events: array[int], count: int) -> set[int]:
+    """The first events, and each run of them."""
+    first = events[:count].tolist()
+    return set(map(hash, zip(*(first[start:] for start in range(_RUN_EVENTS)), strict=False))).union(first)
 
 
 def _likeness(canary: Sequence[ThreadEvidence], ours: Sequence[ThreadEvidence]) -> dict[_Candidate, float]:
-    """Tell for each two threads that have a shingle in common how alike their beginnings are, 0 to 1.
+    """Tells for each two threads that have something rare in common how alike they are, 0 to 1.
 
-    This is the weight in common over the geometric mean of both weights. Early shingles weigh more: one log
-    may be cut off or part from the other soon. Rare ones weigh more: a loop that every thread runs says
-    little, and what too many threads have is left out, which bounds the work.
+    This is the weight in common over the geometric mean of both weights. An event weighs the more, the fewer threads
+    have it: a loop that every thread runs says little, and what too many threads have is left out, which bounds the
+    work.
     """
     threads = [*canary, *ours]
+    sample = _spread_events(canary, ours)
+    early = max(_EARLY_EVENTS_MIN, min(_EARLY_EVENTS_MAX, _EARLY_EVENTS // max(1, len(threads))))
+    holders: defaultdict[int, list[int]] = defaultdict(list)
+    for number, thread in enumerate(threads):
+        for item in sample.intersection(thread.fingerprints) | _beginning(thread.fingerprints, early):
+            holders[item].append(number)
     totals = [0.0] * len(threads)
     shared: defaultdict[tuple[int, int], float] = defaultdict(float)
     work = 0
-    for holders in _holders_of_shingles(threads):
-        left = [holder for holder in holders if holder[0] < len(canary)]
-        right = holders[len(left) :]
-        meetings = len(left) * len(right)
-        work += meetings
-        if work > SHARED_WORK_MAX or meetings > ASSIGNMENT_THREADS_MAX**2:
+    for count, group in itertools.groupby(sorted(holders.values(), key=len), key=len):
+        met = [(numbers, bisect.bisect_left(numbers, len(canary))) for numbers in group]
+        work += sum(of_canary * (count - of_canary) for _, of_canary in met)
+        if work > _MEETINGS_MAX:
             break
-        rarity = 2 / max(2, len(holders))
-        for number, weight in holders:
-            totals[number] += weight * rarity
-        for (c, c_weight), (o, o_weight) in itertools.product(left, right):
-            shared[c, o] += min(c_weight, o_weight) * rarity
+        weight = 2 / max(2, count)
+        for numbers, of_canary in met:
+            for number in numbers:
+                totals[number] += weight
+            for pair in itertools.product(numbers[:of_canary], numbers[of_canary:]):
+                shared[pair] += weight
     return {
-        (threads[c].tid, threads[o].tid): min(1.0, weight / (totals[c] * totals[o]) ** 0.5)
+        (threads[c].tid, threads[o].tid): min(1.0, weight / math.sqrt(totals[c] * totals[o]))
         for (c, o), weight in shared.items()
     }
 
 
-def _other_entry(evidence: _Evidence, c: ThreadEvidence, o: ThreadEvidence) -> bool:
-    unknown = c.entry_point is None or o.entry_point is None
-    return evidence.entries_comparable and not unknown and c.entry_point != o.entry_point
+class _Pairing:
+    """What speaks for and against pairs, and the pairs of the last round."""
 
+    def __init__(
+        self, canary: Sequence[ThreadEvidence], ours: Sequence[ThreadEvidence], pins: Mapping[int, int]
+    ) -> None:
+        self.canary, self.ours = _Threads(canary), _Threads(ours)
+        self._pins = pins
+        self.pairs = dict(pins)
+        self._taken = set(pins.values())
+        self.likeness = _likeness(canary, ours)
+        entries = ({thread.entry_point for thread in side} - {None} for side in (canary, ours))
+        self._entries_comparable = bool(set.intersection(*entries))  # so both logs write them the same way
 
-def _are_siblings(c: ThreadEvidence, o: ThreadEvidence, pairs: Mapping[int, int]) -> bool:
-    """Whether two creators that are a pair made these two threads with the same entry point."""
-    if c.creator is None or o.creator is None:
-        return False
-    return pairs.get(c.creator[0]) == o.creator[0] and c.entry_point == o.entry_point
+    def run(self) -> None:
+        """Pairs all threads anew, believing the creators' pairs of the round before, until nothing changes."""
+        for _ in range(_ROUNDS_MAX):
+            before = self.pairs
+            scores = self._candidates(before)
+            self.pairs, self._taken = dict(self._pins), set(self._pins.values())
+            for c, o in scores:
+                self._pair(c, o)
+            self._swap(scores)
+            self._pair_children(list(self.pairs))
+            self._pair_by_first_call()
+            if self.pairs == before:
+                break
+        if not self.pairs and len(self.canary.by_tid) == len(self.ours.by_tid) == 1:
+            self._pair(*self.canary.by_tid, *self.ours.by_tid)  # to show what differs
 
+    def _pair(self, c: int, o: int) -> bool:
+        if c in self.pairs or o in self._taken:
+            return False
+        self.pairs[c] = o
+        self._taken.add(o)
+        return True
 
-# The score of a candidate, believing some pairs
+    # -- scores ----------------------------------------------------------------------------------------------
 
+    def _swap(self, scores: Mapping[_Candidate, float]) -> None:
+        """Swaps partners where two pairs gain by it: what is best first need not be best together."""
+        partners = {o: c for c, o in self.pairs.items()}
+        for (c, o), score in scores.items():
+            other_c, other_o = partners.get(o, -1), self.pairs.get(c, -1)
+            if c in self._pins or other_c in self._pins or other_o < 0 or other_c < 0:
+                continue
+            now = scores.get((c, other_o), 0.0) + scores.get((other_c, o), 0.0)
+            if score + scores.get((other_c, other_o), 0.0) > now + _LEAST_GAIN:
+                self.pairs[c], self.pairs[other_c] = o, other_o
+                partners[o], partners[other_o] = c, other_c
 
-def _score(evidence: _Evidence, candidate: _Candidate, pairs: Mapping[int, int]) -> float:
-    c, o = evidence.canary.threads[candidate[0]], evidence.ours.threads[candidate[1]]
-    score = evidence.likeness.get(candidate, 0.0)
-    if c.fingerprints == o.fingerprints:
-        score += SAME_SCORE
-    if c.first_call == o.first_call:
-        score += FIRST_CALL_SCORE
-    if _other_entry(evidence, c, o):
-        score += OTHER_ENTRY_SCORE
-    elif c.entry_point is not None and c.entry_point == o.entry_point:
-        score += ENTRY_SCORE
-    if _are_siblings(c, o, pairs):
-        score += SIBLING_SCORE + (CONTEXT_SCORE if c.start_context == o.start_context else 0.0)
-    return max(0.0, score)
+    def _candidates(self, before: Mapping[int, int]) -> dict[_Candidate, float]:
+        """Those that have enough in common, and their scores, best first; among equals, those at the same place."""
+        scores = {
+            candidate: score
+            for candidate in itertools.chain(self.likeness, self._only_children(before))
+            if (score := self.score(candidate, before)) >= _SCORE_MIN
+        }
+        places = self.canary.place, self.ours.place
 
+        def order(candidate: _Candidate) -> tuple[float, int, int, _Candidate]:
+            c, o = places[0][candidate[0]], places[1][candidate[1]]
+            return -round(scores[candidate], 6), abs(c - o), c, candidate
 
-def _families(evidence: _Evidence, c: int, o: int) -> Iterator[tuple[list[ThreadEvidence], list[ThreadEvidence]]]:
-    """Each entry point's children of two creators, in order of creation."""
-    theirs = evidence.ours.families.get(o, {})
-    for entry_point, children in evidence.canary.families.get(c, {}).items():
-        yield children, theirs.get(entry_point, [])
+        return {candidate: scores[candidate] for candidate in sorted(scores, key=order)}
 
+    def _families(self, c: int, o: int) -> Iterator[tuple[list[ThreadEvidence], list[ThreadEvidence]]]:
+        """The children of two creators by entry point, in order of creation."""
+        others = self.ours.families.get(o, {})
+        for entry_point, siblings in self.canary.families.get(c, {}).items():
+            yield siblings, others.get(entry_point, [])
 
-def _only_children(evidence: _Evidence, pairs: Mapping[int, int]) -> Iterator[_Candidate]:
-    for creators in pairs.items():
-        for mine, theirs in _families(evidence, *creators):
-            if len(mine) == len(theirs) == 1:
-                yield mine[0].tid, theirs[0].tid
+    def _only_children(self, pairs: Mapping[int, int]) -> Iterator[_Candidate]:
+        for creators in pairs.items():
+            for siblings, others in self._families(*creators):
+                if len(siblings) == len(others) == 1:
+                    yield siblings[0].tid, others[0].tid
 
+    def score(self, candidate: _Candidate, pairs: Mapping[int, int]) -> float:
+        """What speaks for a candidate, believing some pairs."""
+        c, o = self.canary.by_tid[candidate[0]], self.ours.by_tid[candidate[1]]
+        score = self.likeness.get(candidate, 0.0)
+        score += _SAME_SCORE * (c.fingerprints == o.fingerprints)
+        score += _FIRST_CALL_SCORE * (c.first_call == o.first_call)
+        if self.has_other_entry(c, o):
+            score += _OTHER_ENTRY_SCORE
+        elif c.entry_point is not None and c.entry_point == o.entry_point:
+            score += _ENTRY_SCORE
+        if self.are_siblings(c, o, pairs):
+            score += _SIBLING_SCORE
+            if c.start_context == o.start_context:
+                own = c.tid in self.canary.with_own_context and o.tid in self.ours.with_own_context
+                score += _OWN_CONTEXT_SCORE if own else _CONTEXT_SCORE
+        return max(0.0, score)
 
-def _exact_weight(evidence: _Evidence, candidate: _Candidate, score: float) -> int:
-    """Make the score an integer, so that sums are exact, with a preference among equals for the same place.
+    def has_other_entry(self, c: ThreadEvidence, o: ThreadEvidence) -> bool:
+        """Whether two threads are known to begin at different places."""
+        unknown = c.entry_point is None or o.entry_point is None
+        return self._entries_comparable and not unknown and c.entry_point != o.entry_point
 
-    It is squared, because then pairs that do not cross are the best: 1² + 1² is less than 0² + 2².
-    """
-    distance = evidence.canary.place[candidate[0]] - evidence.ours.place[candidate[1]]
-    return round(score * 1e6) * 10**12 - distance**2
+    @staticmethod
+    def are_siblings(c: ThreadEvidence, o: ThreadEvidence, pairs: Mapping[int, int]) -> bool:
+        """Whether two creators that are a pair made these two threads with the same entry point."""
+        if c.creator is None or o.creator is None:
+            return False
+        return pairs.get(c.creator[0]) == o.creator[0] and c.entry_point == o.entry_point
 
+    # -- what the creation tree and the order of appearance tell of the rest -----------------------------------
 
-def _leftover_siblings(
-    mine: Iterable[ThreadEvidence],
-    theirs: Iterable[ThreadEvidence],
-    pairs: Mapping[int, int],
-    taken: set[int],
-) -> Iterator[_Candidate]:
-    """First those with the same start context, then the rest, by order of creation."""
-    for any_context in (False, True):  # lazily: the caller pairs each before the next
-        for c in (thread for thread in mine if thread.tid not in pairs):
-            free = (o for o in theirs if o.tid not in taken)
-            fitting = (o for o in free if any_context or o.start_context == c.start_context)
-            yield from ((c.tid, o.tid) for o in itertools.islice(fitting, 1))
+    def _pair_children(self, creators: list[int]) -> None:
+        """Goes down the creation tree and pairs the siblings that remain: by start context, then by order."""
+        for creator in creators:  # grows: a new pair may have children
+            for siblings, others in self._families(creator, self.pairs[creator]):
+                remaining = [c for c in siblings if c.tid not in self.pairs]
+                free = [o for o in others if o.tid not in self._taken]
+                same = [(c, o) for c, o in itertools.product(remaining, free) if c.start_context == o.start_context]
+                for c, o in itertools.chain(same, itertools.product(remaining, free)):
+                    if self._pair(c.tid, o.tid):
+                        creators.append(c.tid)
 
-
-def _pair_children(evidence: _Evidence, pairs: dict[int, int], taken: set[int], creators: list[int]) -> None:
-    """Go down the creation tree and pair the siblings that are left."""
-    for creator in creators:  # grows: a new pair may have children
-        for mine, theirs in _families(evidence, creator, pairs[creator]):
-            for c, o in _leftover_siblings(mine, theirs, pairs, taken):
-                pairs[c] = o
-                taken.add(o)
-                creators.append(c)
-
-
-def _pair_by_first_call(evidence: _Evidence, pairs: dict[int, int], taken: set[int]) -> None:
-    """Pair what is left by the same first call in order of appearance, each one's children right after it."""
-    same_call: defaultdict[str | None, list[ThreadEvidence]] = defaultdict(list)
-    for thread in evidence.ours.threads.values():
-        same_call[thread.first_call].append(thread)
-    for c in (thread for thread in evidence.canary.threads.values() if thread.tid not in pairs):
-        free = (o for o in same_call[c.first_call] if o.tid not in taken and not _other_entry(evidence, c, o))
-        for o in itertools.islice(free, 1):
-            pairs[c.tid] = o.tid
-            taken.add(o.tid)
-            _pair_children(evidence, pairs, taken, [c.tid])
-
-
-def _best_first(candidates: Iterable[_Candidate]) -> dict[int, int]:
-    chosen: dict[int, int] = {}
-    taken = set()
-    for c, o in candidates:
-        if c not in chosen and o not in taken:
-            chosen[c] = o
-            taken.add(o)
-    return chosen
-
-
-def _connected_parts(candidates: Iterable[_Candidate]) -> list[list[_Candidate]]:
-    """Split the candidates into parts that have no thread in common."""
-    of_thread: defaultdict[tuple[bool, int], list[_Candidate]] = defaultdict(list)
-    for c, o in candidates:
-        of_thread[True, c].append((c, o))
-        of_thread[False, o].append((c, o))
-    parts = []
-    for key in list(of_thread):
-        part: dict[_Candidate, None] = {}
-        reached = [key]
-        for thread in reached:  # grows
-            for c, o in of_thread.pop(thread, ()):
-                part[c, o] = None
-                reached += (True, c), (False, o)
-        if part:
-            parts.append(list(part))
-    return parts
-
-
-def _free_column(
-    cost: Sequence[Sequence[int]], row_at: Sequence[int], row_price: list[int], column_price: list[int]
-) -> tuple[int, list[int]]:
-    """Find the cheapest chain of moves from the new row to a column without a row, and adjust the prices."""
-    width = len(cost[0])
-    row, came_from, reached, unreached = row_at[width], [width] * width, [width], list(range(width))
-    slack = [price - row_price[row] - column_price[j] for j, price in enumerate(cost[row])]
-    while True:
-        column = min(unreached, key=slack.__getitem__)
-        step = slack[column]
-        for j in reached:
-            row_price[row_at[j]] += step
-            column_price[j] -= step
-        for j in unreached:
-            slack[j] -= step
-        if row_at[column] < 0:
-            return column, came_from
-        unreached.remove(column)
-        reached.append(column)
-        row = row_at[column]
-        for j in unreached:
-            detour = cost[row][j] - row_price[row] - column_price[j]
-            if detour < slack[j]:
-                slack[j], came_from[j] = detour, column
-
-
-def cheapest_columns(cost: Sequence[Sequence[int]]) -> list[int]:
-    """Give each row a column of its own at the least total cost (Hungarian algorithm, O(rows² · columns)).
-
-    There are at least as many columns as rows. The costs are integers, so that the answer is exact.
-
-    >>> cheapest_columns([[1, 2], [1, 9]])
-    [1, 0]
-    """
-    width = len(cost[0])
-    row_price, column_price = [0] * len(cost), [0] * (width + 1)
-    row_at = [-1] * (width + 1)  # the row that has this column; one more column, where each row comes in
-    for row in range(len(cost)):
-        row_at[width] = row
-        column, came_from = _free_column(cost, row_at, row_price, column_price)
-        while column != width:
-            row_at[column] = row_at[came_from[column]]
-            column = came_from[column]
-    column_of = {row: column for column, row in enumerate(row_at[:width])}
-    return [column_of[row] for row in range(len(cost))]
-
-
-# The assignment
-
-
-def assign(weights: Mapping[_Candidate, int]) -> dict[int, int]:
-    """Choose candidates, no thread twice, with the greatest total of their (positive) weights.
-
-    >>> assign({(1, 1): 9, (1, 2): 8, (2, 1): 8})
-    {1: 2, 2: 1}
-    """
-    chosen: dict[int, int] = {}
-    for part in _connected_parts(weights):
-        rows, columns = (list(dict.fromkeys(tids)) for tids in zip(*part, strict=True))
-        if max(len(rows), len(columns)) > ASSIGNMENT_THREADS_MAX:
-            chosen.update(_best_first(sorted(part, key=lambda candidate: -weights[candidate])))
-            continue
-        columns += [-1] * (len(rows) - len(columns))  # to be without a partner
-        cost = [[-weights.get((c, o), 0) for o in columns] for c in rows]
-        chosen.update((rows[i], columns[j]) for i, j in enumerate(cheapest_columns(cost)) if cost[i][j])
-    return chosen
-
-
-# One round: the best total assignment, then what the creation tree and the order of appearance still tell
-
-
-def _pair_round(evidence: _Evidence, pins: Mapping[int, int], before: Mapping[int, int]) -> dict[int, int]:
-    """Pair all threads anew, believing the creators' pairs of the round before."""
-    pairs, taken = dict(pins), set(pins.values())
-    weights = {}
-    for candidate in itertools.chain(evidence.likeness, _only_children(evidence, before)):
-        if candidate[0] not in pairs and candidate[1] not in taken:
-            score = _score(evidence, candidate, before)
-            if score >= SCORE_MIN:
-                weights[candidate] = _exact_weight(evidence, candidate, score)
-    pairs.update(assign(weights))
-    taken.update(pairs.values())
-    _pair_children(evidence, pairs, taken, list(pairs))
-    _pair_by_first_call(evidence, pairs, taken)
-    if not pairs and len(evidence.canary.threads) == len(evidence.ours.threads) == 1:
-        pairs.update(zip(evidence.canary.threads, evidence.ours.threads, strict=True))  # to show what differs
-    return pairs
+    def _pair_by_first_call(self) -> None:
+        """Pairs what remains by the same first call in order of appearance, each one's children right after it."""
+        waiting: defaultdict[str | None, list[ThreadEvidence]] = defaultdict(list)
+        for thread in self.ours.by_tid.values():
+            if thread.tid not in self._taken:
+                waiting[thread.first_call].append(thread)
+        for c in self.canary.by_tid.values():
+            if c.tid not in self.pairs:
+                free = (o for o in waiting[c.first_call] if o.tid not in self._taken)
+                fitting = (o for o in free if not self.has_other_entry(c, o))
+                for o in itertools.islice(fitting, 1):
+                    self._pair(c.tid, o.tid)
+                    self._pair_children([c.tid])
 
 
 # What to say of each pair
@@ -3567,68 +3496,59 @@ def _pinned(c: int, pins: Mapping[int, int]) -> ThreadPair:
     return ThreadPair(c, pins[c], PairingMethod.PINNED, 1.0)
 
 
-def _method_and_confidence(
-    evidence: _Evidence, pair: _Candidate, pairs: Mapping[int, int]
-) -> tuple[PairingMethod, float]:
+def _method_and_confidence(pairing: _Pairing, c: ThreadEvidence, o: ThreadEvidence) -> tuple[PairingMethod, float]:
     """Creation is worth much, and more where there is no sibling to mistake; likeness does the rest."""
-    c, o = evidence.canary.threads[pair[0]], evidence.ours.threads[pair[1]]
-    likeness = 1.0 if c.fingerprints == o.fingerprints else evidence.likeness.get(pair, 0.0)
-    if c.creator and o.creator and _are_siblings(c, o, pairs):
-        mine = evidence.canary.families[c.creator[0]][c.entry_point]
-        theirs = evidence.ours.families[o.creator[0]][o.entry_point]
-        sure = 0.75 if len(mine) == len(theirs) == 1 else 0.3
+    pair = c.tid, o.tid
+    likeness = 1.0 if c.fingerprints == o.fingerprints else pairing.likeness.get(pair, 0.0)
+    if pairing.are_siblings(c, o, pairing.pairs):
+        alone = len(pairing.canary.siblings(c)) == len(pairing.ours.siblings(o)) == 1
+        sure = 0.75 if alone else 0.3
         return PairingMethod.CREATION, sure + (1 - sure) * likeness
-    if likeness and max(likeness, _score(evidence, pair, pairs)) >= SCORE_MIN:
-        return PairingMethod.LIKENESS, max(UNSURE, likeness)
-    return PairingMethod.FIRST_CALL, UNSURE if c.first_call == o.first_call else UNSURE / 2
+    if likeness and max(likeness, pairing.score(pair, pairing.pairs)) >= _SCORE_MIN:
+        return PairingMethod.LIKENESS, max(_UNSURE, likeness)
+    return PairingMethod.FIRST_CALL, _UNSURE if c.first_call == o.first_call else _UNSURE / 2
 
 
-def _alternative(
-    evidence: _Evidence,
-    pairs: Mapping[int, int],
-    partner_of_ours: Mapping[int, int],
-    c: int,
-    rivals: Iterable[int],
-) -> int | None:
-    """Find the rival that `c` could have for the least loss of score, if that is hardly any and would matter.
+def _alternative(pairing: _Pairing, partners: Mapping[int, int], c: int, rivals: Iterable[int]) -> int | None:
+    """The rival that ``c`` could have for the least loss of score, if that is hardly any and would matter.
 
-    Where the rival has a partner, the two would swap. A pair of wholly equal streams is beyond doubt, and to
-    swap twins (wholly equal as well) would change nothing.
+    Where the rival has a partner, the two would swap. A pair of wholly equal streams is beyond doubt, and to swap twins
+    (wholly equal as well) would change nothing.
     """
-    canary, ours, o = evidence.canary.threads, evidence.ours.threads, pairs[c]
+    canary, ours, o = pairing.canary.by_tid, pairing.ours.by_tid, pairing.pairs[c]
     if canary[c].fingerprints == ours[o].fingerprints:
         return None
-    best, least_loss = None, AMBIGUOUS_LOSS
-    score = _score(evidence, (c, o), pairs)
+    best, least_loss = None, _AMBIGUOUS_LOSS
+    score = pairing.score((c, o), pairing.pairs)
     for rival in rivals:
-        loss = score - _score(evidence, (c, rival), pairs)
-        other = partner_of_ours.get(rival)
+        loss = score - pairing.score((c, rival), pairing.pairs)
+        other = partners.get(rival)
         twins = ours[rival].fingerprints == ours[o].fingerprints
         if other is not None:
-            loss += _score(evidence, (other, rival), pairs) - _score(evidence, (other, o), pairs)
+            loss += pairing.score((other, rival), pairing.pairs) - pairing.score((other, o), pairing.pairs)
             twins = twins or canary[other].fingerprints == canary[c].fingerprints
         if loss < least_loss and not twins:
             best, least_loss = rival, loss
     return best
 
 
-def _explain_pairs(evidence: _Evidence, pins: Mapping[int, int], pairs: Mapping[int, int]) -> tuple[ThreadPair, ...]:
+def _explained(pairing: _Pairing, pins: Mapping[int, int]) -> Iterator[ThreadPair]:
     alike: defaultdict[int, list[int]] = defaultdict(list)
-    for c, o in evidence.likeness:  # those who share the rarest shingle stand first
+    for c, o in sorted(pairing.likeness, key=lambda pair: (-round(pairing.likeness[pair], 6), pair)):
         alike[c].append(o)
-    partner_of_ours = {o: c for c, o in pairs.items()}
-    explained = []
-    for c in (tid for tid in evidence.canary.threads if tid in pairs):
+    partners = {o: c for c, o in pairing.pairs.items()}
+    canary, ours = pairing.canary.by_tid, pairing.ours.by_tid
+    for c in (tid for tid in canary if tid in pairing.pairs):
         if c in pins:
-            explained.append(_pinned(c, pins))
+            yield _pinned(c, pins)
             continue
-        method, confidence = _method_and_confidence(evidence, (c, pairs[c]), pairs)
-        rivals = itertools.islice(dict.fromkeys(itertools.chain(alike[c], evidence.ours.threads)), RIVALS_MAX)
-        free = [o for o in rivals if o != pairs[c] and partner_of_ours.get(o) not in pins]
-        other = _alternative(evidence, pairs, partner_of_ours, c, free)
-        confidence = confidence if other is None else confidence / 2
-        explained.append(ThreadPair(c, pairs[c], method, confidence, other))
-    return tuple(explained)
+        o = pairing.pairs[c]
+        siblings = (thread.tid for thread in pairing.ours.siblings(ours[o]))
+        some = (itertools.islice(tids, _RIVALS_MAX) for tids in (alike[c], siblings, ours))
+        rivals = (tid for tid in dict.fromkeys(itertools.chain(*some)) if tid != o and partners.get(tid) not in pins)
+        method, confidence = _method_and_confidence(pairing, canary[c], ours[o])
+        other = _alternative(pairing, partners, c, rivals)
+        yield ThreadPair(c, o, method, confidence if other is None else confidence / 2, other)
 
 
 def pair_threads(
@@ -3639,7 +3559,7 @@ def pair_threads(
 ) -> tuple[ThreadPair, ...]:
     """Pair the threads one to one, in the order of `canary`; a thread without a partner is in no pair.
 
-    Both sides come in order of first appearance. `pins` (canary's tid → ours's) name tids that exist, none
+    Both sides come in order of first appearance. `pins` (tid of canary → tid of ours) name tids that exist, none
     twice; without `auto` they are all there is.
 
     >>> loader, worker = array("q", [1, 2, 3, 4, 5]), array("q", [1, 7, 8, 9])
@@ -3651,15 +3571,9 @@ def pair_threads(
     """
     if not auto:
         return tuple(_pinned(thread.tid, pins) for thread in canary if thread.tid in pins)
-    entries = [{thread.entry_point for thread in side} - {None} for side in (canary, ours)]
-    likeness = _likeness(canary, ours)
-    evidence = _Evidence(_side(canary), _side(ours), likeness, not entries[0].isdisjoint(entries[1]))
-    pairs = dict(pins)
-    for _ in range(ROUNDS_MAX):
-        before, pairs = pairs, _pair_round(evidence, pins, pairs)
-        if pairs == before:
-            break
-    return _explain_pairs(evidence, pins, pairs)
+    pairing = _Pairing(canary, ours, pins)
+    pairing.run()
+    return tuple(_explained(pairing, pins))
 
 
 # ══ alignment ═════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -3687,7 +3601,7 @@ _UNIQUE_RUN_MIN: Final = 8
 _RUNS_TRIED: Final = 8
 _SURPRISE_EVENTS: Final = 1 << 13
 """How many events the frequencies are counted over."""
-_RUN_EVENTS: Final = 48
+_SURPRISING_EVENTS: Final = 48
 """Events of a run that add to its surprise; the rest adds by its length."""
 # These two are measured on the streams of tests/streams.py. With less, streams that part for good are said to be
 # together again; with more, edits five events apart become one.
@@ -3995,7 +3909,7 @@ class _Surprise:
     def bits(self, run: Sequence[int]) -> float:
         """The surprise of a run of events of these streams, of the first events at most."""
         bits = math.log2(self._total / self._counts[run[0]])
-        for place in range(1, min(len(run), _RUN_EVENTS)):
+        for place in range(1, min(len(run), _SURPRISING_EVENTS)):
             given = (run[place - 1], run[place - 2]) if place > 1 else run[:1]
             followers = zip(given, self._followers, strict=False)
             bits += min(math.log2(self._counts[e] / counts[e, run[place]]) for e, counts in followers)
@@ -4101,11 +4015,11 @@ class _Window:
         block = hunk.c_end // _SURPRISE_EVENTS
         if block not in self._surprises:
             start = block * _SURPRISE_EVENTS
-            theirs = self.canary[start : start + _SURPRISE_EVENTS + _RUN_EVENTS]
+            theirs = self.canary[start : start + _SURPRISE_EVENTS + _SURPRISING_EVENTS]
             ours_start = max(0, hunk.o_end - (hunk.c_end - start))
             mine = self.ours[ours_start : ours_start + _SURPRISE_EVENTS]
             self._surprises[block] = _Surprise(theirs, mine)
-        run = self.canary[hunk.c_end : hunk.c_end + min(length, _RUN_EVENTS)]
+        run = self.canary[hunk.c_end : hunk.c_end + min(length, _SURPRISING_EVENTS)]
         return self._surprises[block].bits(run) + _length_bits(length)
 
     def _believes_end(self, hunk: Hunk) -> bool:
@@ -4305,7 +4219,7 @@ class StreamAlignment:
                 x, y = x - 1, y - 1
             length = equal_run(canary, x, ours, y, min(len(canary) - x, len(ours) - y))
             pieces = (side[start : start + _SURPRISE_EVENTS].tolist() for side, start in ((canary, x), (ours, y)))
-            bits = _Surprise(*pieces).bits(canary[x : x + min(length, _RUN_EVENTS)])
+            bits = _Surprise(*pieces).bits(canary[x : x + min(length, _SURPRISING_EVENTS)])
             if bits + _length_bits(length) >= _BITS_NEEDED + _size_bits(Hunk(c, x, o, y)):
                 return x, y
         return None

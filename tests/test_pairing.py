@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import unittest
 from array import array
 from collections.abc import Iterable
 from dataclasses import replace
 
-from diff_events import PREFIX_EVENTS_MAX, PairingMethod, ThreadEvidence, ThreadPair, assign, pair_threads
-from tests.pairing_evidence import Shape, generate
+from diff_events import PairingMethod, ThreadEvidence, ThreadPair, pair_threads
+from tests.pairing_evidence import POOLS, UNTELLING, Shape, generate, outcome, pool_sides
 from tests.support import seeds
 
 
@@ -38,7 +37,7 @@ class ByHand(unittest.TestCase):
 
     def test_equal_streams_are_pairs_whatever_the_order(self) -> None:
         """Whether threads differ in the turns of their loop alone, or behind the prefix that is looked at."""
-        late = range(100, 100 + 2 * PREFIX_EVENTS_MAX)
+        late = range(100, 100 + 4096)
         for one, other in (([1, 2] * 10, [1, 2] * 50), ([1], [1, 1]), ([*late, 1], [*late, 2])):
             with self.subTest(events=(len(one), len(other))):
                 for creators in ((None, None), ((9, 0), (9, 1))):
@@ -229,28 +228,6 @@ class ByHand(unittest.TestCase):
         self.assertEqual(mapping(pair_threads(canary, ours, {})), {n: n for n in range(1000)})
 
 
-class Assignment(unittest.TestCase):
-    def test_brute_force_agrees(self) -> None:
-        rng = random.Random(1)
-        for _ in seeds(400):
-            rows, columns = rng.randint(1, 6), rng.randint(1, 6)
-            weights = {
-                (c, o): rng.randint(1, rng.choice((3, 1000)))
-                for c in range(rows)
-                for o in range(columns)
-                if rng.random() < rng.choice((0.2, 0.6, 1))
-            }
-            chosen = assign(weights)
-            self.assertEqual(len(set(chosen.values())), len(chosen))
-            small, big = sorted((rows, columns))
-            flip = rows > columns
-            best = max(
-                sum(weights.get((b, a) if flip else (a, b), 0) for a, b in enumerate(order))
-                for order in itertools.permutations(range(big), small)
-            )
-            self.assertEqual(sum(weights[pair] for pair in chosen.items()), best)
-
-
 class Generated(unittest.TestCase):
     def right(self, shape: Shape, seeds: range) -> float:
         right = total = 0
@@ -276,6 +253,20 @@ class Generated(unittest.TestCase):
         ):
             with self.subTest(shape=shape):
                 self.assertGreaterEqual(self.right(shape, seeds(2)), 0.99)
+
+    def test_pools(self) -> None:
+        """Whatever the members have in common at first, and whoever does the jobs."""
+        for name, pool in POOLS.items():
+            with self.subTest(pool=name):
+                found = outcome(lambda seed, pool=pool: pool_sides(seed, pool), range(2))  # type: ignore[misc]
+                self.assertGreaterEqual(found.right / found.pairs, 0.99)
+                self.assertGreaterEqual(found.sure_right, 0.97 * found.sure)
+
+    def test_a_pool_with_nothing_to_tell_its_members_by_is_marked(self) -> None:
+        found = outcome(lambda seed: pool_sides(seed, UNTELLING), range(3))
+        self.assertGreater(found.pairs - found.right, 10)
+        self.assertGreaterEqual(found.wrong_marked, 0.9 * (found.pairs - found.right))
+        self.assertEqual(found.sure_right, found.sure)
 
     def test_properties(self) -> None:
         for seed in seeds(10):
