@@ -138,7 +138,7 @@ class EndedProcesses(LogTestCase):
             "import sys, diff_events as d, os; os.sched_getaffinity = lambda _: {0, 1, 2};"
             "index = d._SegmentIndexer.index;"
             "d._SegmentIndexer.index = lambda *a: (__import__('time').sleep(1), index(*a))[1];"
-            f"sys.exit(d.main(['--canary', {path!r}, '--ours', {path!r}]))"
+            f"sys.argv[1:] = ['--canary', {path!r}, '--ours', {path!r}]; sys.exit(d.main())"
         )
         self.program = subprocess.Popen(
             [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=Path(PROGRAM).parent
@@ -160,12 +160,15 @@ class EndedProcesses(LogTestCase):
                      Path(f"/proc/{pid}/cmdline").read_bytes()]  # fmt: skip
         self.assertEqual(alive, [])
 
-    def test_the_program_is_ended(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with self.subTest(number):
-                self.program.send_signal(number)
-                self.program.communicate(timeout=30)
-                self.assert_all_end()
+    def test_the_program_is_terminated(self) -> None:
+        self.program.terminate()
+        self.program.communicate(timeout=30)
+        self.assert_all_end()
+
+    def test_the_program_is_killed(self) -> None:
+        self.program.kill()
+        self.program.communicate(timeout=30)
+        self.assert_all_end()
 
     def test_a_helper_is_killed(self) -> None:
         os.kill(self.children[1], signal.SIGKILL)
