@@ -13397,22 +13397,27 @@ def _fixture_files(folder: Path) -> tuple[str, ...]:
     raise InputError(str(folder), f"expected {expected}, found {' and '.join(there) or 'neither'}")
 
 
-def _has_only_folders(folder: Path) -> bool:
-    entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-    return bool(entries) and not folder.is_symlink() and all(entry.is_dir() for entry in entries)
+def _fixtures_below(folder: Path) -> Iterator[Path]:
+    """The folders that hold any file of a fixture: this one, and those below it at any depth, by name."""
 
+    def refuse(error: OSError) -> NoReturn:
+        raise error
 
-def _folders_in(directory: Path) -> Iterator[Path]:
-    """The folders of a directory by name; one that holds nothing but folders is searched in its place."""
-    for folder in sorted(directory.iterdir(), key=lambda entry: entry.name):
-        if folder.is_dir() and not folder.name.startswith("."):
-            yield from _folders_in(folder) if _has_only_folders(folder) else [folder]
+    for path, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if not {*_TRACE_FILES, *_LOG_FILES}.isdisjoint(files):
+            yield Path(path)
 
 
 def fixture_folders(directory: str) -> list[Path]:
-    """The folders of a corpus that hold a fixture, or should. Raises `InputError`."""
+    """The folders of a corpus that hold a fixture; one that holds none at any depth is as good as a broken one.
+
+    Raises `InputError` where there is no folder at all.
+    """
     try:
-        folders = list(_folders_in(Path(directory)))
+        entries = sorted(Path(directory).iterdir(), key=lambda entry: entry.name)
+        tops = [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+        folders = [folder for top in tops for folder in [*_fixtures_below(top)] or [top]]
     except OSError as error:
         raise InputError(directory, f"cannot be read: {error.strerror}") from error
     if not folders:

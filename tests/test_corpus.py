@@ -111,6 +111,17 @@ class Gate(CorpusCase):
         found = [(fixture["id"], fixture["folder"]) for fixture in value["fixtures"]]  # type: ignore[attr-defined]
         self.assertEqual((found, value["passes"]), ([("a", "a"), ("more/deeper/b", "more/deeper/b")], False))
 
+    def test_no_nested_fixture_is_passed_over(self) -> None:
+        self.traces("a")
+        self.put("a/workspace/README.md", "")
+        self.put("group/README.md", "")
+        self.traces("group/b", meta=None)
+        self.assertEqual(self.corpus()[0], 0)
+        self.traces("a/old", drift=True, meta=None)
+        self.assertEqual([f["folder"] for f in self.value()["fixtures"]], ["a", "a/old", "group/b"])  # type: ignore[attr-defined]
+        (self.folder / "none" / "at" / "all").mkdir(parents=True)
+        self.assertIn("1 of 4 fixtures broken: none: ", self.refused("corpus", str(self.folder)))
+
     def test_a_missed_mean_is_said_as_the_reason(self) -> None:
         for n in range(3):
             self.traces(f"f{n}", drift=True, total=10)
@@ -284,6 +295,12 @@ class Broken(CorpusCase):
         self.assertIn("cannot be read", self.refused("corpus", str(self.folder / "none")))
         (self.folder / "empty").mkdir()
         self.assertIn("found neither", self.refused("corpus", str(self.folder)))
+
+    def test_a_tid_twice(self) -> None:
+        for pairs in ('"6=6,6=7"', '"6=6,7=6"', "{6 = 6, 06 = 7}", "{6 = 1, 7 = 1}"):
+            self.logs("a", meta=f"tid_map = {pairs}\n")
+            message = self.refused("corpus", str(self.folder))
+            self.assertRegex(message, r"fixture.tid_map: \d=\d names a thread that an earlier pair has")
 
     def test_tables_as_tid_map(self) -> None:
         self.logs("a", meta="tid_map = {6 = 6}\n")
