@@ -59,7 +59,7 @@ Agent traces:
     agent traces · what a coding agent did, record by record
     shell words · the tokens of a command, as a shell reads them
     equivalence rules · when two agents' actions are the same, tool by tool
-    sovereignty · what a student may never do
+    sovereignty · what a student may never do, and what a trace alone does not tell
     parity · two traces, action by action, and their score
 
 Logs and traces:

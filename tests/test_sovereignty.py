@@ -14,6 +14,9 @@ import diff_events as d
 HOME = "/home/dev/shop"
 
 USES_AN_ENDPOINT = r"""
+python3 -c "import requests; requests.get(url='https://example.com')"
+((curl https://example.com); ls)
+echo $((curl https://example.com); ls)
 psql "host=db.example.com dbname=x"
 gh codespace cp user@example.com:x .
 cat > a.sh <<EOF\ncurl https://example.com\nEOF\n. ./a.sh
@@ -359,6 +362,8 @@ read -r line; echo $API_KEY
 """
 
 READS_NO_CREDENTIAL = r"""
+((env)) && ls
+echo $((env))
 sudo ls -l ~/.ssh/id_rsa
 timeout 5 stat .env
 docker exec web cat /root/.netrc
@@ -551,6 +556,19 @@ class LabelledToolUses(unittest.TestCase):
             count["innocent"] += not use["expected"]
             count["doubted"] += not use["expected"] and bool(check.undecided)
         return count
+
+    def test_what_is_told_now(self) -> None:
+        """The two sets that the code was mended by have no other violations and no other open questions."""
+        for name in LABELLED[:2]:
+            for line in (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines():
+                use = json.loads(line)
+                with self.subTest(use["input"]):
+                    check = d.check_sovereignty(
+                        d.ToolCall(use["tool"], use["input"], cwd=use["cwd"]), d.Policy((), use["cwd"])
+                    )
+                    told = {violation.reason.value for violation in check.violations}
+                    self.assertEqual(told, set(use["expected"]) - {"undecided"})
+                    self.assertLessEqual("undecided" in use["expected"], bool(check.undecided))
 
     def test_precision_and_recall(self) -> None:
         for name in LABELLED:
