@@ -10044,31 +10044,31 @@ def _volatile(temporary_dirs: frozenset[str]) -> re.Pattern[str]:
     return re.compile(f"{made}|{_ALWAYS_VOLATILE}", re.ASCII)
 
 
-def _sort_name(found: re.Match[str]) -> str:
-    """What a volatile text is replaced by: the name of its sort, with what stands around the part that may differ."""
-    sort = found.lastgroup or ""
-    return found[0].replace(found[sort], f"\0{sort}")
+def _kind_name(found: re.Match[str]) -> str:
+    """What a volatile text is replaced by: the name of its kind, with what stands around the part that may differ."""
+    kind = found.lastgroup or ""
+    return found[0].replace(found[kind], f"\0{kind}")
 
 
 def _process_arguments(words: Sequence[str]) -> set[int]:
-    """The places in one simple command at which a PID stands: the arguments of ``kill``, what follows ``--pid``."""
-    places = {place for place in range(1, len(words)) if words[place - 1] == "--pid"}
+    """The positions in one simple command at which a PID stands: the arguments of ``kill``, what follows ``--pid``."""
+    positions = {at for at in range(1, len(words)) if words[at - 1] == "--pid"}
     kill = words.index("kill") if "kill" in words else len(words)
     if all(word in _BEFORE_KILL or word[:1] == "-" or "=" in word for word in words[:kill]):
         rest = range(kill + 1, len(words))
-        has_signal_before = {place for place in rest if words[place - 1] in ("-s", "-n")}
+        has_signal_before = {at for at in rest if words[at - 1] in ("-s", "-n")}
         signal = kill + 1 if kill + 1 < len(words) and words[kill + 1][0:1] == "-" else None
-        places |= {place for place in rest if place != signal} - has_signal_before
-    return {place for place in places if _PID.fullmatch(words[place])}
+        positions |= {at for at in rest if at != signal} - has_signal_before
+    return {at for at in positions if _PID.fullmatch(words[at])}
 
 
-def _pid_places(tokens: Sequence[Token]) -> set[int]:
-    """The places among the tokens of a whole command at which a PID stands."""
+def _pid_positions(tokens: Sequence[Token]) -> set[int]:
+    """The positions among the tokens of a whole command at which a PID stands."""
     found: set[int] = set()
     words: list[int] = []
-    for place, token in enumerate((*tokens, Token(TokenKind.OPERATOR, ";"))):
+    for at, token in enumerate((*tokens, Token(TokenKind.OPERATOR, ";"))):
         if token.kind in (TokenKind.WORD, TokenKind.ASSIGNMENT):
-            words.append(place)
+            words.append(at)
         else:
             found |= {words[index] for index in _process_arguments([word_text(tokens[word]) for word in words])}
             words = []
@@ -10076,24 +10076,24 @@ def _pid_places(tokens: Sequence[Token]) -> set[int]:
 
 
 def comparable_tokens(tokens: Sequence[Token], temporary_dirs: frozenset[str] = frozenset()) -> tuple[Token, ...]:
-    """The tokens with what may differ from run to run replaced by the name of its sort, so that ``==`` is the rule.
+    """The tokens with what may differ from run to run replaced by the name of its kind, so that ``==`` is the rule.
 
     >>> comparable_tokens(shell_tokens("kill -9 41")) == comparable_tokens(shell_tokens("kill -9 977"))
     True
     >>> comparable_tokens(shell_tokens("sleep 41")) == comparable_tokens(shell_tokens("sleep 977"))
     False
     """
-    pids, pattern = _pid_places(tokens), _volatile(temporary_dirs)
+    pids, pattern = _pid_positions(tokens), _volatile(temporary_dirs)
 
     def comparable(part: Part) -> Part:
         if part.kind is PartKind.LITERAL:
-            return Part(part.kind, pattern.sub(_sort_name, part.text))
+            return Part(part.kind, pattern.sub(_kind_name, part.text))
         return replace(part, tokens=comparable_tokens(part.tokens, temporary_dirs)) if part.tokens else part
 
     blank = (Part(PartKind.LITERAL, "\0pid"),)
     return tuple(
-        Token(token.kind, token.text, blank if place in pids else tuple(map(comparable, token.parts)))
-        for place, token in enumerate(tokens)
+        Token(token.kind, token.text, blank if at in pids else tuple(map(comparable, token.parts)))
+        for at, token in enumerate(tokens)
     )
 
 
