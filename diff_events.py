@@ -5752,6 +5752,7 @@ _SMALLEST_HANDLE: Final = 0x100
 
 _SMALLEST_ADDRESS: Final = 0x1000000
 """Below it, round numbers are sizes, and a number that names nothing is no handle."""
+HANDLES_SOURCE: Final = "handle.create raw_handle_id"
 THREADS_SOURCE: Final = "paired threads"
 _NUMBER_IN_TEXT: Final = re.compile(rb"0[xX][0-9a-fA-F]+|[0-9]+")
 
@@ -5805,7 +5806,7 @@ def name_productions(log: Log) -> Iterator[NameProduction]:
         if raw and role in (ObjectRole.CREATED, ObjectRole.DESTROYED):
             tid, ends = refs.tids[thread], role == ObjectRole.DESTROYED
             position = log.index.streams[tid].position_of(idx)
-            yield NameProduction("handle.create raw_handle_id", tid, position, raw, ends)
+            yield NameProduction(HANDLES_SOURCE, tid, position, raw, ends)
     for creation in log.index.creations:
         position = log.index.streams[creation.creator_tid].position_of(creation.idx)
         yield NameProduction("thread.create child_tid", creation.creator_tid, position, creation.child_tid)
@@ -5932,7 +5933,7 @@ class NameTable:
         if expected and expected == producers.ours:
             self._fields_with_names.add(field_)
             return NameJudgement(NameVerdict.SAME, expected.source)
-        if self._threads.get(canary) == ours and not (producers.canary and producers.ours):
+        if self._threads.get(canary) == ours and not all(p and p.source == HANDLES_SOURCE for p in producers):
             return NameJudgement(NameVerdict.SAME, THREADS_SOURCE)
         smallest = _SMALLEST_HANDLE if ours in self._productions.ours else _SMALLEST_ADDRESS
         known = min(canary, ours) >= smallest or field_ in self._fields_with_names
@@ -6111,7 +6112,7 @@ class Found:
     shown: ComparedEvents
     """Its first events, and what differs in them."""
     change: Change
-    """What is left of its change behind events that are the same but for names,"""
+    """What is left of its change behind events that are the same but for names, if anything is,"""
     compared: ComparedEvents
     """the first events there,"""
     positions: Both[int]
@@ -6124,6 +6125,8 @@ class Found:
     """Values that first differed in another divergence."""
     used_later: bool = False
     """Whether a value that differs here is there again in a later divergence."""
+    moved: bool = False
+    """Whether its first events are as often in the one log as in the other: they only stand elsewhere."""
     sort: int = 0
 
     @property
@@ -6220,22 +6223,45 @@ def reason_of(found: Found) -> StartReason:
     return next((reason for applies, reason in by_weight if applies), value)
 
 
-def _is_plain(difference: FieldDifference) -> bool:
-    return not isinstance(difference.left, list | dict) and not isinstance(difference.right, list | dict)
+_CONTENTION_CALLS: Final = frozenset({
+    "KeDelayExecutionThread", "KfAcquireSpinLock", "KfReleaseSpinLock", "NtYieldExecution", "RtlEnterCriticalSection",
+    "RtlLeaveCriticalSection", "RtlTryEnterCriticalSection", "futex", "sched_yield",
+})  # fmt: skip
+"""Calls that a thread makes more or less often as others are in its way: timing, and most of all calls there are."""
+_SMALLEST_LOCAL: Final = 0x10000
+"""Two numbers from here on that differ are more often addresses or times than behaviour."""
+_LOCAL_PART: Final = re.compile(r"0[xX][0-9a-fA-F]{4,}|[0-9]{4,}|\\x[0-9a-fA-F]{2}")
+"""What is an address, a time, an id or a random byte within a text."""
 
 
-def _is_cut_short(found: Found) -> bool:
-    """Whether nothing differs but that one side lacks fields or texts: more often the writer's doing."""
-    return bool(found.fields) and all({f.left, f.right} & {MISSING, ""} for f in found.fields if _is_plain(f))
+def _is_engine_local(difference: FieldDifference) -> bool:
+    """Whether a field says little of behaviour: only one side has it, or what differs is an address or so."""
+    values = difference.left, difference.right
+    if any(value is MISSING or value == "" for value in values):
+        return True
+    numbers = [name_value(value) for value in values]
+    if all(number is not None for number in numbers):
+        return all((number or 0) >= _SMALLEST_LOCAL and number not in STATUS_NAMES for number in numbers)
+    texts = [_LOCAL_PART.sub("", value) for value in values if isinstance(value, str)]
+    return len(texts) == len(values) and texts[0] == texts[1]
 
 
-def _sort_rank(members: Sequence[Found]) -> tuple[bool, int, bool, int, When]:
-    """The place of a sort in the table: unexplained, grave and rare ones first."""
-    cut_short = all(map(_is_cut_short, members))
+def is_doubtful(found: Found) -> bool:
+    """Whether a divergence is more often timing, or the engine's own business, than behaviour that differs."""
+    if found.breaks or found.used_later or _fails_on_ours(found):
+        return False
+    events = [found.events[found.side]] if found.side else [*found.events]
+    contended = any(event.name in _CONTENTION_CALLS for event in events)
+    return found.moved or contended or (found.compares_one_call and all(map(_is_engine_local, found.fields)))
+
+
+def _sort_rank(members: Sequence[Found]) -> tuple[bool, bool, int, int, When]:
+    """The place of a sort in the table: unexplained, undoubted, grave and rare ones first."""
     explained = all(found.explained_by for found in members)
+    doubtful = all(map(is_doubtful, members))
     worst = min(gravity(reason_of(found)) for found in members)
     threads = len({found.pair.canary_tid for found in members})
-    return explained, worst, cut_short, threads, min(found.when.ours for found in members)
+    return explained, doubtful, worst, threads, min(found.when.ours for found in members)
 
 
 def _sort(members: Sequence[Found]) -> DivergenceSort:
@@ -6552,6 +6578,11 @@ class _Stop:
     """On how many threads there are divergences of its sort, and how many there are."""
 
     @property
+    def doubtful(self) -> bool:
+        """Whether it is a divergence, and more often timing than behaviour."""
+        return self.found is not None and is_doubtful(self.found)
+
+    @property
     def tid(self) -> int:
         """Canary's."""
         return self.thread.pair.canary_tid
@@ -6832,7 +6863,8 @@ class CauseAnalysis:
         first: dict[int, Found] = {}
         for one in self._found:
             tid = one.pair.canary_tid
-            if tid not in first or one.difference.hunk.c_start < first[tid].difference.hunk.c_start:
+            rank = is_doubtful(one), one.positions.canary  # a doubtful one is no cause of what differs behind it
+            if tid not in first or rank < (is_doubtful(first[tid]), first[tid].positions.canary):
                 first[tid] = one
         for tid, (_, thread) in self._threads.items():
             if tid in first or thread.ending:
@@ -6903,7 +6935,8 @@ class CauseAnalysis:
         depth = {id(stop): _depth(stop, self._chosen, self._stops) for stop in first} | {id(s): 3 for s in behind}
         weight = {id(stop): gravity(stop.reason) for stop in behind} | self._weights()
         return sorted(
-            (*first, *behind), key=lambda stop: (depth[id(stop)], weight[id(stop)], stop.rarity, stop.when.ours)
+            (*first, *behind),
+            key=lambda stop: (depth[id(stop)], weight[id(stop)], stop.doubtful, stop.rarity, stop.when.ours),
         )
 
     def _weights(self) -> dict[int, int]:
@@ -7108,11 +7141,10 @@ def _same_but_for_names(names: NameTable, walk: PairWalk, difference: Difference
     return most
 
 
-def _rest_of_change(difference: Difference, same: int) -> Change:
+def _rest_of_change(change: Change, rest: tuple[int, int]) -> Change:
     """What a difference is without some pairs of events at its beginning."""
-    rest = difference.counts.canary - same, difference.counts.ours - same
-    if all(rest) or not same or difference.hunk.change is Change.UNRECOVERED:
-        return difference.hunk.change
+    if all(rest) or change is Change.UNRECOVERED:
+        return change
     return Change.MISSING_ON_OURS if rest[0] else Change.EXTRA_ON_OURS
 
 
@@ -7124,16 +7156,16 @@ def _found(names: NameTable, walk: PairWalk, pair: ThreadPair, match_names: bool
         shown = _compared(_event(walk.canary, at.canary), _event(walk.ours, at.ours), fields_of)
         mismatch, shown = _mismatch(difference, shown)
         same = _same_but_for_names(names, walk, difference)
-        compared, positions = shown, at
-        if same:
+        compared, positions, change = shown, at, difference.hunk.change
+        rest = difference.counts.canary - same, difference.counts.ours - same
+        if same and any(rest):
+            change = _rest_of_change(difference.hunk.change, rest)
             ends = len(walk.canary.stream) - 1, len(walk.ours.stream) - 1
             positions = Both(min(at.canary + same, ends[0]), min(at.ours + same, ends[1]))
             events = _event(walk.canary, positions.canary), _event(walk.ours, positions.ours)
             _, compared = _mismatch(difference, _compared(*events, fields_of))
         when = Both(names.timelines.canary.of(compared.events.canary), names.timelines.ours.of(compared.events.ours))
-        change = _rest_of_change(difference, same)
         found = Found(pair, difference, mismatch, shown, change, compared, positions, when)
-        rest = difference.counts.canary - same, difference.counts.ours - same
         if same and (not any(rest) or (difference.hunk.change is Change.UNRECOVERED and not all(rest))):
             found.explained_by = Explained.NAME  # as far as both logs go
         elif found.compares_one_call:
@@ -7334,6 +7366,14 @@ def _matched_by_name(
     return again(walked) if walked.names.find_mistaken(pairs) else walked
 
 
+def _fingerprint_counts(wanted: Collection[int], log: Log) -> Counter[int]:
+    """How often a log has some events, given their fingerprints."""
+    counts = Counter[int]()
+    for stream in log.index.streams.values() if wanted else ():
+        counts.update(filter(wanted.__contains__, stream.fingerprints))
+    return counts
+
+
 class _Analysis:
     """What the walks of two logs tell: names, divergences and their sorts, and where to start."""
 
@@ -7358,12 +7398,32 @@ class _Analysis:
             for walk, pair in zip(self._walks, pairs, strict=True)
         ]
 
+    def _note_moved(self) -> None:
+        """Notes which divergences begin with events that are as often in both logs, on whatever thread."""
+        first = [
+            (one, self._fingerprints(walk, one))
+            for walk, of_thread in zip(self._walks, self._found, strict=True)
+            for one in of_thread
+        ]
+        wanted = {fingerprint for _, fingerprints in first for fingerprint in fingerprints}
+        counts = self._logs.map(functools.partial(_fingerprint_counts, wanted))
+        for one, fingerprints in first:
+            one.moved = all(counts.canary[fingerprint] == counts.ours[fingerprint] for fingerprint in fingerprints)
+
+    @staticmethod
+    def _fingerprints(walk: PairWalk, found: Found) -> list[int]:
+        """Of the first event of each side that has one without counterpart."""
+        sides = Both(walk.canary, walk.ours)
+        having = [found.side] if found.side else list(Side)
+        return [sides[side].stream.fingerprints[found.positions[side]] for side in having]
+
     def report(self, keys: Mapping[int, str], identity: tuple[IdentityFinding, ...]) -> Report:
         """The report, but for what has no partner."""
         found = sorted(itertools.chain.from_iterable(self._found), key=lambda one: one.when.ours)
         if not self._options.match_names and any(one.explained_by for one in found):
             self._names.find_mistaken(self._pairs)
         note_echoes(found)
+        self._note_moved()
         sorts = sort_divergences(found)
         detailed = max(5, MOST_DETAILED // len(self._walks))
         threads = [
