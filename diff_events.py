@@ -102,7 +102,6 @@ import io
 import itertools
 import json
 import math
-import multiprocessing
 import posixpath
 import re
 import stat
@@ -3074,6 +3073,8 @@ class _Workers:
     """Processes that index segments. Raises `OSError` where none can be started, or their fingerprints differ."""
 
     def __init__(self, count: int, canonical: bool) -> None:
+        import multiprocessing  # here, so that only who starts processes waits for it
+
         # Threads do not survive a fork.
         fork = hasattr(os, "fork") and threading.active_count() == 1
         start: Any = multiprocessing.get_context("fork" if fork else "spawn")
