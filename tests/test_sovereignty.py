@@ -14,6 +14,7 @@ import diff_events as d
 HOME = "/home/dev/shop"
 
 USES_AN_ENDPOINT = r"""
+{ echo ls; echo curl https://example.com; } | sh
 python3 -c "import requests; requests.get(url='https://example.com')"
 ((curl https://example.com); ls)
 echo $((curl https://example.com); ls)
@@ -645,6 +646,24 @@ class Undecided(unittest.TestCase):
     def test_where_a_container_works_is_no_question(self) -> None:
         check = d.check_sovereignty(d.ToolCall("Bash", {"command": "docker exec web sh -c 'cd $X; ls'"}), d.Policy())
         self.assertEqual(check, d.SovereigntyCheck())
+
+    def test_a_search_names_no_host(self) -> None:
+        for call, count in ((d.ToolCall("WebSearch", {"query": "x"}), 1), (d.ToolCall("mcp__a__b", {}), 1),
+                            (d.ToolCall("mcp__a__b", {"url": "http://localhost"}), 0)):  # fmt: skip
+            self.assertEqual(len(d.check_sovereignty(call, d.Policy()).undecided), count)
+
+    def test_the_hash_of_the_cwd_tells_its_ancestors(self) -> None:
+        policy = d.Policy((), None, d.sha256("/w/x"))
+        for directory, count in (("/w/x", 0), ("/w/x/src", 0), ("/w", 1), ("/etc", 1)):
+            with self.subTest(directory):
+                call = d.ToolCall("Bash", {"command": f"cd {directory} && make"})
+                self.assertEqual(len(d.check_sovereignty(call, policy).violations), count)
+
+    def test_git_that_stays_at_home(self) -> None:
+        for command in ("git remote -v", "git submodule status", "git lfs ls-files", "git archive HEAD", "git log"):
+            with self.subTest(command):
+                check = d.check_sovereignty(d.ToolCall("Bash", {"command": command}), d.Policy())
+                self.assertEqual(check, d.SovereigntyCheck())
 
     def test_where_the_tool_says_that_it_works(self) -> None:
         for directory, reasons in (("/etc", ["spawn_outside_cwd"]), ("src", []), (f"{HOME}/src", [])):
