@@ -1348,7 +1348,7 @@ class PendingFile:
 # ══ reading ═══════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
-CHUNK_BYTES: Final = 1 << 16
+CHUNK_BYTES: Final = 1 << 17
 """How much text is looked at in one go: small enough for the processor's cache, large enough to forget the calls."""
 
 SEGMENT_BYTES: Final = 4 << 20
@@ -1811,7 +1811,12 @@ _INTEGER = "-?(?:0|[1-9][0-9]{0,199})"
 _NUMBER = rf"{_INTEGER}(?:\.[0-9]{{1,99}})?(?:[eE][-+]?[0-9]{{1,2}})?"
 _NATURAL = "(0|[1-9][0-9]{0,17})"
 
-_EVENT_FIELD_PATTERNS: Final = {"schema_version": "1", "tid": _NATURAL, "tid_event_idx": _NATURAL}
+_EVENT_FIELD_PATTERNS: Final = {
+    "schema_version": "1",
+    "tid": _NATURAL,
+    "tid_event_idx": _NATURAL,
+    "payload": r"\{\}",
+}
 
 _MOST_NESTED: Final = 4
 """Values of other fields that are nested deeper have no pattern: it would double with each level."""
@@ -1828,18 +1833,28 @@ def _value_pattern(depth: int) -> str:
     return rf"(?:{scalar}|\[{items}\]|\{{{members}\}})"
 
 
-_FORMS: Final = (_INTEGER, "(?:true|false)", _PLAIN_STRING, _STRING, *map(_value_pattern, range(_MOST_NESTED + 1)))
-"""The patterns for the values of fields that only have to be JSON; each from `_ANY_SCALAR` on has all before it."""
-_ANY_SCALAR: Final = 4
+_FORMS: Final = (
+    *("(?:0|[1-9][0-9]{0,199})", _INTEGER, "(?:true|false)", _PLAIN_STRING, _STRING),
+    *map(_value_pattern, range(_MOST_NESTED + 1)),
+)
+"""The patterns for the values of fields that only have to be JSON, narrow ones first: they are matched faster."""
+_FIRST_WIDE: Final = 5
+"""From here on, each form has all before it."""
 
 
-def _form_of(value: str) -> int | None:
-    """The number of the narrowest form that a value has."""
-    narrow = next((n for n, form in enumerate(_FORMS[:_ANY_SCALAR]) if re.fullmatch(form, value)), None)
-    if narrow is not None:
-        return narrow
-    wide = (n for n in range(_ANY_SCALAR, len(_FORMS)) if re.fullmatch(_FORMS[n], value))
-    return next(wide, None)
+def _form_of(value: str) -> str | None:
+    """The narrowest form that a value has: a string without escapes is taken for one that never changes."""
+    form = next((form for form in _FORMS if re.fullmatch(form, value)), None)
+    return re.escape(value) if form == _PLAIN_STRING else form
+
+
+def _widened(one: str, other: str) -> str:
+    """The narrowest form that has what two forms have."""
+    if one == other:
+        return one
+    first, last = sorted(_FORMS.index(form if form in _FORMS else _PLAIN_STRING) for form in (one, other))
+    has_both = last >= _FIRST_WIDE or _FORMS[first : last + 1] in (_FORMS[:2], (_PLAIN_STRING,), _FORMS[3:5])
+    return _FORMS[last if has_both else _FIRST_WIDE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -1851,22 +1866,20 @@ class _Layout:
     tail: str
     """and after the last one."""
     keys: tuple[str, ...]
-    forms: tuple[int, ...]
-    """Of each value: its number in `_FORMS`; 0 for the fields that have patterns of their own."""
+    forms: tuple[str, ...]
+    """The pattern of each value, without those of the fields that have patterns of their own."""
 
     def widened(self, other: _Layout) -> _Layout:
         """The layout of these lines and of others that only differ in the form of some values."""
-        pairs = zip(self.forms, other.forms, strict=True)
-        forms = tuple(one if one == two else max(one, two, _ANY_SCALAR) for one, two in pairs)
-        return replace(self, forms=forms)
+        return replace(self, forms=tuple(map(_widened, self.forms, other.forms)))
 
     def around_payload(self) -> tuple[str, str]:
         """The patterns of a line up to the payload's opening brace, and from its closing brace on."""
         pattern = ""
         for lead, key, form in zip(self.leads, self.keys, self.forms, strict=True):
-            value = r"\{\}" if key == "payload" else _EVENT_FIELD_PATTERNS.get(key, _FORMS[form])
+            value = _EVENT_FIELD_PATTERNS.get(key, form)
             if key == "kind":
-                value = f'"({_IN_STRING if form > _FORMS.index(_PLAIN_STRING) else _PLAIN_STRING[1:-1]})"'
+                value = f'"({_IN_STRING if form == _STRING else _PLAIN_STRING[1:-1]})"'
             pattern += re.escape(lead) + value
         before, _, after = f"{pattern}{re.escape(self.tail)}\n".partition(r"\{\}")
         return before + r"\{", r"\}" + after
@@ -1882,11 +1895,10 @@ def _layout_of(members: Sequence[_Member], tail: str) -> _Layout | None:
     keys = tuple(member.key for member in members)
     if len(set(keys)) < len(keys):
         return None  # of two equal keys the last one counts
-    named = (*_EVENT_FIELD_PATTERNS, "payload")
-    forms = [0 if member.key in named else _form_of(member.value) for member in members]
+    forms = ["" if member.key in _EVENT_FIELD_PATTERNS else _form_of(member.value) for member in members]
     if None in forms:
         return None
-    return _Layout(tuple(member.lead for member in members), tail, keys, tuple(form or 0 for form in forms))
+    return _Layout(tuple(member.lead for member in members), tail, keys, tuple(form or "" for form in forms))
 
 
 class Columns(NamedTuple):
@@ -1994,7 +2006,7 @@ class LayoutReader:
             return None
         payloads = parts[:-1:4]
         payloads[0] = text[start:end]
-        if _unbalanced(payloads):
+        if _unbalanced(list(dict.fromkeys(payloads))):
             return None
         before = layout.captured.index("payload")
         names = layout.captured[before + 1 :] + layout.captured[:before]  # in the order of the pattern
@@ -2720,6 +2732,7 @@ class _SegmentIndexer:
         self._index, self._name = LogIndex(next_lineno=0), segment.name
         self._appenders: dict[bytes, Callable[[int], None]] = {}
         self._counters: dict[bytes, Iterator[int]] = {}  # the indexes that should come next
+        self._calls_awaited: set[bytes] = set()  # threads without a kernel.call so far
         self._refs: list[ObjectRef] = []
         self._reader.exact_lines = 0
         try:
@@ -2779,14 +2792,10 @@ class _SegmentIndexer:
         raise AssertionError("a text is refused none of whose lines is")
 
     def _add_events(self, columns: Columns, indexes: list[int], values: Iterable[int]) -> None:
-        tids, kinds = columns.tids, columns.kinds
-        runs: dict[bytes, tuple[Stream, int, int]] = {}
-        for tid, kind in dict.fromkeys(zip(tids, kinds, strict=True)):
-            if tid not in runs:
-                runs[tid] = self._next_run(tid)
-            if kind == b"kernel.call" and int(tid) not in self._index.first_call_places:
-                n = next(n for n, pair in enumerate(zip(tids, kinds, strict=True)) if pair == (tid, kind))
-                self._index.first_call_places[int(tid)] = (indexes[n], columns.payloads[n])
+        tids = columns.tids
+        runs = {tid: self._next_run(tid) for tid in dict.fromkeys(tids)}
+        if self._calls_awaited:
+            self._note_first_calls(columns, indexes)
         deque(map(invoke, map(self._appenders.__getitem__, tids), values), maxlen=0)
         if list(map(next, map(self._counters.__getitem__, tids))) == indexes:
             chunk = len(self._index.chunks) - 1
@@ -2795,10 +2804,17 @@ class _SegmentIndexer:
         else:
             self._add_broken_runs(runs, tids, indexes)
 
+    def _note_first_calls(self, columns: Columns, indexes: Sequence[int]) -> None:
+        for n, (tid, kind) in enumerate(zip(columns.tids, columns.kinds, strict=True)):
+            if kind == b"kernel.call" and tid in self._calls_awaited:
+                self._calls_awaited.remove(tid)
+                self._index.first_call_places[int(tid)] = (indexes[n], columns.payloads[n])
+
     def _next_run(self, tid: bytes) -> tuple[Stream, int, int]:
         """The stream of a thread, how many events it has, and the index that should come next."""
         if tid not in self._appenders:
             stream = self._index.streams[int(tid)] = Stream()
+            self._calls_awaited.add(tid)
             self._appenders[tid] = stream.fingerprints.append
             self._counters[tid] = itertools.count(-1)
             return stream, 0, -1
