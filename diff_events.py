@@ -6096,7 +6096,7 @@ class NameTable:
     def along(self, walks: Sequence[PairWalk]) -> NameTable:
         """The same along other walks."""
         table = NameTable(self.logs, self.timelines, walks, self._more)
-        table._mistaken = self._mistaken
+        table._mistaken, table._used = self._mistaken, self._used
         return table
 
     def report(self, breaks: Iterable[NameBreak]) -> Names:
@@ -6112,8 +6112,10 @@ class NameTable:
         for (source, _, _), count in self._used.items():
             used[source] += count
         uses = tuple(NameUse(source, count, renamed[source], used[source]) for source, count in sorted(bound.items()))
-        mistaken = itertools.chain.from_iterable(self._mistaken.values())
-        return Names(uses, (*mistaken, *breaks))
+        once: dict[tuple[int, int, str], NameBreak] = {}
+        for broken in (*itertools.chain.from_iterable(self._mistaken.values()), *breaks):
+            once[broken.events.canary.tid, broken.events.canary.idx, broken.path] = broken
+        return Names(uses, tuple(once.values()))
 
 
 # ══ divergences and their sorts ═══════════════════════════════════════════════════════════════════════════════════

@@ -1,0 +1,177 @@
+"""Names: what the two engines call the same objects is bound along the alignment, and a wrong one stands out."""
+
+import json
+import unittest
+from random import Random
+from typing import Any
+
+from diff_events import Explained, PairStatus, Report, StartReason, Verdict, render_json, render_markdown
+from tests.small_logs import Line, called, closed, compare_lines, made, spawned
+from tests.support import seeds
+
+MAIN, WORKER = 6, 7
+
+
+def sid(number: int) -> str:
+    """The semantic id of an object: the same in both logs, though it need not be."""
+    return f"{number:016x}"
+
+
+def handle(number: int, shift: int = 0) -> str:
+    """The raw handle of an object."""
+    return f"0x{0xF8000000 + 4 * (number + shift):x}"
+
+
+def used(tid: int, number: int, shift: int, **more: Any) -> list[Line]:
+    """A call that is given a handle."""
+    return called(tid, "NtSetEvent", handle=handle(number, shift), **more)
+
+
+def life(shift: int, wrong: int | None = None) -> list[Line]:
+    """Three objects that are used on two threads; ``wrong`` is what is used in the one place where it should be 1."""
+    lines = [made(MAIN, sid(n + 1), handle(n, shift)) for n in range(3)]
+    for turn in range(6):
+        lines += used(MAIN, turn % 3, shift, turn=turn)
+        lines += called(WORKER, "KeWaitForSingleObject", 0, args=[handle(turn % 3, shift), {"timeout": turn}])
+    lines += used(MAIN, 1 if wrong is None else wrong, shift, turn=7)
+    lines += [closed(MAIN, sid(n + 1), handle(n, shift)) for n in range(3)]
+    return [*lines, *called(WORKER, "NtYieldExecution")]
+
+
+def both_ways(canary: list[Line], ours: list[Line]) -> tuple[Report, Report]:
+    """The strict report, and the one in which names match."""
+    return compare_lines(canary, ours, max_divergences=0), compare_lines(
+        canary, ours, max_divergences=0, match_names=True
+    )
+
+
+def explanations(report: Report) -> set[Explained | None]:
+    """What explains the divergences of a report."""
+    return {divergence.explained_by for thread in report.threads for divergence in thread.divergences}
+
+
+class ShiftedHandles(unittest.TestCase):
+    def test_they_match_everywhere_if_names_match_and_are_explained_if_not(self) -> None:
+        strict, named = both_ways(life(0), life(1))
+        self.assertEqual(strict.verdict, Verdict.DIVERGENT)
+        self.assertEqual(explanations(strict), {Explained.NAME})
+        self.assertIsNone(strict.start_here)
+        self.assertEqual(named.verdict, Verdict.IDENTICAL)
+        self.assertEqual({thread.status for thread in named.threads}, {PairStatus.IDENTICAL})
+        uses = {use.source: (use.bound, use.renamed) for use in named.names.uses}
+        self.assertEqual(uses["handle.create raw_handle_id"], (3, 3))
+        self.assertGreater(sum(use.used for use in named.names.uses), 10)
+        self.assertIn("## Names", render_markdown(strict))
+        self.assertEqual(json.loads(render_json(strict))["sorts"][0]["explained_by"], "name")
+
+    def test_the_one_wrong_use_stands_out(self) -> None:
+        """Also where ours uses the very value that canary does, which names another object there."""
+        for wrong in (0, 2):
+            for report in both_ways(life(0), life(1, wrong)):
+                with self.subTest(wrong=wrong, match_names=report.options.match_names):
+                    (broken,) = report.names.breaks
+                    self.assertEqual((broken.events.canary.tid, broken.events.canary.payload["turn"]), (MAIN, 7))
+                    self.assertEqual((broken.expected, broken.stands_for), (0xF8000008, 0xF8000000 + 4 * wrong))
+                    start = report.start_here
+                    assert start is not None
+                    self.assertEqual((start.reason, start.canary_tid), (StartReason.WRONG_OBJECT, MAIN))
+                    self.assertIn("ours means the wrong object", render_markdown(report))
+            named = both_ways(life(0), life(1, wrong))[1]
+            self.assertEqual(named.verdict, Verdict.DIVERGENT)
+            self.assertEqual([len(thread.divergences) for thread in named.threads], [1, 0])
+
+    def test_a_value_that_names_nothing(self) -> None:
+        _, named = both_ways(life(0), life(1, 99))
+        (broken,) = named.names.breaks
+        self.assertEqual((broken.expected, broken.stands_for), (0xF8000008, None))
+
+
+class Bindings(unittest.TestCase):
+    def test_values_that_are_used_again_are_bound_anew(self) -> None:
+        """The second object gets the handle of the first in canary, and another one in ours."""
+
+        def side(first: int, second: int, third: int) -> list[Line]:
+            lines = [made(MAIN, sid(1), handle(first)), *used(MAIN, first, 0), closed(MAIN, sid(1), handle(first))]
+            lines += [made(MAIN, sid(2), handle(second)), *used(MAIN, second, 0, again=True)]
+            return [*lines, made(MAIN, sid(3), handle(third)), *used(MAIN, third, 0, last=True)]
+
+        self.assertEqual(both_ways(side(0, 0, 1), side(0, 1, 0))[1].verdict, Verdict.IDENTICAL)
+        self.assertEqual(both_ways(side(0, 0, 1), side(5, 6, 5))[1].verdict, Verdict.IDENTICAL)
+
+    def test_what_was_destroyed_names_nothing(self) -> None:
+        def side(number: int) -> list[Line]:
+            return [made(MAIN, sid(1), handle(number)), closed(MAIN, sid(1), handle(number)), *used(MAIN, number, 0)]
+
+        self.assertEqual(both_ways(side(0), side(1))[1].verdict, Verdict.DIVERGENT)
+
+    def test_what_another_thread_made_is_settled_by_the_order_of_the_lines(self) -> None:
+        def side(first: int, second: int) -> list[Line]:
+            lines = [*called(MAIN, "NtYieldExecution"), made(WORKER, sid(1), handle(first)), *used(MAIN, first, 0)]
+            lines += [closed(WORKER, sid(1), handle(first)), made(WORKER, sid(2), handle(second))]
+            return [*lines, *used(MAIN, second, 0, again=True), *called(WORKER, "NtYieldExecution")]
+
+        strict, named = both_ways(side(0, 0), side(3, 4))
+        self.assertEqual(explanations(strict), {Explained.NAME})
+        self.assertEqual(named.verdict, Verdict.IDENTICAL)
+        crossed = [*side(3, 4)]
+        place = next(n for n, line in enumerate(crossed) if line[2].get("again"))
+        crossed[place] = (MAIN, "kernel.call", {**crossed[place][2], "handle": handle(3)})
+        self.assertEqual(both_ways(side(0, 0), crossed)[1].verdict, Verdict.DIVERGENT)
+
+    def test_thread_ids_and_every_spelling(self) -> None:
+        def side(child: int, raw: Any) -> list[Line]:
+            lines = [
+                spawned(MAIN, child),
+                made(MAIN, sid(1), raw),
+                *called(MAIN, "NtResumeThread", args=[[{"id": child}]]),
+            ]
+            return [*lines, *called(MAIN, "NtSetEvent", args=[str(int(raw, 16)), int(raw, 16)], handle=raw)]
+
+        self.assertEqual(both_ways(side(0x1A4, "0xF8000004"), side(0x1B8, "0xf8000044"))[1].verdict, Verdict.IDENTICAL)
+
+    def test_numbers_within_a_text_are_no_names(self) -> None:
+        def side(number: int) -> list[Line]:
+            return [made(MAIN, sid(1), handle(number)), *called(MAIN, "DbgPrint", text=f"handle {handle(number)}")]
+
+        self.assertEqual(both_ways(side(0), side(1))[1].verdict, Verdict.DIVERGENT)
+
+    def test_counts_that_happen_to_be_handles_are_not_wrong(self) -> None:
+        def side(raw: int, count: int) -> list[Line]:
+            return [made(MAIN, sid(1), hex(raw)), made(MAIN, sid(2), hex(raw + 1)), *called(MAIN, "NtRead", count)]
+
+        report = both_ways(side(3, 3), side(4, 3))[1]
+        self.assertEqual((report.names.breaks, report.verdict), ((), Verdict.IDENTICAL))
+
+    def test_random_renamings_match_and_one_swap_is_found(self) -> None:
+        for seed in seeds(12):
+            rng = Random(seed)
+            names = rng.sample(range(200), 20)
+            kinds = [rng.randrange(20) for _ in range(120)]
+            swap = rng.randrange(20, 120)
+            wrong = rng.choice([n for n in range(20) if n != kinds[swap]])
+
+            def side(
+                call_it: Any, swapped: bool, kinds: list[int] = kinds, swap: int = swap, wrong: int = wrong
+            ) -> Any:
+                lines = [made(MAIN, sid(n + 1), handle(call_it(n))) for n in range(20)]
+                for at, number in enumerate(kinds):
+                    meant = wrong if swapped and at == swap else number
+                    lines += used(thread_of(at), call_it(meant), 0, at=at)
+                return lines
+
+            canary = side(lambda n: n, False)
+            with self.subTest(seed=seed):
+                same = compare_lines(canary, side(lambda n, names=names: names[n], False), match_names=True)
+                self.assertEqual(same.verdict, Verdict.IDENTICAL)
+                other = compare_lines(canary, side(lambda n, names=names: names[n], True), match_names=True)
+                found = [broken.events.canary.payload["at"] for broken in other.names.breaks]
+                self.assertEqual((found, other.verdict), ([swap], Verdict.DIVERGENT))
+
+
+def thread_of(at: int) -> int:
+    """The thread that makes a call."""
+    return MAIN if at % 3 else WORKER
+
+
+if __name__ == "__main__":
+    unittest.main()
