@@ -650,11 +650,110 @@ def resync(bench: Bench) -> Section:
     return Section(title, result_table(results), goals, wrong)
 
 
+# ----------------------------------------------------------------------------------------------------------- layouts
+
+SPECIAL_PAYLOADS = (
+    b'wait.begin","tid":%b,"payload":{"handles_semantic_ids":["%016x"],"wait_type":"any","timeout_ns":null}}\n',
+    b'wait.end","tid":%b,"payload":{"status":0,"wait_duration_cycles":7,"woken_by_semantic_id":"%016x"}}\n',
+    b'handle.create","tid":%b,"payload":{"raw_handle_id":"0xf8000004","handle_semantic_id":"%016x","object_type":"Event"}}\n',
+)
+
+
+def beside(member: bytes) -> Callable[[int, bytes], bytes]:
+    """Puts another top-level field before the payload."""
+    return lambda _, line: line.replace(b'"payload":', member + b',"payload":', 1)
+
+
+def special(number: int, line: bytes) -> bytes:
+    """Makes every fifth event one of a kind with skipped fields."""
+    if number % 5:
+        return line
+    head, _, rest = line.partition(b'"kind":"')
+    numbers = rest.partition(b'"tid":')[2].partition(b',"payload"')[0]
+    return head + b'"kind":"' + SPECIAL_PAYLOADS[number // 5 % 3] % (numbers, number % 1000 + 1)
+
+
+SPECIAL = "waits and handles, a fifth of the events"
+LAYOUTS: dict[str, Callable[[int, bytes], bytes]] = {
+    "plain": lambda _, line: line,
+    "a float beside the payload": beside(b'"t":1.25'),
+    "an array beside the payload": beside(b'"t":[1,2,3]'),
+    "objects beside the payload": beside(b'"t":{"a":{"b":[1]}}'),
+    "payloads nested six deep": lambda _, line: line.replace(
+        b'"payload":{', b'"payload":{"d":' + b'{"d":' * 4 + b"{}},", 1
+    ).replace(b"{}}", b"{}}}}}", 1),
+    "a field behind the payload, one line of 200": lambda n, line: line if n % 200 else line[:-2] + b',"x":{"a":1}}\n',
+    "two layouts by turns": lambda n, line: line if n % 2 else line[:-2] + b',"x":1}\n',
+    SPECIAL: special,
+}
+
+
+def laid_out(bench: Bench, name: str) -> Logs:
+    """The plain pair's canary in another layout, to be compared with itself."""
+    source = bench.plain_pair()
+
+    def write(directory: Path) -> None:
+        directory.mkdir(parents=True)
+        with source.canary.open("rb") as log, (directory / "log.jsonl").open("wb") as out:
+            out.write(next(log))
+            out.writelines(LAYOUTS[name](number, line) for number, line in enumerate(log))
+
+    directory = bench.made(f"layout-{list(LAYOUTS).index(name)}-{source.events}", write)
+    path = directory / "log.jsonl"
+    return Logs(path, path, source.events, {tid: tid for tid in source.tid_map})
+
+
+def layouts(bench: Bench) -> Section:
+    """Layouts that a writer may well have, against the plain one."""
+    results = measure_side_by_side((bench.own(name=name), laid_out(bench, name)) for name in LAYOUTS)
+    plain_s = results[0].cpu_s
+    rows = [[result.program.name, f"{result.cpu_s:.2f}", f"{result.cpu_s / plain_s:.2f}"] for result in results]
+    goals = []
+    for result in results[1:]:
+        limit, share = 1.3 if result.program.name == SPECIAL else 3, result.cpu_s / plain_s
+        text = f"{result.program.name}: at most {limit:g} × the plain time"
+        goals.append(Goal(text, f"{share:.2f} ×", share <= limit))
+    lines = table(("layout of both logs", "CPU s", "× plain"), rows)
+    return Section("layouts: what a writer may do", lines, goals, wrong_verdicts(results, "identical"))
+
+
+INDEX_PROBE = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+import diff_events, json
+start = time.perf_counter()
+diff_events.index_both(*map(diff_events.LogSource, sys.argv[2:]))
+print(json.dumps({"verdict": "identical", "index_s": time.perf_counter() - start}))
+"""
+
+
+def skewed(bench: Bench) -> Section:
+    """A large log against a small one: the large one is cut into pieces for all processors."""
+
+    def command(logs: Logs) -> list[str]:
+        return [sys.executable, "-c", INDEX_PROBE, str(ROOT), str(logs.canary), str(logs.ours)]
+
+    even = bench.plain_pair()
+    program = Program("index", command, bench.runs)
+    results = measure_side_by_side(
+        (program, logs) for logs in (even, dataclasses.replace(even, ours=bench.tenth_pair().ours))
+    )
+    rates = []
+    for result in results:
+        seconds = statistics.median(float(json.loads(sample.output)["index_s"]) for sample in result.samples)
+        rates.append(sum(path.stat().st_size for path in (result.logs.canary, result.logs.ours)) / MB / seconds)
+    lines = table(("sizes", "MB/s"), [["equal", f"{rates[0]:.0f}"], ["ten to one", f"{rates[1]:.0f}"]])
+    goal = at_least("ten to one: speed, against that of equal sizes", rates[1] / rates[0], 0.8)
+    return Section("skewed: a large log and a small one", lines, [goal])
+
+
 # ------------------------------------------------------------------------------------------------------ command line
 
 SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "plain": plain,
     "formats": formats,
+    "layouts": layouts,
+    "skewed": skewed,
     "growth": growth,
     "memory": memory,
     "pairing": pairing,

@@ -50,6 +50,12 @@ class Benchmark(unittest.TestCase):
         for row in programs:
             self.assertTrue(all(float(figure.replace(",", "")) >= 0 for figure in row[2:]), row)
 
+    def test_layouts_and_skewed_sizes(self) -> None:
+        text = self.run_sections("layouts", "skewed")
+        self.assertEqual(text.count("× the plain time"), len(benchmark.LAYOUTS) - 1)
+        self.assertIn("| ten to one | ", text)
+        self.assertNotIn("wrong verdict", text)
+
     def test_sizes(self) -> None:
         text = self.run_sections("growth", "memory")
         self.assertIn("| 1,000 |", text)
