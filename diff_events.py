@@ -1577,12 +1577,17 @@ class LogSource:
         return min(self.size, offset + len(self._stream.readline(MAX_LINE_BYTES)))
 
     def lines(self) -> Iterator[bytes]:
-        """The text line by line, each with its newline. Raises `InputError` for one that is too long."""
+        """The text line by line, each with its newline.
+
+        Raises `InputError` for a line that is too long, and where compressed data stops short of its end.
+        """
         for lineno in itertools.count(1):
             with _named_errors(self.name):
                 line = self._stream.readline(MAX_LINE_BYTES + 1)
             if len(line) > MAX_LINE_BYTES:
                 raise InputError(self.name, LINE_TOO_LONG, lineno=lineno)
+            if not line and self.ended_early:
+                raise InputError(self.name, "cannot be read: the compressed data ends early")
             if not line:
                 return
             yield line
