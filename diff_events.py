@@ -1053,7 +1053,9 @@ class HtmlWriter(TextWriter):
     def _diff(self, rows: Sequence[DiffRow | str]) -> str:
         head = '<th scope="col" colspan="2">canary</th><th scope="col" colspan="2">ours</th>'
         body = "\n".join(map(self._diff_row, rows))
-        return f'<table class="events"><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>'
+        columns = '<col class="place"><col><col class="place"><col>'
+        head = f"<colgroup>{columns}</colgroup><thead><tr>{head}</tr></thead>"
+        return f'<table class="events">{head}\n<tbody>\n{body}\n</tbody></table>'
 
     def _diff_row(self, row: DiffRow | str) -> str:
         if isinstance(row, str):
@@ -1128,11 +1130,11 @@ class MarkdownWriter(TextWriter):
 _PAGE_STYLE: Final = """
 :root { color-scheme: light dark; --paper: #f7f8fa; --card: #fff; --ink: #1a1e24; --soft: #57606c; --edge: #d4d9e0;
   --link: #0a4fa3; --same: #5c8fbd; --after: #9cbcd9; --alone: #b8400a; --pale: #ffe9d9; --float: #6f3aa0;
-  --minus: #fff0e4; --plus: #e6f1fc; --bad: #a53409; --good: #1d6b52 }
+  --minus: #fff0e4; --plus: #e6f1fc; --bad: #a53409; --good: #1d6b52; --changed: #ffd3a8 }
 @media (prefers-color-scheme: dark) {
   :root { --paper: #14171b; --card: #1c2026; --ink: #e5e8ec; --soft: #a0a9b5; --edge: #363d47;
     --link: #8fc1f5; --same: #5588b5; --after: #3d5f80; --alone: #ff9150; --pale: #4a2a17; --float: #cfaaf2;
-    --minus: #39261a; --plus: #182c40; --bad: #ff9e66; --good: #6fcfae } }
+    --minus: #39261a; --plus: #182c40; --bad: #ff9e66; --good: #6fcfae; --changed: #6b3d1d } }
 * { box-sizing: border-box }
 html { scroll-padding-top: 1rem }
 body { margin: 0 auto; padding: 1.5rem clamp(.75rem, 3vw, 2.5rem) 4rem; max-width: 90rem; background: var(--paper);
@@ -1158,7 +1160,8 @@ td.number { white-space: nowrap }
 .events { width: 100%; margin: .6rem 0; table-layout: fixed }
 .events tbody tr { border: 0 }
 .events th, .events td { padding: .05rem .9rem .05rem .35rem; font-size: inherit; font-family: inherit }
-.events .place { width: 9rem; white-space: nowrap }
+.events .place { width: 10.5rem; white-space: nowrap }
+mark { padding: 0 1px; color: inherit; background: var(--changed); border-bottom: 2px solid var(--alone) }
 .events .fold { color: var(--soft); text-align: center }
 tr:not(.same) > .minus { background: var(--minus) }
 tr:not(.same) > .plus { background: var(--plus) }
@@ -5143,6 +5146,10 @@ class ThreadReport:
     """Where one side ended before the other, be it behind a divergence."""
     cause: Cause | None = None
     """Of the first divergence that counts, or of the end; None where there is neither, and where to start."""
+    lines: Both[tuple[int, int]] = Both((0, 0), (0, 0))
+    """Where the first and the last event of each side stand in its log."""
+    creator: int | None = None
+    """The tid of canary's thread that created this one, where the log tells."""
 
     @property
     def divergence(self) -> Divergence | None:
@@ -7322,6 +7329,12 @@ def _lane(walk: PairWalk, divergences: int) -> Lane:
     return Lane(place, tuple(stretches), tuple(floats), tuple(differences[:divergences])).coarser(_LANE_PIECES)
 
 
+def _ends(cursor: Cursor) -> tuple[int, int]:
+    """The lines of a thread's first and last event."""
+    first, last = (cursor.log.line_of(cursor.tid, position)[0] for position in (0, len(cursor.stream) - 1))
+    return first, last
+
+
 def _thread_report(
     walk: PairWalk, pair: ThreadPair, key: str, found: Sequence[Found], options: DiffOptions, detailed: int
 ) -> ThreadReport:
@@ -7341,6 +7354,7 @@ def _thread_report(
         parity=ParityScore(walk.matched_in_all, walk.comparable, complete),
         ending=_ending(walk, found),
         lane=_lane(walk, len(divergences)),
+        lines=Both(_ends(walk.canary), _ends(walk.ours)),
     )
 
 
@@ -7450,8 +7464,12 @@ class _Analysis:
         self._note_moved()
         sorts = sort_divergences(found)
         detailed = max(5, MOST_DETAILED // len(self._walks))
+        creators = {made.child_tid: made.creator_tid for made in reversed(self._logs.canary.index.creations)}
         threads = [
-            _thread_report(walk, pair, keys[pair.canary_tid], of_thread, self._options, detailed)
+            replace(
+                _thread_report(walk, pair, keys[pair.canary_tid], of_thread, self._options, detailed),
+                creator=creators.get(pair.canary_tid),
+            )
             for walk, pair, of_thread in zip(self._walks, self._pairs, self._found, strict=True)
         ]
         breaks = [broken for one in found for broken in one.breaks]
@@ -8296,18 +8314,23 @@ def _sort_example(sort: DivergenceSort) -> str:
     return _shortened(event_text(event))
 
 
+def _is_one_event(report: Report) -> bool:
+    """Whether at most one event differs, which is shown anyway."""
+    return sum(sort.count for sort in report.sorts) < 2
+
+
 def _call_blocks(report: Report) -> list[Block]:
     rows = [
         [_shortened(call.name), *(f"{count:,}" for count in (*call.alone, call.results_differ))]
         for call in report.calls
     ]
     headings = ("call", "only on canary>", "only on ours>", "results differ>")
-    return [Heading("By call"), Table(headings, rows)] if rows else []
+    return [Heading("By call"), Table(headings, rows)] if rows and not _is_one_event(report) else []
 
 
 def _sort_blocks(report: Report) -> list[Block]:
-    """What differs, by sort; where only one event does, it is shown anyway."""
-    if sum(sort.count for sort in report.sorts) < 2:
+    """What differs, by sort."""
+    if _is_one_event(report):
         return []
     rows = [
         [
@@ -8322,7 +8345,7 @@ def _sort_blocks(report: Report) -> list[Block]:
         for number, sort in enumerate(report.sorts, 1)
     ]
     headings = ("sort>", "what", "how many>", "threads>", "first: tid and index", "example", "explained by")
-    return [Heading("Sorts of divergences"), Table(headings, rows), *_call_blocks(report)]
+    return [Heading("Sorts of divergences"), Table(headings, rows)]
 
 
 def _name_blocks(report: Report) -> list[Block]:
@@ -8341,6 +8364,12 @@ def _name_blocks(report: Report) -> list[Block]:
     return [Heading("Names"), f"Values that the two engines give to the same objects {asked}.", table, *wrong]
 
 
+def _relation_lines(thread: ThreadReport, nth: int) -> list[str]:
+    """The call that a divergence belongs to, and for the first one of a thread, its cause."""
+    calls = _call_lines(thread.divergences[nth].explanation.calls)
+    return [*calls, *(_cause_lines(thread.cause) if nth == 0 else [])]
+
+
 def _divergence_sentences(thread: ThreadReport, nth: int) -> list[str]:
     """Where a divergence is, in what the events differ, what became of it, and for the first one, its cause."""
     divergence = thread.divergences[nth]
@@ -8348,14 +8377,40 @@ def _divergence_sentences(thread: ThreadReport, nth: int) -> list[str]:
     place += f"ours index {divergence.events.ours.idx} (line {divergence.events.ours.lineno})"
     after = f"After {_counted(divergence.matched_before, 'matching event')}, at {place}:"
     lines = [after, f"{_MISMATCH_WORDS[divergence.mismatch]}.", *_outcome_lines(divergence)]
-    return [*lines, *_call_lines(divergence.explanation.calls), *(_cause_lines(thread.cause) if nth == 0 else [])]
+    return [*lines, *_relation_lines(thread, nth)]
 
 
-def _divergence_evidence(thread: ThreadReport, nth: int, most_context: int | None = None) -> list[Block]:
+def _alignment_blocks(divergence: Divergence, most_context: int | None = None) -> list[Block]:
+    """The events around a divergence side by side, and the fields that differ."""
+    return [Diff(_diff_rows(divergence, most_context)), *_field_tables(compared_events(divergence))]
+
+
+def _divergence_evidence(thread: ThreadReport, nth: int) -> list[Block]:
     """What there is to see of a divergence."""
-    divergence = thread.divergences[nth]
-    rows = Diff(_diff_rows(divergence, most_context))
-    return ["\n".join(_divergence_sentences(thread, nth)), rows, *_field_tables(compared_events(divergence))]
+    return ["\n".join(_divergence_sentences(thread, nth)), *_alignment_blocks(thread.divergences[nth])]
+
+
+def _first_event(divergence: Divergence) -> Event:
+    """The first event that has no counterpart, canary's where both sides have one."""
+    return next((excerpt.first[0] for excerpt in divergence.block if excerpt.first), divergence.events.canary)
+
+
+def _divergence_line(thread: ThreadReport, nth: int) -> str:
+    """What a divergence is, in a line."""
+    divergence, pair = thread.divergences[nth], thread.pair
+    event = _first_event(divergence)
+    canary, ours = divergence.counts
+    paths = [difference.path for pair in compared_events(divergence) for difference in pair.fields]
+    outcome = f"recovers after {canary:,}" + ("" if canary == ours else f" / {ours:,}")
+    parts = [
+        f"tid {pair.canary_tid} / {pair.ours_tid}",
+        _short_change(divergence),
+        " ↔ ".join(f"#{event.idx}" for event in divergence.events),
+        outcome if divergence.rejoin else "never recovers",
+        literal(f"{_short(event.kind)} {_short(event.name or '')}".rstrip()),
+        ", ".join(_shortened(path.removeprefix("payload.")) for path in dict.fromkeys(paths[:3])),
+    ]
+    return " · ".join(filter(None, parts))
 
 
 def _start_blocks(report: Report) -> list[Block]:
@@ -8364,13 +8419,23 @@ def _start_blocks(report: Report) -> list[Block]:
 
 
 def _divergence_blocks(report: Report) -> Iterator[Block]:
+    """One divergence of each sort in full, the others in one line each."""
+    seen: set[int] = set()
+    others: list[str] = []
     if any(thread.divergences for thread in report.threads):
         yield Heading("Divergences")
     for thread in report.threads:
-        for nth in range(len(thread.divergences)):
+        for nth, divergence in enumerate(thread.divergences):
+            if divergence.sort in seen:
+                others.append(f"sort {divergence.sort}: {_divergence_line(thread, nth)}")
+                continue
+            seen.add(divergence.sort)
             number = f", divergence {nth + 1} of {thread.divergences_found:,}" if len(thread.divergences) > 1 else ""
             yield Heading(f"{_tids(thread)}{number}", 3)
             yield from _divergence_evidence(thread, nth)
+    if others:
+        yield Heading("More of the same sorts", 3)
+        yield Items(others)
 
 
 def _ambiguity_blocks(report: Report) -> list[Block]:
@@ -8517,7 +8582,8 @@ def _verdict_blocks(report: Report) -> list[Block]:
 def comparison_document(report: Report) -> list[Block]:
     """The report for people: verdict, summary, then the evidence."""
     blocks: list[Block] = [Heading("Event log comparison", 1), *_verdict_blocks(report)]
-    blocks += [*_start_blocks(report), *_sort_blocks(report), _summary_table(report), *_divergence_blocks(report)]
+    blocks += [*_start_blocks(report), *_sort_blocks(report), *_call_blocks(report), _summary_table(report)]
+    blocks += _divergence_blocks(report)
     return [*blocks, *_name_blocks(report), *_closing_blocks(report)]
 
 
@@ -8819,22 +8885,21 @@ def render_json(report: Report) -> str:
 # ══ HTML ══════════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
-_MOST_EXHIBITS: Final = 100
-"""Divergences whose evidence one page shows."""
-_MOST_LANES: Final = 140
-_MOST_SHAPES: Final = 1_500
-"""Shapes that lanes are made of, in all; markers come on top."""
-"""What a table may grow to in HTML, however many rows there are."""
+_MOST_EXHIBITS: Final = 1000
+"""Divergences that one page lists."""
+_PAGE_CHARACTERS: Final = 1_500_000
+"""What their evidence may grow to in all; those beyond it have one line each."""
 _EVIDENCE_CHARACTERS: Final = 4_000
 """What the table of a divergence's fields may grow to."""
 _CONTEXT_SHOWN: Final = 20
 _PAYLOAD_WIDTH: Final = 800
+_MOST_LANES: Final = 140
+_MOST_SHAPES: Final = 1_500
+"""Shapes that lanes are made of, in all; markers come on top."""
 
 _HTML_STYLE: Final = """
 button { font: inherit; padding: .2rem .8rem; color: inherit; background: var(--card); border: 1px solid var(--soft);
   border-radius: 6px; cursor: pointer }
-.skip { position: absolute; left: -100vw }
-.skip:focus { position: static }
 .top { display: flex; justify-content: space-between; align-items: start; gap: 1rem }
 .note, .what small { color: var(--soft); font-size: .875rem }
 .facts { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.25rem 0 0 }
@@ -8881,11 +8946,22 @@ svg a:focus-visible .hit { stroke: var(--link); stroke-width: 3; rx: 4px }
   border-radius: 8px }
 .start h2 { margin: 0 }
 .start ul { margin: .3rem 0 0; padding-left: 1.2rem }
-article { margin: 1rem 0; padding: .9rem 1.1rem 1rem; background: var(--card); border: 1px solid var(--edge);
-  border-left: 5px solid var(--alone); border-radius: 4px 8px 8px 4px; scroll-margin-top: 1rem }
-article:target { border-color: var(--link); box-shadow: 0 0 0 2px var(--link) }
-article header { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .2rem 1rem }
-article nav { display: flex; gap: 1rem; font-size: .875rem }
+.lanes { position: relative }
+.links { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none }
+.links line { stroke: var(--float); stroke-width: 1.5 }
+.links .woken { stroke: var(--alone); stroke-dasharray: 5 3 }
+.bar { display: flex; flex-wrap: wrap; gap: .4rem 1rem; align-items: center; margin: .6rem 0 }
+.bar[hidden] { display: none }
+select { font: inherit; max-width: min(22rem, 65vw); padding: .15rem .3rem; color: inherit; background: var(--card);
+  border: 1px solid var(--soft); border-radius: 6px }
+.card { margin: .35rem 0; background: var(--card); border: 1px solid var(--edge); border-left: 5px solid var(--alone);
+  border-radius: 4px 8px 8px 4px; scroll-margin-top: 1rem }
+.card[hidden] { display: none }
+.card summary, .line { margin: 0; padding: .35rem .9rem; font-size: .92rem; overflow-wrap: anywhere }
+.card summary b { display: inline-block; min-width: 2.4rem }
+.evidence { padding: 0 1.1rem 1rem; scroll-margin-top: 4rem }
+.card:has(:target), .line:target { border-color: var(--link); box-shadow: 0 0 0 2px var(--link) }
+.card nav { display: flex; gap: 1rem; font-size: .875rem }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem }
 dialog { max-width: 32rem; padding: 1.2rem 1.6rem; color: inherit; background: var(--card);
   border: 1px solid var(--soft); border-radius: 10px }
@@ -8901,35 +8977,128 @@ kbd { padding: .05rem .45rem; border: 1px solid var(--soft); border-radius: 4px;
   .lane svg { margin-top: .35rem } }
 @media (max-width: 40rem) {
   .pair { grid-template-columns: minmax(0, 1fr) }
-  .events thead { display: none }
+  .events thead, .events colgroup { display: none }
   .events tr { display: grid; grid-template-columns: 7rem minmax(0, 1fr) } }
-@media print { .help, .skip { display: none } article { break-inside: avoid } }
+@media print {
+  .help, .bar, .links { display: none }
+  .card, .lane, .start, tr { break-inside: avoid }
+  .after, .weave-after { fill: var(--after) }
+  .alone { fill: var(--alone) }
+  .unseen { fill: var(--edge) } }
 """
 
 _HTML_SCRIPT: Final = """
 "use strict";
-const stops = Array.from(document.querySelectorAll("article[id]"));
+const all = (selector, from = document) => Array.from(from.querySelectorAll(selector));
 const help = document.getElementById("help");
 const button = document.querySelector(".help");
-const here = () => stops.findIndex((stop) => `#${stop.id}` === location.hash);
+const cards = all(".card");
+
+// keys: from divergence to divergence
+const stops = () => all(".stop").filter((stop) => !stop.closest(".card").hidden);
 const visit = (stop) => {
   if (!stop) return;
+  const details = stop.closest("details");
+  if (details) details.open = true;
   location.hash = stop.id;
   stop.focus();
 };
-const keys = new Map([
-  ["j", () => visit(stops[here() + 1])],
-  ["k", () => visit(here() < 0 ? stops.at(-1) : stops[here() - 1])],
-  ["?", () => help.showModal()],
-]);
+const step = (by) => {
+  const known = stops();
+  const here = known.findIndex((stop) => `#${stop.id}` === location.hash);
+  visit(here < 0 && by < 0 ? known.at(-1) : known[here + by]);
+};
+const keys = new Map([["j", () => step(1)], ["k", () => step(-1)], ["?", () => help.showModal()]]);
 document.addEventListener("keydown", (event) => {
-  if (help.open || event.ctrlKey || event.altKey || event.metaKey || !keys.has(event.key)) return;
+  const typing = event.target.closest("select");
+  if (help.open || typing || event.ctrlKey || event.altKey || event.metaKey || !keys.has(event.key)) return;
   event.preventDefault();
   keys.get(event.key)();
 });
+window.addEventListener("hashchange", () => visit(stops().find((stop) => `#${stop.id}` === location.hash)));
 button.addEventListener("click", () => help.showModal());
 help.querySelector("button").addEventListener("click", () => help.close());
 button.hidden = false;
+
+// filters: by what the cards say of themselves
+const filters = document.getElementById("filters");
+const apply = () => {
+  const asked = all("select", filters).filter((select) => select.value);
+  cards.forEach((card) => { card.hidden = asked.some((select) => card.dataset[select.name] !== select.value); });
+  filters.querySelector("output").value = `${cards.filter((card) => !card.hidden).length} of ${cards.length} shown`;
+};
+if (filters) {
+  all("select", filters).forEach((select) => {
+    const counts = new Map();
+    cards.forEach(({dataset}) => counts.set(dataset[select.name], (counts.get(dataset[select.name]) ?? 0) + 1));
+    [...counts].sort((one, other) => other[1] - one[1])
+      .forEach(([value, count]) => select.add(new Option(`${value} (${count})`, value)));
+    select.addEventListener("change", apply);
+  });
+  apply();
+  filters.hidden = false;
+}
+
+// lanes: each in its own scale, or all along the order of the log
+const lanes = all(".lane");
+const onAxis = (axis, side, share) => {
+  const after = axis.findIndex((mark, n) => n > 0 && share <= mark[0]);
+  const [left, right] = after < 0 ? axis.slice(-2) : [axis[after - 1], axis[after]];
+  const part = right[0] > left[0] ? Math.min(1, Math.max(0, (share - left[0]) / (right[0] - left[0]))) : 0;
+  return left[side] + part * (right[side] - left[side]);
+};
+const place = (shape, name, side, axis, common) => {
+  shape.dataset[name] ??= shape.getAttribute(name);
+  const share = parseFloat(shape.dataset[name]);
+  shape.setAttribute(name, `${common ? onAxis(axis, side, share) : share}%`);
+};
+const drawLane = (lane, common) => {
+  const axis = JSON.parse(lane.dataset.axis);
+  [1, 2].forEach((side) => all(`[data-side="${side}"] rect:not(.gap)`, lane).forEach((rect) => {
+    rect.dataset.x ??= rect.getAttribute("x");
+    rect.dataset.width ??= rect.getAttribute("width");
+    const [x, width] = [parseFloat(rect.dataset.x), parseFloat(rect.dataset.width)];
+    const ends = common ? [x, x + width].map((share) => onAxis(axis, side, share)) : [x, x + width];
+    rect.setAttribute("x", `${ends[0]}%`);
+    rect.setAttribute("width", `${Math.max(ends[1] - ends[0], 0.15)}%`);
+  }));
+  [1, 2].forEach((side) => all(`[data-side="${side}"] circle`, lane)
+    .forEach((circle) => place(circle, "cx", side, axis, common)));
+  all("a > svg, .axis", lane).forEach((marker) => place(marker, "x", 1, axis, common));
+  all(".cut", lane).forEach((cut) => { place(cut, "x1", 1, axis, common); place(cut, "x2", 2, axis, common); });
+};
+const drawLinks = (common) => {
+  all(".links").forEach((drawing) => {
+    drawing.replaceChildren();
+    const frame = drawing.getBoundingClientRect();
+    const at = (lane, side, share) => {
+      const bar = lane.querySelector(`[data-side="${side}"]`).getBoundingClientRect();
+      const area = lane.querySelector("svg").getBoundingClientRect();
+      return [area.x - frame.x + area.width * share / 100, bar.y - frame.y + bar.height / 2];
+    };
+    const links = common ? all(".lane[data-links]", drawing.parentElement) : [];
+    links.flatMap((lane) => JSON.parse(lane.dataset.links).map((link) => [lane, link])).forEach(([lane, link]) => {
+      const upstream = document.getElementById(link.lane);
+      if (!upstream || !drawing.parentElement.contains(upstream)) return;
+      const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+      const ends = [at(upstream, link.side, link.from), at(lane, link.side, link.to)].flat();
+      ["x1", "y1", "x2", "y2"].forEach((name, n) => line.setAttribute(name, ends[n]));
+      line.setAttribute("class", link.kind);
+      drawing.append(line);
+    });
+  });
+};
+const scale = document.getElementById("scale");
+if (scale) {
+  const draw = () => {
+    lanes.forEach((lane) => drawLane(lane, scale.value === "common"));
+    drawLinks(scale.value === "common");
+  };
+  scale.addEventListener("change", draw);
+  window.addEventListener("resize", () => drawLinks(scale.value === "common"));
+  all("details").forEach((details) => details.addEventListener("toggle", () => drawLinks(scale.value === "common")));
+  scale.closest(".bar").hidden = false;
+}
 """
 
 _HTML_HELP: Final = """<dialog id="help" aria-labelledby="help-title"><h2 id="help-title">Keys</h2>
@@ -8947,7 +9116,7 @@ _HTML_PATTERNS: Final = """<svg width="0" height="0" aria-hidden="true" focusabl
 
 
 class _Exhibit(NamedTuple):
-    """A divergence that a page shows, with its number on it."""
+    """A divergence that a page lists, with its number on it."""
 
     number: int
     thread_number: int
@@ -8966,16 +9135,23 @@ class _Exhibit(NamedTuple):
         return self.thread.lane.divergences[self.nth]
 
 
-def _exhibits(report: Report) -> list[_Exhibit]:
-    """What a page has room for: the first divergence of each thread before the second of any."""
+def _in_order(report: Report) -> list[ThreadReport]:
+    """The pairs of threads, what to look at first in front: where to start, what ended or never recovered, the rest."""
     start = _start_thread(report, report.start_here)
-    places = (
-        (nth, thread is not start, number)
-        for number, thread in enumerate(report.threads, 1)
-        for nth in range(len(thread.divergences))
-    )
-    shown = sorted((number, nth) for nth, _, number in heapq.nsmallest(_MOST_EXHIBITS, places))
-    return [_Exhibit(n, number, report.threads[number - 1], nth) for n, (number, nth) in enumerate(shown, 1)]
+
+    def urgency(thread: ThreadReport) -> tuple[bool, bool, bool, bool, float]:
+        is_lost = any(divergence.change is Change.UNRECOVERED for divergence in thread.divergences)
+        ended, identical = thread.ending is not None, thread.status is PairStatus.IDENTICAL
+        return thread is not start, identical, not ended, not is_lost, thread.parity.value
+
+    return sorted(report.threads, key=urgency)
+
+
+def _exhibits(threads: Sequence[ThreadReport]) -> list[_Exhibit]:
+    """What a page has room for: the first divergence of each thread before the second of any."""
+    places = ((nth, number) for number, thread in enumerate(threads, 1) for nth in range(len(thread.divergences)))
+    shown = sorted((number, nth) for nth, number in heapq.nsmallest(_MOST_EXHIBITS, places))
+    return [_Exhibit(n, number, threads[number - 1], nth) for n, (number, nth) in enumerate(shown, 1)]
 
 
 # Lanes: two bars a pair, in percent of the width, so that nothing is distorted whatever the window's size
@@ -9093,7 +9269,44 @@ def _thread_details(thread: ThreadReport) -> str:
     return " · ".join(parts)
 
 
-def _lane_item(number: int, thread: ThreadReport, exhibits: Sequence[_Exhibit], bars: Sequence[Sequence[str]]) -> str:
+def _lane_axis(report: Report, thread: ThreadReport) -> list[list[float]]:
+    """Where a lane's ends and divergences stand along both logs, all in percent: on the lane, in canary, in ours."""
+    whole = Both(*(max(1, log.events + 1) for log in report.logs))
+    ends = [(place, Both(*(lines[n] for lines in thread.lines))) for n, place in enumerate((0, thread.lane.places))]
+    lines = [divergence.events.map(lambda event: event.lineno) for divergence in thread.divergences]
+    marks = [ends[0], *zip(thread.lane.divergences, lines, strict=True), ends[1]]
+    return [
+        [
+            round(100 * place / max(1, thread.lane.places), 2),
+            *(round(100 * line / of, 2) for line, of in zip(both, whole, strict=True)),
+        ]
+        for place, both in marks
+    ]
+
+
+def _lane_links(report: Report, thread: ThreadReport, numbers: Mapping[int, int]) -> list[dict[str, object]]:
+    """The lines to a lane along the common axis: from the thread that created it, and from who woke a wait of it."""
+    links: list[dict[str, object]] = []
+    canary, cause = 100 / max(1, report.logs.canary.events + 1), thread.cause
+    if thread.creator is not None and thread.creator in numbers:
+        born = round(canary * thread.lines.canary[0], 2)
+        links.append({"kind": "created", "lane": f"t{numbers[thread.creator]}", "side": 1, "from": born, "to": born})
+    if cause and cause.via and cause.side and cause.relation is Relation.WOKEN_BY and cause.upstream:
+        share = 100 / max(1, report.logs[cause.side].events + 1)
+        stop = thread.divergence.events[cause.side].lineno if thread.divergence else cause.via.lineno
+        where = {"from": round(share * cause.via.lineno, 2), "to": round(share * stop, 2)}
+        lane, side = f"t{numbers.get(cause.upstream.canary_tid, 0)}", 1 if cause.side is Side.CANARY else 2
+        links.append({"kind": "woken", "lane": lane, "side": side, **where})
+    return links
+
+
+def _data(value: object) -> str:
+    return html_text(json.dumps(value, separators=(",", ":")))
+
+
+def _lane_item(
+    number: int, thread: ThreadReport, exhibits: Sequence[_Exhibit], bars: Sequence[Sequence[str]], data: str
+) -> str:
     """A pair's lane: who, the two bars, what became of it."""
     pair, places = thread.pair, thread.lane.places
     sides = (("canary", pair.canary_tid, thread.events.canary), ("ours", pair.ours_tid, thread.events.ours))
@@ -9102,13 +9315,13 @@ def _lane_item(number: int, thread: ThreadReport, exhibits: Sequence[_Exhibit], 
     )
     sentence, top = HtmlWriter().text(_thread_sentence(thread)), 20 if exhibits else 2
     drawing = "".join(
-        f'<g aria-hidden="true" transform="translate(0 {top + 18 * row})">{"".join(shapes)}</g>'
+        f'<g aria-hidden="true" data-side="{row + 1}" transform="translate(0 {top + 18 * row})">{"".join(shapes)}</g>'
         for row, shapes in enumerate(bars)
     )
     drawing += "".join(_markers(exhibits, places)) + _axis(exhibits, places)
     label = html_text(TextWriter().text(f"{_tids(thread)}: {_thread_sentence(thread)}"))
     return (
-        f'<li class="lane{"" if exhibits else " still"}" id="t{number}"><div class="who">{who}</div>\n'
+        f'<li class="lane{"" if exhibits else " still"}" id="t{number}"{data}><div class="who">{who}</div>\n'
         f'<svg role="group" aria-label="{label}">{drawing}</svg>\n'
         f'<p class="what">{sentence} <small>{html_text(_thread_details(thread))}</small></p></li>\n'
     )
@@ -9131,26 +9344,36 @@ _LANES_NOTE: Final = (
 )
 
 
-def _html_lanes(report: Report, exhibits: Sequence[_Exhibit]) -> str:
+_SCALE: Final = """<p class="bar" hidden><label>Scale <select id="scale"><option value="own">each lane its own</option>
+<option value="common">one common axis: the order of the log</option></select></label></p>
+"""
+
+
+def _html_lanes(report: Report, threads: Sequence[ThreadReport], exhibits: Sequence[_Exhibit]) -> str:
     """All pairs, drawn: those that differ, then the identical ones, folded away if there is anything else to see."""
-    differing = [n for n, thread in enumerate(report.threads, 1) if thread.status is not PairStatus.IDENTICAL]
-    identical = [n for n, thread in enumerate(report.threads, 1) if thread.status is PairStatus.IDENTICAL]
-    drawn = [*differing, *identical][:_MOST_LANES]
-    bars = dict(zip(drawn, _all_bars([report.threads[number - 1].lane for number in drawn]), strict=True))
+    drawn = {n: thread for n, thread in enumerate(threads[:_MOST_LANES], 1)}
+    bars = dict(zip(drawn, _all_bars([thread.lane for thread in drawn.values()]), strict=True))
+    numbers = {thread.pair.canary_tid: n for n, thread in drawn.items()}
     of_thread = defaultdict(list)
     for exhibit in exhibits:
         of_thread[exhibit.thread_number].append(exhibit)
 
-    def lanes(numbers: Iterable[int]) -> str:
-        items = (_lane_item(n, report.threads[n - 1], of_thread[n], bars[n]) for n in numbers if n in bars)
-        return f'<ul class="lanes">\n{"".join(items)}</ul>\n'
+    def lanes(shown: Mapping[int, ThreadReport]) -> str:
+        items = []
+        for n, thread in shown.items():
+            links = _lane_links(report, thread, numbers)
+            data = f' data-axis="{_data(_lane_axis(report, thread))}"' + (f' data-links="{_data(links)}"' * bool(links))
+            items.append(_lane_item(n, thread, of_thread[n], bars[n], data))
+        return f'<div class="lanes"><ul class="lanes">\n{"".join(items)}</ul><svg class="links"></svg></div>\n'
 
-    text = f'<h2 id="threads">Threads</h2>\n<p class="note">{_LANES_NOTE}</p>\n{_html_legend()}'
+    identical = {n: thread for n, thread in drawn.items() if thread.status is PairStatus.IDENTICAL}
+    differing = {n: thread for n, thread in drawn.items() if n not in identical}
+    text = f'<h2 id="threads">Threads</h2>\n<p class="note">{_LANES_NOTE}</p>\n{_html_legend()}{_SCALE}'
     text += lanes(differing) if differing else ""
     if identical:
         title = f"{_counted(len(identical), 'identical pair')}"
         text += f"<details{'' if differing else ' open'}><summary>{title}</summary>\n{lanes(identical)}</details>\n"
-    if left_out := len(report.threads) - len(drawn):
+    if left_out := len(threads) - len(drawn):
         text += f'<p class="note">{_counted(left_out, "more pair")}, in the table of numbers, not drawn.</p>\n'
     return text + HtmlWriter().written([Details("All pairs in numbers", [_summary_table(report)])])
 
@@ -9175,43 +9398,66 @@ def _html_links(exhibit: _Exhibit, last: int, drawn: bool) -> str:
     return f'<nav aria-label="From divergence {exhibit.number}">{items}</nav>' if items else ""
 
 
-def _html_article(exhibit: _Exhibit, links: str) -> str:
-    """The evidence of one divergence."""
-    thread, name = exhibit.thread, f"d{exhibit.number}"
-    of_thread = f", {exhibit.nth + 1} of {thread.divergences_found:,}" if thread.divergences_found > 1 else ""
-    words = f"{exhibit.number}. {_tids(thread)}{of_thread}: {_short_change(exhibit.divergence)}"
-    evidence = HtmlWriter(_EVIDENCE_CHARACTERS).written(_divergence_evidence(thread, exhibit.nth, _CONTEXT_SHOWN))
+def _html_card(exhibit: _Exhibit, links: str, evidence: str | None) -> str:
+    """A divergence: one line, and folded behind it all evidence, where there is room for that."""
+    divergence, pair, name = exhibit.divergence, exhibit.thread.pair, f"d{exhibit.number}"
+    event = _first_event(divergence)
+    values = {"change": _short_change(divergence), "call": _short(event.name or event.kind)}
+    values["thread"] = f"{pair.canary_tid} / {pair.ours_tid}"
+    data = "".join(f' data-{key}="{html_text(value)}"' for key, value in values.items())
+    line = f"<b>{exhibit.number}</b> {HtmlWriter().text(_divergence_line(exhibit.thread, exhibit.nth))}"
+    if evidence is None:
+        return f'<article class="card"{data}><p class="line stop" id="{name}" tabindex="-1">{line}</p></article>\n'
     return (
-        f'<article id="{name}" tabindex="-1" aria-labelledby="{name}-title">'
-        f'<header><h3 id="{name}-title">{words}</h3>{links}</header>\n'
-        f"{evidence}{_html_payloads(exhibit.divergence)}</article>\n"
+        f'<article class="card"{data}><details{" open" * (exhibit.number == 1)}><summary>{line}</summary>\n'
+        f'<div class="evidence stop" id="{name}" tabindex="-1">{links}{evidence}</div></details></article>\n'
     )
 
 
-def _html_divergences(report: Report, exhibits: Sequence[_Exhibit], drawn: Collection[int]) -> str:
+_FILTERS: Final = """<form id="filters" class="bar" hidden>Show only
+<label>class <select name="change"><option value="">all</option></select></label>
+<label>call <select name="call"><option value="">all</option></select></label>
+<label>thread <select name="thread"><option value="">all</option></select></label> <output></output></form>
+"""
+
+
+def _html_divergences(report: Report, exhibits: Sequence[_Exhibit], drawn: int) -> str:
     if not exhibits:
         return ""
-    articles = "".join(_html_article(e, _html_links(e, len(exhibits), e.thread_number in drawn)) for e in exhibits)
+    evidence: dict[int, str] = {}
+    room, examples = _PAGE_CHARACTERS, {exhibit.divergence.sort: exhibit for exhibit in reversed(exhibits)}
+    for exhibit in sorted(exhibits, key=lambda exhibit: exhibit is not examples[exhibit.divergence.sort]):
+        if room > 0:
+            relations = " ".join(_relation_lines(exhibit.thread, exhibit.nth))
+            blocks = [*filter(None, [relations]), *_alignment_blocks(exhibit.divergence, _CONTEXT_SHOWN)]
+            text = HtmlWriter(_EVIDENCE_CHARACTERS).written(blocks) + _html_payloads(exhibit.divergence)
+            evidence[exhibit.number], room = text, room - len(text)
+    last = len(exhibits)
+    cards = [_html_card(e, _html_links(e, last, e.thread_number <= drawn), evidence.get(e.number)) for e in exhibits]
     found = sum(thread.divergences_found for thread in report.threads)
     note = ""
     if left_out := found - len(exhibits):
-        note = f"{_counted(left_out, 'more divergence')} met, without evidence here"
         asked = " (--max-divergences reports more of a pair)" if len(exhibits) < _MOST_EXHIBITS else ""
-        note = f'<p class="note">{note}{asked}.</p>\n'
-    return f'<h2 id="divergences">Divergences</h2>\n{note}{articles}'
+        note = f'<p class="note">{_counted(left_out, "more divergence")} met, not listed here{asked}.</p>\n'
+    if short := len(exhibits) - len(evidence):
+        note += f'<p class="note">{_counted(short, "divergence")} in one line: the JSON report has more.</p>\n'
+    return f'<h2 id="divergences">Divergences</h2>\n{note}{_FILTERS}{"".join(cards)}'
 
 
 def _html_verdict(report: Report) -> str:
     identical = report.verdict is Verdict.IDENTICAL
     look, sign = ("good", "✓") if identical else ("bad", "✗")
     verdict, _, sentence = TextWriter().text(_verdict_sentence(report)).partition(": ")
-    facts = (
+    gate = ("holds" if report.passes else "does not hold") if report.options.gates else "not asked for"
+    classes = Counter(_short_change(d) for thread in report.threads for d in thread.divergences)
+    facts = [
+        ("gate", gate),
         ("parity", percent(report.parity)),
         ("divergences", f"{sum(thread.divergences_found for thread in report.threads):,}"),
-        ("thread pairs", f"{len(report.threads):,}"),
-        ("events of canary", f"{report.logs.canary.events:,}"),
-        ("events of ours", f"{report.logs.ours.events:,}"),
-    )
+        *((name, f"{count:,}") for name, count in classes.most_common()),
+    ]
+    if report.baseline:
+        facts.insert(1, ("since the baseline", _baseline_sentence(report.baseline)))
     items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
     return (
         f'<header><div class="top"><h1><span class="{look}">{sign} {verdict}</span></h1>'
@@ -9232,17 +9478,17 @@ def _html_start(report: Report, exhibits: Sequence[_Exhibit]) -> str:
 
 def render_html(report: Report) -> str:
     """The report as one page that needs nothing else, of bounded size; every text of the logs stays text."""
-    exhibits = _exhibits(report)
-    lanes = _html_lanes(report, exhibits)
-    drawn = {exhibit.thread_number for exhibit in exhibits if f'id="t{exhibit.thread_number}"' in lanes}
+    threads = _in_order(report)
+    exhibits, calls = _exhibits(threads), _call_blocks(report)[1:]
     parts = [
         _HTML_PATTERNS,
         _html_verdict(report),
         "<main>\n",
         _html_start(report, exhibits),
-        lanes,
-        _html_divergences(report, exhibits, drawn),
-        HtmlWriter().written(_closing_blocks(report)),
+        HtmlWriter().written([*_sort_blocks(report), *([Details("By call", calls)] if calls else [])]),
+        _html_lanes(report, threads, exhibits),
+        _html_divergences(report, exhibits, _MOST_LANES),
+        HtmlWriter().written([*_name_blocks(report), *_closing_blocks(report)]),
         "</main>\n",
         _HTML_HELP,
     ]

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import diff_events
 from tests.browser import Browser, find_browser
-from tests.page_reports import HOSTILE, endless_report, hostile_report, scattered_report
+from tests.page_reports import HOSTILE, endless_report, hostile_report, log, report_of, scattered_report, steps
 from tests.support import not_tested
 
 COMPLAINTS = ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded")
@@ -80,6 +80,13 @@ class InTheBrowser(unittest.TestCase):
     def arrives_at(self, number: int) -> bool:
         """Whether the reader comes to the evidence of a divergence."""
         return self.browser.wait_for(lambda: self.place() == (f"#d{number}", f"d{number}"))
+
+    def choose(self, selector: str, value: str) -> None:
+        """Picks an entry of a list as a reader does."""
+        self.ask(
+            f"(() => {{ const select = document.querySelector({selector!r}); select.value = {value!r};"
+            "select.dispatchEvent(new Event('change')); return 0 })()"
+        )
 
     def middle(self, selector: str) -> tuple[float, float]:
         """Where to click on an element, once it is in view."""
@@ -156,8 +163,108 @@ class Mouse(InTheBrowser):
 
     def test_and_back_to_the_lane(self) -> None:
         self.open(scattered_report(2, 2))
+        self.browser.click(*self.middle('svg a[href="#d3"] path'))
+        self.assertTrue(self.arrives_at(3))
         self.browser.click(*self.middle("#d3 nav a"))
         self.assertTrue(self.browser.wait_for(lambda: self.ask("location.hash") == "#t2"))
+
+
+class Cards(InTheBrowser):
+    def shown(self) -> list[str]:
+        """The numbers of the cards that are not filtered away."""
+        numbers = ".card:not([hidden]) summary > b, .card:not([hidden]) .line > b"
+        shown: list[str] = self.ask(f"Array.from(document.querySelectorAll('{numbers}'), (b) => b.innerText)")
+        return shown
+
+    def test_they_are_folded_but_the_first(self) -> None:
+        self.open(scattered_report(2, 2))
+        self.assertEqual(self.ask("document.querySelectorAll('.card > details').length"), 4)
+        self.assertEqual(self.ask("document.querySelectorAll('.card > details[open]').length"), 1)
+        self.browser.click(*self.middle(".card:nth-of-type(2) summary"))
+        self.assertTrue(self.ask("document.querySelector('#d2').closest('details').open"))
+
+    def test_filters_by_class_call_and_thread(self) -> None:
+        canary = {1: steps(60), 2: steps(60)}
+        ours = {1: [*steps(60)[:20], ("KeExtra", {}), *steps(60)[20:]], 2: steps(60)}
+        ours[2][30] = ("KeStep", {"n": -1})
+        self.open(report_of(log(canary), log(ours), max_divergences=0, tid_map={1: 1, 2: 2}))
+        self.assertEqual(sorted(self.shown()), ["1", "2"])
+        self.assertEqual(self.ask("document.querySelector('output').value"), "2 of 2 shown")
+        for name, value in (("change", "changed"), ("call", "KeExtra"), ("thread", "2 / 2")):
+            self.choose(f"#filters [name={name}]", value)
+            (number,) = self.shown()
+            data = self.ask(f"document.getElementById('d{number}').closest('.card').dataset.{name}")
+            self.assertEqual((data, self.ask("document.querySelector('output').value")), (value, "1 of 2 shown"))
+            self.browser.press("j")
+            self.assertEqual(self.place()[0], f"#d{number}")
+            self.choose(f"#filters [name={name}]", "")
+            self.ask("location.hash = ''")
+        self.choose("#filters [name=change]", "changed")
+        self.choose("#filters [name=call]", "KeExtra")
+        self.assertEqual(self.shown(), [])
+
+    def test_a_thousand_divergences_are_usable_at_once(self) -> None:
+        report = endless_report(20, 50)
+        self.assertLess(len(diff_events.render_html(report).encode()), 3_000_000)
+        self.open(report)
+        self.assertEqual(len(self.shown()), 1000)
+        self.browser.press("k")
+        self.assertEqual(self.place(), ("#d1000", "d1000"))
+
+    def test_print_breaks_no_card_and_leaves_the_controls_out(self) -> None:
+        self.open(scattered_report(2, 2))
+        self.browser.call("Emulation.setEmulatedMedia", media="print")
+        self.addCleanup(self.browser.call, "Emulation.setEmulatedMedia", media="")
+        for selector in (".card", ".lane", ".start"):
+            broken = self.ask(f"getComputedStyle(document.querySelector({selector!r})).breakInside")
+            self.assertEqual(broken, "avoid", selector)
+        for selector in (".help", "#filters", ".bar"):
+            self.assertEqual(self.ask(f"getComputedStyle(document.querySelector({selector!r})).display"), "none")
+        self.assertNotIn("url", self.ask("getComputedStyle(document.querySelector('.after')).fill"))
+
+    def test_what_differs_is_marked(self) -> None:
+        self.open(scattered_report(1, 1))
+        marked = self.ask("Array.from(document.querySelectorAll('.events mark'), (mark) => mark.innerText)")
+        self.assertEqual(marked, ["20", "-1"])
+
+
+class CommonAxis(InTheBrowser):
+    def boxes(self) -> list[list[float]]:
+        """Where the first box of each bar of canary begins and ends, in percent of the lane."""
+        boxes: list[list[float]] = self.ask(
+            "Array.from(document.querySelectorAll('.lane [data-side=\"1\"] rect:first-of-type:not(.gap)'), (r) =>"
+            "[parseFloat(r.getAttribute('x')), parseFloat(r.getAttribute('x')) + parseFloat(r.getAttribute('width'))])"
+        )
+        return boxes
+
+    def test_lanes_stand_where_their_events_stand_in_the_log(self) -> None:
+        self.open(report_of(log({1: steps(40), 2: steps(60)}), log({1: steps(40), 2: steps(60)})))
+        self.assertEqual(self.boxes(), [[0, 100], [0, 100]])
+        self.choose("#scale", "common")
+        first, second = self.boxes()
+        self.assertLess(first[0], 3)
+        self.assertAlmostEqual(first[1], 40, delta=2)
+        self.assertAlmostEqual(second[0], 41, delta=2)
+        self.assertAlmostEqual(second[1], 100, delta=1)
+        self.choose("#scale", "own")
+        self.assertEqual(self.boxes(), [[0, 100], [0, 100]])
+
+    def test_a_line_leads_from_the_creator_to_the_thread_it_created(self) -> None:
+        canary = log({1: [*steps(30), ("KeCreate", {})], 2: steps(30)}).replace(
+            b'"kernel.call", "tid": 1, "tid_event_idx": 30, "payload": {"name": "KeCreate"}',
+            b'"thread.create", "tid": 1, "tid_event_idx": 30, "payload": {"child_tid": 2, "entry_point": 1}',
+        )
+        self.open(report_of(canary, canary))
+        self.assertEqual(self.ask("document.querySelectorAll('.links line').length"), 0)
+        self.choose("#scale", "common")
+        line = self.ask(
+            "Array.from(document.querySelectorAll('.links .created'), (l) =>"
+            "['x1', 'x2', 'y1', 'y2'].map((name) => parseFloat(l.getAttribute(name))))"
+        )
+        self.assertEqual(len(line), 1)
+        (x1, x2, y1, y2) = line[0]
+        self.assertAlmostEqual(x1, x2, delta=1)
+        self.assertGreater(y2, y1 + 20)
 
 
 class HostileText(InTheBrowser):
