@@ -12906,8 +12906,6 @@ def _with_temporary_dirs(trace: Trace) -> tuple[Action, ...]:
 _MAX_EDITS: Final = 64
 """Lists that differ in more actions than this are not aligned: nobody would read it, and it would take long."""
 
-_MAX_COMPARISONS: Final = 50_000
-
 
 def _equivalent(teacher: Action, student: Action) -> bool:
     return next(action_differences(teacher, student), None) is None
@@ -12931,20 +12929,17 @@ def _walk_back(history: Sequence[Mapping[int, int]], x: int, y: int) -> Iterator
 
 def _matching_pairs(teacher: Sequence[Action], student: Sequence[Action]) -> list[tuple[int, int]] | None:
     """The pairs of equivalent actions that the smallest edit leaves alone (Myers), None where it is too large."""
-    frontier, history, comparisons = {1: 0}, list[dict[int, int]](), 0
+    frontier, history = {1: 0}, list[dict[int, int]]()
     for edits in range(_MAX_EDITS + 1):
         history.append(frontier.copy())
         for diagonal in range(-edits, edits + 1, 2):
             inserts = _is_insertion(frontier, edits, diagonal)
-            x = first = frontier[diagonal + 1] if inserts else frontier[diagonal - 1] + 1
+            x = frontier[diagonal + 1] if inserts else frontier[diagonal - 1] + 1
             while x < len(teacher) and x - diagonal < len(student) and _equivalent(teacher[x], student[x - diagonal]):
                 x += 1
             frontier[diagonal] = x
             if x >= len(teacher) and x - diagonal >= len(student):
                 return list(_walk_back(history, x, x - diagonal))
-            comparisons += x - first + 1
-        if comparisons > _MAX_COMPARISONS:
-            break
     return None
 
 

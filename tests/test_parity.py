@@ -117,6 +117,7 @@ EQUIVALENT: dict[str, list[Call]] = {
         ({"pattern": "x", "-A": 3, "-n": True}, {"pattern": "x", "flags": ["-n", "-A", "3"]}, None, None),
         ({"pattern": 1}, {"pattern": 1}, None, None),
         ({"pattern": "x", "-C": 2}, {"pattern": "x", "flags": "-B 2 -A 2"}, None, None),
+        ({"pattern": "x", "-A": 5, "-C": 2}, {"pattern": "x", "-A": 5, "-B": 2}, None, None),
         ({"pattern": "x", "context": 2, "-A": 5}, {"pattern": "x", "-A": 5, "-B": 2}, None, None),
         ({"pattern": "x"}, {"pattern": "x"}, "No matches found", ""),
     ],
@@ -238,6 +239,10 @@ class ReplayedFiles(FolderCase):
         read = [turn(("r", "Read", {"file_path": "a"})), result("r", "one two one\n")]
         gutter = [turn(("r", "Read", {"file_path": "a"})), result("r", "     1→one two one")]
         part = [turn(("r", "Read", {"file_path": "a", "limit": 1})), result("r", "one two one\n")]
+        reminded = [
+            turn(("r", "Read", {"path": "a"})),
+            result("r", "one two one\n<system-reminder>x</system-reminder>"),
+        ]
         good = self.edit("one", "1", replace_all=True, **state)
         bash = [turn(("b", "Bash", {"command": "make"})), result("b")]
         for records, expected in (
@@ -258,6 +263,11 @@ class ReplayedFiles(FolderCase):
             ([write, hook("PreToolUse"), skill(), self.edit("two", "2", **state)], [(True, False), (True, True)]),
             ([write, self.edit("two", "2", "x"), result("x", ok=False), good], [(True, False), (True, False)]),
             ([self.edit("two", "2")], [(False, False)]),
+            ([*reminded, self.edit("one two", "1", **state)], [(True, False)]),
+            (
+                [write, self.edit("two", "2", **state), self.edit("2", "3")],
+                [(True, False), (True, True), (False, False)],
+            ),
             ([turn(("w", "Write", {"path": "a", "content": 5}))], [(False, False)]),
             ([turn(("w", "Write", {"path": "a", "content": "x", **state}))], [(True, True)]),
         ):
@@ -281,6 +291,11 @@ class ReplayedFiles(FolderCase):
         self.assertTrue(drift.detail.endswith("; the file after it is the same"), drift.detail)
         other = self.trace(write, self.edit("one two", "1 2"))
         self.assertFalse(d.compute_parity_score(teacher, other).drifts[0].same_file)
+        elsewhere = self.trace(
+            turn(("w", "Write", {"path": "b", "content": "one two\n"})),
+            turn(("e", "Edit", {"path": "b", "old_string": "one two", "new_string": "1 two"})),
+        )
+        self.assertFalse(d.compute_parity_score(teacher, elsewhere).drifts[1].same_file)
         unknown = [self.trace(self.edit(old, "1"), name=old) for old in ("x", "y")]
         self.assertFalse(d.compute_parity_score(unknown[0], unknown[1]).drifts[0].same_file)
 
@@ -307,6 +322,7 @@ class Aligned(unittest.TestCase):
         self.assertEqual(self.aligned("abcdef", "abdef"), (5, 5, (), (2,), 0))
         self.assertEqual(self.aligned("abcdef", "abXdef"), (5, 6, (), (), 0))
         self.assertEqual(self.aligned("abcdef", "bcdefa"), (5, 5, (5,), (0,), 1))
+        self.assertEqual(self.aligned("aaXbc", "bcaY"), (2, 2, (2, 3), (0, 1, 2), 1))
         self.assertEqual(self.aligned("", ""), (0, 0, (), (), 0))
         self.assertEqual(self.aligned("", "ab"), (0, 0, (0, 1), (), 0))
 
@@ -453,6 +469,9 @@ class Score(FolderCase):
         self.assertEqual(
             [drift.position for drift in self.score(run("make", event="Stop"), run("ls", event="Stop")).drifts], [0]
         )
+        two = [turn(("a", "Bash", {"command": "make"}), ("b", "Bash", {"command": "ls"})), hook(), hook()]
+        changed = [turn(("a", "Bash", {"command": "make"}), ("b", "Bash", {"command": "pwd"})), hook(), hook()]
+        self.assertEqual([drift.position for drift in self.score(two, changed).drifts], [1, 3])
         post = run("make", 2, "PostToolUse"), run("ls", 2, "PostToolUse")
         self.assertEqual([drift.position for drift in self.score(*post).drifts], [0, 1])
         other = self.score(run("make", matcher="Bash"), run("make", 5, matcher="Bash"))
