@@ -29,15 +29,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "diff_events.py"
 
-_INDEX = "test_index test_reading test_bad_input test_streams test_late_formats test_rules test_random_pairs"
+_INDEX = "test_doctests test_index test_reading test_bad_input test_late_formats test_rules test_random_pairs"
 TESTS = {
     "rules": "test_rules test_doctests test_index test_random_pairs",
     "fingerprints": "test_rules test_doctests test_index test_random_pairs",
     "index": _INDEX,
     "two logs at once": _INDEX,
-    "pairing": "test_pairing test_report test_fixtures test_random_pairs",
-    "alignment": "test_alignment test_evidence test_report test_fixtures test_unrelated_rest test_random_pairs",
-    "walk": "test_report test_fixtures test_evidence test_alignment test_rules test_random_pairs",
+    "pairing": "test_doctests test_pairing test_report test_fixtures test_random_pairs",
+    "alignment": "test_doctests test_alignment test_streams test_evidence test_report test_fixtures test_random_pairs",
+    "walk": "test_doctests test_report test_fixtures test_evidence test_alignment test_rules test_random_pairs",
 }
 """The sections that are tried, and the modules that test them."""
 
@@ -160,7 +160,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     alive = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         results = pool.map(lambda mutant: survives(mutant, source, options.seconds), chosen)
-        for mutant, survived in zip(chosen, results, strict=True):
+        for tried, (mutant, survived) in enumerate(zip(chosen, results, strict=True), 1):
+            print(f"{tried} of {len(chosen)} tried", end="\r", file=sys.stderr, flush=True)
             if survived:
                 alive += 1
                 was = source.splitlines()[mutant.lineno - 1].strip()

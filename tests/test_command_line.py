@@ -610,6 +610,7 @@ class Main(CommandLineTestCase):
     """The outermost function, in this process."""
 
     def main(self, *argv: str) -> Outcome:
+        self.addCleanup(signal.signal, signal.SIGTERM, signal.getsignal(signal.SIGTERM))
         out, err = io.StringIO(), io.StringIO()
         with (
             mock.patch.object(sys, "argv", ["diff_events.py", *argv]),

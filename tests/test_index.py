@@ -1,6 +1,5 @@
 """The index: streams, two processes, formats that differ, and the way back from a fingerprint to its event."""
 
-import contextlib
 import dataclasses
 import gzip
 import itertools
@@ -118,14 +117,6 @@ class Paths(LogTestCase):
     def pins(pair: generator.Pair) -> str:
         return ",".join(f"{canary}={ours}" for canary, ours in pair.tid_map)
 
-    def two_processes(self, **other: Any) -> contextlib.ExitStack:
-        patches = mock.patch.multiple(diff_events, _WORTH_A_PROCESS=0, **other)
-        affinity = mock.patch.object(os, "sched_getaffinity", create=True, return_value={0, 1})
-        stack = contextlib.ExitStack()
-        stack.enter_context(patches)
-        stack.enter_context(affinity)
-        return stack
-
     def test_two_processes(self) -> None:
         for seed in seeds(6):
             pair = generator.random_pair(seed)
@@ -140,7 +131,7 @@ class Paths(LogTestCase):
         self.assertGreater(len(canary), 5 * diff_events.CHUNK_BYTES)
         for at in range(50, 8000, 1900):
             other = log_bytes([*events[:at], event(at, payload={"name": "other"}), *events[at + 1 :]])
-            with self.subTest(at=at), several_processes():
+            with self.subTest(at=at), several_processes(segment_bytes=1 << 16):
                 document = json.loads(self.outcome(canary, other).out)
                 self.assertEqual(document["threads"][0]["divergence"]["event"]["ours"]["line"], at + 2)
 
@@ -150,7 +141,7 @@ class Paths(LogTestCase):
         compact = HEADER + b"".join(json.dumps(one, separators=(",", ":")).encode() + b"\n" for one in events[:4000])
         expected = self.outcome(compact, spaced)
         for canary, ours in itertools.product((compact, gzip.compress(compact)), (spaced, gzip.compress(spaced))):
-            with several_processes():
+            with several_processes(segment_bytes=1 << 16):
                 found = json.loads(self.outcome(canary, ours).out)
             self.assertEqual(found, json.loads(expected.out))
 
