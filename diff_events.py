@@ -33,12 +33,14 @@ Event logs:
 
     events · what a line must be; line layouts that are learned
     rules · which fields are skipped, shared-global objects, when two events are equal
+    profile · what may differ, and why: rules that a person reviews
     fingerprints · 64 bits that stand for what counts of an event
     index · one pass over a log: streams, and where to find an event again
     two logs at once · formats, processes, progress
     pairing · which thread of ours is which thread of canary
     alignment · where two streams match after a difference, and what happened between
     walk · a pair of threads, event by event
+    hiding · the differences that a profile lets pass
     statuses · what statuses and other numbers are called
     report model · everything that a comparison found, as values
     identity · which object is which, and where events are about different ones
@@ -48,10 +50,12 @@ Event logs:
     divergences and their sorts · what differs, and which differences are alike
     causes · which divergence follows which, and where to start
     comparison · from two paths to a `Report`
+    learning noise · what differs between runs of one program, as a profile
     baseline · a report against that of an earlier run
     report text · a `Report` as a document
     JSON report · a `Report` for programs
     HTML · one page with lanes and evidence
+    calibration report · what was learned, and how far it can be trusted
     JUnit · a test case for each pair
 
 Agent traces:
@@ -1372,6 +1376,27 @@ _COMPRESSIONS: Final = {
 """How a compressed file begins, and the module of the standard library that reads it."""
 
 
+def read_text(path: str) -> str:
+    """A small file of settings, as text. Raises `InputError`."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(path, f"not UTF-8: {error}") from error
+
+
+def parse_toml(text: str, path: str) -> dict[str, object]:
+    """A TOML document. Raises `InputError`, with the line where the parser tells it."""
+    import tomllib  # here, so that only who gives a TOML file waits for it
+
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        line = re.search(r"at line ([0-9]+)", str(error))
+        raise InputError(path, f"TOML: {error}", lineno=int(line[1]) if line else None) from error
+
+
 @contextlib.contextmanager
 def _named_errors(name: str, damage: tuple[type[Exception], ...] = (OSError,)) -> Iterator[None]:
     try:
@@ -2173,6 +2198,429 @@ def events_equal(canary: Event, ours: Event) -> bool:
     )
 
 
+# ══ profile ═══════════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+PROFILE_VERSION: Final = 1
+
+
+class RuleSort(enum.Enum):
+    """What a rule of a profile is for, in the order in which a profile lists them."""
+
+    NAME = "name"
+    TOLERANCE = "tolerance"
+    IGNORE = "ignore"
+    REPEAT = "repeat"
+    FLOAT = "float"
+    POOL = "pool"
+
+
+class AnyPlace(enum.Enum):
+    """The step of a path that stands for every place of a list."""
+
+    ANY_PLACE = "*"
+
+
+FieldPath: TypeAlias = "tuple[str | int | AnyPlace, ...]"
+_PATH_STEP: Final = re.compile(r'(?:^|\.)([^\W\d]\w*)|\[(?:([0-9]{1,9})|(\*)|("(?:[^"\\]|\\.)*"))\]')
+
+
+@functools.lru_cache(maxsize=4096)
+def parse_field_path(text: str) -> FieldPath:
+    """The steps of a path as reports write it: members, places of lists, ``[*]`` for any place. Raises `ValueError`.
+
+    >>> parse_field_path('args[2].name["odd key"]')
+    ('args', 2, 'name', 'odd key')
+    """
+    steps: list[str | int | AnyPlace] = []
+    end = 0
+    for match in _PATH_STEP.finditer(text):
+        if match.start() != end:
+            break
+        member, place, anywhere, quoted_key = match.groups()
+        steps.append(member or (AnyPlace.ANY_PLACE if anywhere else int(place) if place else json.loads(quoted_key)))
+        end = match.end()
+    if not steps or end != len(text):
+        raise ValueError(text)
+    return tuple(steps)
+
+
+def path_text(path: FieldPath) -> str:
+    """A path as reports write it: what `parse_field_path` reads.
+
+    >>> path_text(("args", AnyPlace.ANY_PLACE, "odd key"))
+    'args[*]["odd key"]'
+    """
+    text = ""
+    for step in path:
+        if isinstance(step, str):
+            text = member_path(text, step)
+        else:
+            text += f"[{'*' if step is AnyPlace.ANY_PLACE else step}]"
+    return text.removeprefix(".")
+
+
+def values_at(value: object, path: FieldPath) -> Iterator[object]:
+    """Whatever stands at a path.
+
+    >>> list(values_at({"args": [1, 2]}, ("args", AnyPlace.ANY_PLACE)))
+    [1, 2]
+    """
+    if not path:
+        yield value
+    elif isinstance(value, dict) and path[0] in value:
+        yield from values_at(value[path[0]], path[1:])
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            if path[0] in (AnyPlace.ANY_PLACE, place):
+                yield from values_at(item, path[1:])
+
+
+def _with_edit(value: object, path: FieldPath, edit: Callable[[object], object]) -> object:
+    """The value with what stands at a path edited, or taken out where that gives `MISSING`.
+
+    A list on the way becomes a map of its places: what is behind a place that is taken out stays where it is.
+    """
+    if not path:
+        return edit(value)
+    members = dict(enumerate(value)) if isinstance(value, list) else value
+    if not isinstance(members, dict):
+        return value
+    places = {key for key in members if key == path[0] or (path[0] is AnyPlace.ANY_PLACE and isinstance(key, int))}
+    edited = {key: _with_edit(item, path[1:], edit) if key in places else item for key, item in members.items()}
+    return {key: item for key, item in edited.items() if item is not MISSING}
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRule:
+    """One rule of a profile: what may differ, and why. Which fields it uses depends on its sort."""
+
+    sort: RuleSort
+    reason: str
+    kind: str = ""
+    call: str | None = None
+    """None is any call, and what is none."""
+    field: FieldPath = ()
+    only_absent: bool = False
+    values: tuple[object, ...] = ()
+    absolute: Fraction | None = None
+    relative: Fraction | None = None
+    where: tuple[tuple[FieldPath, object], ...] = ()
+    calls: tuple[str, ...] = ()
+    entry_point: str | None = None
+    """As canonical JSON."""
+    first_call: str | None = None
+    at_most: int | None = None
+    source: str = ""
+    lineno: int = 0
+
+    @property
+    def is_of_fields(self) -> bool:
+        """Whether it lets the values of a field differ."""
+        return self.sort in (RuleSort.NAME, RuleSort.TOLERANCE, RuleSort.IGNORE)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the field that it names is not compared at all, nor anything in it."""
+        return self.sort is RuleSort.IGNORE and not self.only_absent and not self.values
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What it is about, as far as it says that: kind, call, field."""
+        return tuple(label for label in (self.kind, self.call, path_text(self.field)) if label)
+
+    def is_about(self, kind: str, call: str | None) -> bool:
+        """Whether it names events of this kind and call."""
+        return self.kind == kind and self.call in (None, call)
+
+    def lists(self, value: object) -> bool:
+        """Whether it has a value in its list."""
+        return any(json_equal(value, listed) for listed in self.values)
+
+    def names_field(self, path: FieldPath) -> bool:
+        """Whether it is about the field at a path, or one that is in a field that is not compared."""
+        if len(path) < len(self.field) or (len(path) > len(self.field) and not self.is_whole):
+            return False
+        return all(step in (AnyPlace.ANY_PLACE, at) for step, at in zip(self.field, path, strict=False))
+
+    def allows(self, path: FieldPath, canary: object, ours: object) -> bool:
+        """Whether a field may have these two values, which differ."""
+        if not self.names_field(path):
+            return False
+        if self.sort is RuleSort.TOLERANCE:
+            return self._is_close(canary, ours)
+        if self.only_absent:
+            return MISSING in (canary, ours)
+        return not self.values or (self.lists(canary) and self.lists(ours))
+
+    def _is_close(self, canary: object, ours: object) -> bool:
+        from fractions import Fraction  # here, so that only who has a profile waits for it
+
+        numbers = [
+            Fraction(str(value))  # as it is written: 0.3 is 0.1 more than 0.2
+            for value in (canary, ours)
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        ]
+        if len(numbers) < 2:
+            return False
+        limit = self.absolute if self.relative is None else self.relative * max(map(abs, numbers))
+        return limit is not None and abs(numbers[0] - numbers[1]) <= limit
+
+    def floats(self, payload: Mapping[str, object]) -> bool:
+        """Whether an event that it is about may stand anywhere, or be missing."""
+        return self.sort is RuleSort.FLOAT and all(
+            any(json_equal(found, value) for found in values_at(payload, path)) for path, value in self.where
+        )
+
+
+class Profile:
+    """The rules that a comparison is to apply, and what they say of events; a rule is known by its number.
+
+    Events that no rule names are none of its business: they stay on the fast path.
+    """
+
+    def __init__(self, rules: Iterable[ProfileRule] = (), names: Sequence[str] = ()) -> None:
+        self.rules = tuple(rules)
+        self.names = tuple(names)
+        """The files that they stand in."""
+        self.of_events = [  # with their numbers
+            (n, rule) for n, rule in enumerate(self.rules) if rule.is_of_fields or rule.sort is RuleSort.FLOAT
+        ]
+        self._patterns = {rule.kind.encode(): self._pattern(rule.kind) for _, rule in self.of_events}
+        self._known: dict[tuple[str, str | None], tuple[tuple[int, ProfileRule], ...]] = {}
+
+    def _pattern(self, kind: str) -> re.Pattern[bytes]:
+        """What a payload of a kind has in it if a rule is about it, or if its bytes do not tell."""
+        calls = [rule.call for _, rule in self.of_events if rule.kind == kind]
+        names = (b"" if call is None else re.escape(json.dumps(call, ensure_ascii=False).encode()) for call in calls)
+        return re.compile(rb"\\|" + b"|".join(names))
+
+    def __bool__(self) -> bool:
+        return bool(self.rules)
+
+    def of_sort(self, sort: RuleSort) -> list[tuple[int, ProfileRule]]:
+        """The rules of a sort, with their numbers."""
+        return [(number, rule) for number, rule in enumerate(self.rules) if rule.sort is sort]
+
+    def may_be_about(self, kind: bytes, payload: bytes) -> bool:
+        """Whether a rule may name an event, as far as its bytes tell."""
+        pattern = self._patterns.get(kind)
+        return pattern is not None and pattern.search(payload) is not None
+
+    def rules_about(self, event: Event) -> tuple[tuple[int, ProfileRule], ...]:
+        """The rules for the fields of an event, or for its place."""
+        key = event.kind, event.name
+        if key not in self._known:
+            self._known[key] = tuple((number, rule) for number, rule in self.of_events if rule.is_about(*key))
+        return self._known[key]
+
+    def floating(self, event: Event) -> int | None:
+        """The number of the rule by which an event may stand anywhere or be missing; None where there is none."""
+        return next((number for number, rule in self.rules_about(event) if rule.floats(event.payload)), None)
+
+    def masked(self, event: Event) -> object:
+        """A payload without what may differ: two that are equal under the rules are the same here, and few others."""
+        masked: object = compared_payload(event)
+        rules = [(number, rule) for number, rule in self.rules_about(event) if rule.is_of_fields]
+        for number, rule in rules:
+            # Lists that share a value have one stand-in: what each of them lets pass must be the same here.
+            stand_in = min(n for n, other in rules if n == number or any(map(rule.lists, other.values)))
+            masked = _with_edit(masked, rule.field, functools.partial(self._mask, stand_in, rule))
+        return masked
+
+    @staticmethod
+    def _mask(stand_in: int, rule: ProfileRule, value: object) -> object:
+        if not rule.values:
+            return MISSING
+        return f"one that rule {stand_in} lists" if rule.lists(value) else value
+
+    def judge(self, canary: Event, ours: Event) -> tuple[tuple[int, ...], tuple[FieldDifference, ...]]:
+        """By which rules fields of two events of one kind may differ, one each, and what differs beyond."""
+        used, beyond = [], []
+        for difference in field_differences(compared_payload(canary), compared_payload(ours), "payload"):
+            path = parse_field_path(difference.path.removeprefix("payload").removeprefix("."))
+            allowing = (
+                number
+                for number, rule in self.rules_about(canary)
+                if rule.is_of_fields and rule.allows(path, difference.left, difference.right)
+            )
+            number = next(allowing, None)
+            if number is None:
+                beyond.append(difference)
+            else:
+                used.append(number)
+        return tuple(used), tuple(beyond)
+
+
+NO_PROFILE: Final = Profile()
+
+
+# ── reading a profile ──
+
+
+def _is_json(value: object) -> bool:
+    """Whether a TOML value could stand in a log: no date, no infinity."""
+    if isinstance(value, list | dict):
+        return all(map(_is_json, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_limit(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def _is_path(value: object) -> bool:
+    with contextlib.suppress(ValueError):
+        return isinstance(value, str) and bool(parse_field_path(value)) and not value.startswith("payload.")
+    return False
+
+
+def _bare(path: str) -> str:
+    return path.removeprefix("payload.")
+
+
+def _is_where(value: object) -> bool:
+    return isinstance(value, dict) and bool(value) and _is_json(value) and all(map(_is_path, map(_bare, value)))
+
+
+def _is_list(value: object, accepts: Callable[[object], bool]) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(accepts, value))
+
+
+_RULE_TYPES: Final[Mapping[str, FieldType]] = {
+    "absent": FieldType('"absent"', lambda value: value == "absent"),
+    "calls": FieldType("a list of names of calls", lambda value: _is_list(value, _is_text)),
+    "kind": FieldType("a kind, without wildcard", lambda value: _is_text(value) and "*" not in str(value)),
+    "limit": FieldType("a number of 0 or more", _is_limit),
+    "path": FieldType('a path without "payload.", as status, args[2] or args[*]', _is_path),
+    "start": FieldType("a text or a whole number", lambda value: _is_text(value) or type(value) is int),
+    "text": FieldType("a text", _is_text),
+    "values": FieldType("a list of values", lambda value: _is_list(value, _is_json)),
+    "where": FieldType('a table of "payload.path" = value', _is_where),
+}
+
+_RULE_FIELDS: Final[Mapping[RuleSort, tuple[Field, ...]]] = {
+    sort: fields(f"reason:text at_most:int>=0? {notation}", _RULE_TYPES)
+    for sort, notation in {
+        RuleSort.NAME: "kind:kind call:text? field:path",
+        RuleSort.TOLERANCE: "kind:kind call:text? field:path abs:limit? rel:limit?",
+        RuleSort.IGNORE: "kind:kind call:text? field:path only:absent? values:values?",
+        RuleSort.REPEAT: "calls:calls",
+        RuleSort.FLOAT: "kind:kind call:text? where:where?",
+        RuleSort.POOL: "entry_point:start? first_call:text?",
+    }.items()
+}
+
+_ONE_OF: Final = {RuleSort.TOLERANCE: ("abs", "rel"), RuleSort.POOL: ("entry_point", "first_call")}
+
+
+class _ProfileReader:
+    """Reads one profile. Its errors name lines, which TOML's own parser does not tell."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self._path, self._lines = path, text.splitlines()
+
+    def _line_of(self, pattern: str, start: int = 0, nth: int = 0) -> int | None:
+        """The number of the nth line behind ``start`` lines that begins so."""
+        lines = enumerate(self._lines[start:], start + 1)
+        found = (number for number, line in lines if re.match(rf"\s*(?:{pattern})", line))
+        return next(itertools.islice(found, nth, None), None)
+
+    def _error(self, problem: str, key: str, start: int = 0) -> InputError:
+        """What is wrong with the first key behind ``start`` lines, which is that of a table or of a value in one."""
+        lineno = self._line_of(rf'[\[\s"]*{re.escape(key)}\b|\[[\w.]*\.{re.escape(key)}\b', start)
+        return InputError(self._path, problem, lineno=lineno or start, field=key)
+
+    def rules(self, document: Mapping[str, object]) -> Iterator[ProfileRule]:
+        """The rules of the document. Raises `InputError`."""
+        sorts = {sort.value: sort for sort in RuleSort}
+        for key, tables in document.items():
+            if key == "version" and tables == PROFILE_VERSION and tables is not True:
+                continue
+            if key == "version":
+                raise self._error(f"expected {PROFILE_VERSION}, found {described(tables)}", key)
+            if key not in sorts:
+                raise self._error(f"unknown rule: expected version, {', '.join(sorts)}", key)
+            if not _is_list(tables, lambda table: isinstance(table, dict)):
+                raise self._error(f"expected tables [[{key}]]", key)
+            for nth, table in enumerate(cast("list[dict[str, Any]]", tables)):
+                lineno = self._line_of(rf'\[\[\s*"?{key}"?\s*\]\]', nth=nth) or self._line_of(key) or 1
+                yield self._rule(sorts[key], table, lineno)
+
+    def _rule(self, sort: RuleSort, table: Mapping[str, Any], lineno: int) -> ProfileRule:
+        for problem in field_problems(table, _RULE_FIELDS[sort]):
+            known = ", ".join(one.name for one in _RULE_FIELDS[sort])
+            text = problem.text if problem.is_error else f"unknown key: expected {known}"
+            absent = problem.field not in table
+            raise (
+                InputError(self._path, text, lineno=lineno, field=problem.field)
+                if absent
+                else self._error(text, str(problem.field), lineno)
+            )
+        names = _ONE_OF.get(sort, ())
+        if names and sum(name in table for name in names) != 1:
+            raise InputError(self._path, f"a [[{sort.value}]] needs one of {' and '.join(names)}", lineno=lineno)
+        if "only" in table and "values" in table:
+            raise self._error('only = "absent" and values say opposite things', "values", lineno)
+        return self._made(sort, table, lineno)
+
+    def _made(self, sort: RuleSort, table: Mapping[str, Any], lineno: int) -> ProfileRule:
+        from fractions import Fraction  # here, so that only who has a profile waits for it
+
+        return ProfileRule(
+            sort,
+            table["reason"],
+            kind=table.get("kind", ""),
+            call=table.get("call"),
+            field=parse_field_path(table["field"]) if "field" in table else (),
+            only_absent="only" in table,
+            values=tuple(table.get("values", ())),
+            absolute=Fraction(str(table["abs"])) if "abs" in table else None,
+            relative=Fraction(str(table["rel"])) if "rel" in table else None,
+            where=tuple((parse_field_path(_bare(path)), value) for path, value in table.get("where", {}).items()),
+            calls=tuple(table.get("calls", ())),
+            entry_point=json_text(table["entry_point"]) if "entry_point" in table else None,
+            first_call=table.get("first_call"),
+            at_most=table.get("at_most"),
+            source=self._path,
+            lineno=lineno,
+        )
+
+
+def _claim(rule: ProfileRule) -> object:
+    """What a rule says of its field as a whole; None where it only lets some values pass."""
+    narrow = rule.sort is RuleSort.IGNORE and not rule.is_whole
+    return None if narrow else (rule.sort, rule.absolute, rule.relative)
+
+
+def _check_contradictions(rules: Iterable[ProfileRule]) -> None:
+    """Raises `InputError` where two rules say opposite things about one field."""
+    seen: dict[tuple[str, str | None, FieldPath], list[ProfileRule]] = {}
+    for rule in rules:
+        earlier_ones = seen.setdefault((rule.kind, rule.call, rule.field), []) if rule.field else []
+        for earlier in earlier_ones:
+            if _claim(earlier) != _claim(rule) and (
+                earlier.is_whole or rule.is_whole or None not in (_claim(earlier), _claim(rule))
+            ):
+                problem = f"says the opposite of {earlier.source}:{earlier.lineno} about the same field"
+                raise InputError(rule.source, problem, lineno=rule.lineno, field=rule.sort.value)
+        earlier_ones.append(rule)
+
+
+def read_profile(paths: Sequence[str]) -> Profile:
+    """The rules of all files together. Raises `InputError`, with the line of what is wrong."""
+    rules: list[ProfileRule] = []
+    for path in paths:
+        text = read_text(path)
+        rules += _ProfileReader(path, text).rules(parse_toml(text, path))
+    _check_contradictions(rules)
+    return Profile(rules, paths)
+
+
 # ══ fingerprints ══════════════════════════════════════════════════════════════════════════════════════════════════
 #
 # The fingerprint of an event is of its bytes where they say just what counts. Where a kind has skipped fields, or the
@@ -2322,6 +2770,14 @@ def simple_members(payloads: Sequence[bytes]) -> Iterator[tuple[tuple[bytes | No
     for end in [n for n, follows in enumerate(ends, 1) if follows != b","]:
         yield tuple(keys[start:end]), values[start:end]
         start = end
+
+
+def masked_fingerprint(profile: Profile, event: Event) -> int:
+    """The fingerprint of an event under a profile: of what must be equal alone."""
+    masked = _canonical_json(profile.masked(event))
+    return fingerprint(
+        (event.kind.encode(), b"under rules %b %b" % ((event_shared_global(event) or "").encode(), masked))
+    )
 
 
 # ══ index ═════════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -2588,6 +3044,32 @@ class Stream:
         return sorted({chunk for start, end, chunk in runs if start <= idx < end})
 
 
+class RuleMarks:
+    """The events of one thread that rules of a profile name: their fingerprint is of what must be equal alone."""
+
+    __slots__ = ("fingerprints", "floats", "indexes", "producing")
+
+    def __init__(self) -> None:
+        self.indexes = array("q")
+        self.fingerprints = array("q")
+        """What their fingerprints were without the profile."""
+        self.floats = array("q")
+        """The number of the rule by which they float, or -1."""
+        self.producing = array("q")
+        """The indexes of those that give a name to something."""
+
+    def extend(self, other: RuleMarks) -> None:
+        """Takes in those of the next part of the log."""
+        for name in self.__slots__:
+            getattr(self, name).extend(getattr(other, name))
+
+    def into_index_order(self) -> None:
+        """Puts what was written out of order in order."""
+        order = sorted(range(len(self.indexes)), key=self.indexes.__getitem__)
+        for column in (self.indexes, self.fingerprints, self.floats):
+            column[:] = array("q", [column[place] for place in order])
+
+
 class _Chunk(NamedTuple):
     """A piece of the text that was indexed in one go."""
 
@@ -2610,6 +3092,10 @@ class LogIndex:
     shared_globals: list[SharedGlobal] = field(default_factory=list)
     creations: list[Creation] = field(default_factory=list)
     objects: ObjectRefs = field(default_factory=ObjectRefs)
+    marks: dict[int, RuleMarks] = field(default_factory=dict)
+    """By tid, the events that rules of a profile name."""
+    named: Counter[tuple[int, ...]] = field(default_factory=Counter)
+    """How many events have which rules."""
     warnings: list[LogWarning] = field(default_factory=list)
     chunks: list[_Chunk] = field(default_factory=list)
     next_lineno: int = 1
@@ -2634,6 +3120,9 @@ class LogIndex:
         self.shared_globals += other.shared_globals
         self.creations += other.creations
         self.objects.extend(other.objects)
+        for tid, marks in other.marks.items():
+            self.marks.setdefault(tid, RuleMarks()).extend(marks)
+        self.named += other.named
         self.chunks += [chunk._replace(first_lineno=self.next_lineno + chunk.first_lineno) for chunk in other.chunks]
         for warning in other.warnings:
             self.warnings.append(replace(warning, lineno=self.next_lineno + (warning.lineno or 0)))
@@ -2705,6 +3194,15 @@ class Log:
         with self.at_line(lineno):
             return decode_event(line, lineno)
 
+    def events(self) -> Iterator[Event]:
+        """All events in the order of the file; their lines are not counted."""
+        for number in range(len(self.index.chunks)):
+            columns = self.columns(number)
+            for kind, tid, idx, payload in zip(
+                columns.kinds, columns.tids, columns.indexes, columns.payloads, strict=True
+            ):
+                yield Event(0, kind.decode(), int(tid), int(idx), parse_payload(payload))
+
     def calls(self, tid: int, most_events: int = sys.maxsize) -> Iterator[str]:
         """The names in the ``kernel.call`` events among the first of a thread, in their order."""
         for position in range(min(most_events, len(self.index.streams[tid]))):
@@ -2728,12 +3226,39 @@ def _exact_fingerprint(kind: bytes, payload: bytes) -> int:
     return canonical_fingerprint(kind, canonical_members(payload))
 
 
+class _UnderRules(NamedTuple):
+    """What a profile makes of an event that its rules name."""
+
+    fingerprint: int
+    """Of what must be equal."""
+    floats: int
+    """The number of the rule by which it floats, or -1."""
+    numbers: tuple[int, ...]
+    """Of all rules that are about it."""
+    produces: bool
+    """Whether it gives a name to something."""
+
+
+def _under_rules(profile: Profile, kind: bytes, payload: bytes) -> _UnderRules | None:
+    """What a profile makes of an event; None if no rule is about it."""
+    event = Event(0, kind.decode(), 0, 0, parse_payload(payload))
+    rules = profile.rules_about(event)
+    if not rules:
+        return None
+    floats = profile.floating(event)
+    numbers = tuple(number for number, rule in rules if rule.is_of_fields or rule.floats(event.payload))
+    produces = any(rule.sort is RuleSort.NAME for _, rule in rules)
+    return _UnderRules(masked_fingerprint(profile, event), -1 if floats is None else floats, numbers, produces)
+
+
 class _SegmentIndexer:
     """Indexes one segment of a log after the other; what it learns of one makes the next one faster."""
 
-    def __init__(self, canonical: bool) -> None:
-        self._canonical = canonical
+    def __init__(self, canonical: bool, profile: Profile) -> None:
+        self._canonical, self._profile = canonical, profile
         self._reader = LayoutReader()
+        # loops repeat themselves
+        self._rules_for = functools.lru_cache(1 << 14)(functools.partial(_under_rules, profile))
 
     def index(self, segment: Segment) -> LogIndex | InputError:
         """The index of a segment, or what is wrong with its first bad line; lines are numbered from 0."""
@@ -2771,7 +3296,8 @@ class _SegmentIndexer:
                 text.decode()
             columns = self._reader.columns(text)
             indexes = list(map(int, columns.indexes))
-            self._add_events(columns, indexes, self._fingerprints(columns, indexes))
+            values = self._fingerprints(columns, indexes)
+            self._add_events(columns, indexes, self._apply_rules(columns, indexes, values) if self._profile else values)
         except (NotJsonError, UnicodeDecodeError) as error:
             raise self._first_error(text) from error
         self._index.next_lineno += columns.lines
@@ -2793,7 +3319,8 @@ class _SegmentIndexer:
             try:
                 if line.strip():
                     raw = decode_raw_event(line)
-                    if self._canonical or raw.kind in SPECIAL_KINDS:
+                    named = self._profile.may_be_about(raw.kind, raw.payload)
+                    if self._canonical or named or raw.kind in SPECIAL_KINDS:
                         parse_payload(raw.payload)
             except NotJsonError as error:
                 return InputError(self._name, str(error), lineno=lineno, field=error.field)
@@ -2856,6 +3383,22 @@ class _SegmentIndexer:
         found = list(values)
         for n, value in zip(special, self._canonical_fingerprints(columns, indexes, special), strict=True):
             found[n] = value
+        return found
+
+    def _apply_rules(self, columns: Columns, indexes: list[int], values: Iterable[int]) -> list[int]:
+        """Gives the events that rules name a fingerprint of what must be equal alone, and marks them."""
+        found = list(values)
+        for n, event in enumerate(zip(columns.kinds, columns.payloads, strict=True)):
+            rules = self._rules_for(*event) if self._profile.may_be_about(*event) else None
+            if rules:
+                self._index.named[rules.numbers] += 1
+                marks = self._index.marks.setdefault(int(columns.tids[n]), RuleMarks())
+                marks.indexes.append(indexes[n])
+                marks.fingerprints.append(found[n])
+                marks.floats.append(rules.floats)
+                if rules.produces:
+                    marks.producing.append(indexes[n])
+                found[n] = rules.fingerprint
         return found
 
     def _canonical_fingerprints(self, columns: Columns, indexes: list[int], chosen: Sequence[int]) -> Iterator[int]:
@@ -2982,6 +3525,8 @@ class _LogBuilder:
                 first, second = itertools.islice(log.lines_with(tid, doubled), 2)
                 problem = f"index {doubled} of tid {tid} stands on line {first} already"
                 raise InputError(self._source.name, problem, lineno=second, field="tid_event_idx")
+            if stream.reordered and tid in index.marks:
+                index.marks[tid].into_index_order()
             lost, first_lost = stream.lost()
             if lost:
                 index.warnings.append(LogWarning(WarningKind.HOLE, tid=tid, count=lost, idx=first_lost))
@@ -3063,13 +3608,13 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _work(connection: Connection, ends_of_parent: Sequence[Connection], canonical: bool) -> None:
+def _work(connection: Connection, ends_of_parent: Sequence[Connection], canonical: bool, profile: Profile) -> None:
     """What an indexing process does until its parent lets it go, or is no more."""
     for end in ends_of_parent:
         end.close()  # only the parent may hold them, or nobody would notice its death
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted as well, and ends this process
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    indexer = _SegmentIndexer(canonical)
+    indexer = _SegmentIndexer(canonical, profile)
     with contextlib.suppress(EOFError, OSError):
         connection.send(fingerprint((b"a fingerprint that must be the same everywhere",)))
         while True:
@@ -3096,7 +3641,7 @@ _Result: TypeAlias = "tuple[_LogBuilder, int, LogIndex | InputError]"
 class _Workers:
     """Processes that index segments. Raises `OSError` where none can be started, or their fingerprints differ."""
 
-    def __init__(self, count: int, canonical: bool) -> None:
+    def __init__(self, count: int, canonical: bool, profile: Profile) -> None:
         import multiprocessing  # here, so that only who starts processes waits for it
 
         # Threads do not survive a fork.
@@ -3109,7 +3654,7 @@ class _Workers:
                 for _ in range(count):
                     here, there = start.Pipe()
                     ends = [*self._processes, here] if fork else []
-                    process = start.Process(target=_work, args=(there, ends, canonical), daemon=True)
+                    process = start.Process(target=_work, args=(there, ends, canonical, profile), daemon=True)
                     process.start()
                     there.close()
                     self._processes[here] = process
@@ -3170,17 +3715,19 @@ _FEW_SEGMENTS: Final = 2
 """So many are indexed before other processes would have started."""
 
 
-def _results(tasks: Iterator[_Task], canonical: bool, processes: int) -> Generator[_Result, None, None]:
+def _results(
+    tasks: Iterator[_Task], canonical: bool, profile: Profile, processes: int
+) -> Generator[_Result, None, None]:
     """What comes of each task: in several processes where there is enough to do, and they can be started."""
     first = list(itertools.islice(tasks, max(processes, _FEW_SEGMENTS) + 1))
     tasks = itertools.chain(first, tasks)
     if processes > 1 and len(first) > _FEW_SEGMENTS:
         with contextlib.suppress(OSError), contextlib.ExitStack() as at_end:
-            workers = _Workers(min(processes, len(first)), canonical)
+            workers = _Workers(min(processes, len(first)), canonical, profile)
             at_end.callback(workers.end)
             yield from workers.index(tasks)
             return
-    indexer = _SegmentIndexer(canonical)
+    indexer = _SegmentIndexer(canonical, profile)
     for builder, number, segment in tasks:
         yield builder, number, indexer.index(segment)
 
@@ -3189,6 +3736,7 @@ def index_logs(
     sources: Sequence[LogSource],
     *,
     canonical: bool = False,
+    profile: Profile = NO_PROFILE,
     progress: Progress | None = None,
     processes: int | None = None,
 ) -> list[LogIndex]:
@@ -3201,7 +3749,7 @@ def index_logs(
     total = sum(source.size or 0 for source in sources)
     builders = [_LogBuilder(source) for source in sources]
     most = min(processors(), MOST_PROCESSES) if processes is None else processes
-    with contextlib.closing(_results(_in_turn(builders), canonical, most)) as results:
+    with contextlib.closing(_results(_in_turn(builders), canonical, profile, most)) as results:
         for builder, number, result in results:
             builder.add(number, result)
             builders[0].raise_error()
@@ -3215,10 +3763,15 @@ def index_source(source: LogSource, *, canonical: bool = False) -> LogIndex:
 
 
 def index_both(
-    canary: LogSource, ours: LogSource, *, canonical: bool = False, progress: Progress | None = None
+    canary: LogSource,
+    ours: LogSource,
+    *,
+    canonical: bool = False,
+    profile: Profile = NO_PROFILE,
+    progress: Progress | None = None,
 ) -> tuple[LogIndex, LogIndex]:
     """The indexes of two logs. Raises `InputError`."""
-    one, other = index_logs([canary, ours], canonical=canonical, progress=progress)
+    one, other = index_logs([canary, ours], canonical=canonical, profile=profile, progress=progress)
     return one, other
 
 
@@ -4263,8 +4816,8 @@ class Cursor:
 
     log: Log
     tid: int
-    shared: Mapping[int, str]
-    """The SIDs of the stream's shared-global creates, by position."""
+    shared: Mapping[int, str | int]
+    """What floats, by position: the SID of a shared-global create, or the number of the rule of a profile."""
     position: int = 0
     floated: int = 0
     shift: int = 0
@@ -4286,8 +4839,8 @@ class Cursor:
         return self.stream.idx_at(self.position) - self.floated - self.shift
 
     @property
-    def sid(self) -> str | None:
-        """The SID of the shared-global object that the next event creates; None for any other event."""
+    def sid(self) -> str | int | None:
+        """What lets the next event float, as in `shared`; None for any other event."""
         return self.shared.get(self.position)
 
     def skip_to(self, position: int) -> None:
@@ -4575,6 +5128,360 @@ def walk_pair(
     )
 
 
+# ══ hiding ════════════════════════════════════════════════════════════════════════════════════════════════════════
+#
+# The walk compares what must be equal under a profile. Three things are left, in this order: where two events matched
+# that were not the same without the profile, the rules must allow the difference; a block that is turns of a loop is
+# no difference where a rule says so; and what is left over on one member of a pool is none where another has it.
+
+
+@dataclass(slots=True)
+class Piece:
+    """A stretch of a walk; ``difference`` is set where both sides differ, and taken away where a rule hides that."""
+
+    step: Step
+    difference: Difference | None = None
+    is_tail: bool = False
+    """It is what one side has behind the other's end."""
+
+    @property
+    def matched(self) -> int:
+        """How many pairs of events match in it."""
+        return self.step.canary if self.step.kind is StepKind.MATCHED else 0
+
+    def positions(self, side: Side) -> range:
+        """The positions of one side's events."""
+        start, count = (
+            (self.step.canary_position, self.step.canary)
+            if side is Side.CANARY
+            else (self.step.ours_position, self.step.ours)
+        )
+        return range(start, start + count)
+
+
+class _Marks:
+    """The events of one side of a walk that rules name, by position."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        marks = cursor.log.index.marks.get(cursor.tid, RuleMarks())
+        self.positions = cursor.stream.positions_of(marks.indexes) if marks.indexes else []
+        self.fingerprints = marks.fingerprints
+
+    def between(self, positions: range) -> slice:
+        """Those at some positions."""
+        return slice(
+            bisect.bisect_left(self.positions, positions.start), bisect.bisect_left(self.positions, positions.stop)
+        )
+
+
+Explains: TypeAlias = "Callable[[Both[Event], Sequence[FieldDifference]], bool]"
+"""Whether two events are the same although some fields differ: their names may."""
+
+
+def unexplained(_events: Both[Event], fields: Sequence[FieldDifference]) -> bool:
+    """For who knows no names: only that is the same which does not differ."""
+    return not fields
+
+
+def equal_by(profile: Profile, events: Both[Event], explains: Explains = unexplained) -> tuple[int, ...] | None:
+    """The numbers of the rules by which two events are equal, one a field that differs; None if they are not."""
+    if events.canary.kind != events.ours.kind or len(set(map(event_shared_global, events))) > 1:
+        return None
+    rules, beyond = profile.judge(*events)
+    return rules if not beyond or explains(events, beyond) else None
+
+
+def _matched(canary: int, ours: int, count: int) -> Piece:
+    return Piece(Step(StepKind.MATCHED, canary, ours, count, count))
+
+
+def _differing(hunk: Hunk, *, is_tail: bool = False) -> Piece:
+    """A stretch in which all events differ."""
+    counts = hunk.canary_events, hunk.ours_events
+    step = Step(StepKind.DIFFERED, hunk.c_start, hunk.o_start, *counts)
+    return Piece(step, Difference(hunk, False, Both(*counts), 0), is_tail)
+
+
+def _is_whole_turns(block: Sequence[Event], calls: Sequence[str]) -> bool:
+    """Whether a block is whole turns of a loop of just these calls; it may begin in the midst of one."""
+    made = [event.name for event in block if event.kind == "kernel.call"]
+    if not made or len(made) % len(calls) or any(event.name not in (None, *calls) for event in block):
+        return False
+    turns = [*calls] * (len(made) // len(calls) + 1)
+    return any(turns[start : start + len(made)] == made for start in range(len(calls)))
+
+
+def _runs(positions: Iterable[int]) -> list[range]:
+    """Positions in rising order as runs.
+
+    >>> _runs([1, 2, 4])
+    [range(1, 3), range(4, 5)]
+    """
+    runs: list[range] = []
+    for position in positions:
+        if runs and runs[-1].stop == position:
+            runs[-1] = range(runs[-1].start, position + 1)
+        else:
+            runs.append(range(position, position + 1))
+    return runs
+
+
+def _split(piece: Piece, left: Both[list[range]]) -> Iterator[Piece]:
+    """A difference of which some runs are left: each a difference of its own, and the rest none."""
+    canary, ours = (piece.positions(side) for side in Side)
+    c, o = canary.start, ours.start
+    for run in left.canary:
+        yield Piece(Step(StepKind.DIFFERED, c, o, run.start - c, 0))
+        yield _differing(Hunk(run.start, run.stop, o, o, Change.MISSING_ON_OURS))
+        c = run.stop
+    for run in left.ours:
+        yield Piece(Step(StepKind.DIFFERED, c, o, canary.stop - c, run.start - o))
+        place = canary.stop - 1 if canary else canary.stop  # an event of canary, and not the end of its stream
+        alone = _differing(Hunk(place, place, run.start, run.stop, Change.EXTRA_ON_OURS))
+        yield Piece(alone.step._replace(canary_position=canary.stop), alone.difference)
+        c, o = canary.stop, run.stop
+    yield Piece(Step(StepKind.DIFFERED, c, o, canary.stop - c, ours.stop - o))
+
+
+class HiddenWalk:
+    """One walk, without the differences that a profile hides."""
+
+    pool: int | None = None
+    """The number of the rule whose pool both threads are members of."""
+
+    def __init__(self, walk: PairWalk, profile: Profile, used: Counter[int], explains: Explains) -> None:
+        self.walk, self._profile, self._used, self._explains = walk, profile, used, explains
+        self._cursors = Both(walk.canary, walk.ours)
+        self.passed: list[tuple[int, HiddenWalk, int]] = []
+        """Events that are equal under rules: the position of canary's, and ours's walk and position."""
+        self._marks = self._cursors.map(_Marks)
+        self.turns: list[int] = []
+        """The number of the rule of each block that is turns of a loop."""
+        checked = (piece for whole in self._whole_pieces() for piece in self._checked(whole))
+        self.pieces = [part for piece in checked for part in self._without_turns(piece)]
+        used.update(rule for side in Side for _, rule in self.floating(side))
+
+    def _whole_pieces(self) -> Iterator[Piece]:
+        """The stretches of the walk, and what only one side has at its end."""
+        differences = iter(self.walk.differences)
+        for step in self.walk.steps:
+            yield Piece(step, next(differences) if step.kind is StepKind.DIFFERED else None)
+        canary, ours = self._cursors.map(lambda cursor: (cursor.position, len(cursor.stream)))
+        if canary[0] < canary[1] or ours[0] < ours[1]:
+            change = Change.MISSING_ON_OURS if canary[0] < canary[1] else Change.EXTRA_ON_OURS
+            yield _differing(Hunk(*canary, *ours, change), is_tail=True)
+
+    def _checked(self, piece: Piece) -> Iterator[Piece]:
+        """A matched stretch, split where the rules do not allow what differs."""
+        if piece.step.kind is not StepKind.MATCHED:
+            yield piece
+            return
+        start = piece.step.canary_position, piece.step.ours_position
+        end = piece.positions(Side.CANARY).stop
+        for canary, ours in self._unlike(piece):
+            if self._is_hidden(canary, ours):
+                continue
+            yield _matched(*start, canary - start[0])
+            if canary in self._cursors.canary.shared:
+                yield Piece(Step(StepKind.FLOATED, canary, ours, 1, 1))
+                start = canary + 1, ours + 1
+                continue
+            yield _differing(Hunk(canary, canary + 1, ours, ours + 1, Change.CHANGED))
+            start = canary + 1, ours + 1
+        yield _matched(*start, end - start[0])
+
+    def _unlike(self, piece: Piece) -> Iterator[tuple[int, int]]:
+        """The positions of matched events that are not the same without the profile."""
+        canary, ours = (self._marks[side].between(piece.positions(side)) for side in Side)
+        before = self._marks.canary.fingerprints[canary], self._marks.ours.fingerprints[ours]
+        if before[0] != before[1]:
+            positions = zip(self._marks.canary.positions[canary], self._marks.ours.positions[ours], strict=True)
+            for (c, o), one, other in zip(positions, *before, strict=True):
+                if one != other:
+                    yield c, o
+
+    def event(self, side: Side, position: int) -> Event:
+        """An event of one side."""
+        return self._cursors[side].log.event(self._cursors[side].tid, position)
+
+    def calls_around(self, side: Side, piece: Piece, most_events: int) -> Both[list[str | None]]:
+        """The names of the calls that one side makes shortly before and after a stretch, in their order."""
+        here, length = piece.positions(side), len(self._cursors[side].stream)
+        near = (
+            range(max(0, here.start - most_events), here.start),
+            range(here.stop, min(length, here.stop + most_events)),
+        )
+        events = ([self.event(side, position) for position in positions] for positions in near)
+        return Both(*([event.name for event in some if event.kind == "kernel.call"] for some in events))
+
+    def _is_hidden(self, canary: int, ours: int) -> bool:
+        events = Both(self.event(Side.CANARY, canary), self.event(Side.OURS, ours))
+        rules = equal_by(self._profile, events, self._explains)
+        if rules:
+            self._used.update(rules)
+            self.passed.append((canary, self, ours))
+        return rules is not None
+
+    def staying(self, piece: Piece, side: Side) -> list[int]:
+        """The positions of one side of a stretch without what floats."""
+        shared = self._cursors[side].shared
+        return [position for position in piece.positions(side) if position not in shared]
+
+    def floating(self, side: Side) -> Iterator[tuple[int, int]]:
+        """The events of one side that float and match nothing: position, and the number of the rule."""
+        for piece in self.pieces:
+            for position in piece.positions(side) if piece.step.kind is not StepKind.MATCHED else ():
+                rule = self._cursors[side].shared.get(position)
+                if isinstance(rule, int):
+                    yield position, rule
+
+    def core(self, piece: Piece) -> Both[range]:
+        """The positions of a difference without what is equal at its end: too little to be together again."""
+        canary, ours = (piece.positions(side) for side in Side)
+        events = self._cursors.map(lambda cursor: cursor.stream.fingerprints)
+        while canary and ours and events.canary[canary[-1]] == events.ours[ours[-1]]:
+            canary, ours = canary[:-1], ours[:-1]
+        return Both(canary, ours)
+
+    def _without_turns(self, piece: Piece) -> list[Piece]:
+        """The same stretch; no difference is left where it is turns of a loop that may run more or fewer."""
+        core = self.core(piece)
+        if piece.difference is None or all(core):
+            return [piece]
+        floating = self._cursors.map(lambda cursor: cursor.shared)
+        block = [self.event(side, at) for side in Side for at in core[side] if at not in floating[side]]
+        for number, rule in self._profile.of_sort(RuleSort.REPEAT):
+            if _is_whole_turns(block, rule.calls):
+                self._used[number] += 1
+                self.turns.append(number)
+                counts = len(core.canary), len(core.ours)
+                turns = Piece(Step(StepKind.DIFFERED, core.canary.start, core.ours.start, *counts), None, piece.is_tail)
+                return [turns, _matched(core.canary.stop, core.ours.stop, piece.step.canary - counts[0])]
+        return [piece]
+
+    def split(self, taken: Both[set[int]]) -> None:
+        """Leaves of each difference what is not among the positions that a pool has taken."""
+        pieces: list[Piece] = []
+        for piece in self.pieces:
+            staying = Both(*(self.staying(piece, side) for side in Side))
+            if piece.difference is None or not any(map(set.intersection, taken, map(set, staying))):
+                pieces.append(piece)
+                continue
+            left = Both(*(_runs(position for position in staying[s] if position not in taken[s]) for s in Side))
+            if not piece.is_tail:
+                pieces += _split(piece, left)
+            elif any(left):
+                pieces.append(piece)
+            else:
+                pieces.append(Piece(piece.step, None, is_tail=True))
+        self.pieces = pieces
+
+    def result(self) -> PairWalk:
+        """The walk, as if what is hidden did not differ."""
+        walk, pieces = self.walk, self.pieces
+        for piece in pieces:
+            if piece.difference is None and piece.step.kind is StepKind.DIFFERED:
+                self._pass(piece)
+        tail = [piece for piece in pieces if piece.is_tail and piece.difference is not None]
+        inner = [piece for piece in pieces if not piece.is_tail or piece.difference is None]
+        first = next((n for n, piece in enumerate(pieces) if piece.difference is not None), len(pieces))
+        matched = [0, *itertools.accumulate(p.step.canary * (p.step.kind is StepKind.MATCHED) for p in inner)]
+        differences = tuple(
+            replace(piece.difference, matched_before=matched[n]) for n, piece in enumerate(inner) if piece.difference
+        )
+        ended = PairStatus.IDENTICAL
+        if tail:
+            ended = PairStatus.CANARY_ENDED if tail[0].step.ours else PairStatus.OURS_ENDED
+        start = pieces[first].step if first < len(pieces) else None
+        passed = (
+            sum(p.step.canary - p.matched for p in pieces[:first]),
+            sum(p.step.ours - p.matched for p in pieces[:first]),
+        )
+        return replace(
+            walk,
+            status=PairStatus.DIVERGED if first < len(inner) and differences else ended,
+            matched=matched[min(first, len(inner))],
+            floated=passed,
+            left=(
+                len(walk.canary.stream) - start.canary_position if start else 0,
+                len(walk.ours.stream) - start.ours_position if start else 0,
+            ),
+            differences=differences,
+            end=walk.end if differences and differences[-1].hunk.change is Change.UNRECOVERED else ended,
+            matched_in_all=matched[-1],
+            steps=tuple(piece.step for piece in inner),
+        )
+
+    def _pass(self, piece: Piece) -> None:
+        """Takes a stretch whose difference is hidden for one that floats."""
+        for side in Side:
+            self._cursors[side].floated += len(self.staying(piece, side))
+            if piece.is_tail:
+                self._cursors[side].position = len(self._cursors[side].stream)
+        piece.step = piece.step._replace(kind=StepKind.FLOATED)
+
+
+def pool_tids(log: Log, rule: ProfileRule) -> set[int]:
+    """The members of a pool."""
+    if rule.first_call is not None:
+        return {tid for tid, call in log.index.first_calls.items() if call == rule.first_call}
+    return {created.child_tid for created in log.index.creations if created.entry_point == rule.entry_point}
+
+
+_LeftOver: TypeAlias = "tuple[HiddenWalk, int, Event]"
+
+
+def _left_over(walks: Iterable[HiddenWalk], side: Side, profile: Profile) -> dict[int, list[_LeftOver]]:
+    """The events of one side that differ, the longest first, by their fingerprint under the profile."""
+    groups: dict[int, list[_LeftOver]] = {}
+    for walk in walks:
+        for piece in walk.pieces:
+            for position in walk.staying(piece, side) if piece.difference is not None else ():
+                event = walk.event(side, position)
+                groups.setdefault(masked_fingerprint(profile, event), []).append((walk, position, event))
+    for group in groups.values():
+        group.sort(key=lambda left: -len(json_text(left[2].payload)))
+    return groups
+
+
+def _cancel_pool(number: int, walks: Sequence[HiddenWalk], profile: Profile, used: Counter[int]) -> None:
+    """Hides what is left over on one member of a pool and equal to what is left over on another, on the other side.
+
+    What is longest is matched first: an event whose list was cut short may equal several.
+    """
+    canary, ours = (_left_over(walks, side, profile) for side in Side)
+    taken: dict[HiddenWalk, Both[set[int]]] = {walk: Both(set(), set()) for walk in walks}
+    for key in canary.keys() & ours.keys():
+        for walk, position, event in canary[key]:
+            for other in ours[key]:
+                rules = equal_by(profile, Both(event, other[2]))
+                if rules is not None:
+                    used.update((number, *rules))
+                    walk.passed.append((position, *other[:2]))
+                    taken[walk].canary.add(position)
+                    taken[other[0]].ours.add(other[1])
+                    ours[key].remove(other)
+                    break
+    for walk in walks:
+        walk.split(taken[walk])
+
+
+def hidden_walks(
+    walks: Iterable[PairWalk], profile: Profile, used: Counter[int], explains: Explains = unexplained
+) -> list[HiddenWalk]:
+    """The walks without what a profile hides; how often each rule was used is added up, by number."""
+    hidden = [HiddenWalk(walk, profile, used, explains) for walk in walks]
+    for number, rule in profile.of_sort(RuleSort.POOL):
+        members = []
+        for walk in hidden:
+            pair = walk.walk.canary, walk.walk.ours
+            if walk.pool is None and all(cursor.tid in pool_tids(cursor.log, rule) for cursor in pair):
+                walk.pool = number
+                members.append(walk)
+        _cancel_pool(number, members, profile, used)
+    return hidden
+
+
 # ══ statuses ══════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
@@ -4781,6 +5688,7 @@ class Gate(enum.Enum):
     IDENTITY = "check_identity"
     PARITY = "fail_under"
     RATCHET = "ratchet"
+    PROFILE = "strict_profile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -4801,6 +5709,8 @@ class DiffOptions:
     gates: tuple[Gate, ...] = ()
     fail_under: Fraction | None = None
     """The parity that `Gate.PARITY` asks for, in percent."""
+    profile: Profile = NO_PROFILE
+    """What may differ. A rule about names needs ``match_names``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -5318,6 +6228,23 @@ class Report:
     """Of all divergences that were met, those to look at first in front."""
     calls: tuple[CallSummary, ...] = ()
     names: Names = Names()
+    hidden: tuple[int, ...] = ()
+    """How many differences each rule of the profile hid."""
+
+    @property
+    def rule_uses(self) -> Iterator[tuple[ProfileRule, int]]:
+        """The rules of the profile, and how many differences each hid."""
+        return zip(self.options.profile.rules, self.hidden, strict=True)
+
+    @property
+    def overused(self) -> list[ProfileRule]:
+        """The rules of the profile that hid more than they may."""
+        return [rule for rule, count in self.rule_uses if rule.at_most is not None and count > rule.at_most]
+
+    @property
+    def unused(self) -> list[ProfileRule]:
+        """The rules of the profile that hid nothing."""
+        return [rule for rule, count in self.rule_uses if not count]
 
     @property
     def mistaken(self) -> bool:
@@ -5327,7 +6254,7 @@ class Report:
     @property
     def verdict(self) -> Verdict:
         """What the gate says: identical only if nothing at all is different, missing or left over."""
-        if self.options.check_identity and self.mistaken:
+        if (self.options.check_identity and self.mistaken) or self.overused:
             return Verdict.DIVERGENT
         left_over = any((*self.unmapped, *self.lone_globals))
         identical = all(thread.status is PairStatus.IDENTICAL for thread in self.threads)
@@ -5350,6 +6277,7 @@ class Report:
             Gate.IDENTITY: not self.mistaken,
             Gate.PARITY: fail_under is None or not self.parity.is_below(fail_under),
             Gate.RATCHET: self.baseline is None or self.baseline.holds,
+            Gate.PROFILE: not self.unused and not self.overused,
         }
         return {gate: holds[gate] for gate in self.options.gates}
 
@@ -5828,8 +6756,8 @@ class NameProduction(NamedTuple):
     ends: bool = False
 
 
-def name_productions(log: Log) -> Iterator[NameProduction]:
-    """The handles and the thread ids that a log gives and takes away."""
+def name_productions(log: Log, profile: Profile = NO_PROFILE) -> Iterator[NameProduction]:
+    """The handles and the thread ids that a log gives and takes away, and what the rules of a profile name."""
     refs = log.index.objects
     for thread, idx, raw, role in zip(refs.threads, refs.indexes, refs.raws, refs.roles, strict=True):
         if raw and role in (ObjectRole.CREATED, ObjectRole.DESTROYED):
@@ -5839,6 +6767,14 @@ def name_productions(log: Log) -> Iterator[NameProduction]:
     for creation in log.index.creations:
         position = log.index.streams[creation.creator_tid].position_of(creation.idx)
         yield NameProduction("thread.create child_tid", creation.creator_tid, position, creation.child_tid)
+    for tid, marks in log.index.marks.items():
+        for position in log.index.streams[tid].positions_of(marks.producing):
+            event = log.event(tid, position)
+            for _, rule in profile.rules_about(event):
+                for value in values_at(event.payload, rule.field) if rule.sort is RuleSort.NAME else ():
+                    number = name_value(value)
+                    if number is not None:
+                        yield NameProduction(" ".join(rule.labels), tid, position, number)
 
 
 class _Productions:
@@ -5917,11 +6853,11 @@ class NameTable:
         logs: Both[Log],
         timelines: Both[Timeline],
         walks: Sequence[PairWalk],
-        more: Both[Sequence[NameProduction]] = Both((), ()),
+        profile: Profile = NO_PROFILE,
     ) -> None:
         self.logs, self.timelines, self.walks = logs, timelines, walks
         self.counterparts = Counterparts(walks)
-        self._more = more
+        self._profile = profile
         self._threads = {walk.canary.tid: walk.ours.tid for walk in walks}
         self._used: Counter[tuple[str, int, int]] = Counter()
         self._fields_with_names: set[tuple[str, str | None, str]] = set()
@@ -5930,10 +6866,7 @@ class NameTable:
     @functools.cached_property
     def _productions(self) -> Both[_Productions]:
         return Both(
-            *(
-                _Productions(self.timelines[side], (*name_productions(self.logs[side]), *self._more[side]))
-                for side in Side
-            )
+            *(_Productions(self.timelines[side], name_productions(self.logs[side], self._profile)) for side in Side)
         )
 
     def _counterpart(self, side: Side, production: NameProduction | None) -> NameProduction | None:
@@ -6011,8 +6944,7 @@ class NameTable:
             return False
         if events_equal(canary, ours):
             return True
-        alike = canary.kind == ours.kind and event_shared_global(canary) == event_shared_global(ours)
-        return alike and self.explains(Both(canary, ours), payload_differences(canary, ours))
+        return equal_by(self._profile, Both(canary, ours), self.explains) is not None
 
     def fields(self, canary: Event, ours: Event) -> tuple[FieldDifference, ...]:
         """The fields of two events of one kind that differ in more than a name."""
@@ -6021,7 +6953,7 @@ class NameTable:
         events = Both(canary, ours)
         differing = (
             f
-            for f in payload_differences(canary, ours)
+            for f in self._profile.judge(canary, ours)[1]
             if self.judge(Both(f.left, f.right), events, f.path).verdict is not NameVerdict.SAME
         )
         return (*differing, *wrong)
@@ -6048,7 +6980,7 @@ class NameTable:
 
     def _blanked(self, cursor: Cursor, position: int) -> str:
         event = cursor.log.event(cursor.tid, position)
-        return json.dumps([event.kind, self._blank(compared_payload(event))], sort_keys=True, default=str)
+        return json.dumps([event.kind, self._blank(self._profile.masked(event))], sort_keys=True, default=str)
 
     def _rename_event(self, walk: PairWalk, canary: int, ours: int) -> bool:
         events = Both(walk.canary.log.event(walk.canary.tid, canary), walk.ours.log.event(walk.ours.tid, ours))
@@ -6107,7 +7039,7 @@ class NameTable:
 
     def along(self, walks: Sequence[PairWalk]) -> NameTable:
         """The same along other walks."""
-        table = NameTable(self.logs, self.timelines, walks, self._more)
+        table = NameTable(self.logs, self.timelines, walks, self._profile)
         table._mistaken, table._used = self._mistaken, self._used
         return table
 
@@ -7061,12 +7993,22 @@ def _checked_pins(canary: Log, ours: Log, tid_map: Mapping[int, int]) -> Mapping
     return tid_map
 
 
-def _shared_positions(log: Log) -> dict[int, dict[int, str]]:
-    """The SIDs of the shared-global creates, by thread and position."""
-    positions: dict[int, dict[int, str]] = {}
+def _floating_events(log: Log) -> Iterator[tuple[int, int, int]]:
+    """Tid, position and rule of the events that float by a rule of the profile."""
+    for tid, marks in log.index.marks.items():
+        for idx, rule in zip(marks.indexes, marks.floats, strict=True):
+            if rule >= 0:
+                yield tid, log.index.streams[tid].position_of(idx), rule
+
+
+def _shared_positions(log: Log) -> dict[int, dict[int, str | int]]:
+    """What floats, by thread and position: the number of a profile's rule, or the SID of a shared-global create."""
+    positions: dict[int, dict[int, str | int]] = {}
+    for tid, position, rule in _floating_events(log):
+        positions.setdefault(tid, {})[position] = rule
     for created in log.index.shared_globals:
         position = log.index.streams[created.tid].position_of(created.idx)
-        positions.setdefault(created.tid, {})[position] = created.sid
+        positions.setdefault(created.tid, {}).setdefault(position, created.sid)
     return positions
 
 
@@ -7074,12 +8016,17 @@ def _line_of(log: Log, tid: int, idx: int) -> int:
     return log.line_of(tid, log.index.streams[tid].position_of(idx))[0]
 
 
-def _lone_shared_globals(log: Log, other: Log) -> tuple[SharedGlobal, ...]:
-    """The shared-global objects of one log that the other has on no thread, by SID, each where it first stands."""
+def lone_shared_globals(log: Log, other: Log) -> tuple[SharedGlobal, ...]:
+    """The shared-global objects of one log that the other has on no thread, by SID, each where it first stands.
+
+    What a rule of the profile lets be missing is not among them.
+    """
     known = {created.sid for created in other.index.shared_globals}
+    floating = {(tid, position) for tid, position, _ in _floating_events(log)}
     lone: dict[str, SharedGlobal] = {}
     for created in log.index.shared_globals:
-        if created.sid not in known:
+        place = created.tid, log.index.streams[created.tid].position_of(created.idx)
+        if created.sid not in known and place not in floating:
             lone.setdefault(created.sid, created)
     return tuple(replace(made, lineno=_line_of(log, made.tid, made.idx)) for _, made in sorted(lone.items()))
 
@@ -7179,9 +8126,12 @@ def _rest_of_change(change: Change, rest: tuple[int, int]) -> Change:
     return Change.MISSING_ON_OURS if rest[0] else Change.EXTRA_ON_OURS
 
 
-def _found(names: NameTable, walk: PairWalk, pair: ThreadPair, match_names: bool) -> Iterator[Found]:
+def _found(names: NameTable, walk: PairWalk, pair: ThreadPair, options: DiffOptions) -> Iterator[Found]:
     """Every divergence of a walk."""
-    fields_of = names.fields if match_names else payload_differences
+
+    def fields_of(canary: Event, ours: Event) -> Iterable[FieldDifference]:
+        return names.fields(canary, ours) if options.match_names else options.profile.judge(canary, ours)[1]
+
     for difference in walk.differences:
         at = Both(difference.hunk.c_start, difference.hunk.o_start)
         shown = _compared(_event(walk.canary, at.canary), _event(walk.ours, at.ours), fields_of)
@@ -7368,7 +8318,7 @@ def _walk_pairs(
 ) -> list[PairWalk]:
     """The walks of all pairs."""
     shared = logs.map(_shared_positions)
-    unbounded = options.score_to_the_end or not options.max_divergences
+    unbounded = options.score_to_the_end or not options.max_divergences or options.profile
     most = sys.maxsize if unbounded else max(options.max_divergences, MOST_SCORED_DIFFERENCES)
     walks = []
     for number, pair in enumerate(pairs, 1):
@@ -7424,16 +8374,20 @@ class _Analysis:
         progress: Progress,
     ) -> None:
         self._logs, self._pairs, self._options = logs, pairs, options
-        self._walks, self._names = walks, NameTable(logs, logs.map(Timeline), walks)
+        self._walks, self._names = walks, NameTable(logs, logs.map(Timeline), walks, options.profile)
+        self._hidden: Counter[int] = Counter()
         if options.match_names:
 
             def walk(names: NameTable) -> list[PairWalk]:
                 return _walk_pairs(logs, pairs, options, progress, sys.maxsize, names.equal)
 
             self._walks, self._names = _matched_by_name(_Walked(walks, self._names), pairs, walk)
+        if options.profile:
+            explains = self._names.explains if options.match_names else unexplained
+            hidden = hidden_walks(self._walks, options.profile, self._hidden, explains)
+            self._walks = [one.result() for one in hidden]
         self._found = [
-            list(_found(self._names, walk, pair, options.match_names))
-            for walk, pair in zip(self._walks, pairs, strict=True)
+            list(_found(self._names, walk, pair, options)) for walk, pair in zip(self._walks, pairs, strict=True)
         ]
 
     def _note_moved(self) -> None:
@@ -7487,6 +8441,7 @@ class _Analysis:
             sorts=sorts,
             calls=_call_summaries(self._walks, found),
             names=names,
+            hidden=tuple(self._hidden[number] for number in range(len(self._options.profile.rules))),
         )
 
 
@@ -7512,27 +8467,46 @@ def _formats_matter(walks: Iterable[PairWalk]) -> bool:
     return False
 
 
+def walk_logs(
+    canary: Log, ours: Log, options: DiffOptions, progress: Progress, most_equal: int = sys.maxsize
+) -> tuple[tuple[ThreadPair, ...], list[PairWalk]]:
+    """The pairs of threads, and their walks. Raises `UsageError` where the options pin threads that are not there."""
+    pins = _checked_pins(canary, ours, options.tid_map)
+    pairs = pair_threads(_evidence(canary), _evidence(ours), pins, options.auto_map)
+    return pairs, _walk_pairs(Both(canary, ours), pairs, options, progress, most_equal)
+
+
+def _is_excused(finding: IdentityFinding, logs: Both[Log], options: DiffOptions) -> bool:
+    """Whether it is timing which object events are about: they float by a rule, or their threads are of a pool."""
+    tids = finding.pair.canary_tid, finding.pair.ours_tid
+    return any(options.profile.floating(event) is not None for event in finding.events) or any(
+        all(tid in pool_tids(log, rule) for tid, log in zip(tids, logs, strict=True))
+        for _, rule in options.profile.of_sort(RuleSort.POOL)
+    )
+
+
 def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *, canonical: bool) -> Report:
     for log in (canary, ours):
         if not log.index.events:
             raise InputError(log.source.name, "nothing to compare: no event after the header")
     logs = Both(canary, ours)
-    evidence = _evidence(canary)
-    pairs = pair_threads(evidence, _evidence(ours), _checked_pins(canary, ours, options.tid_map), options.auto_map)
+    most_equal = sys.maxsize if canonical else _MOST_EQUAL_AFTER_ALL
+    pairs, walks = walk_logs(canary, ours, options, progress, most_equal)
     if not pairs and not canonical:
         raise FormatsDifferError  # perhaps nothing was alike for that reason alone
     if not pairs:
         raise UsageError("nothing to compare: no thread of canary could be paired with one of ours; pin with --tid-map")
-    walks = _walk_pairs(logs, pairs, options, progress, sys.maxsize if canonical else _MOST_EQUAL_AFTER_ALL)
     if not canonical and _formats_matter(walks):
         raise FormatsDifferError
-    identity = identity_findings(canary, ours, walks, pairs)
-    report = _Analysis(logs, pairs, walks, options, progress).report(_thread_keys(evidence), identity)
+    identity = tuple(
+        finding for finding in identity_findings(canary, ours, walks, pairs) if not _is_excused(finding, logs, options)
+    )
+    report = _Analysis(logs, pairs, walks, options, progress).report(_thread_keys(_evidence(canary)), identity)
     unmapped = Both(
         _unmapped(canary, {pair.canary_tid for pair in pairs}),
         _unmapped(ours, {pair.ours_tid for pair in pairs}),
     )
-    lone = Both(_lone_shared_globals(canary, ours), _lone_shared_globals(ours, canary))
+    lone = Both(lone_shared_globals(canary, ours), lone_shared_globals(ours, canary))
     start = report.start_here or start_without_divergence(unmapped, lone)
     return replace(report, unmapped=unmapped, lone_globals=lone, start_here=start)
 
@@ -7540,7 +8514,7 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *
 def _compare_sources(
     canary: LogSource, ours: LogSource, options: DiffOptions, progress: Progress, *, canonical: bool
 ) -> Report:
-    indexes = index_both(canary, ours, canonical=canonical, progress=progress)
+    indexes = index_both(canary, ours, canonical=canonical, profile=options.profile, progress=progress)
     return _compare(Log(canary, indexes[0]), Log(ours, indexes[1]), options, progress, canonical=canonical)
 
 
@@ -7585,6 +8559,629 @@ def diff_logs(canary: str, ours: str, options: DiffOptions | None = None, progre
         report = _compare_in_any_format(one, other, *settings)
     own = report.logs.ours
     return replace(report, logs=replace(report.logs, ours=replace(own, warnings=(*doubts, *own.warnings))))
+
+
+# ══ learning noise ════════════════════════════════════════════════════════════════════════════════════════════════
+#
+# Runs of one program on one engine differ by noise alone. Each round compares every pair of runs under the rules so
+# far and takes what is left over for evidence; the rules are made anew from all evidence. Fields come first: where
+# they still differ, nothing else can be told. What then stands on one side only is a loop, or floats. Threads that
+# start alike are taken for a pool from the beginning, for one could not tell what belongs together without, and the
+# rule goes again if nothing needed it; so does every other rule that hid nothing in the end.
+
+
+FEW_VALUES: Final = 8
+"""A field that takes no more values than these, again and again, may take these and no other."""
+COMING_BACK: Final = 1.5
+"""In so many runs, on average, stands a value that comes back."""
+MANY_CALLS: Final = 3
+"""What holds for so many calls of a kind holds for the kind."""
+FAR_APART: Final = 0.05
+"""Numbers that lie farther apart than this, relative to the greater, are not nearly the same."""
+MOST_ROUNDS: Final = 8
+MOST_PLACES: Final = 3
+"""Values of a field by which events may float."""
+_LONGEST_TURN: Final = 8
+_LEFT_OVER_MOST: Final = 100
+"""Events of one call that are left over on one side of a pool and looked at."""
+_COUNTED_EVENTS: Final = 20_000
+"""Events of each run in which fields and values are counted."""
+
+_CallKey: TypeAlias = "tuple[str, str | None]"
+_Runs: TypeAlias = "tuple[int, int]"
+_Counts: TypeAlias = "Mapping[_CallKey, Mapping[FieldPath, Counter[str]]]"
+"""How often fields have which values, by call."""
+
+
+def _leaves_at(value: object, path: FieldPath) -> Iterator[tuple[FieldPath, object]]:
+    if isinstance(value, dict | list):
+        for step, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _leaves_at(item, (*path, step))
+    else:
+        yield path, value
+
+
+def _fields_of(event: Event) -> dict[FieldPath, object]:
+    """Every leaf of what is compared of an event."""
+    return dict(_leaves_at(compared_payload(event), ()))
+
+
+def _of_call(events: Iterable[Event]) -> dict[_CallKey, list[Event]]:
+    groups: dict[_CallKey, list[Event]] = {}
+    for event in events:
+        groups.setdefault((event.kind, event.name), []).append(event)
+    return groups
+
+
+def _equal_but_for(
+    path: FieldPath, canary: Sequence[Mapping[FieldPath, object]], ours: Sequence[Mapping[FieldPath, object]]
+) -> list[tuple[int, int]]:
+    """Which events have the same values in all fields but one."""
+
+    def rest(event: Mapping[FieldPath, object]) -> str:
+        return json_text([[path_text(at), value] for at, value in event.items() if at != path])
+
+    waiting: dict[str, list[int]] = {}
+    for m, event in enumerate(ours):
+        waiting.setdefault(rest(event), []).append(m)
+    return [(n, same.pop(0)) for n, event in enumerate(canary) if (same := waiting.get(rest(event)))]
+
+
+def _alike(canary: Sequence[Event], ours: Sequence[Event]) -> Iterator[tuple[Event, Event]]:
+    """Pairs of events of one call that belong together, though they stand in no order.
+
+    They agree in all fields but one, the one for which that makes most pairs; where there is none, they differ least.
+    """
+    fields = [_fields_of(event) for event in canary], [_fields_of(event) for event in ours]
+    paths = dict.fromkeys(path for side in fields for event in side for path in event)
+    pairs = max((_equal_but_for(path, *fields) for path in paths), key=len, default=[])
+    if not pairs:
+        unlike = sorted(
+            (sum(1 for _ in field_differences(c.payload, o.payload, "")), abs(n - m), n, m)
+            for n, c in enumerate(canary)
+            for m, o in enumerate(ours)
+        )
+        least = unlike[0][0]
+        pairs = [(n, m) for count, _, n, m in unlike if count == least]
+    taken: Both[set[int]] = Both(set(), set())
+    for n, m in pairs:
+        if n not in taken.canary and m not in taken.ours:
+            taken.canary.add(n)
+            taken.ours.add(m)
+            yield canary[n], ours[m]
+
+
+def _groups_of_values(pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """Values that stood against each other, directly or by way of others.
+
+    >>> _groups_of_values([("3", "4"), ("", "-1"), ("4", "5")])
+    [['3', '4', '5'], ['', '-1']]
+    """
+    group_of: dict[str, list[str]] = {}
+    for one, other in pairs:
+        left, right = group_of.setdefault(one, [one]), group_of.setdefault(other, [other])
+        if left is not right:
+            left += right
+            group_of.update(dict.fromkeys(right, left))
+    return list({id(group): group for group in group_of.values()}.values())
+
+
+class _Seen(NamedTuple):
+    """A field that differed once between two runs."""
+
+    runs: _Runs
+    canary: object
+    ours: object
+
+
+def _tolerance(seen: Sequence[_Seen]) -> Fraction | None:
+    """How far numbers may lie apart, relative to the greater: twice as far as they did. None where that is far."""
+    from fractions import Fraction  # here, so that only who learns a profile waits for it
+
+    greatest = Fraction(0)
+    for _, *pair in seen:
+        if not all(type(value) in (int, float) for value in pair):
+            return None
+        one, other = (Fraction(str(value)) for value in pair)
+        greatest = max(greatest, abs(one - other) / max(abs(one), abs(other)))
+    return Fraction(math.ceil(greatest * 2000), 1000) if greatest <= FAR_APART else None
+
+
+def _lists_of_values(seen: Sequence[_Seen]) -> Iterator[tuple[str, ...]]:
+    """The values that may stand for each other, as JSON, list by list; an empty list is any value."""
+    runs: dict[str, set[int]] = {}
+    for one in seen:
+        for run, value in zip(one.runs, (one.canary, one.ours), strict=True):
+            runs.setdefault(json_text(value), set()).add(run)
+    pairs = ((json_text(one.canary), json_text(one.ours)) for one in seen)
+    for group in _groups_of_values(pairs):
+        comes_back = sum(len(runs[value]) for value in group) >= COMING_BACK * len(group)
+        is_toml = "null" not in group and all(map(str.isprintable, group))
+        yield tuple(sorted(group)) if comes_back and is_toml and len(group) <= FEW_VALUES else ()
+
+
+def _where(
+    alone: Sequence[tuple[int, Event]], counts: Mapping[FieldPath, Counter[str]]
+) -> list[tuple[tuple[FieldPath, object], ...]]:
+    """The few values of one field that tell events that float from most others of their call, if there are any."""
+    runs: dict[FieldPath, dict[str, set[int]]] = {}
+    for run, event in alone:
+        for path, value in _fields_of(event).items():
+            if path != ("name",):
+                runs.setdefault(path, {}).setdefault(json_text(value), set()).add(run)
+    best = None
+    for path, values in runs.items():
+        of_path = counts.get(path, Counter())
+        share = sum(of_path[value] for value in values) / max(1, of_path.total())
+        is_in_all = all(path in _fields_of(event) for _, event in alone)
+        come_back = len(values) <= MOST_PLACES and all(len(of_value) > 1 for of_value in values.values())
+        if is_in_all and come_back and share < 0.5 and (best is None or share < best[0]):
+            best = share, path, values
+    return [((best[1], json.loads(value)),) for value in sorted(best[2])] if best else [()]
+
+
+class Evidence:
+    """What differed between runs, and the rules that follow."""
+
+    def __init__(self) -> None:
+        self._fields: dict[tuple[str, str | None, FieldPath], list[_Seen]] = {}
+        self._turns: dict[tuple[str, ...], list[_Runs]] = {}
+        self._alone: dict[_CallKey, list[tuple[int, Event]]] = {}
+
+    def without(self, run: int) -> Evidence:
+        """What is known without one of the runs."""
+        rest = Evidence()
+        for key, seen in self._fields.items():
+            if kept := [one for one in seen if run not in one.runs]:
+                rest._fields[key] = kept
+        for turn, runs in self._turns.items():
+            if kept_runs := [pair for pair in runs if run not in pair]:
+                rest._turns[turn] = kept_runs
+        for call, events in self._alone.items():
+            if kept_events := [one for one in events if one[0] != run]:
+                rest._alone[call] = kept_events
+        return rest
+
+    def note_fields(self, runs: _Runs, canary: Event, ours: Event) -> bool:
+        """Two events that are the same but for noise; whether there is any."""
+        differences = list(field_differences(compared_payload(canary), compared_payload(ours), ""))
+        for found in differences:
+            key = canary.kind, canary.name, parse_field_path(found.path.removeprefix("."))
+            self._fields.setdefault(key, []).append(_Seen(runs, found.left, found.right))
+        return bool(differences)
+
+    def note_turns(self, runs: _Runs, calls: tuple[str, ...]) -> None:
+        """A loop that ran more turns in one of two runs."""
+        self._turns.setdefault(calls, []).append(runs)
+
+    def note_alone(self, run: int, event: Event) -> None:
+        """An event of a run that the other has not there."""
+        self._alone.setdefault((event.kind, event.name), []).append((run, event))
+
+    def rules(self, counts: _Counts) -> list[ProfileRule]:
+        """The narrowest rules that let all this pass, given how often fields have which values."""
+        loops = [ProfileRule(RuleSort.REPEAT, "", calls=turn) for turn in self._turns]
+        return [*self._absent_rules(), *self._value_rules(), *loops, *self._float_rules(counts)]
+
+    def _absent_rules(self) -> Iterator[ProfileRule]:
+        calls: dict[tuple[str, FieldPath], set[str | None]] = {}
+        for (kind, call, path), seen in self._fields.items():
+            if any(MISSING in one for one in seen):
+                where = (*path[:-1], AnyPlace.ANY_PLACE) if isinstance(path[-1], int) else path
+                calls.setdefault((kind, where), set()).add(call)
+        for (kind, path), of_kind in calls.items():
+            for call in {None} if len(of_kind) >= MANY_CALLS else of_kind:
+                yield ProfileRule(RuleSort.IGNORE, "", kind, call, path, only_absent=True)
+
+    def _value_rules(self) -> Iterator[ProfileRule]:
+        lists: dict[tuple[str, FieldPath, tuple[str, ...]], set[str | None]] = {}
+        for (kind, call, path), seen in self._fields.items():
+            present = [one for one in seen if MISSING not in one]
+            groups = list(_lists_of_values(present))
+            if () in groups:
+                tolerance = _tolerance(present)
+                sort = RuleSort.IGNORE if tolerance is None else RuleSort.TOLERANCE
+                yield ProfileRule(sort, "", kind, call, path, relative=tolerance)
+                continue
+            for group in groups:
+                lists.setdefault((kind, path, group), set()).add(call)
+        for (kind, path, group), calls in lists.items():
+            for call in {None} if len(calls) >= MANY_CALLS else calls:
+                yield ProfileRule(RuleSort.IGNORE, "", kind, call, path, values=tuple(map(json.loads, group)))
+
+    def _float_rules(self, counts: _Counts) -> Iterator[ProfileRule]:
+        for (kind, call), alone in self._alone.items():
+            for where in _where(alone, counts.get((kind, call), {})):
+                yield ProfileRule(RuleSort.FLOAT, "", kind, call, where=where)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two runs under a profile: what it leaves over, and how often each of its rules was used."""
+
+    runs: _Runs
+    walks: Sequence[HiddenWalk]
+    used: Counter[int]
+    unmapped: int
+    """Threads without a partner."""
+    lone: tuple[tuple[int, Event], ...]
+    """Creations of shared-global objects that only one run has, with its number."""
+    named: Counter[int]
+    """How many events of the first run each rule names."""
+
+    def differences(self) -> Iterator[tuple[HiddenWalk, Piece]]:
+        """Where the runs still differ."""
+        return ((walk, piece) for walk in self.walks for piece in walk.pieces if piece.difference is not None)
+
+    def examples(self) -> Iterator[Event]:
+        """An event of each place where the runs still differ."""
+        for walk, piece in self.differences():
+            places = [(side, position) for side in Side for position in walk.staying(piece, side)]
+            yield from (walk.event(*place) for place in places[:1])
+        yield from (event for _, event in self.lone)
+
+    @property
+    def left(self) -> int:
+        """How much still differs."""
+        return sum(1 for _ in self.differences()) + self.unmapped + len(self.lone)
+
+
+def _entry_points(log: Log) -> Counter[str]:
+    nothing = json_text(MISSING)
+    starts = (made.entry_point for made in log.index.creations if made.child_tid in log.index.streams)
+    return Counter(start for start in starts if start != nothing)
+
+
+class _KeptEvents(Log):
+    """A log that decodes an event once: in each round, the same ones are looked at."""
+
+    def __init__(self, source: LogSource, index: LogIndex) -> None:
+        super().__init__(source, index)
+        self._kept: dict[tuple[int, int], Event] = {}
+
+    def event(self, tid: int, position: int) -> Event:
+        """The event of a thread at a position, decoded."""
+        if (tid, position) not in self._kept:
+            self._kept[tid, position] = super().event(tid, position)
+        return self._kept[tid, position]
+
+
+class RunSet:
+    """Several runs of one program on one engine, indexed under the rules so far."""
+
+    def __init__(self, sources: Sequence[LogSource], progress: Progress) -> None:
+        self._sources, self._progress = sources, progress
+        self.logs: list[Log] = []
+        self.profile = NO_PROFILE
+
+    def apply(self, profile: Profile) -> None:
+        """Indexes all runs under a profile. Raises `InputError`."""
+        was, self.profile = self.profile, profile
+        if self.logs and was.of_events == profile.of_events:
+            return
+        for source in self._sources if self.logs else ():
+            source.rewind()
+        indexes = index_logs(self._sources, profile=profile, progress=self._progress)
+        if not self.logs:
+            self.logs = [_KeptEvents(source, index) for source, index in zip(self._sources, indexes, strict=True)]
+        for log, index in zip(self.logs, indexes, strict=True):
+            log.index = index  # under rules, an event stands where it stood: what was read is still true
+
+    def compare(self, runs: _Runs) -> Comparison:
+        """Two of the runs. Raises `UsageError` where none of their threads can be paired."""
+        canary, ours = (self.logs[run] for run in runs)
+        pairs, walks = walk_logs(canary, ours, DiffOptions(max_divergences=0, profile=self.profile), self._progress)
+        if not pairs:
+            names = " and ".join(printable(self._sources[run].name) for run in runs)
+            raise UsageError(f"no thread of {names} could be paired: expected runs of one program")
+        used: Counter[int] = Counter()
+        hidden = hidden_walks(walks, self.profile, used)
+        lone = [
+            (run, log.event(made.tid, log.index.streams[made.tid].position_of(made.idx)))
+            for run, log, other in ((runs[0], canary, ours), (runs[1], ours, canary))
+            for made in lone_shared_globals(log, other)
+        ]
+        unmapped = len(canary.index.streams) + len(ours.index.streams) - 2 * len(pairs)
+        named = Counter[int]()
+        for numbers, count in canary.index.named.items():
+            named.update(dict.fromkeys(numbers, count))
+        return Comparison(runs, hidden, used, unmapped, tuple(lone), named)
+
+    def pools(self) -> list[ProfileRule]:
+        """A rule for each start that several threads have in every run."""
+        points = [{start for start, count in _entry_points(log).items() if count > 1} for log in self.logs]
+        calls = [
+            {call for call, count in Counter(log.index.first_calls.values()).items() if count > 1} for log in self.logs
+        ]
+        return [
+            *(ProfileRule(RuleSort.POOL, "", entry_point=start) for start in sorted(set.intersection(*points))),
+            *(ProfileRule(RuleSort.POOL, "", first_call=call) for call in sorted(set.intersection(*calls))),
+        ]
+
+    def samples(self) -> Iterator[Event]:
+        """The first events of each run."""
+        for log in self.logs:
+            yield from itertools.islice(log.events(), _COUNTED_EVENTS)
+
+
+def _turn(walk: HiddenWalk, piece: Piece) -> tuple[str, ...] | None:
+    """The calls of one turn of a loop, if what only one side has are turns of the loop that stands around them."""
+    sides = [side for side in Side if walk.staying(piece, side)]
+    if len(sides) != 1:
+        return None
+    block = [walk.event(sides[0], position) for position in walk.staying(piece, sides[0])]
+    made = [event.name for event in block if event.kind == "kernel.call" and event.name]
+    if any(event.name not in (None, *made) for event in block):
+        return None
+    around = walk.calls_around(sides[0], piece, _LONGEST_TURN)
+    for length in range(1, min(_LONGEST_TURN, len(made)) + 1):
+        turn = made[:length]
+        rotations = [(*turn[start:], *turn[:start]) for start in range(length)]
+        if turn * (len(made) // length) == made:
+            near = (tuple(around.canary[-length:]), tuple(around.ours[:length]))
+            return min(rotations) if any(calls in rotations for calls in near) else None
+    return None
+
+
+def _note_fields(comparison: Comparison, evidence: Evidence) -> tuple[bool, list[tuple[HiddenWalk, Piece]]]:
+    """Takes what differs in fields for evidence; whether any does, and the differences that are of another sort."""
+    found, others = False, []
+    pools: dict[int, Both[list[Event]]] = {}
+    for walk, piece in comparison.differences():
+        events = Both(*([walk.event(side, position) for position in walk.staying(piece, side)] for side in Side))
+        if walk.pool is not None:
+            pool = pools.setdefault(walk.pool, Both([], []))
+            pool.canary.extend(events.canary)
+            pool.ours.extend(events.ours)
+        calls = [[(event.kind, event.name) for event in side] for side in events]
+        is_same = walk.pool is None and calls[0] == calls[1]
+        pairs = list(zip(*events, strict=True)) if is_same else []
+        if any([evidence.note_fields(comparison.runs, *pair) for pair in pairs]):
+            found = True
+        else:
+            others.append((walk, piece))
+    for pool in pools.values():
+        canary, ours = (_of_call(events) for events in pool)
+        for call in canary.keys() & ours.keys():
+            for pair in _alike(canary[call][:_LEFT_OVER_MOST], ours[call][:_LEFT_OVER_MOST]):
+                found = evidence.note_fields(comparison.runs, *pair) or found
+    return found, others
+
+
+def _note_structure(comparison: Comparison, others: Iterable[tuple[HiddenWalk, Piece]], evidence: Evidence) -> None:
+    """Takes blocks that differ as a whole for evidence."""
+    for walk, piece in others:
+        turn = _turn(walk, piece)
+        if turn is not None:
+            evidence.note_turns(comparison.runs, turn)
+            continue
+        for run, side in zip(comparison.runs, Side, strict=True):
+            for position in walk.staying(piece, side):
+                evidence.note_alone(run, walk.event(side, position))
+    for run, event in comparison.lone:
+        evidence.note_alone(run, event)
+
+
+def _counts(events: Iterable[Event]) -> dict[_CallKey, dict[FieldPath, Counter[str]]]:
+    """How often fields have which values, by call."""
+    counts: dict[_CallKey, dict[FieldPath, Counter[str]]] = {}
+    for event in events:
+        of_call = counts.setdefault((event.kind, event.name), {})
+        for path, value in _fields_of(event).items():
+            of_call.setdefault(path, Counter())[json_text(value)] += 1
+    return counts
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What several runs of one program taught, and what it is worth."""
+
+    names: tuple[str, ...]
+    profile: Profile
+    comparisons: tuple[Comparison, ...]
+    """Of each pair of runs, under the profile."""
+    left_out: tuple[int, ...]
+    """For each run what it still shows against the others, if the profile is learned without it; none for two runs."""
+    events: int
+    floating: int
+    """Events that the profile lets float."""
+    fields: int
+    """Fields of the first events of each run,"""
+    ignored: int
+    """those of them that are not compared at all,"""
+    partly: int
+    """and those that may have several values."""
+
+    @property
+    def left(self) -> int:
+        """What still differs between runs."""
+        return sum(comparison.left for comparison in self.comparisons)
+
+
+def _learn(runs: RunSet, pairs: Sequence[_Runs], counts: _Counts) -> list[ProfileRule]:
+    """The rules that follow from what all pairs of runs teach."""
+    evidence, pools = Evidence(), runs.pools()
+    rules = pools
+    for _ in range(MOST_ROUNDS):
+        runs.apply(Profile(rules))
+        comparisons = [runs.compare(pair) for pair in pairs]
+        if not any(comparison.left for comparison in comparisons):
+            break
+        noted = [_note_fields(comparison, evidence) for comparison in comparisons]
+        if not any(found for found, _ in noted):
+            for comparison, (_, others) in zip(comparisons, noted, strict=True):
+                _note_structure(comparison, others, evidence)
+        before, rules = rules, [*evidence.rules(counts), *pools]
+        if rules == before:
+            break
+    return rules
+
+
+def _hidden_evidence(comparisons: Iterable[Comparison], profile: Profile) -> Evidence:
+    """What a profile hides, pair of runs by pair of runs."""
+    evidence = Evidence()
+    for comparison in comparisons:
+        for walk in comparison.walks:
+            for position, other, at in walk.passed:
+                evidence.note_fields(comparison.runs, walk.event(Side.CANARY, position), other.event(Side.OURS, at))
+            for number in walk.turns:
+                evidence.note_turns(comparison.runs, profile.rules[number].calls)
+            for run, side in zip(comparison.runs, Side, strict=True):
+                for position, _ in walk.floating(side):
+                    evidence.note_alone(run, walk.event(side, position))
+    return evidence
+
+
+def _narrowed(
+    runs: RunSet, pairs: Sequence[_Runs], learned: Sequence[ProfileRule], counts: _Counts
+) -> tuple[Evidence, list[ProfileRule]]:
+    """What rules hide, and the fewest, made anew from that: they were found in streams that did not match yet."""
+    runs.apply(Profile(learned))
+    evidence = _hidden_evidence([runs.compare(pair) for pair in pairs], runs.profile)
+    pools = [rule for rule in learned if rule.sort is RuleSort.POOL]
+    anew = evidence.rules(counts)
+    for rules in (anew, [*anew, *pools], learned):
+        runs.apply(Profile(rules))
+        comparisons = [runs.compare(pair) for pair in pairs]
+        if not any(comparison.left for comparison in comparisons):
+            break
+    used = sum((comparison.used for comparison in comparisons), Counter[int]())
+    return evidence, [rule for number, rule in enumerate(rules) if used[number]]
+
+
+def _reason(number: int, rule: ProfileRule, comparisons: Sequence[Comparison]) -> str:
+    """In how many pairs of runs, and how often, a rule was used."""
+    used = [comparison.used[number] for comparison in comparisons]
+    pairs = f"in {sum(map(bool, used))} of {len(used)} pairs of runs"
+    if rule.sort is RuleSort.REPEAT:
+        return f"ran more or fewer turns {pairs}, {sum(used):,} times"
+    if rule.sort is RuleSort.POOL:
+        return f"one member did what another did {pairs}, at {sum(used):,} events"
+    named = sum(comparison.named[number] for comparison in comparisons)
+    what = "stood elsewhere or was missing" if rule.sort is RuleSort.FLOAT else "differed"
+    return f"{what} {pairs}, at {sum(used):,} of {named:,} events"
+
+
+def _rule_order(rule: ProfileRule) -> tuple[object, ...]:
+    texts = rule.kind, rule.call or "", path_text(rule.field), json_text([*rule.values, *map(str, rule.where)])
+    return (list(RuleSort).index(rule.sort), *texts, rule.calls, rule.entry_point or "", rule.first_call or "")
+
+
+def _floating(marks: RuleMarks) -> int:
+    return sum(number >= 0 for number in marks.floats)
+
+
+def _left_out(runs: RunSet, run: int, evidence: Evidence) -> int:
+    """What a run still shows against the others under what they alone teach."""
+    pools = [rule for rule in runs.profile.rules if rule.sort is RuleSort.POOL]
+    runs.apply(Profile([*evidence.without(run).rules(_counts(runs.samples())), *pools]))
+    others = (other for other in range(len(runs.logs)) if other != run)
+    return sum(runs.compare((min(run, other), max(run, other))).left for other in others)
+
+
+def _compared_fields(events: Iterable[Event], profile: Profile) -> tuple[int, int, int]:
+    """How many fields events have; how many of them a profile does not compare, and compares in part."""
+    total = ignored = partly = 0
+    for event in events:
+        rules = [rule for _, rule in profile.rules_about(event) if rule.is_of_fields]
+        for path in _fields_of(event):
+            total += 1
+            of_field = [rule for rule in rules if rule.names_field(path)]
+            ignored += any(rule.is_whole for rule in of_field)
+            partly += bool(of_field) and not any(rule.is_whole for rule in of_field)
+    return total, ignored, partly
+
+
+def calibrate(paths: Sequence[str], progress: Progress | None = None) -> Calibration:
+    """Learns from runs of one program on one engine which differences are noise.
+
+    Raises `InputError` where a run cannot be read, `UsageError` where there are fewer than two or nothing pairs.
+    """
+    if len(paths) < 2:
+        raise UsageError("calibrate needs two runs or more: what differs between them is noise")
+    files = [os.path.realpath(path) for path in paths]
+    if doubled := [path for path, file in zip(paths, files, strict=True) if files.count(file) > 1]:
+        raise UsageError(f"calibrate: {doubled[-1]} is the same run again: expected each run once")
+    with contextlib.ExitStack() as stack:
+        sources = [stack.enter_context(contextlib.closing(LogSource(path))) for path in paths]
+        runs = RunSet(sources, progress or Progress())
+        runs.apply(NO_PROFILE)
+        pairs = list(itertools.combinations(range(len(paths)), 2))
+        counts = _counts(runs.samples())
+        evidence, needed = _narrowed(runs, pairs, _learn(runs, pairs, counts), counts)
+        rules = sorted(needed, key=_rule_order)
+        runs.apply(Profile(rules))
+        comparisons = [runs.compare(pair) for pair in pairs]
+        reasoned = [replace(rule, reason=_reason(n, rule, comparisons)) for n, rule in enumerate(rules)]
+        profile = Profile(reasoned)
+        return Calibration(
+            tuple(paths),
+            profile,
+            tuple(comparisons),
+            tuple(_left_out(runs, run, evidence) for run in range(len(paths))) if len(paths) > 2 else (),
+            sum(log.index.events for log in runs.logs),
+            sum(marked for log in runs.logs for marked in map(_floating, log.index.marks.values())),
+            *_compared_fields(runs.samples(), profile),
+        )
+
+
+# ── writing a profile ──
+
+
+def _toml(value: object) -> str:
+    """A JSON value as TOML."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_toml(key)} = {_toml(item)}' for key, item in value.items())} }}"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(value)
+
+
+_RULE_HEADINGS: Final = {
+    RuleSort.NAME: "Names: the engine chose the value; it must stand for the same thing wherever it is used.",
+    RuleSort.TOLERANCE: "Numbers that may lie a little apart.",
+    RuleSort.IGNORE: "Fields: may be absent, may have any of some values, or are not compared at all.",
+    RuleSort.REPEAT: "Loops that may run more or fewer turns.",
+    RuleSort.FLOAT: "Events that may stand anywhere in their thread, or be missing.",
+    RuleSort.POOL: "Pools: which of the threads does a piece of work is timing.",
+}
+
+
+def _rule_lines(rule: ProfileRule) -> Iterator[str]:
+    yield f"[[{rule.sort.value}]]"
+    relative = None if rule.relative is None else float(rule.relative)
+    where = {f"payload.{path_text(path)}": value for path, value in rule.where}
+    start = None if rule.entry_point is None else json.loads(rule.entry_point)
+    for key, value in (
+        ("entry_point", start),
+        ("first_call", rule.first_call),
+        ("calls", rule.calls),
+        ("kind", rule.kind),
+        ("call", rule.call),
+        ("field", path_text(rule.field)),
+        ("only", "absent" if rule.only_absent else None),
+        ("values", rule.values),
+        ("rel", relative),
+        ("where", where),
+        ("reason", rule.reason),
+    ):
+        if value not in (None, "", (), {}):
+            yield f"{key} = {_toml(value)}"
+
+
+def profile_toml(calibration: Calibration) -> str:
+    """The profile as a person reviews it: grouped, commented, in an order that hangs on the rules alone."""
+    lines = [
+        f"# What may differ between two runs of one program, learned from {len(calibration.names)} runs.",
+        "version = 1",
+    ]
+    for sort, rules in itertools.groupby(calibration.profile.rules, key=lambda rule: rule.sort):
+        lines += ["", f"# {_RULE_HEADINGS[sort]}"]
+        for rule in rules:
+            lines += ["", *_rule_lines(rule)]
+    return "\n".join(lines) + "\n"
 
 
 # ══ baseline ══════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -7969,10 +9566,55 @@ def percent(score: ParityScore) -> str:
     return text if score.complete else f"at least {text}"
 
 
+def _profile_words(report: Report) -> str:
+    """The profile, and how much it hid."""
+    names = ", ".join(map(quoted, report.options.profile.names))
+    used = _counted(sum(map(bool, report.hidden)), "rule")
+    return f"{names} ({_counted(sum(report.hidden), 'difference')} hidden by {used})"
+
+
+def rule_words(rule: ProfileRule) -> str:
+    """What a rule of a profile lets pass."""
+    start = rule.first_call or rule.entry_point
+    what = [*rule.labels, *rule.calls, *([start] if start else [])]
+    narrower = [
+        *(["may be absent"] if rule.only_absent else []),
+        *([f"one of {', '.join(map(json_text, rule.values))}"] if rule.values else []),
+        *([f"within {float(rule.absolute):g}"] if rule.absolute is not None else []),
+        *([f"within {float(rule.relative) * 100:g} %"] if rule.relative is not None else []),
+        *(f"where {path_text(path)} = {json_text(value)}" for path, value in rule.where),
+    ]
+    return shorten(": ".join([f"{rule.sort.value} {' '.join(what)}", *narrower]), _VALUE_WIDTH)
+
+
+def _rule_place(rule: ProfileRule) -> str:
+    return f"{os.path.basename(rule.source)}:{rule.lineno}"
+
+
+def _profile_blocks(report: Report) -> list[Block]:
+    """The profile, rule by rule."""
+    if not report.options.profile:
+        return []
+    rows = [
+        (
+            literal(_rule_place(rule)),
+            quoted(rule_words(rule)),
+            f"{count:,}",
+            "" if rule.at_most is None else f"{rule.at_most:,}",
+            literal(shorten(rule.reason, _VALUE_WIDTH)),
+        )
+        for rule, count in report.rule_uses
+    ]
+    sentence = f"Compared under {_profile_words(report)}."
+    return [Heading("Profile"), sentence, Table(("place", "rule", "hid>", "at most>", "reason"), rows)]
+
+
 def _verdict_sentence(report: Report) -> str:
     statuses = Counter(thread.status for thread in report.threads)
     pairs = _counted(len(report.threads), "thread pair")
     matched = sum(thread.matched for thread in report.threads)
+    if report.verdict is Verdict.IDENTICAL and report.options.profile:
+        return f"**Identical** under {_profile_words(report)}: {_counted(matched, 'event')} of {pairs} match."
     if report.verdict is Verdict.IDENTICAL:
         doubt = " Some are about different objects: see Identity." if report.identity else ""
         return f"**Identical:** all {_counted(matched, 'event')} of {pairs} match.{doubt}"
@@ -7986,6 +9628,7 @@ def _verdict_sentence(report: Report) -> str:
         (sum(map(len, report.unmapped)), "thread", "without a partner"),
         (sum(map(len, report.lone_globals)), "shared-global object", "in one log only"),
         (len(report.identity), "mistaken object", "in matching events"),
+        (len(report.overused), "rule", "of the profile that hid more than it may"),
     ):
         if count:
             parts.append(f"{_counted(count, noun)} {words}")
@@ -8064,6 +9707,8 @@ def _gate_words(report: Report, gate: Gate) -> str:
     elif gate is Gate.PARITY:
         option += f" {float(report.options.fail_under or 0):g}"
         found = f"parity is {percent(report.parity)}"
+    elif gate is Gate.PROFILE:
+        found = f"{_counted(len(report.unused), 'rule')} hid nothing, {len(report.overused):,} more than it may"
     elif report.baseline:
         found = _baseline_sentence(report.baseline)
     return f"{quoted(option)}: {found}"
@@ -8555,6 +10200,7 @@ def _input_blocks(report: Report) -> list[Block]:
 def _closing_blocks(report: Report) -> list[Block]:
     """What stands behind the divergences."""
     return [
+        *_profile_blocks(report),
         *_ambiguity_blocks(report),
         *_identity_blocks(report),
         *_ended_blocks(report),
@@ -8840,6 +10486,23 @@ def _(thread: ThreadReport) -> dict[str, object]:
     }
 
 
+def _json_profile(report: Report) -> object:
+    rules = [
+        {
+            "rule": " ".join([rule.sort.value, *rule.labels, *rule.calls]),
+            "file": rule.source,
+            "line": rule.lineno,
+            "reason": rule.reason,
+            "at_most": rule.at_most,
+            "hidden": count,
+        }
+        for rule, count in report.rule_uses
+    ]
+    return (
+        {"files": list(report.options.profile.names), "hidden": sum(report.hidden), "rules": rules} if rules else None
+    )
+
+
 def report_json(report: Report) -> Iterator[str]:
     """The report for programs, in pieces: what schema v1 pins, and every number that the Markdown has."""
     options, lone = report.options, report.lone_globals
@@ -8861,6 +10524,7 @@ def report_json(report: Report) -> Iterator[str]:
             "sorts": map(_json_value, report.sorts),
             "calls": map(_json_value, report.calls),
             "names": _json_value(report.names),
+            "profile": _json_profile(report),
             "identity": map(_json_value, report.identity),
             "baseline": _json_value(report.baseline),
             "inputs": _json_value(report.logs),
@@ -9496,6 +11160,51 @@ def render_html(report: Report) -> str:
     return html_page(f"{report.verdict.value}: {names}", "".join(parts), _HTML_STYLE, _HTML_SCRIPT)
 
 
+# ══ calibration report ════════════════════════════════════════════════════════════════════════════════════════════
+
+
+def _share_sentence(calibration: Calibration) -> str:
+    def share(part: int, whole: int) -> str:
+        return f"{100 * part / max(1, whole):.1f} %"
+
+    return (
+        f"{share(calibration.floating, calibration.events)} of the events may stand anywhere or be missing. "
+        f"Of the fields, {share(calibration.ignored, calibration.fields)} are not compared, and "
+        f"{share(calibration.partly, calibration.fields)} may be absent or have one of several values."
+    )
+
+
+def calibration_document(calibration: Calibration) -> list[Block]:
+    """What was learned, and how far it can be trusted."""
+    count = len(calibration.names)
+    left = calibration.left
+    blocks: list[Block] = [
+        Heading("Calibration", 1),
+        f"**{_counted(len(calibration.profile.rules), 'rule')}** from {count} runs: "
+        + (
+            "nothing is left over in any pair of runs."
+            if not left
+            else f"**{_counted(left, 'difference')} left over**."
+        ),
+    ]
+    if left:
+        events = [
+            f"runs {c.runs[0] + 1} and {c.runs[1] + 1}: {quoted(event_text(event))}"
+            for c in calibration.comparisons
+            for event in itertools.islice(c.examples(), 3)
+        ]
+        blocks.append(Items(events))
+    if calibration.left_out:
+        rows = [(quoted(name), f"{n:,}") for name, n in zip(calibration.names, calibration.left_out, strict=True)]
+        blocks += [
+            Heading("False alarms to expect"),
+            "Each run against the others, under what those teach without it:",
+            Table(("left out", "differences>"), rows),
+        ]
+    blocks += [Heading("No longer compared"), _share_sentence(calibration)]
+    return blocks
+
+
 # ══ JUnit ═════════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
@@ -9536,6 +11245,10 @@ def _other_cases(report: Report) -> Iterator[TestCase]:
         for thread in threads:
             reason = f"no partner in the other log: {_counted(thread.events, 'event')} not compared"
             yield TestCase("threads", f"{side} tid {thread.tid}", skipped=f"{reason} (the gate counts this)")
+    for rule, hid in report.rule_uses:
+        message = f"hid {hid:,}, may hide {rule.at_most:,}" if rule in report.overused else None
+        name = f"{_rule_place(rule)} {rule_words(rule)}: hid {hid:,} ({shorten(rule.reason, _VALUE_WIDTH)})"
+        yield TestCase("profile", name, message, "profile", skipped=None if hid else "this rule hid nothing")
     if count := sum(map(len, report.lone_globals)):
         message = f"{_counted(count, 'shared-global object')} in one log only"
         yield TestCase("objects", "shared-global objects", message, "shared_globals", _lone_blocks(report)[1:])
@@ -13379,25 +15092,6 @@ class PlainYaml:
         return self._text[self._at]
 
 
-def _read_text(path: str) -> str:
-    """A small file of settings, as text."""
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(path, f"cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise InputError(path, f"not UTF-8: {error}") from error
-
-
-def _parse_toml(text: str, path: str) -> object:
-    import tomllib  # here, so that only who gives a TOML file waits for it
-
-    try:
-        return tomllib.loads(text)
-    except (RecursionError, ValueError) as error:
-        raise InputError(path, f"TOML: {error}") from error
-
-
 def _parse_settings_json(text: str, path: str) -> object:
     try:
         value = parse_json(text)
@@ -13409,7 +15103,7 @@ def _parse_settings_json(text: str, path: str) -> object:
 
 
 SETTINGS_FORMATS: Final[Mapping[str, Callable[[str, str], object]]] = {
-    ".toml": _parse_toml,
+    ".toml": parse_toml,
     ".json": _parse_settings_json,
     ".yaml": lambda text, path: PlainYaml(text, path).document(),
     ".yml": lambda text, path: PlainYaml(text, path).document(),
@@ -13421,7 +15115,7 @@ def read_settings(path: str) -> dict[str, object]:
     parse = SETTINGS_FORMATS.get(Path(path).suffix.lower())
     if parse is None:
         raise InputError(path, f"expected a name that ends in {', '.join(SETTINGS_FORMATS)}")
-    value = parse(_read_text(path), path)
+    value = parse(read_text(path), path)
     if not isinstance(value, dict):
         raise InputError(path, f"expected a map, found {json_type(value)}")
     return value
@@ -13436,7 +15130,7 @@ def _member(value: object, *names: str) -> object:
 
 def _settings_line(path: str, *names: str) -> int | None:
     """The line on which the last of some keys, each within the one before it, stands in a file of settings."""
-    text, end = re.sub(r"(?m)(?<!\S)#.*", "", _read_text(path)), 0
+    text, end = re.sub(r"(?m)(?<!\S)#.*", "", read_text(path)), 0
     for name in names:
         key = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])[\"']?\s*[:=.\]]")
         if (place := key.search(text, end)) is None:
@@ -13978,7 +15672,7 @@ _EARLIER_FIXTURE: Final = fields("id:str score:share|null", {**FIELD_TYPES, "sha
 def read_scores(path: str) -> dict[str, float | None]:
     """The scores of an earlier run by the ids of the fixtures, from its JSON report. Raises `InputError`."""
     try:
-        document = parse_json(_read_text(path))
+        document = parse_json(read_text(path))
     except NotJsonError as error:
         raise InputError(path, f"expected the JSON report of a corpus: {error}") from error
     form, fixtures = _member(document, "format"), _member(document, "fixtures")
@@ -15131,6 +16825,8 @@ _DIFF_OPTIONS: Final[Mapping[str, Sequence[Option]]] = {
         ),
         option("--baseline", "say what moved since the run of that JSON report", "REPORT.json"),
         option("--ratchet", "exit 1 if a divergence is earlier than there, or new"),
+        option("--profile", "what may differ: rules in TOML, as calibrate writes them", "FILE", **_REPEATABLE),
+        option("--strict-profile", "exit 1 if a rule of the profile hid nothing, or more than it may"),
     ),
     "pairing of threads": (
         option("--tid-map", "pin pairs: canary's tid = our tid", "C=O[,C=O…]", **_REPEATABLE),
@@ -15156,7 +16852,7 @@ _DIFF_OPTIONS: Final[Mapping[str, Sequence[Option]]] = {
 
 def _gates(options: argparse.Namespace) -> tuple[Gate, ...]:
     """The conditions that the options ask for."""
-    asked = {name: vars(options)[name] for name in ("validate_identical", "check_identity", "fail_under", "ratchet")}
+    asked = {gate.value: vars(options)[gate.value] for gate in Gate}
     return tuple(Gate(name) for name, value in asked.items() if value not in (None, False))
 
 
@@ -15180,6 +16876,8 @@ def _say_warnings(report: Report, err: TextIO) -> None:
     if report.baseline is not None and not report.baseline.same_canary:
         name = printable(report.baseline.name)
         err.write(f"{PROGRAM}: warning: {name}: it was made from another canary log than this one\n")
+    for rule in report.unused:
+        err.write(f"{PROGRAM}: warning: {printable(rule.source)}:{rule.lineno}: this rule hid nothing\n")
     for log in report.logs:
         for warning in log.warnings:
             if warning.kind is not WarningKind.SAME_FILE:  # which is how emitters are tested: the report says it
@@ -15190,8 +16888,11 @@ def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """Compares two event logs and writes the reports."""
     if options.canary == options.ours == STANDARD_STREAM:
         raise UsageError("--canary and --ours cannot both be standard input")
+    if options.strict_profile and not options.profile:
+        raise UsageError("--strict-profile needs --profile: the rules that must be of use")
     if options.ratchet and options.baseline is None:
         raise UsageError("--ratchet needs --baseline: the report to hold on to")
+    profile = read_profile(options.profile)
     settings = DiffOptions(
         tid_map=parse_tid_map(",".join(options.tid_map)) if options.tid_map else {},
         auto_map=not options.no_auto_map,
@@ -15201,6 +16902,8 @@ def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
         check_identity=options.check_identity,
         gates=_gates(options),
         fail_under=options.fail_under,
+        match_names=options.match_names or bool(profile.of_sort(RuleSort.NAME)),
+        profile=profile,
     )
     outputs = Outputs(REPORT_RENDERERS, options, options.canary, options.ours)
     baseline = read_baseline(options.baseline) if options.baseline is not None else None
@@ -15344,6 +17047,22 @@ def sid_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     return ExitCode.OK
 
 
+def calibrate_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
+    """``calibrate``: learns a profile from runs of one program; exit 1 where something is left over."""
+    if os.path.realpath(options.out) in map(os.path.realpath, options.runs):
+        raise UsageError(f"{options.out} is an input already")
+    progress = Progress(None if options.quiet else streams.err)
+    with PendingFile(options.out) as file:
+        try:
+            calibration = calibrate(options.runs, progress)
+        finally:
+            progress.erase()
+        file.commit(profile_toml(calibration))
+    if not options.quiet:
+        streams.write(MarkdownWriter().written(calibration_document(calibration)))
+    return ExitCode.GATE if calibration.left else ExitCode.OK
+
+
 _PARITY_OPTIONS: Final = (
     option("--cwd", "the agents' working directory, for a trace that does not say it", "DIR"),
     *CONTRACT_OPTIONS,
@@ -15363,6 +17082,19 @@ COMMANDS: Final[Mapping[str, Subcommand]] = {
         _EXIT_CODES + f"\nexamples:\n  {PROGRAM} --canary c.jsonl --ours o.jsonl\n"
         f"  {PROGRAM} --canary c.jsonl.gz --ours o.jsonl --validate-identical --report json:diff.json\n",
         f"{PROGRAM} --canary LOG --ours LOG [options]",
+    ),
+    "calibrate": Subcommand(
+        calibrate_command,
+        "Learns from several runs of one program on one engine which differences are noise, and writes them as a\n"
+        "profile for --profile. Record the same thing three times, and give the runs here.",
+        {
+            "": (
+                option("runs", "an event log; two or more, better three", "RUN", nargs="+"),
+                option("--out", "the profile to write (TOML)", "FILE", required=True),
+                option("--quiet", "no report on standard output, no progress"),
+            )
+        },
+        "exit codes: 0 nothing is left over in any pair of runs, 1 something is, 2 it could not be done",
     ),
     "parity": Subcommand(
         parity_command,

@@ -22,6 +22,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests import noisy_runs, support
 from tests.generator import COMPACT, SPACED, Format, Step, render_event, shared_global_sid
 
 ROOT = Path(__file__).resolve().parent.parent / "fixtures"
@@ -937,7 +938,8 @@ FIXTURES: tuple[Fixture, ...] = (
 
 def all_files() -> dict[Path, bytes]:
     """Every file that is made here, by path below the folder of all fixtures."""
-    return {path: data for fixture in FIXTURES for path, data in fixture.files().items()}
+    pairs = {path: data for fixture in FIXTURES for path, data in fixture.files().items()}
+    return pairs | {Path(f"noise/{name}.jsonl"): support.log_bytes(events) for name, events in noisy_runs.runs()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

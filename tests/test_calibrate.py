@@ -1,0 +1,167 @@
+"""Learning a profile from runs of one program: clean for the next run, and sensitive to what the noise is not."""
+
+import json
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import diff_events
+from tests.noisy_runs import recorded
+from tests.support import LogTestCase, Outcome, event, run
+
+FIXTURES = Path(diff_events.__file__).resolve().parent / "fixtures" / "noise"
+Events = list[dict[str, Any]]
+
+
+class CalibrateTestCase(LogTestCase):
+    def learned(self, *runs: Events) -> tuple[Outcome, str]:
+        """The outcome of learning from some runs, and the profile."""
+        paths = [self.write(f"run{n}.jsonl", events) for n, events in enumerate(runs, 1)]
+        self.profile = str(self.directory / "p.toml")
+        outcome = run("calibrate", *paths, "--out", self.profile)
+        return outcome, Path(self.profile).read_text(encoding="utf-8")
+
+    def gate_under(self, canary: Events, ours: Events) -> Outcome:
+        """The gate's outcome under what was learned."""
+        paths = self.write("canary.jsonl", canary), self.write("ours.jsonl", ours)
+        options = ("--validate-identical", "--profile", self.profile, "--max-divergences", "0", "--quiet")
+        return run("--canary", paths[0], "--ours", paths[1], *options, "--report", "json:-")
+
+
+class NoisyProgram(CalibrateTestCase):
+    def test_the_next_run_is_clean_and_the_changed_one_is_not(self) -> None:
+        outcome, _ = self.learned(*(recorded(n) for n in (1, 2, 3)))
+        self.assertEqual(outcome.code, 0, outcome.out)
+        for n in (4, 11, 12):
+            self.assertEqual(self.gate_under(recorded(1), recorded(n)).code, 0, n)
+        for n in (5, 13):
+            outcome = self.gate_under(recorded(1), recorded(n, changed=True))
+            self.assertEqual(outcome.code, 1)
+            found = [one for thread in json.loads(outcome.out)["threads"] for one in thread["divergences"]]
+            blocks = json.dumps([one["block"] for one in found])
+            self.assertIn('"other"', blocks)
+            self.assertIn('"line 7"', blocks)
+            self.assertLessEqual(len(found), 4)
+
+    def test_the_rules_are_the_narrowest(self) -> None:
+        _, text = self.learned(*(recorded(n) for n in (1, 2, 3)))
+        document = tomllib.loads(text)
+        self.assertEqual([pool["entry_point"] for pool in document["pool"]], ["0x82005000"])
+        self.assertEqual([loop["calls"] for loop in document["repeat"]], [["KeDelayExecutionThread"]])
+        self.assertNotIn("float", document)
+        rules = {(one["call"], one["field"]): one for sort in ("ignore", "tolerance") for one in document[sort]}
+        self.assertEqual(rules["KeSetEvent", "return_value"]["values"], [0, 1])
+        self.assertLess(rules["KeQueryPerformanceCounter", "return_value"]["rel"], 0.05)
+        self.assertNotIn(("NtReadFile", "args[1]"), rules)
+        self.assertEqual(set(rules["XeCryptRandom", "args[0]"]), {"kind", "call", "field", "reason"})
+
+    def test_the_committed_runs_are_those(self) -> None:
+        for n in range(1, 5):
+            lines = (FIXTURES / f"run{n}.jsonl").read_text(encoding="utf-8").splitlines()[1:]
+            self.assertEqual(list(map(json.loads, lines)), recorded(n))
+
+    def test_reports_say_what_it_is_worth(self) -> None:
+        outcome, _ = self.learned(*(recorded(n) for n in (1, 2, 3)))
+        for expected in (
+            "nothing is left over",
+            "False alarms to expect",
+            "| left out | differences |",
+            " % of the events",
+        ):
+            self.assertIn(expected, outcome.out)
+
+    def test_the_same_runs_give_the_same_file_in_any_order(self) -> None:
+        texts = {self.learned(*(recorded(n) for n in order))[1] for order in ((1, 2, 3), (3, 1, 2))}
+        rules = [[line for line in text.splitlines() if not line.startswith("reason")] for text in texts]
+        self.assertEqual(rules[0], rules[-1])
+
+
+class SortsOfRules(CalibrateTestCase):
+    def runs(self, payload: Callable[[int], Mapping[str, Any]], count: int = 3) -> list[Events]:
+        """Runs in which one event differs, among others that do not."""
+        return [[event(0), event(1), event(2, payload=payload(n)), event(3), event(4)] for n in range(count)]
+
+    def rule_for(self, payload: Callable[[int], Mapping[str, Any]]) -> dict[str, Any]:
+        """The only rule that is learned."""
+        outcome, text = self.learned(*self.runs(payload))
+        self.assertEqual(outcome.code, 0, outcome.out)
+        document = tomllib.loads(text)
+        ((sort, rules),) = ((sort, rules) for sort, rules in document.items() if sort != "version")
+        (rule,) = rules
+        return {"sort": sort} | {key: value for key, value in rule.items() if key not in ("kind", "reason")}
+
+    EXPECTED: ClassVar = (
+        (lambda n: {"name": "A", "x": n % 2}, {"sort": "ignore", "call": "A", "field": "x", "values": [0, 1]}),
+        (lambda n: {"name": "A", "x": ["", "a\n", None][n]}, {"sort": "ignore", "call": "A", "field": "x"}),
+        (lambda n: {"name": "A", "x": 1000 + n}, {"sort": "tolerance", "call": "A", "field": "x", "rel": 0.004}),
+        (lambda n: {"name": "A", "x": 10**n}, {"sort": "ignore", "call": "A", "field": "x"}),
+        (lambda n: {"name": "A", "x": [1, 2][: 1 + n % 2]},
+         {"sort": "ignore", "call": "A", "field": "x[*]", "only": "absent"}),
+        (lambda n: {"name": "A", **({"b c": 1} if n else {})},
+         {"sort": "ignore", "call": "A", "field": '["b c"]', "only": "absent"}),
+        (lambda n: {"text": f"x{n}"}, {"sort": "ignore", "field": "text"}),
+    )  # fmt: skip
+
+    def test_each_gets_its_narrowest(self) -> None:
+        for payload, expected in self.EXPECTED:
+            self.assertEqual(self.rule_for(payload), expected)
+
+    def test_what_holds_for_many_calls_holds_for_the_kind(self) -> None:
+        def one(n: int) -> Events:
+            args = [[1, 2], [1]][n % 2]
+            return [
+                event(idx, payload={"name": f"Call{idx}", "args": args if idx in (1, 3, 5) else [0]})
+                for idx in range(8)
+            ]
+
+        _, text = self.learned(one(0), one(1), one(2))
+        (rule,) = tomllib.loads(text)["ignore"]
+        self.assertEqual({key: rule[key] for key in rule if key != "reason"},
+                         {"kind": "kernel.call", "field": "args[*]", "only": "absent"})  # fmt: skip
+
+    def test_an_event_that_comes_and_goes_floats_where_it_can_be_told(self) -> None:
+        def one(*places: int) -> Events:
+            payloads: list[dict[str, Any]] = [{"name": f"Call{idx}"} for idx in range(8)]
+            payloads[4:4] = [{"name": "Poll", "args": [value]} for value in (2, 3, 4, 5, 6)]
+            for place in places:
+                payloads.insert(place, {"name": "Poll", "args": [1]})
+            return [event(idx, payload=payload) for idx, payload in enumerate(payloads)]
+
+        outcome, text = self.learned(one(), one(2), one(2, 12))
+        self.assertEqual(outcome.code, 0, outcome.out)
+        (rule,) = tomllib.loads(text)["float"]
+        self.assertEqual((rule["call"], rule["where"]), ("Poll", {"payload.args[0]": 1}))
+
+    def test_equal_runs_need_no_rule(self) -> None:
+        outcome, text = self.learned(*self.runs(lambda n: {"name": "A"}))
+        self.assertEqual((outcome.code, set(tomllib.loads(text))), (0, {"version"}))
+
+    def test_what_cannot_be_learned_is_listed_and_the_profile_written_all_the_same(self) -> None:
+        runs = self.runs(lambda n: {"name": "A", "x": n % 2})
+        runs[1] += [event(0, tid=9)]
+        outcome, text = self.learned(*runs)
+        self.assertEqual(outcome.code, 1)
+        self.assertIn("left over", outcome.out)
+        self.assertIn("values = [0, 1]", text)
+
+
+class BadInput(CalibrateTestCase):
+    def test_each_is_one_line(self) -> None:
+        one, other = self.write("a.jsonl", recorded(1)), self.write("b.jsonl", recorded(2))
+        strange = self.write("s.jsonl", [event(0, "note", {"text": "x"})])
+        out = str(self.directory / "p.toml")
+        for arguments, expected in (
+            ((one, "--out", out), "two runs"),
+            ((one, strange, "--out", out), "runs of one program"),
+            ((one, other), "--out"),
+            ((one, other, "--out", str(self.directory / "none" / "p.toml")), "none"),
+            ((one, other, "--out", one), "input"),
+            ((one, str(self.directory / "gone.jsonl"), "--out", out), "gone.jsonl"),
+            ((one, one, "--out", out), "the same"),
+        ):
+            with self.subTest(expected):
+                outcome = run("calibrate", *arguments)
+                self.assertEqual((outcome.code, outcome.out, outcome.err.count("\n")), (2, "", 1))
+                self.assertIn(expected, outcome.err)
+        self.assertFalse(Path(out).exists())

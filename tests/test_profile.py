@@ -1,0 +1,411 @@
+"""Profiles: what each sort of rule lets pass and what it does not, and what reports and gates make of it."""
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from diff_events import (
+    MISSING,
+    InputError,
+    parse_field_path,
+    path_text,
+    read_profile,
+)
+from tests.support import LogTestCase, Outcome, event, run, seeds, shared_create
+
+REASON = '\nreason = "timing"\n\n'
+Events = Sequence[Mapping[str, Any]]
+
+
+def rule(sort: str, *lines: str) -> str:
+    """A rule as it stands in a profile."""
+    return "\n".join([f"[[{sort}]]", *lines]) + REASON
+
+
+def call(name: str, *args: Any, tid: int = 6) -> dict[str, Any]:
+    """A call with a list of arguments."""
+    return event(0, payload={"name": name, "args": list(args)}, tid=tid)
+
+
+def returned(name: str, value: Any, tid: int = 6) -> dict[str, Any]:
+    """What a call returned."""
+    return event(0, "kernel.return", {"name": name, "return_value": value}, tid)
+
+
+def numbered(events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Events with the indexes of their places, thread by thread."""
+    counts: dict[int, int] = {}
+    result = []
+    for one in events:
+        counts[one["tid"]] = counts.get(one["tid"], -1) + 1
+        result.append({**one, "tid_event_idx": counts[one["tid"]]})
+    return result
+
+
+class ProfileTestCase(LogTestCase):
+    def under(self, profile: str, canary: Events, ours: Events, *options: str) -> Outcome:
+        """The outcome of the gate under a profile."""
+        paths = self.write("canary.jsonl", numbered(canary)), self.write("ours.jsonl", numbered(ours))
+        self.profile = self.write("p.toml", profile.encode())
+        arguments = ("--canary", paths[0], "--ours", paths[1], "--profile", self.profile, "--validate-identical")
+        return run(*arguments, "--max-divergences", "0", *options)
+
+    def assert_passes(self, profile: str, canary: Events, ours: Events, hidden: int | None = None) -> None:
+        """Both ways round, the logs are identical under the profile, which hides so much."""
+        for one, other in ((canary, ours), (ours, canary)):
+            outcome = self.under(profile, one, other)
+            self.assertEqual(outcome.code, 0, outcome.out)
+            self.assertIn("**Identical** under", outcome.out)
+            if hidden is not None:
+                self.assertIn(f"({hidden:,} difference{'s' * (hidden != 1)} hidden by", outcome.out)
+
+    def assert_fails(self, profile: str, canary: Events, ours: Events) -> None:
+        """Both ways round, the profile is not enough."""
+        for one, other in ((canary, ours), (ours, canary)):
+            outcome = self.under(profile, one, other)
+            self.assertEqual(outcome.code, 1, outcome.out)
+
+
+START, END = [call("Begin", 1)], [call("End", 2)]
+
+
+class FieldRules(ProfileTestCase):
+    def sides(self, one: Any, other: Any, name: str = "Read") -> tuple[Events, Events]:
+        """Two logs that differ in the second argument of a call."""
+        return [*START, call(name, 3, one), *END], [*START, call(name, 3, other), *END]
+
+    def test_an_ignored_field_may_have_any_value_or_none(self) -> None:
+        profile = rule("ignore", 'kind = "kernel.call"', 'call = "Read"', 'field = "args[1]"')
+        self.assert_passes(profile, *self.sides(1, 2), 1)
+        self.assert_passes(profile, *self.sides({"a": [1]}, {"a": [2], "b": 1}), 2)
+        self.assert_passes(profile, [*START, call("Read", 3), *END], self.sides(1, 1)[0], 1)
+        self.assert_fails(profile, *self.sides(1, 2, "Write"))
+        self.assert_fails(profile, [call("Read", 3, 1)], [call("Read", 4, 1)])
+
+    def test_a_rule_without_call_is_for_every_call_of_the_kind_and_for_events_without(self) -> None:
+        profile = rule("ignore", 'kind = "kernel.call"', 'field = "args[*]"')
+        self.assert_passes(profile, *self.sides(1, 2, "Write"), 1)
+        note = rule("ignore", 'kind = "note"', 'field = "text"')
+        notes = [event(0, "note", {"text": text, "level": 1}) for text in ("a", "b")]
+        self.assert_passes(note, notes[:1], notes[1:], 1)
+        self.assert_fails(note, notes[:1], [event(0, "note", {"text": "a", "level": 2})])
+
+    def test_only_absent_compares_where_both_have_it(self) -> None:
+        profile = rule("ignore", 'kind = "kernel.call"', 'field = "args[*]"', 'only = "absent"')
+        cut, whole = [*START, call("Read"), *END], self.sides("x", "x")[0]
+        self.assert_passes(profile, cut, whole, 2)
+        self.assert_fails(profile, *self.sides("x", "y"))
+        self.assert_fails(profile, *self.sides(None, "y"))
+
+    def test_listed_values_stand_for_each_other_and_no_other_does(self) -> None:
+        profile = rule("ignore", 'kind = "kernel.call"', 'field = "args[1]"', 'values = [3, "4", true]')
+        self.assert_passes(profile, *self.sides(3, "4"), 1)
+        self.assert_passes(profile, *self.sides(3.0, True), 1)
+        self.assert_fails(profile, *self.sides(3, 1))
+        self.assert_fails(profile, *self.sides(3, 4))
+        self.assert_fails(profile, [call("Read", 3, 3)], [call("Read", 3)])
+
+    def test_lists_that_share_a_value_do_not_join(self) -> None:
+        profile = "".join(
+            rule("ignore", 'kind = "kernel.call"', *lines, 'field = "args[1]"')
+            for lines in (['values = ["", "-1"]'], ['call = "Read"', 'values = ["", "7"]'])
+        )
+        self.assert_passes(profile, *self.sides("", "-1"), 1)
+        self.assert_passes(profile, *self.sides("", "7"), 1)
+        self.assert_fails(profile, *self.sides("-1", "7"))
+
+    def test_numbers_may_lie_so_far_apart(self) -> None:
+        absolute = rule("tolerance", 'kind = "kernel.call"', 'field = "args[1]"', "abs = 0.1")
+        self.assert_passes(absolute, *self.sides(1.1, 1), 1)
+        self.assert_fails(absolute, *self.sides(1.11, 1))
+        relative = rule("tolerance", 'kind = "kernel.call"', 'field = "args[1]"', "rel = 0.5")
+        self.assert_passes(relative, *self.sides(-100, -200), 1)
+        for other in (201, -100, "150", True, None):
+            self.assert_fails(relative, *self.sides(100, other))
+
+    def test_the_first_event_that_no_rule_excuses_is_the_divergence(self) -> None:
+        profile = rule("ignore", 'kind = "kernel.call"', 'field = "args[1]"', 'only = "absent"')
+        canary = [*START, call("Read", 1, "a"), call("Read", 1, "b"), *END]
+        ours = [*START, call("Read", 1), call("Read", 1, "c"), *END]
+        report = self.compare(numbered(canary), numbered(ours), "--profile", self.write("p.toml", profile.encode()))
+        thread = report["threads"][0]
+        self.assertEqual((thread["matched"], thread["status"]), (2, "diverged"))
+        expected = [{"path": "payload.args[1]", "canary": "b", "ours": "c"}]
+        self.assertEqual(thread["divergence"]["fields"], expected)
+        self.assertEqual(report["profile"]["hidden"], 1)
+
+    def test_a_rule_never_hides_whose_object_it_is(self) -> None:
+        profile = rule("ignore", 'kind = "handle.create"', 'field = "object_name"')
+        local = shared_create(0, handle_semantic_id="00000000000000aa", object_name="other")
+        self.assert_passes(profile, [shared_create(0)], [shared_create(0, object_name="other")], 1)
+        self.assert_fails(profile, [shared_create(0)], [local])
+
+
+class NameRules(ProfileTestCase):
+    PROFILE = rule("name", 'kind = "kernel.return"', 'call = "Open"', 'field = "return_value"')
+
+    def log(self, *handles: int, used: int) -> Events:
+        opened = [one for handle in handles for one in (call("Open", "f"), returned("Open", handle))]
+        return [*opened, call("Read", used), call("Close", used)]
+
+    def test_what_a_rule_names_may_be_called_otherwise_but_must_be_the_same(self) -> None:
+        canary = self.log(0x1000, 0x2000, used=0x2000)
+        self.assert_passes(self.PROFILE, canary, self.log(0x5000, 0x6000, used=0x6000), 2)
+        self.assert_fails(self.PROFILE, canary, self.log(0x5000, 0x6000, used=0x5000))
+
+
+class FloatRules(ProfileTestCase):
+    PROFILE = rule("float", 'kind = "kernel.call"', 'call = "Poll"')
+
+    def test_an_event_may_stand_anywhere_or_be_missing(self) -> None:
+        canary = [*START, call("Poll", 1), call("Read"), call("Poll", 2), *END]
+        self.assert_passes(self.PROFILE, canary, [*START, call("Read"), call("Poll", 3), *END], 3)
+        self.assert_passes(self.PROFILE, canary, [*START, call("Read"), *END], 2)
+        self.assert_fails(self.PROFILE, canary, [*START, *END])
+
+    def test_it_floats_only_where_the_rule_says(self) -> None:
+        profile = rule("float", 'kind = "kernel.call"', 'call = "Poll"', 'where = { "payload.args[0]" = 1 }')
+        canary = [*START, call("Poll", 1), call("Poll", 2), *END]
+        self.assert_passes(profile, canary, [*START, call("Poll", 2), *END], 1)
+        self.assert_fails(profile, canary, [*START, call("Poll", 1), *END])
+
+    def test_a_shared_global_object_that_only_one_log_has_may_float_too(self) -> None:
+        profile = rule("float", 'kind = "handle.create"', 'where = { raw_handle_id = "0x828f0010" }')
+        self.assert_passes(profile, [*START, shared_create(0), *END], [*START, *END], 1)
+        self.assert_fails("", [*START, shared_create(0), *END], [*START, *END])
+
+
+class LoopsAndPools(ProfileTestCase):
+    def test_a_loop_may_run_more_turns(self) -> None:
+        profile = rule("repeat", 'calls = ["Poll", "Delay"]')
+        turn = [call("Poll", 1), returned("Poll", 0), call("Delay", 5), returned("Delay", 0)]
+        self.assert_passes(profile, [*START, *turn, *END], [*START, *turn * 3, *END], 1)
+        self.assert_fails(profile, [*START, *turn, *END], [*START, *turn, *turn[:2], *END])
+        self.assert_fails(profile, [*START, *turn, *END], [*START, *turn, *turn, call("Read"), *END])
+
+    def pool(self, *jobs: Sequence[int], start: str = "0x82001000") -> Events:
+        """Threads that do jobs, and the thread that creates them."""
+        created = [
+            event(0, "thread.create", {"child_tid": tid, "entry_point": start}) for tid in range(7, 7 + len(jobs))
+        ]
+        work = [
+            one
+            for tid, of_thread in enumerate(jobs, 7)
+            for one in (
+                call("Take", tid=tid),
+                *(done for n in of_thread for done in (call("Open", f"{n}.dat", tid=tid), call("Close", n, tid=tid))),
+                call("Exit", tid=tid),
+            )
+        ]
+        return [*created, *work]
+
+    def test_which_member_of_a_pool_did_it_does_not_matter(self) -> None:
+        for profile in (
+            rule("pool", 'entry_point = "0x82001000"'),
+            rule("pool", 'first_call = "Take"'),
+        ):
+            canary = self.pool([1, 2, 3], [4, 5], [6])
+            self.assert_passes(profile, canary, self.pool([1, 5], [4, 6, 3], [2]))
+            self.assert_fails(profile, canary, self.pool([1, 5], [4, 6, 3], [9]))
+            self.assert_fails(profile, canary, self.pool([1, 5], [4, 6, 3], [2, 2]))
+        self.assert_fails(rule("pool", 'entry_point = "0x82002000"'), canary, self.pool([1, 5], [4, 6, 3], [2]))
+
+    def test_what_one_pool_lacks_is_named(self) -> None:
+        profile = rule("pool", 'first_call = "Take"')
+        canary, ours = self.pool([1, 2, 3], [4, 5]), self.pool([1, 5], [4, 9, 3])
+        outcome = self.under(profile, canary, ours, "--quiet", "--report", "json:-")
+        self.assertEqual(outcome.code, 1)
+        for text in ('"2.dat"', '"9.dat"'):
+            self.assertIn(text, outcome.out)
+
+
+class Gates(ProfileTestCase):
+    PROFILE = rule("ignore", 'kind = "kernel.call"', 'call = "Read"', 'field = "args[0]"')
+    SIDES: ClassVar = (
+        [*START, call("Read", 1), call("Read", 1), *END],
+        [*START, call("Read", 2), call("Read", 3), *END],
+    )
+
+    def test_a_rule_may_hide_no_more_than_it_is_allowed(self) -> None:
+        limited = self.PROFILE.replace("[[ignore]]", "[[ignore]]\nat_most = 1")
+        outcome = self.under(limited, *self.SIDES)
+        self.assertEqual(outcome.code, 1)
+        self.assertIn("1 rule of the profile that hid more than it may", outcome.out)
+        self.assertEqual(self.under(limited.replace("= 1", "= 2"), *self.SIDES).code, 0)
+
+    def test_a_rule_that_hides_nothing_is_a_warning_and_under_the_strict_option_a_failure(self) -> None:
+        profile = self.PROFILE + rule("float", 'kind = "kernel.call"', 'call = "Poll"')
+        outcome = self.under(profile, *self.SIDES)
+        self.assertEqual(outcome.code, 0)
+        self.assertIn("p.toml:7: this rule hid nothing", outcome.err)
+        self.assertEqual(self.under(profile, *self.SIDES, "--strict-profile").code, 1)
+        self.assertEqual(self.under(self.PROFILE, *self.SIDES, "--strict-profile").code, 0)
+
+    def test_the_strict_option_needs_a_profile(self) -> None:
+        outcome = run("--canary", "c", "--ours", "o", "--strict-profile")
+        self.assertEqual((outcome.code, outcome.err.count("\n")), (2, 1))
+
+    def test_every_report_names_the_profile_and_each_rule_with_its_use(self) -> None:
+        out = [str(self.directory / name) for name in ("r.md", "r.json", "r.html", "r.xml")]
+        reports = [
+            argument
+            for name, path in zip(("json", "html", "junit"), out[1:], strict=True)
+            for argument in ("--report", f"{name}:{path}")
+        ]
+        self.assertEqual(self.under(self.PROFILE, *self.SIDES, "--out", out[0], *reports).code, 0)
+        for path in out:
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+            for expected in ("p.toml", "ignore kernel.call Read args[0]", "timing", "2"):
+                self.assertIn(expected, text)
+
+    def test_several_profiles_apply_together(self) -> None:
+        first = rule("ignore", 'kind = "kernel.call"', 'call = "Read"', 'field = "args[0]"')
+        second = self.write("q.toml", rule("float", 'kind = "kernel.call"', 'call = "Poll"').encode())
+        ours = [call("Poll"), *self.SIDES[1]]
+        self.assertEqual(self.under(first, self.SIDES[0], ours, "--profile", second).code, 0)
+        self.assertEqual(self.under(first, self.SIDES[0], ours).code, 1)
+
+
+class BadProfiles(LogTestCase):
+    IGNORE = '[[ignore]]\nkind = "k"\nfield = "f"\nreason = "r"\n'
+    TOLERANCE = IGNORE.replace("ignore", "tolerance") + "abs = 1\n"
+    BAD: ClassVar[Mapping[str, tuple[str, int]]] = {
+        "no TOML": ("a = 1\nb = [\n\nc = 2\n", 4),
+        "wrong version": ("\nversion = 2\n", 2),
+        "version of another type": ("version = true\n", 1),
+        "unknown rule": (f"{IGNORE}\n[[skip]]\nkind = 'k'\n", 6),
+        "one table": (IGNORE.replace("[[ignore]]", "[ignore]"), 1),
+        "unknown key": (f"{IGNORE}feld = 'f'\n", 5),
+        "key of another sort": (f"{IGNORE}where = {{ a = 1 }}\n", 5),
+        "no reason": (f"{IGNORE}\n" + IGNORE.replace('reason = "r"\n', ""), 6),
+        "empty reason": (IGNORE.replace('"r"', '" "'), 4),
+        "no field": ('[[ignore]]\nkind = "k"\nreason = "r"\n', 1),
+        "path with the payload": (IGNORE.replace('"f"', '"payload.f"'), 3),
+        "open bracket": (IGNORE.replace('"f"', '"f[1"'), 3),
+        "empty path": (IGNORE.replace('"f"', '""'), 3),
+        "wildcard": (IGNORE.replace('"k"', '"*"'), 2),
+        "negative": (f"{IGNORE}at_most = -1\n", 5),
+        "no whole number": (f"{IGNORE}at_most = 1.5\n", 5),
+        "no value": (f"{IGNORE}values = []\n", 5),
+        "a date": (f"{IGNORE}values = [2020-01-01]\n", 5),
+        "a date for a text": (IGNORE.replace('"r"', "2020-01-01"), 4),
+        "absent and values": (f'{IGNORE}only = "absent"\nvalues = [1]\n', 6),
+        "only what": (f'{IGNORE}only = "present"\n', 5),
+        "two limits": (f"{TOLERANCE}rel = 1\n", 1),
+        "no limit": (IGNORE.replace("ignore", "tolerance"), 1),
+        "infinite": (TOLERANCE.replace("= 1", "= inf"), 5),
+        "no pool": ('[[pool]]\nreason = "r"\n', 1),
+        "no call": ('[[repeat]]\nreason = "r"\ncalls = []\n', 3),
+        "odd where": ('[[float]]\nkind = "k"\nreason = "r"\nwhere = { "a[" = 1 }\n', 4),
+        "opposite rules": (f"{IGNORE}\n{TOLERANCE}", 6),
+        "ignored and listed": (f"{IGNORE}{IGNORE}values = [1]\n", 5),
+        "two tolerances": (TOLERANCE + TOLERANCE.replace("= 1", "= 2"), 6),
+        "name and tolerance": (IGNORE.replace("ignore", "name") + TOLERANCE, 5),
+    }
+
+    def test_each_is_one_line_that_names_file_and_line(self) -> None:
+        log = self.write("log.jsonl", numbered([*START, *END]))
+        for name, (text, line) in self.BAD.items():
+            with self.subTest(name):
+                path = self.write("p.toml", text.encode())
+                outcome = run("--canary", log, "--ours", log, "--profile", path)
+                self.assertEqual((outcome.code, outcome.out, outcome.err.count("\n")), (2, "", 1), outcome)
+                self.assertIn(f"{path}:{line}: ", outcome.err)
+
+    def test_a_file_that_is_not_there(self) -> None:
+        with self.assertRaises(InputError):
+            read_profile([str(self.directory / "none.toml")])
+
+    def test_what_is_good(self) -> None:
+        for text, count in (
+            ("", 0),
+            ("version = 1\n", 0),
+            (f"{self.IGNORE}{self.IGNORE}", 2),
+            (f'{self.IGNORE}only = "absent"\n{self.IGNORE}values = [1]\n{self.TOLERANCE}', 3),
+            ('ignore = [{ kind = "k", field = "f", reason = "r" }]\n', 1),
+            ('[[float]]\nkind = "k"\nreason = "r"\n[float.where]\n"payload.a" = 1\nb = "x"\n', 1),
+            ('[[pool]]\nentry_point = 0x82001000\nreason = "r"\n', 1),
+        ):
+            path = self.write("p.toml", text.encode())
+            self.assertEqual(len(read_profile([path]).rules), count)
+
+
+class Paths(LogTestCase):
+    def test_a_path_is_read_as_it_is_written(self) -> None:
+        for text in ("status", "args[2]", "args[*].name", '["odd key"][0]', 'a["b.c"].d[10]'):
+            self.assertEqual(path_text(parse_field_path(text)), text)
+
+
+class SlowTwin(ProfileTestCase):
+    """The obvious reading of the rules for fields, event by event, against the program on random logs."""
+
+    VALUES: ClassVar = [0, 1, 2, 100, "", "a", "b", None, True, [1], {"x": 1}]
+
+    def allowed(self, one: Mapping[str, Any], canary: object, ours: object) -> bool:
+        if one["sort"] == "tolerance":
+            numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (canary, ours))
+            return numbers and abs(canary - ours) <= one["abs"]  # type: ignore[operator]
+        if one.get("only"):
+            return MISSING in (canary, ours)
+        if "values" in one:
+            return all(any(type(v) is type(w) and v == w for w in one["values"]) for v in (canary, ours))
+        return True
+
+    def equal(self, rules: Iterable[Mapping[str, Any]], canary: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
+        (name, args), (other_name, other_args) = (
+            (one["payload"]["name"], one["payload"]["args"]) for one in (canary, ours)
+        )
+        if name != other_name:
+            return False
+        for place in range(max(len(args), len(other_args))):
+            values = [side[place] if place < len(side) else MISSING for side in (args, other_args)]
+            if (type(values[0]), values[0]) == (type(values[1]), values[1]):
+                continue
+            about = (one for one in rules if one["call"] in (None, name) and one["place"] in (None, place))
+            if not any(self.allowed(one, *values) for one in about):
+                return False
+        return True
+
+    def random_rule(self, chance: random.Random) -> dict[str, Any]:
+        made: dict[str, Any] = {
+            "sort": chance.choice(["ignore", "ignore", "ignore", "tolerance"]),
+            "call": chance.choice([None, "A", "B"]),
+            "place": chance.choice([None, 0, 1, 2]),
+        }
+        if made["sort"] == "tolerance":
+            made["abs"] = 1
+        elif narrower := chance.choice(["only", "values", "values", ""]):
+            made[narrower] = "absent" if narrower == "only" else chance.sample(["", "a", "b", 0, 1, 2, 100], 3)
+        return made
+
+    def written(self, one: Mapping[str, Any]) -> str:
+        place = "*" if one["place"] is None else one["place"]
+        lines = ['kind = "kernel.call"', f'field = "args[{place}]"']
+        for key in ("call", "abs", "only", "values"):
+            if one.get(key) is not None:
+                lines.append(f"{key} = {one[key]!r}")
+        return rule(one["sort"], *lines)
+
+    def test_it_agrees(self) -> None:
+        verdicts = set()
+        for seed in seeds(60):
+            chance = random.Random(seed)
+            rules = [self.random_rule(chance) for _ in range(chance.randint(1, 3))]
+            path = self.write("p.toml", "".join(map(self.written, rules)).encode())
+            try:
+                read_profile([path])
+            except InputError:
+                continue  # they contradict each other
+            canary = [call(chance.choice("AB"), *chance.choices(self.VALUES, k=chance.randint(1, 3))) for _ in range(6)]
+            ours = []
+            for one in canary:
+                args = list(one["payload"]["args"])
+                if chance.random() < 0.4:
+                    args[chance.randrange(len(args))] = chance.choice(self.VALUES)
+                ours.append(call(one["payload"]["name"], *args[: chance.choice([3, 3, 3, 1])]))
+            expected = all(self.equal(rules, one, other) for one, other in zip(canary, ours, strict=True))
+            report = self.compare(numbered(canary), numbered(ours), "--profile", path)
+            self.assertEqual(report["verdict"], "identical" if expected else "divergent", (seed, rules, canary, ours))
+            verdicts.add(expected)
+        self.assertEqual(verdicts, {True, False})
