@@ -4170,8 +4170,10 @@ def pair_threads(
 
 
 _WINDOWS: Final = (1 << 8, 1 << 10, 1 << 12, 1 << 14, 1 << 18)
-_BAND_EVENTS: Final = 1 << 13
-"""How far off the diagonal the longest common subsequence is looked for; what is shorter is searched completely."""
+_SEARCHED_COMPLETELY: Final = 1 << 14
+"""Of longer sequences, the longest common subsequence is looked for near the diagonal only,"""
+_BAND_EVENTS: Final = 1 << 12
+"""in a band as wide as this."""
 _ROWS_KEPT: Final = 1 << 11
 """Rows of bits in memory at a time; the others are worked out once more on the way back."""
 _UNIQUE_RUN: Final = 32
@@ -4251,7 +4253,7 @@ class Hunk(NamedTuple):
     @property
     def is_counted(self) -> bool:
         """Whether `common` is the most that can match, and not only the most near the diagonal."""
-        return min(self.canary_events, self.ours_events) <= _BAND_EVENTS
+        return min(self.canary_events, self.ours_events) <= _SEARCHED_COMPLETELY
 
     def to(self, last: Hunk) -> Hunk:
         """One hunk from the start of this one to the end of another."""
@@ -4332,7 +4334,7 @@ class _Rows(NamedTuple):
 
 def _band(columns: int, rows: int, first: int) -> tuple[int, int]:
     """The columns that rows from ``first`` on may use: all, or those near the diagonal."""
-    if columns <= _BAND_EVENTS:
+    if columns <= _SEARCHED_COMPLETELY:
         return 0, columns
     low = first * columns // rows - _BAND_EVENTS // 2
     high = (first + _ROWS_KEPT) * columns // rows + _BAND_EVENTS // 2
@@ -4695,6 +4697,10 @@ class _Window:
                 yield Hunk(0, count, 0, count, Change.CHANGED).moved(hunk.c_start + start, hunk.o_start + start)
             start += count
 
+    @functools.cached_property
+    def _counts(self) -> Counter[int]:
+        return Counter(itertools.chain(self.canary, self.ours))
+
     def _is_rotated(self, hunk: Hunk) -> bool:
         return _is_rotation(self.canary[hunk.c_start : hunk.c_end], self.ours[hunk.o_start : hunk.o_end])
 
@@ -4705,9 +4711,11 @@ class _Window:
         distance = second.c_start - first.c_end
         if all(gone) or distance > _FARTHEST_MOVE or not all(map(_is_rotation, gone, there)):  # as both were slid
             return False
-        counts = Counter(self.canary) + Counter(self.ours)
-        bits = sum(math.log2(counts.total() / counts[event]) for event in gone[0] or gone[1])
-        return distance <= _NEAR_MOVE or bits >= _MOVE_BITS + math.log2(distance)
+        if distance <= _NEAR_MOVE:
+            return True
+        total = len(self.canary) + len(self.ours)
+        bits = sum(math.log2(total / self._counts[event]) for event in gone[0] or gone[1])
+        return bits >= _MOVE_BITS + math.log2(distance)
 
     def _with_class(self, hunk: Hunk) -> Hunk:
         theirs, mine = self.canary[hunk.c_start : hunk.c_end], self.ours[hunk.o_start : hunk.o_end]
