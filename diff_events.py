@@ -4158,8 +4158,8 @@ def pair_threads(
 #
 # Where two streams of fingerprints match from a difference on, and what happened in between, window by window:
 #
-#   1. Match. Events that both sides of the window have just once are anchors, chained in one order (patience diff).
-#      Between anchors: the longest common subsequence, bit-parallel, so that a window of 4,096 events takes 6 ms.
+#   1. Match. The longest common subsequence, bit-parallel, so that a window of 4,096 events takes 6 ms. Larger windows
+#      are divided at anchors: events that both sides have just once, chained in one order (patience diff).
 #   2. Believe. What matches between two hunks must be surprising enough for their sizes; what follows from an event
 #      just before surprises nobody. Two hunks around a match that is not believed become one.
 #   3. Is the window large enough? Its last matches must contain a run that is there only once: in a loop, a match may
@@ -4174,6 +4174,8 @@ _SEARCHED_COMPLETELY: Final = 1 << 14
 """Of longer sequences, the longest common subsequence is looked for near the diagonal only,"""
 _BAND_EVENTS: Final = 1 << 12
 """in a band as wide as this."""
+_ANCHORED: Final = 1 << 12
+"""Longer windows are divided at anchors; in smaller ones the longest common subsequence is as good and as fast."""
 _ROWS_KEPT: Final = 1 << 11
 """Rows of bits in memory at a time; the others are worked out once more on the way back."""
 _UNIQUE_RUN: Final = 32
@@ -4454,14 +4456,16 @@ def _pairs_between(canary: Sequence[int], ours: Sequence[int], gap: Hunk) -> Ite
 
 
 def matching_pairs(canary: Sequence[int], ours: Sequence[int]) -> list[tuple[int, int]]:
-    """The places that match: a longest common subsequence between events that both sides have once.
+    """The places that match: a longest common subsequence; of long sequences, between events that both have once.
 
     >>> matching_pairs([7, 1, 7, 7, 2], [1, 8, 7, 2])
     [(1, 0), (3, 2), (4, 3)]
     """
-    single, others = _single_places(canary), _single_places(ours)
-    places = [(place, others[event]) for event, place in single.items() if event in others]
-    anchors = [places[n] for n in _longest_rising([o for _, o in places])]
+    anchors: list[tuple[int, int]] = []
+    if max(len(canary), len(ours)) > _ANCHORED:
+        single, others = _single_places(canary), _single_places(ours)
+        places = [(place, others[event]) for event, place in single.items() if event in others]
+        anchors = [places[n] for n in _longest_rising([o for _, o in places])]
     pairs: list[tuple[int, int]] = []
     c = o = 0
     for c_end, o_end in (*anchors, (len(canary), len(ours))):
@@ -8309,7 +8313,7 @@ def _thread_report(
         remaining=Both(*walk.left),
         divergences=divergences,
         divergences_found=len(walk.differences),
-        parity=ParityScore(walk.matched_in_all, walk.comparable, complete),
+        parity=ParityScore(walk.aligned, walk.comparable, complete),
         ending=_ending(walk, found),
         lane=_lane(walk, len(divergences)),
         lines=Both(_ends(walk.canary), _ends(walk.ours)),

@@ -6,16 +6,17 @@ from array import array
 
 from diff_events import Likeness, StreamAlignment, common_events
 from tests import streams
-from tests.support import seeds
+from tests.small_logs import compare
+from tests.support import event, log_bytes, seeds
 
 
 def common_length(one: list[int], other: list[int]) -> int:
     """The length of the longest common subsequence, by the textbook's table."""
     row = [0] * (len(other) + 1)
-    for event in one:
+    for left in one:
         above, row = row, [0]
-        for place, candidate in enumerate(other):
-            row.append(above[place] + 1 if event == candidate else max(above[place + 1], row[place]))
+        for place, right in enumerate(other):
+            row.append(above[place] + 1 if left == right else max(above[place + 1], row[place]))
     return row[-1]
 
 
@@ -81,6 +82,14 @@ class TheScore(unittest.TestCase):
                 best = common_length(case.canary, case.ours)
                 self.assertLessEqual(self.matched(case.canary, case.ours), best)
                 self.assertGreaterEqual(self.matched(case.canary, case.ours), best * 0.97)
+
+    def test_the_report_says_it(self) -> None:
+        """Matches that are too few to be together again count for parity, as in a plain diff."""
+        names = ["abcdefgh", "xbxxdxxfxxxhxxy"]
+        logs = [log_bytes([event(n, payload={"name": name}) for n, name in enumerate(side)]) for side in names]
+        report = compare(*logs)
+        self.assertEqual(report.parity.matched, common_length([*map(ord, names[0])], [*map(ord, names[1])]))
+        self.assertEqual(report.parity.comparable, len(names[1]))
 
     def test_a_mended_event_never_lowers_it(self) -> None:
         for kind in streams.MAKERS:
