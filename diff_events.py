@@ -10163,13 +10163,22 @@ def _lone_blocks(report: Report) -> list[Block]:
     return [Heading("Shared-global objects in one log only"), table] if rows else []
 
 
+def _remaining_words(thread: ThreadReport) -> str:
+    """What became of the events that the verdict does not look at."""
+    if not thread.divergence:
+        return "behind the end of the other side"
+    words = "behind the first divergence, which the verdict does not look at; parity counts those that match"
+    if len(thread.divergences) == thread.divergences_found:
+        return words
+    return f"{words} ({thread.divergences_found:,} divergences in all, `--max-divergences 0` shows them)"
+
+
 def _not_compared_blocks(report: Report) -> list[Block]:
     items = []
     for thread in report.threads:
         if any(thread.remaining):
-            where = "behind the first divergence" if thread.divergence else "behind the end of the other side"
             events = f"{thread.remaining.canary:,} / {_counted(thread.remaining.ours, 'event')}"
-            items.append(f"{_tids(thread)}: {events} {where}")
+            items.append(f"{_tids(thread)}: {events} {_remaining_words(thread)}")
     unmapped = report.unmapped.map(lambda threads: sum(thread.events for thread in threads))
     if any(unmapped):
         items.append(f"threads without a partner: {unmapped.canary:,} events of canary, {unmapped.ours:,} of ours")
