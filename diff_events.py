@@ -310,6 +310,10 @@ class InputError(DiffEventsError):
         return rebuild, (self.source, self.problem)
 
 
+class EndsEarlyError(InputError):
+    """A compressed file whose writer was stopped; the lines before that place were read."""
+
+
 class OutputError(DiffEventsError):
     """A report that cannot be written."""
 
@@ -1607,7 +1611,7 @@ class LogSource:
     def lines(self) -> Iterator[bytes]:
         """The text line by line, each with its newline.
 
-        Raises `InputError` for a line that is too long, and where compressed data stops short of its end.
+        Raises `InputError` for a line that is too long, `EndsEarlyError` where compressed data stops short.
         """
         for lineno in itertools.count(1):
             with _named_errors(self.name):
@@ -1615,7 +1619,7 @@ class LogSource:
             if len(line) > MAX_LINE_BYTES:
                 raise InputError(self.name, LINE_TOO_LONG, lineno=lineno)
             if not line and self.ended_early:
-                raise InputError(self.name, "cannot be read: the compressed data ends early")
+                raise EndsEarlyError(self.name, "cannot be read: the compressed data ends early")
             if not line:
                 return
             yield line
@@ -11503,17 +11507,11 @@ TraceSource: TypeAlias = str | os.PathLike[str] | bytes | TextIO | BinaryIO
 """A path, the text of a trace (a string that begins with a brace, or bytes), or an open file."""
 
 
-class EndsEarlyError(InputError):
-    """A compressed file whose writer was stopped; the lines before that place were read."""
-
-
 def _source_lines(source: TraceSource) -> Iterator[bytes]:
     """The lines of a file, with their newlines. Raises `InputError` where it cannot be read or a line is too long."""
     if isinstance(source, str | os.PathLike) and not str(source).lstrip().startswith("{"):
         with contextlib.closing(LogSource(os.fspath(source))) as log:
             yield from log.lines()
-            if log.ended_early:
-                raise EndsEarlyError(log.name, "cannot be read to its end: the compressed data stops short of it")
     else:
         lines = io.BytesIO(source) if isinstance(source, bytes) else source
         for line in io.StringIO(source) if isinstance(source, str) else cast(Iterable[str | bytes], lines):

@@ -201,7 +201,7 @@ class EventLogs(ValidateCase):
         text = gzip.compress(whole(turn(("a", "Bash", {})), result("a", random_text)).encode())
         trace = self.put("t", text[:-4])
         self.assertFalse(d.validate_file(trace).conforms)
-        with self.assertRaisesRegex(d.InputError, "the compressed data stops short"):
+        with self.assertRaisesRegex(d.InputError, "the compressed data ends early"):
             d.parse_trace(trace)
 
     def test_paths_are_spelled_as_in_the_other_reports(self) -> None:
