@@ -10263,7 +10263,7 @@ def render_markdown(report: Report) -> str:
     return MarkdownWriter(1_000_000).written(comparison_document(report))
 
 
-_MOST_THREADS_LISTED: Final = 40
+_MOST_THREADS_LISTED, _MOST_SORTS_LISTED = 40, 15
 
 
 def summary_document(report: Report) -> list[Block]:
@@ -10279,6 +10279,12 @@ def summary_document(report: Report) -> list[Block]:
         for thread in differing[:_MOST_THREADS_LISTED]
     ]
     blocks = [*_verdict_blocks(report), *_start_blocks(report)]
+    if not _is_one_event(report):
+        sorts = [
+            [str(number), f"{sort.count:,}", str(sort.threads), _sort_words(sort).rstrip(), _sort_example(sort)]
+            for number, sort in enumerate(report.sorts[:_MOST_SORTS_LISTED], 1)
+        ]
+        blocks += [Heading("Sorts"), Table(("sort>", "how many>", "threads>", "what", "example"), sorts)]
     if rows:
         blocks += [Heading("Threads"), Table(("tids", "parity>", "divergences>", "first"), rows)]
     if left_out := len(differing) - len(rows):

@@ -211,7 +211,7 @@ class Bounds(unittest.TestCase):
         self.assertIn("10 more pairs", Page(diff_events.render_html(report)).text())
 
     def test_whatever_there_is(self) -> None:
-        for threads, divergences in ((1, 1000), (12, 100), (40, 100), (130, 20), (140, 20), (3000, 3)):
+        for threads, divergences in ((1, 1000), (140, 20), (1500, 3)):
             with self.subTest(threads=threads):
                 self.check(endless_report(threads, divergences), 1000)
 
@@ -224,10 +224,10 @@ class Bounds(unittest.TestCase):
         self.assertLess(len(diff_events.render_html(report)), 100_000)
 
     def test_first_divergences_of_all_threads_come_first(self) -> None:
-        text = diff_events.render_html(endless_report(600, 40))
-        self.assertIn("1,199,000 more divergences met, not listed here", text)
+        text = diff_events.render_html(endless_report(150, 40))
+        self.assertIn("299,000 more divergences met, not listed here", text)
         lanes = re.findall(r'(?s)<li class="lane".*?</li>', text)
-        self.assertEqual(Counter(lane.count('href="#d') for lane in lanes), {2: 140})
+        self.assertEqual(Counter(lane.count('href="#d') for lane in lanes), {7: 100, 6: 40})
 
 
 class Determinism(unittest.TestCase):
