@@ -1,4 +1,4 @@
-"""The JSON of the commands is what the README says: same fields, same kinds of values, in the same order."""
+"""The JSON of the commands is what agent-traces.md says: same fields, same kinds of values, in the same order."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 
 from tests.traces import ROOT, START, FolderCase, jsonl, result, turn
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENT = (ROOT / "agent-traces.md").read_text(encoding="utf-8")
 
 
 def documented(name: str) -> object:
-    block = re.search(rf"<!-- json {name} -->\n```json\n(.*?)```", README, re.DOTALL)
+    block = re.search(rf"<!-- json {name} -->\n```json\n(.*?)```", DOCUMENT, re.DOTALL)
     assert block is not None, name
     return json.loads(block[1])
 

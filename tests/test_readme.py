@@ -100,6 +100,31 @@ class Tables(unittest.TestCase):
         listed = [int(code) for code in re.findall(r"^\| ([0-9]+) \| [^|]+ \|$", README, re.MULTILINE)]
         self.assertEqual(listed, [int(code) for code in diff_events.ExitCode])
 
+    def test_what_a_change_touches_is_where_it_says(self) -> None:
+        table = README.partition("| you want to add |")[2].partition("\n\n")[0]
+        source = Path(diff_events.__file__).read_text(encoding="utf-8")
+        places = re.findall(r"`([A-Za-z_]+)` \(\*([^*]+)\*\)", table)
+        self.assertGreater(len(places), 4)
+        for name, section in places:
+            text = re.split(r"(?m)^# ══ ", source.partition(f"\n# ══ {section} ═")[2])[0]
+            self.assertTrue(re.search(rf"(?m)^(def |class )?{name}\b", text), (name, section))
+        for name in re.findall(r"`(tests/\w+\.py)`", table):
+            self.assertTrue((ROOT / name).is_file(), name)
+
+    def test_a_skip_rule_is_one_row(self) -> None:
+        source = Path(diff_events.__file__).read_text(encoding="utf-8")
+        row = '    "gpu.swap": frozenset({"frame"}),\n'
+        changed = re.sub(r"(?m)^(SKIPPED_FIELDS: .*\n)", rf"\1{row}", source)
+        lines = '{"schema_version":1}\n{"kind":"gpu.swap","tid":6,"tid_event_idx":0,"payload":{"frame":%d,"size":%d}}\n'
+        with tempfile.TemporaryDirectory() as directory:
+            Path(directory, "diff_events.py").write_text(changed, encoding="utf-8")
+            for name, values in (("canary", (1, 5)), ("ours", (2, 5)), ("other", (1, 6))):
+                Path(directory, name).write_text(lines % values)
+            for ours, code in (("ours", 0), ("other", 1)):
+                argv = ["python3", "diff_events.py", "--canary", "canary", "--ours", ours, "--validate-identical"]
+                done = subprocess.run(argv, cwd=directory, capture_output=True, check=False)
+                self.assertEqual(done.returncode, code)
+
     def test_links_lead_somewhere(self) -> None:
         for target in re.findall(r"\]\(([^)#]+)\)", README):
             self.assertTrue((ROOT / target).exists(), target)
