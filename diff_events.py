@@ -16437,7 +16437,7 @@ def _worst_first(report: CorpusReport) -> list[FixtureResult]:
 
 def _failure_sentence(report: CorpusReport, failure: CorpusFailure) -> str:
     if failure is CorpusFailure.FIXTURES:
-        return f"{_counted(sum(not report.fixture_passes(f) for f in report.fixtures), 'fixture')} not as it should be"
+        return f"{_counted(sum(not report.fixture_passes(f) for f in report.fixtures), 'fixture')} not as expected"
     if failure is CorpusFailure.MEAN:
         limit = score_text(report.contract.aggregate_min)
         return f"the mean score, {score_text(report.aggregate_score)}, is under {limit}"
@@ -16487,7 +16487,7 @@ def corpus_document(report: CorpusReport) -> list[Block]:
     if commands:
         blocks += ["What shows more:", Items(commands)]
     if good:
-        blocks.append(Details(f"{_counted(len(good), 'fixture')} as it should be", [_fixture_table(report, good)]))
+        blocks.append(Details(f"{_counted(len(good), 'fixture')} as expected", [_fixture_table(report, good)]))
     return blocks
 
 

@@ -150,7 +150,7 @@ class Gate(CorpusCase):
         self.logs("c", drift=True)
         _, out, _ = self.corpus()
         self.assertIn('position 3: tool_input: command "make" ≠ "ls"', out)
-        self.assertIn("<summary>1 fixture as it should be</summary>", out)
+        self.assertIn("<summary>1 fixture as expected</summary>", out)
         commands = re.findall(r"`diff_events\.py (.*)`", out)
         self.assertEqual([self.run_tool(*shlex.split(command))[0] for command in commands], [0, 1])
 
