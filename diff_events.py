@@ -3139,11 +3139,13 @@ class Log:
     """An indexed log and its source: finds events again. Raises `InputError` where one cannot be decoded."""
 
     _CHUNKS_AT_HAND: ClassVar = 64
+    _EVENTS_AT_HAND: ClassVar = 4096  # those around a difference are asked for again and again
 
     def __init__(self, source: LogSource, index: LogIndex) -> None:
         self.source, self.index = source, index
         self._reader = LayoutReader()
         self._lines_of_chunk = functools.lru_cache(self._CHUNKS_AT_HAND)(self._read_lines)
+        self._event = functools.lru_cache(self._EVENTS_AT_HAND)(self._decoded)
 
     def _text(self, chunk: _Chunk) -> bytes:
         text = self.source.read_back(chunk.offset, chunk.length)
@@ -3194,6 +3196,9 @@ class Log:
 
     def event(self, tid: int, position: int) -> Event:
         """The event of a thread at a position, decoded."""
+        return self._event(tid, position)
+
+    def _decoded(self, tid: int, position: int) -> Event:
         lineno, line = self.line_of(tid, position)
         with self.at_line(lineno):
             return decode_event(line, lineno)

@@ -296,7 +296,7 @@ class Walking(LogTestCase):
         names = ("class", "change", "canary_idx", "ours_idx", "canary_count", "ours_count", "matched_after")
         self.assertEqual(
             [tuple(divergence[name] for name in names) for divergence in thread["divergences"]],
-            [("missing", "missing_on_ours", 1, 4, 2, 0, 0), ("missing", "extra_on_ours", 5, 4, 0, 1, 10)],
+            [("missing", "replaced", 1, 4, 2, 1, 10)],
         )
         self.assertEqual((thread["parity"]["matched"], thread["parity"]["comparable"]), (11, 13))
 
@@ -305,7 +305,8 @@ class Walking(LogTestCase):
         (thread,) = self.compare(log, [event(idx) for idx in (0, 3, 4, 5, 6)])["threads"]
         divergence = thread["divergence"]
         self.assertEqual((divergence["class"], divergence["canary_idx"], divergence["ours_idx"]), ("missing", 1, 3))
-        self.assertEqual((divergence["canary_count"], divergence["ours_count"]), (2, 0))
+        self.assertEqual((divergence["canary_count"], divergence["ours_count"]), (1, 0))
+        self.assertEqual(divergence["matched_after"], 4)
 
     def test_the_same_hole_on_both_sides(self) -> None:
         log = [event(idx) for idx in (3, 4, 9, 12)]
