@@ -6722,7 +6722,7 @@ class Counterparts:
 # calls v, from there to where either value is given away again. A later pair of events that differs only in values
 # that are bound to each other is the same behaviour; one that has values bound to others is about the wrong object.
 #
-# Threads are walked apart, so a name that another thread produced is looked up by when that was.
+# Threads are walked apart, so what a name means that another thread produced is settled by the order of the lines.
 
 
 _SMALLEST_HANDLE: Final = 0x100
@@ -6799,14 +6799,14 @@ def name_productions(log: Log, profile: Profile = NO_PROFILE) -> Iterator[NamePr
 
 
 class _Productions:
-    """The productions of one log, by value and in the order in which they happened."""
+    """The productions of one log, by value and in the order of the lines."""
 
-    def __init__(self, timeline: Timeline, productions: Iterable[NameProduction]) -> None:
-        self._timeline = timeline
+    def __init__(self, log: Log, productions: Iterable[NameProduction]) -> None:
+        self._log = log
         self._of_value: dict[int, list[NameProduction]] = {}
         for production in productions:
             self._of_value.setdefault(production.value, []).append(production)
-        self._in_order: dict[int, list[tuple[When, NameProduction]]] = {}
+        self._in_order: dict[int, list[tuple[int, NameProduction]]] = {}
 
     def __iter__(self) -> Iterator[NameProduction]:
         return itertools.chain.from_iterable(self._of_value.values())
@@ -6814,12 +6814,12 @@ class _Productions:
     def __contains__(self, value: int) -> bool:
         return value in self._of_value
 
-    def last(self, value: int, when: When) -> NameProduction | None:
-        """What gave the value its meaning at a time; None if nothing did, or it was taken away since."""
+    def last(self, value: int, lineno: int) -> NameProduction | None:
+        """What gave the value its meaning on a line; None if nothing did, or it was taken away since."""
         if value not in self._in_order:
             productions = self._of_value.get(value, [])
-            self._in_order[value] = sorted((self._timeline.at(p.tid, p.position), p) for p in productions)
-        before = bisect.bisect_left(self._in_order[value], when, key=lambda entry: entry[0])
+            self._in_order[value] = sorted((self._log.line_of(p.tid, p.position)[0], p) for p in productions)
+        before = bisect.bisect_left(self._in_order[value], lineno, key=lambda entry: entry[0])
         production = self._in_order[value][before - 1][1] if before else None
         return production if production and not production.ends else None
 
@@ -6886,9 +6886,7 @@ class NameTable:
 
     @functools.cached_property
     def _productions(self) -> Both[_Productions]:
-        return Both(
-            *(_Productions(self.timelines[side], name_productions(self.logs[side], self._profile)) for side in Side)
-        )
+        return Both(*(_Productions(self.logs[side], name_productions(self.logs[side], self._profile)) for side in Side))
 
     def _counterpart(self, side: Side, production: NameProduction | None) -> NameProduction | None:
         """What produces the same object's name in the other log."""
@@ -6907,9 +6905,9 @@ class NameTable:
         canary, ours = values.map(name_value)
         if canary is None or ours is None:
             return _UNBOUND
-        when = Both(self.timelines.canary.of(events.canary), self.timelines.ours.of(events.ours))
         producers = Both(
-            self._productions.canary.last(canary, when.canary), self._productions.ours.last(ours, when.ours)
+            self._productions.canary.last(canary, events.canary.lineno),
+            self._productions.ours.last(ours, events.ours.lineno),
         )
         expected = self._counterpart(Side.CANARY, producers.canary)
         field_ = (events.canary.kind, events.canary.name, path)
@@ -8127,7 +8125,7 @@ def _mismatch(difference: Difference, compared: ComparedEvents) -> tuple[Mismatc
     return Mismatch.PAYLOAD, compared
 
 
-def _same_but_for_names(names: NameTable, walk: PairWalk, difference: Difference) -> int:
+def _same_but_for_names(names: NameTable, walk: PairWalk, difference: Difference, first: tuple[Event, Event]) -> int:
     """How many pairs of events at the beginning of a block differ in names and nothing else."""
     if difference.lost:
         return 0
@@ -8135,7 +8133,8 @@ def _same_but_for_names(names: NameTable, walk: PairWalk, difference: Difference
     for n in range(most):
         canary, ours = difference.hunk.c_start + n, difference.hunk.o_start + n
         floats = canary in walk.canary.shared or ours in walk.ours.shared
-        if floats or not names.equal(_event(walk.canary, canary), _event(walk.ours, ours)):
+        events = (_event(walk.canary, canary), _event(walk.ours, ours)) if n else first
+        if floats or not names.equal(*events):
             return n
     return most
 
@@ -8147,7 +8146,32 @@ def _rest_of_change(change: Change, rest: tuple[int, int]) -> Change:
     return Change.MISSING_ON_OURS if rest[0] else Change.EXTRA_ON_OURS
 
 
-def _found(names: NameTable, walk: PairWalk, pair: ThreadPair, options: DiffOptions) -> Iterator[Found]:
+_Events: TypeAlias = "dict[tuple[int, int], tuple[Event, When]]"
+"""By tid and position."""
+
+
+def _events_in_file_order(log: Log, timeline: Timeline, places: Iterable[tuple[int, int]]) -> _Events:
+    """Some events of a log and when they happened, each chunk read once, given their tids and positions."""
+
+    def chunk(place: tuple[int, int]) -> int:
+        return log.index.streams[place[0]].chunk_of(place[1])
+
+    return {place: (log.event(*place), timeline.at(*place)) for place in sorted(places, key=chunk)}
+
+
+def _first_events(names: NameTable, walks: Sequence[PairWalk]) -> Both[_Events]:
+    """The first event of each side of every difference."""
+    canary = ((walk.canary.tid, d.hunk.c_start) for walk in walks for d in walk.differences)
+    ours = ((walk.ours.tid, d.hunk.o_start) for walk in walks for d in walk.differences)
+    return Both(
+        _events_in_file_order(names.logs.canary, names.timelines.canary, canary),
+        _events_in_file_order(names.logs.ours, names.timelines.ours, ours),
+    )
+
+
+def _found(
+    names: NameTable, walk: PairWalk, pair: ThreadPair, first: Both[_Events], options: DiffOptions
+) -> Iterator[Found]:
     """Every divergence of a walk."""
 
     def fields_of(canary: Event, ours: Event) -> Iterable[FieldDifference]:
@@ -8155,9 +8179,12 @@ def _found(names: NameTable, walk: PairWalk, pair: ThreadPair, options: DiffOpti
 
     for difference in walk.differences:
         at = Both(difference.hunk.c_start, difference.hunk.o_start)
-        shown = _compared(_event(walk.canary, at.canary), _event(walk.ours, at.ours), fields_of)
+        canary, canary_when = first.canary[walk.canary.tid, at.canary]
+        ours, ours_when = first.ours[walk.ours.tid, at.ours]
+        firsts, when = (canary, ours), Both(canary_when, ours_when)
+        shown = _compared(*firsts, fields_of)
         mismatch, shown = _mismatch(difference, shown)
-        same = _same_but_for_names(names, walk, difference)
+        same = _same_but_for_names(names, walk, difference, firsts)
         compared, positions, change = shown, at, difference.hunk.change
         rest = difference.counts.canary - same, difference.counts.ours - same
         if same and any(rest):
@@ -8166,7 +8193,7 @@ def _found(names: NameTable, walk: PairWalk, pair: ThreadPair, options: DiffOpti
             positions = Both(min(at.canary + same, ends[0]), min(at.ours + same, ends[1]))
             events = _event(walk.canary, positions.canary), _event(walk.ours, positions.ours)
             _, compared = _mismatch(difference, _compared(*events, fields_of))
-        when = Both(names.timelines.canary.of(compared.events.canary), names.timelines.ours.of(compared.events.ours))
+            when = Both(names.timelines.canary.of(events[0]), names.timelines.ours.of(events[1]))
         found = Found(pair, difference, mismatch, shown, change, compared, positions, when)
         if same and (not any(rest) or (difference.hunk.change is Change.UNRECOVERED and not all(rest))):
             found.explained_by = Explained.NAME  # as far as both logs go
@@ -8231,7 +8258,9 @@ def _call_summaries(walks: Iterable[PairWalk], found: Iterable[Found]) -> tuple[
     """The calls that only one side makes and those whose results differ, the most frequent first."""
     alone = Both(Counter[str](), Counter[str]())
     for walk in walks:
-        for block in itertools.islice(unmatched_blocks(walk), _MOST_BLOCKS_SUMMARIZED):
+        changed = {d.hunk.c_start for d in walk.differences if d.hunk.change is Change.CHANGED}  # the same calls
+        blocks = (block for block in unmatched_blocks(walk) if block[0].start not in changed)
+        for block in itertools.islice(blocks, _MOST_BLOCKS_SUMMARIZED):
             for side, cursor, positions in zip(Side, (walk.canary, walk.ours), block, strict=True):
                 alone[side].update(_calls_alone(cursor.log, cursor.tid, positions[:_MOST_EVENTS_SUMMARIZED]))
     results = Counter(
@@ -8407,8 +8436,9 @@ class _Analysis:
             explains = self._names.explains if options.match_names else unexplained
             hidden = hidden_walks(self._walks, options.profile, self._hidden, explains)
             self._walks = [one.result() for one in hidden]
+        first = _first_events(self._names, self._walks)
         self._found = [
-            list(_found(self._names, walk, pair, options)) for walk, pair in zip(self._walks, pairs, strict=True)
+            list(_found(self._names, walk, pair, first, options)) for walk, pair in zip(self._walks, pairs, strict=True)
         ]
 
     def _note_moved(self) -> None:
@@ -10093,7 +10123,7 @@ def _divergence_blocks(report: Report) -> Iterator[Block]:
     for thread in report.threads:
         for nth, divergence in enumerate(thread.divergences):
             if divergence.sort in seen:
-                others.append(f"sort {divergence.sort}: {_divergence_line(thread, nth)}")
+                others.append(f"sort {divergence.sort + 1}: {_divergence_line(thread, nth)}")
                 continue
             seen.add(divergence.sort)
             number = f", divergence {nth + 1} of {thread.divergences_found:,}" if len(thread.divergences) > 1 else ""

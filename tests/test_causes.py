@@ -124,7 +124,7 @@ class StartHere(unittest.TestCase):
 class Relations(unittest.TestCase):
     def test_created_by(self) -> None:
         def side(status: int) -> list[Line]:
-            return [*worked(6), *opened(6, status), spawned(6, 7), *worked(7), *opened(7, status)]
+            return [*worked(6), *opened(6, status), spawned(6, 7), *worked(7), *called(7, "NtReadFile", status)]
 
         report = compare_lines(side(OK), side(NO_FILE))
         self.assertEqual(upstream_of(report, 7), (Relation.CREATED_BY, 6))

@@ -1,13 +1,15 @@
 """Names: what the two engines call the same objects is bound along the alignment, and a wrong one stands out."""
 
 import json
+import tempfile
 import unittest
+from pathlib import Path
 from random import Random
 from typing import Any
 
-from diff_events import Explained, PairStatus, Report, StartReason, Verdict, render_json, render_markdown
-from tests.small_logs import Line, called, closed, compare_lines, made, spawned
-from tests.support import seeds
+from diff_events import ExitCode, Explained, PairStatus, Report, StartReason, Verdict, render_json, render_markdown
+from tests.small_logs import Line, called, closed, compare_lines, log_text, made, spawned
+from tests.support import run, seeds
 
 MAIN, WORKER = 6, 7
 
@@ -63,6 +65,15 @@ class ShiftedHandles(unittest.TestCase):
         self.assertGreater(sum(use.used for use in named.names.uses), 10)
         self.assertIn("## Names", render_markdown(strict))
         self.assertEqual(json.loads(render_json(strict))["sorts"][0]["explained_by"], "name")
+
+    def test_on_the_command_line(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            paths = Path(directory, "canary.jsonl"), Path(directory, "ours.jsonl")
+            for path, lines in zip(paths, (life(0), life(1)), strict=True):
+                path.write_bytes(log_text(lines))
+            compared = ("--canary", str(paths[0]), "--ours", str(paths[1]), "--validate-identical")
+            self.assertEqual(run(*compared).code, ExitCode.GATE)
+            self.assertEqual(run(*compared, "--match-names").code, ExitCode.OK)
 
     def test_the_one_wrong_use_stands_out(self) -> None:
         """Also where ours uses the very value that canary does, which names another object there."""
