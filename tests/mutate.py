@@ -157,6 +157,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     candidates = mutants(source, options.section or list(TESTS))
     random.Random(options.seed).shuffle(candidates)
     chosen = [one for one in candidates[: 2 * options.count] if is_python(one.applied_to(source))][: options.count]
+    for section in sorted({mutant.section for mutant in chosen}):
+        if not survives(Mutant(section, 1, source.splitlines()[0]), source, 10 * options.seconds):
+            parser.error(f"the tests of {section} fail without any change")
     alive = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         results = pool.map(lambda mutant: survives(mutant, source, options.seconds), chosen)
