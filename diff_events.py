@@ -17234,7 +17234,7 @@ COMMANDS: Final[Mapping[str, Subcommand]] = {
                 option("type", "the object's type: Event, Semaphore, Mutant, …", "TYPE"),
             )
         },
-        _GATE_CODES,
+        "exit codes: 0 it was printed, 2 there is no such pointer or type",
     ),
 }
 """What the first argument may name; without a name it is the comparison of two logs."""
