@@ -190,6 +190,8 @@ class ExitCode(enum.IntEnum):
     OK = 0
     GATE = 1
     ERROR = 2
+    SKIP = 125
+    """An error under ``--bisect``: `git bisect run` takes it for a commit that cannot be told."""
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -5710,6 +5712,18 @@ class Gate(enum.Enum):
     PARITY = "fail_under"
     RATCHET = "ratchet"
     PROFILE = "strict_profile"
+    UNTIL = "until"
+
+
+class ThreadPlace(NamedTuple):
+    """An index on a thread of canary, which is named by its stable key or by its tid."""
+
+    thread: str
+    idx: int
+
+    def names(self, key: str, canary_tid: int) -> bool:
+        """Whether a thread is the one that is meant."""
+        return self.thread in (key, str(canary_tid))
 
 
 @dataclass(frozen=True, slots=True)
@@ -5732,6 +5746,8 @@ class DiffOptions:
     """The parity that `Gate.PARITY` asks for, in percent."""
     profile: Profile = NO_PROFILE
     """What may differ. A rule about names needs ``match_names``."""
+    until: ThreadPlace | None = None
+    """Up to where `Gate.UNTIL` asks for a thread without a divergence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -5953,6 +5969,21 @@ class Divergence:
     explained_by: Explained | None = None
 
 
+class DivergenceMark(NamedTuple):
+    """A divergence in short, by which a later run tells whether it has the same one."""
+
+    start: int
+    """Canary's index where it begins,"""
+    end: int
+    """and where the streams are together again."""
+    sort: int
+    """The number of its sort in the report."""
+    what: str
+    """16 digits for its sort and for what stands there, without values that are other ones in another recording."""
+    doubtful: bool
+    """Whether it is explained, or more often timing than behaviour."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParityScore:
     """How much of what could match does match, after every divergence that the streams recover from."""
@@ -6073,6 +6104,10 @@ class ThreadReport:
     """All that the walk met."""
     parity: ParityScore
     lane: Lane
+    marks: tuple[DivergenceMark, ...] = ()
+    """All divergences that the walk met."""
+    compared_to: int = 0
+    """Canary's index up to which the walk came."""
     ending: Ending | None = None
     """Where one side ended before the other, be it behind a divergence."""
     cause: Cause | None = None
@@ -6195,11 +6230,6 @@ class Progression(enum.Enum):
     EARLIER = "earlier"
     SAME = "same"
 
-    @property
-    def is_worse(self) -> bool:
-        """Whether a ratchet minds it."""
-        return self in (Progression.NEW, Progression.EARLIER)
-
 
 @dataclass(frozen=True, slots=True)
 class ThreadProgress:
@@ -6210,6 +6240,13 @@ class ThreadProgress:
     progression: Progression
     events: int
     """How many events more (or, negative, fewer) match before the first divergence."""
+    new: tuple[int, ...] = ()
+    """Canary's indexes of the divergences, the first among them, that the earlier run did not have."""
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether a ratchet minds it."""
+        return bool(self.new) or self.progression in (Progression.NEW, Progression.EARLIER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -6224,12 +6261,24 @@ class BaselineComparison:
     """By how much the number of threads without a partner grew."""
     new_shared_globals: tuple[str, ...]
     """SIDs that are in one log only now."""
+    parity_before: ParityScore | None = None
+    """None where the earlier report does not have it."""
+    parity: ParityScore = ParityScore(0, 0)
+    """Of this run."""
+
+    @property
+    def parity_fell(self) -> bool:
+        """Whether less matches of the same canary log; another recording may be longer, and loops turn more often."""
+        before, now = self.parity_before, self.parity
+        if before is None or not self.same_canary:
+            return False
+        return now.matched * max(before.comparable, 1) < before.matched * max(now.comparable, 1)
 
     @property
     def holds(self) -> bool:
-        """Whether nothing is earlier or new: what the ratchet asks."""
-        left_over = self.new_unmapped or self.new_shared_globals
-        return not left_over and not any(thread.progression.is_worse for thread in self.threads)
+        """Whether nothing is earlier or new, and parity did not fall: what the ratchet asks."""
+        worse = any(thread.is_worse for thread in self.threads)
+        return not (worse or self.new_unmapped or self.new_shared_globals or self.parity_fell)
 
 
 @dataclass(frozen=True, slots=True)
@@ -6290,6 +6339,22 @@ class Report:
         return ParityScore(sum(s.matched for s in scores), comparable, all(score.complete for score in scores))
 
     @property
+    def stop_before_until(self) -> tuple[PairStatus | None, int] | None:
+        """What ends the match of the thread that ``until`` names before that index: how (None: no partner), and where.
+
+        None if nothing does.
+        """
+        until = self.options.until
+        if until is None:
+            return None
+        thread = next((one for one in self.threads if until.names(one.key, one.pair.canary_tid)), None)
+        if thread is None:
+            return None, 0
+        matched_to = thread.marks[0].start if thread.marks else thread.compared_to
+        stops = thread.status is not PairStatus.IDENTICAL and matched_to < until.idx
+        return (thread.status, matched_to) if stops else None
+
+    @property
     def gate(self) -> dict[Gate, bool]:
         """The conditions that were asked for, and whether they hold."""
         fail_under = self.options.fail_under
@@ -6299,6 +6364,7 @@ class Report:
             Gate.PARITY: fail_under is None or not self.parity.is_below(fail_under),
             Gate.RATCHET: self.baseline is None or self.baseline.holds,
             Gate.PROFILE: not self.unused and not self.overused,
+            Gate.UNTIL: self.stop_before_until is None,
         }
         return {gate: holds[gate] for gate in self.options.gates}
 
@@ -7159,6 +7225,11 @@ class Found:
         return change, kind, name, tuple(f.path for f in self.fields) if name == names[0] else ()
 
 
+def idx_behind(stream: Stream, position: int) -> int:
+    """The index of the event at a position; behind the last one, the next index."""
+    return stream.idx_at(position) if position < len(stream) else stream.idx_at(len(stream) - 1) + 1
+
+
 def _is_failure(event: Event, path: str, value: object) -> bool:
     """Whether a field of a returning call says that it failed."""
     leaf, code = path.rpartition(".")[2], unsigned_32(name_value(value) if isinstance(value, str) else value)
@@ -7235,6 +7306,25 @@ def is_doubtful(found: Found) -> bool:
     events = [found.events[found.side]] if found.side else [*found.events]
     contended = any(event.name in _CONTENTION_CALLS for event in events)
     return found.moved or contended or (found.compares_one_call and all(map(_is_engine_local, found.fields)))
+
+
+def _lasting(found: Found) -> str:
+    """What stands at a divergence, without what is another in each recording: ids, addresses, times."""
+    canary, ours = found.events.map(compared_payload)
+    stands = ours if found.side is Side.OURS else canary
+    if found.compares_one_call:
+        stands = {key: value for key, value in canary.items() if key in ours and json_equal(value, ours[key])}
+    return _LOCAL_PART.sub("", json_text(stands))
+
+
+def divergence_mark(found: Found, canary: Stream) -> DivergenceMark:
+    """A divergence in short. Its sort must be known."""
+    change, *rest = found.essence
+    what = hashlib.blake2b(json.dumps([change.value, *rest, _lasting(found)]).encode(), digest_size=8)
+    hunk = found.difference.hunk
+    start, end = (idx_behind(canary, position) for position in (hunk.c_start, hunk.c_end))
+    doubtful = found.explained_by is not None or is_doubtful(found)
+    return DivergenceMark(start, end, found.sort, what.hexdigest(), doubtful)
 
 
 def _sort_rank(members: Sequence[Found]) -> tuple[bool, bool, int, int, When]:
@@ -8012,6 +8102,16 @@ def _checked_pins(canary: Log, ours: Log, tid_map: Mapping[int, int]) -> Mapping
     return tid_map
 
 
+def _check_until(canary: Log, keys: Mapping[int, str], until: ThreadPlace | None) -> None:
+    """Refuses an index or a thread that canary does not have."""
+    tid = next((tid for tid, key in keys.items() if until and until.names(key, tid)), None)
+    if until and tid is None:
+        known = ", ".join(f"{tid} is {key}" for tid, key in keys.items())
+        raise UsageError(f"--until: canary has no thread {until.thread} ({shorten(known, 400)})")
+    if until and tid is not None and until.idx > idx_behind(stream := canary.index.streams[tid], len(stream)):
+        raise UsageError(f"--until: canary's thread {until.thread} ends before index {until.idx}")
+
+
 def _floating_events(log: Log) -> Iterator[tuple[int, int, int]]:
     """Tid, position and rule of the events that float by a rule of the profile."""
     for tid, marks in log.index.marks.items():
@@ -8354,6 +8454,8 @@ def _thread_report(
         parity=ParityScore(walk.aligned, walk.comparable, complete),
         ending=_ending(walk, found),
         lane=_lane(walk, len(divergences)),
+        marks=tuple(divergence_mark(one, walk.canary.stream) for one in found),
+        compared_to=idx_behind(walk.canary.stream, walk.canary.position),
         lines=Both(_ends(walk.canary), _ends(walk.ours)),
     )
 
@@ -8541,6 +8643,8 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *
         if not log.index.events:
             raise InputError(log.source.name, "nothing to compare: no event after the header")
     logs = Both(canary, ours)
+    keys = _thread_keys(_evidence(canary))
+    _check_until(canary, keys, options.until)
     most_equal = sys.maxsize if canonical else _MOST_EQUAL_AFTER_ALL
     pairs, walks = walk_logs(canary, ours, options, progress, most_equal)
     if not pairs and not canonical:
@@ -8552,7 +8656,7 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *
     identity = tuple(
         finding for finding in identity_findings(canary, ours, walks, pairs) if not _is_excused(finding, logs, options)
     )
-    report = _Analysis(logs, pairs, walks, options, progress).report(_thread_keys(_evidence(canary)), identity)
+    report = _Analysis(logs, pairs, walks, options, progress).report(keys, identity)
     unmapped = Both(
         _unmapped(canary, {pair.canary_tid for pair in pairs}),
         _unmapped(ours, {pair.ours_tid for pair in pairs}),
@@ -9242,36 +9346,34 @@ REPORT_FORMAT: Final = "diff-events-report"
 REPORT_FORMAT_VERSION: Final = 1
 
 
-def divergence_fingerprint(thread: ThreadReport) -> str | None:
-    """What stops a thread from matching, as 16 digits that do not depend on indexes or tids; None if nothing does."""
-    if thread.status is PairStatus.IDENTICAL:
-        return None
-    essence: list[object] = [thread.status.value]
-    if divergence := thread.divergence:
-        fields = [[d.path, json_text(d.left), json_text(d.right)] for d in divergence.fields]
-        sides = [[event.kind, event.name] for event in divergence.events]
-        essence += [divergence.mismatch.value, divergence.change.value, sides, fields]
-    elif (ending := thread.ending) and ending.side is Side.OURS:  # where canary's log was cut off says nothing
-        last = ending.call or ending.last
-        essence += [last.kind, last.name]
-    return hashlib.blake2b(json.dumps(essence).encode(), digest_size=8).hexdigest()
+_Essence: TypeAlias = tuple[str, str, str | None, tuple[str, ...]]
+"""Of a sort: change, kind, call and fields."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """How far a thread matched in some run, and what stopped it there."""
+    """How far a thread matched in some run, what stopped it there, and all its divergences."""
 
     canary_tid: int
     ours_tid: int
     key: str
     status: str
     matched: int
-    fingerprint: str | None
+    ended_in: str | None
+    """The innermost call in which ours ended first."""
+    compared_to: int
+    marks: tuple[DivergenceMark, ...] | None
+    """None where the report lists the first one only."""
 
     @property
     def diverges(self) -> bool:
         """Whether events differ there; else one log ended, if anything."""
         return self.status == PairStatus.DIVERGED.value
+
+    @property
+    def start(self) -> str:
+        """The key without its ordinal: which member of a pool of threads does what work may be timing."""
+        return self.key.rpartition("/")[0] or str(self.canary_tid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -9284,32 +9386,42 @@ class Baseline:
     threads: tuple[_Standing, ...]
     unmapped: int
     shared_globals: frozenset[str]
+    sorts: tuple[_Essence, ...]
+    parity: ParityScore | None
+
+
+def _read_mark(mark: Sequence[Any]) -> DivergenceMark:
+    start, end, sort, what, doubtful = mark
+    return DivergenceMark(int(start), int(end), int(sort), str(what), bool(doubtful))
 
 
 def _read_standing(thread: Mapping[str, Any]) -> _Standing:
     """A thread's standing from the fields that schema v1 pins, and from those that this tool adds where they are."""
-    status = str(thread["status"])
-    stopped_by = None if status == PairStatus.IDENTICAL.value else status
-    fingerprint = thread.get("fingerprint", stopped_by)
+    ending, marks = thread.get("ending"), thread.get("marks")
+    last = (ending["call"] or ending["last"]) if ending and ending["side"] == Side.OURS.value else None
     return _Standing(
         canary_tid=int(thread["canary_tid"]),
         ours_tid=int(thread["ours_tid"]),
         key=str(thread.get("key", "")),
-        status=status,
+        status=str(thread["status"]),
         matched=int(thread["matched"]),
-        fingerprint=None if fingerprint is None else str(fingerprint),
+        ended_in=f"{last['kind']} {(last['payload'] or {}).get('name')}" if last else None,
+        compared_to=int(thread.get("compared_to", 0)),
+        marks=None if marks is None else tuple(map(_read_mark, marks)),
     )
 
 
 def _read_report(path: str, document: Mapping[str, Any]) -> Baseline:
-    canary = document.get("inputs", {}).get("canary")
-    lone = document["shared_globals"]
+    canary, parity = document.get("inputs", {}).get("canary"), document.get("parity")
+    lone, sorts = document["shared_globals"], document.get("sorts", ())
     return Baseline(
         name=path,
         canary_size=(canary["bytes"], canary["events"]) if canary else None,
         threads=tuple(map(_read_standing, document["threads"])),
         unmapped=len(document["unmapped"]["canary"]) + len(document["unmapped"]["ours"]),
         shared_globals=frozenset((*lone["canary_only"], *lone["ours_only"])),
+        sorts=tuple((sort["change"], sort["kind"], sort["call"], tuple(sort["fields"])) for sort in sorts),
+        parity=ParityScore(int(parity["matched"]), int(parity["comparable"]), parity["complete"]) if parity else None,
     )
 
 
@@ -9337,68 +9449,129 @@ def read_baseline(path: str) -> Baseline:
 
 
 def _standing(thread: ThreadReport) -> _Standing:
-    tids, fingerprint = (thread.pair.canary_tid, thread.pair.ours_tid), divergence_fingerprint(thread)
-    return _Standing(*tids, thread.key, thread.status.value, thread.matched, fingerprint)
+    ending = thread.ending if thread.ending and thread.ending.side is Side.OURS else None
+    last = (ending.call or ending.last) if ending else None
+    return _Standing(
+        canary_tid=thread.pair.canary_tid,
+        ours_tid=thread.pair.ours_tid,
+        key=thread.key,
+        status=thread.status.value,
+        matched=thread.matched,
+        ended_in=f"{last.kind} {last.payload.get('name')}" if last else None,
+        compared_to=thread.compared_to,
+        marks=thread.marks,
+    )
 
 
 def _same_threads(before: Iterable[_Standing], now: Iterable[_Standing]) -> Iterator[tuple[_Standing, _Standing]]:
-    """The same thread in two runs: by tid and name, else by what stops it, else by name, else by canary's tid."""
+    """The same thread in two runs: by its key, else by canary's tid."""
     left, right = list(before), list(now)
-    criteria: tuple[Callable[[_Standing], object], ...] = (
-        lambda thread: (thread.canary_tid, thread.key),
-        lambda thread: thread.fingerprint,
-        lambda thread: thread.key,
-        lambda thread: thread.canary_tid,
-    )
+    criteria: tuple[Callable[[_Standing], object], ...] = (lambda one: one.key, lambda one: one.canary_tid)
     for criterion in criteria:
         counts = [Counter(map(criterion, side)) for side in (left, right)]
         of_before = {criterion(thread): thread for thread in left}
         for thread in list(right):
             key = criterion(thread)
-            if key is not None and counts[0][key] == counts[1][key] == 1:
+            if counts[0][key] == counts[1][key] == 1:
                 left.remove(of_before[key])
                 right.remove(thread)
                 yield of_before[key], thread
 
 
-def _progress(before: _Standing, now: _Standing, same_canary: bool) -> ThreadProgress:
-    """How one thread stands against the earlier run.
+class _Ratchet:
+    """Tells which divergences are new since an earlier run.
 
-    In the same canary log a divergence has its place. In another recording places shift by themselves, and what stops
-    the thread tells whether it is the same divergence.
+    In the same canary log a divergence has its place: it is new where events matched before, or where another sort
+    stood, unless one of its sort that stood earlier is gone. In another recording indexes shift and timing differs:
+    there it is known by where its thread starts and by what stands there.
     """
-    events = now.matched - before.matched
-    if before.fingerprint is None or now.fingerprint is None:
-        progression = Progression.SAME
-        if before.fingerprint != now.fingerprint:
-            progression = Progression.NEW if before.fingerprint is None else Progression.GONE
-    elif events == 0 and now.diverges and not before.diverges:
-        progression = Progression.NEW  # where only the log had ended
-    elif events == 0 or (not same_canary and before.fingerprint == now.fingerprint):
-        progression = Progression.SAME
-    else:
-        progression = Progression.LATER if events > 0 else Progression.EARLIER
-    return ThreadProgress(now.canary_tid, now.ours_tid, progression, events)
+
+    def __init__(self, baseline: Baseline, report: Report) -> None:
+        canary = report.logs.canary
+        self.same_canary = baseline.canary_size in (None, (canary.bytes, canary.events))
+        self._before = baseline.sorts
+        self._now = [(s.change.value, s.kind, s.call, s.fields) for s in report.sorts]
+        self._unseen: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for thread in baseline.threads:
+            self._unseen[thread.start].update(mark.what for mark in thread.marks or ())
+
+    def _is_no_worse(self, before: DivergenceMark, now: DivergenceMark) -> bool:
+        """Whether it is of the same sort or differs in less: fewer fields, or a value where a call was missing."""
+        (*earlier, had), (*later, has) = self._before[before.sort], self._now[now.sort]
+        return set(has) <= set(had) if earlier == later else later[0] == Change.CHANGED.value != earlier[0]
+
+    def _stood_there(self, mark: DivergenceMark, before: Sequence[DivergenceMark]) -> bool:
+        nth = bisect.bisect_right(before, mark.start, key=lambda one: one.start) - 1
+        if nth >= 0 and before[nth].start == mark.start:
+            return self._is_no_worse(before[nth], mark)
+        return nth >= 0 and mark.start < before[nth].end
+
+    def _out_of_place(self, before: Sequence[DivergenceMark], now: Sequence[DivergenceMark]) -> Iterator[int]:
+        """Where divergences are new in the same canary log."""
+        here = {mark.start for mark in now}
+        gone = [mark for mark in before if mark.start not in here]
+        for mark in now:
+            if not self._stood_there(mark, before):
+                moved = (old for old in gone if old.start < mark.start and self._is_no_worse(old, mark))
+                if old := next(moved, None):
+                    gone.remove(old)
+                else:
+                    yield mark.start
+
+    def _unheard_of(self, start: str, now: Sequence[DivergenceMark]) -> Iterator[int]:
+        """Where divergences are new in another recording of canary."""
+        unseen = self._unseen[start]
+        for mark in now:
+            unseen[mark.what] -= 1
+            if unseen[mark.what] < 0 and not mark.doubtful:
+                yield mark.start
+
+    def _new(self, before: _Standing, now: _Standing) -> tuple[int, ...]:
+        if before.marks is None or now.marks is None:
+            return ()
+        compared = [mark for mark in now.marks if mark.start <= before.compared_to]
+        if self.same_canary:
+            return tuple(self._out_of_place(before.marks, compared))
+        return tuple(self._unheard_of(now.start, compared))
+
+    def progress(self, before: _Standing, now: _Standing) -> ThreadProgress:
+        """How one thread stands against the earlier run."""
+        new = self._new(before, now)
+        events = now.matched - before.matched
+        stopped = Both(before, now).map(lambda thread: thread.status != PairStatus.IDENTICAL.value)
+        ended_alike = (before.status, before.ended_in) == (now.status, now.ended_in)
+        if not self.same_canary and not new and (now.diverges or ended_alike):
+            progression = Progression.SAME
+        elif not all(stopped):
+            progression = Progression.GONE if stopped.canary else Progression.NEW
+            progression = progression if any(stopped) else Progression.SAME
+        elif events:
+            progression = Progression.LATER if events > 0 else Progression.EARLIER
+        else:
+            only_ended = now.diverges and not before.diverges  # a divergence where only the log had ended is new
+            progression = Progression.NEW if only_ended else Progression.SAME
+        return ThreadProgress(now.canary_tid, now.ours_tid, progression, events, new)
 
 
 def compare_with_baseline(report: Report, baseline: Baseline) -> BaselineComparison:
     """What got better and what got worse since an earlier run."""
-    same_canary = baseline.canary_size in (None, (report.logs.canary.bytes, report.logs.canary.events))
-    now = [_standing(thread) for thread in report.threads]
+    ratchet = _Ratchet(baseline, report)
+    now = list(map(_standing, report.threads))
     same = list(_same_threads(baseline.threads, now))
-    threads = {id(thread): _progress(before, thread, same_canary) for before, thread in same}
+    threads = {id(thread): ratchet.progress(before, thread) for before, thread in same}
     known = {id(before) for before, _ in same}
     lost = [  # paired then, not now: nothing of it matches any more
         ThreadProgress(thread.canary_tid, thread.ours_tid, Progression.EARLIER, -thread.matched)
         for thread in baseline.threads
         if id(thread) not in known
     ]
+    identical = PairStatus.IDENTICAL.value
     found = [
         threads.get(id(thread))
         or ThreadProgress(
             thread.canary_tid,
             thread.ours_tid,
-            Progression.SAME if thread.fingerprint is None else Progression.NEW,
+            Progression.SAME if thread.status == identical else Progression.NEW,
             thread.matched,
         )
         for thread in now
@@ -9407,10 +9580,12 @@ def compare_with_baseline(report: Report, baseline: Baseline) -> BaselineCompari
     sids = {lone.sid for alone in report.lone_globals for lone in alone}
     return BaselineComparison(
         name=baseline.name,
-        same_canary=same_canary,
+        same_canary=ratchet.same_canary,
         threads=(*found, *lost),
         new_unmapped=max(0, unmapped - baseline.unmapped),
         new_shared_globals=tuple(sorted(sids - baseline.shared_globals)),
+        parity_before=baseline.parity,
+        parity=report.parity,
     )
 
 
@@ -9667,7 +9842,11 @@ def _verdict_sentence(report: Report) -> str:
     if report.verdict is Verdict.IDENTICAL and report.options.profile:
         return f"**Identical** under {_profile_words(report)}: {_counted(matched, 'event')} of {pairs} match."
     if report.verdict is Verdict.IDENTICAL:
-        doubt = " Some are about different objects: see Identity." if report.identity else ""
+        certain = sum(finding.certain for finding in report.identity)
+        doubt = " Some may be about different objects: see Identity." if report.identity else ""
+        if certain:
+            doubt = f" But they are about different objects, {_counted(certain, 'time')} for certain: see Identity"
+            doubt += f" ({quoted('--check-identity')} fails on that)."
         return f"**Identical:** all {_counted(matched, 'event')} of {pairs} match.{doubt}"
     found = [
         (statuses[PairStatus.DIVERGED], "diverged"),
@@ -9703,6 +9882,12 @@ def _baseline_sentence(baseline: BaselineComparison) -> str:
     if parts:
         first = counts[next(p for p in order if counts[p])]
         parts[0] = parts[0].replace(" ", f" thread{'' if first == 1 else 's'} ", 1)
+    if new := sum(len(thread.new) for thread in baseline.threads):
+        parts.append(_counted(new, "new divergence"))
+    if baseline.parity_before and percent(baseline.parity_before) != percent(baseline.parity):
+        parts.append(f"parity {percent(baseline.parity_before)} before, {percent(baseline.parity)} now")
+    elif baseline.parity_fell:
+        parts.append("parity lower")
     if baseline.new_unmapped:
         parts.append(f"{_counted(baseline.new_unmapped, 'more thread')} without a partner")
     if baseline.new_shared_globals:
@@ -9748,6 +9933,14 @@ _SUMMARY_HEADINGS: Final = (
 )
 
 
+def _until_words(report: Report, option: str) -> tuple[str, str]:
+    """The place up to which a thread was to match, and what was found before it."""
+    until = report.options.until or ThreadPlace("", 0)
+    status, idx = report.stop_before_until or (PairStatus.IDENTICAL, until.idx)
+    found = f"that thread {_STATUS_WORDS[status].strip('*')} at index {idx}" if status else "that thread has no partner"
+    return f"{option} {until.thread}:{until.idx}", found
+
+
 def _gate_words(report: Report, gate: Gate) -> str:
     """A condition as it was asked for, and what was found."""
     option, found = f"--{gate.value.replace('_', '-')}", ""
@@ -9760,6 +9953,8 @@ def _gate_words(report: Report, gate: Gate) -> str:
         found = f"parity is {percent(report.parity)}"
     elif gate is Gate.PROFILE:
         found = f"{_counted(len(report.unused), 'rule')} hid nothing, {len(report.overused):,} more than it may"
+    elif gate is Gate.UNTIL:
+        option, found = _until_words(report, option)
     elif report.baseline:
         found = _baseline_sentence(report.baseline)
     return f"{quoted(option)}: {found}"
@@ -10169,11 +10364,18 @@ def _baseline_blocks(baseline: BaselineComparison | None) -> list[Block]:
     if not baseline.same_canary:
         blocks.append("It was made from another canary log: divergences are told by what stops a thread, not where.")
     rows = [
-        [str(t.canary_tid), str(t.ours_tid), _PROGRESSION_WORDS[t.progression], f"{t.events:+,}" if t.events else "0"]
+        [
+            str(t.canary_tid),
+            str(t.ours_tid),
+            _PROGRESSION_WORDS[t.progression],
+            f"{t.events:+,}" if t.events else "0",
+            f"{len(t.new):,}, the first at index {t.new[0]}" if t.new else "–",
+        ]
         for t in baseline.threads
-        if t.progression is not Progression.SAME
+        if t.new or t.progression is not Progression.SAME
     ]
-    headings = ("canary tid>", "ours tid>", "since then", "matching events before the first divergence>")
+    moved = "matching events before the first divergence>"
+    headings = ("canary tid>", "ours tid>", "since then", moved, "new divergences")
     return [*blocks, Table(headings, rows) if rows else "No thread moved."]
 
 
@@ -10496,6 +10698,7 @@ def _(baseline: BaselineComparison) -> dict[str, object]:
         "threads": _json_value(baseline.threads),
         "new_unmapped": baseline.new_unmapped,
         "new_shared_globals": baseline.new_shared_globals,
+        "parity_before": _json_value(baseline.parity_before),
     }
 
 
@@ -10533,7 +10736,8 @@ def _(thread: ThreadReport) -> dict[str, object]:
     return {
         **_json_value(thread.pair),
         "key": thread.key,
-        "fingerprint": divergence_fingerprint(thread),
+        "marks": _json_value(thread.marks),
+        "compared_to": thread.compared_to,
         "paired_by": thread.pair.method.value,
         "confidence": round(thread.pair.confidence, 4),
         "alternative_ours_tid": thread.pair.alternative,
@@ -11290,7 +11494,8 @@ def _failure_blocks(thread: ThreadReport) -> Iterator[Block]:
 
 def _progress_words(progress: ThreadProgress) -> str:
     moved = f", {_counted(abs(progress.events), 'matching event')} {'more' if progress.events > 0 else 'fewer'}"
-    return f"{_PROGRESSION_WORDS[progress.progression]} since the baseline{moved if progress.events else ''}"
+    new = f", {_counted(len(progress.new), 'new divergence')}" if progress.new else ""
+    return f"{_PROGRESSION_WORDS[progress.progression]} since the baseline{moved if progress.events else ''}{new}"
 
 
 def _thread_case(report: Report, thread: ThreadReport) -> TestCase:
@@ -11300,7 +11505,7 @@ def _thread_case(report: Report, thread: ThreadReport) -> TestCase:
     known = report.baseline.threads if report.baseline else ()
     progress = next((known for known in known if known.canary_tid == thread.pair.canary_tid), None)
     words = [f"{_tids(thread)}: {_thread_sentence(thread)}", *([_progress_words(progress)] if progress else [])]
-    if Gate.RATCHET in report.options.gates and not (progress and progress.progression.is_worse):
+    if Gate.RATCHET in report.options.gates and not (progress and progress.is_worse):
         return TestCase("threads", thread.key, skipped="; ".join([*words, "no worse than the baseline"]))
     return TestCase("threads", thread.key, "; ".join(words), thread.status.value, list(_failure_blocks(thread)))
 
@@ -16626,6 +16831,7 @@ exit codes:
   0    the work was done, and the gate, if one was asked for, holds
   1    the gate does not hold
   2    it could not be done: usage, unreadable or malformed input, nothing to compare, a report that cannot be written
+  125  the same with --bisect: git bisect skips such a commit
   130  interrupted (143: terminated)
 """
 
@@ -16689,6 +16895,13 @@ def _percentage(text: str) -> Fraction:
         whole = f"{float(100 * Fraction(match[1])):g}"
         raise argparse.ArgumentTypeError(f"{text} % is hardly meant: write {whole} or {whole}% (or {text}%)")
     return Fraction(match[1])
+
+
+def _thread_place(text: str) -> ThreadPlace:
+    thread, _, idx = text.rpartition(":")
+    if not thread:
+        raise argparse.ArgumentTypeError(f"expected the key or tid of a thread and an index, found {printable(text)!r}")
+    return ThreadPlace(thread, _natural(idx))
 
 
 def _share(text: str) -> float:
@@ -16847,9 +17060,12 @@ class Outputs(Generic[_Shown]):
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
-    def write(self, report: _Shown, streams: Streams) -> None:
-        """Renders and writes everything that was asked for, standard output last."""
+    def write(self, report: _Shown, streams: Streams, left_alone: str | None = None) -> None:
+        """Renders and writes everything that was asked for, standard output last; one file may be left as it is."""
+        kept = left_alone and os.path.realpath(left_alone)
         for request in sorted(self._requests, key=lambda request: request.path == STANDARD_STREAM):
+            if request.path != STANDARD_STREAM and os.path.realpath(request.path) == kept:
+                continue
             rendered = self._formats[request.format](report)
             if request.path not in self._files:
                 streams.write(rendered, self._colour)
@@ -16884,9 +17100,16 @@ _DIFF_OPTIONS: Final[Mapping[str, Sequence[Option]]] = {
             type=_percentage,
         ),
         option("--baseline", "say what moved since the run of that JSON report", "REPORT.json"),
-        option("--ratchet", "exit 1 if a divergence is earlier than there, or new"),
         option("--profile", "what may differ: rules in TOML, as calibrate writes them", "FILE", **_REPEATABLE),
         option("--strict-profile", "exit 1 if a rule of the profile hid nothing, or more than it may"),
+        option("--ratchet", "exit 1 if a divergence is earlier than there, or any is new, or parity is lower"),
+        option(
+            "--until",
+            "exit 1 if that thread (its key in the JSON, or canary's tid) diverges or ends before that index",
+            "KEY:IDX",
+            type=_thread_place,
+        ),
+        option("--bisect", "for git bisect run: exit 125 instead of 2"),
     ),
     "pairing of threads": (
         option("--tid-map", "pin pairs: canary's tid = our tid", "C=O[,C=O…]", **_REPEATABLE),
@@ -16953,17 +17176,20 @@ def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     if options.ratchet and options.baseline is None:
         raise UsageError("--ratchet needs --baseline: the report to hold on to")
     profile = read_profile(options.profile)
+    if options.bisect and not _gates(options):
+        raise UsageError("--bisect needs a gate: --validate-identical, --fail-under, --ratchet or --until")
     settings = DiffOptions(
         tid_map=parse_tid_map(",".join(options.tid_map)) if options.tid_map else {},
         auto_map=not options.no_auto_map,
         context=options.context,
         max_divergences=options.max_divergences,
-        score_to_the_end=options.fail_under is not None,
+        score_to_the_end=options.fail_under is not None or options.ratchet,
         check_identity=options.check_identity,
         gates=_gates(options),
         fail_under=options.fail_under,
         match_names=options.match_names or bool(profile.of_sort(RuleSort.NAME)),
         profile=profile,
+        until=options.until,
     )
     outputs = Outputs(REPORT_RENDERERS, options, options.canary, options.ours)
     baseline = read_baseline(options.baseline) if options.baseline is not None else None
@@ -16978,7 +17204,8 @@ def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
             report = replace(report, baseline=compare_with_baseline(report, baseline))
         if not options.quiet:
             _say_warnings(report, streams.err)
-        outputs.write(report, streams)
+        held = report.gate.get(Gate.RATCHET, True)
+        outputs.write(report, streams, left_alone=None if held else options.baseline)
     if options.out is not None and not options.quiet:
         streams.err.write(f"{verdict_line(report)}\n")
     if not report.passes:
@@ -17256,6 +17483,11 @@ def _not_a_command(argv: Sequence[str]) -> UsageError:
     return UsageError(f"there is no command {printable(name)!r}: {nearest[0]}? (see {PROGRAM} --help)")
 
 
+def _error_code(argv: Sequence[str]) -> ExitCode:
+    """What it exits with that cannot be done."""
+    return ExitCode.SKIP if "--bisect" in argv else ExitCode.ERROR
+
+
 def run(argv: Sequence[str], streams: Streams) -> ExitCode:
     """Does what the arguments ask for; every failure that a user can mend becomes one line and exit code 2."""
     try:
@@ -17273,12 +17505,12 @@ def run(argv: Sequence[str], streams: Streams) -> ExitCode:
     except KeyboardInterrupt as interrupt:
         return ExitCode.TERMINATED if isinstance(interrupt, Terminated) else ExitCode.INTERRUPTED
     except BrokenPipeError:
-        return ExitCode.ERROR  # whoever read the output has gone: there is nobody to tell
+        return _error_code(argv)  # whoever read the output has gone: there is nobody to tell
     except (DiffEventsError, OSError, MemoryError) as error:
         problem = "out of memory" if isinstance(error, MemoryError) else str(error)
         with contextlib.suppress(OSError):  # nobody reads it; the exit code says it
             streams.err.write(f"{PROGRAM}: error: {printable(problem)}\n")
-        return ExitCode.ERROR
+        return _error_code(argv)
 
 
 def _occupy_closed_streams() -> None:
@@ -17323,7 +17555,7 @@ def main() -> int:
     except Exception as error:  # a bug: Python would exit with 1, which means a gate that does not hold
         with contextlib.suppress(OSError):
             sys.excepthook(type(error), error, error.__traceback__)
-        code = ExitCode.ERROR
+        code = _error_code(sys.argv)
     if code is not ExitCode.OK:
         _drop_unwritten_output()
     return code

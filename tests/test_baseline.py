@@ -2,6 +2,9 @@
 
 import io
 import json
+import re
+import shutil
+import subprocess
 import tempfile
 import unittest
 from collections.abc import Mapping, Sequence
@@ -10,6 +13,9 @@ from typing import Any
 
 import diff_events
 from diff_events import ExitCode, Streams
+from tests.support import not_tested
+
+README = Path(diff_events.__file__).with_name("README.md")
 
 HEADER = '{"schema_version":1}'
 
@@ -30,7 +36,7 @@ def changed(arguments: Sequence[object], place: int, value: object = "other") ->
     return [*arguments[:place], value, *arguments[place + 1 :]]
 
 
-MAIN, LOADER, AUDIO = (list(range(start, start + count)) for start, count in ((0, 40), (100, 50), (200, 60)))
+MAIN, LOADER, AUDIO = (list[object](range(start, start + count)) for start, count in ((0, 40), (100, 50), (200, 60)))
 
 
 class BaselineFixture(unittest.TestCase):
@@ -71,9 +77,10 @@ class BaselineTest(BaselineFixture):
         self.keep({1: changed(MAIN, 10), 2: changed(LOADER, 30), 3: AUDIO})
         code, baseline, markdown, err = self.against(log({1: changed(MAIN, 25), 2: changed(LOADER, 20), 3: AUDIO}))
         self.assertEqual(self.progressions(baseline), {6: ("later", 15), 7: ("earlier", -10), 8: ("same", 0)})
-        failed = "diff_events.py: The gate does not hold: --ratchet: 1 thread later, 1 earlier, 1 same.\n"
+        moved = "1 thread later, 1 earlier, 1 same, 1 new divergence."
+        failed = f"diff_events.py: The gate does not hold: --ratchet: {moved}\n"
         self.assertEqual((code, err), (ExitCode.GATE, failed))
-        self.assertIn("**Against the baseline:** 1 thread later, 1 earlier, 1 same.", markdown)
+        self.assertIn(f"**Against the baseline:** {moved}", markdown)
         code, baseline, _, _ = self.against(log({1: MAIN, 2: changed(LOADER, 30), 3: changed(AUDIO, 5)}))
         self.assertEqual(self.progressions(baseline), {6: ("gone", 30), 7: ("same", 0), 8: ("new", -55)})
         self.assertEqual(code, ExitCode.GATE)
@@ -134,6 +141,146 @@ class BaselineTest(BaselineFixture):
         code, baseline, _, _ = self.against(log({1: changed(MAIN, 12), 2: LOADER, 3: AUDIO}))
         self.assertEqual(self.progressions(baseline)[6], ("later", 2))
         self.assertEqual(code, ExitCode.OK)
+
+    def new(self, ours: Sequence[object], canary: str | None = None) -> tuple[int, list[int]]:
+        """Exit code of the ratchet, and where the main thread's new divergences are."""
+        code, baseline, _, _ = self.against(log({1: ours, 2: LOADER, 3: AUDIO}), canary)
+        return code, next(thread["new"] for thread in baseline["threads"] if thread["ours_tid"] == 1)
+
+    def test_a_divergence_behind_an_unchanged_first_one_is_new(self) -> None:
+        first = changed(MAIN, 5)
+        self.keep({1: changed(first, 20), 2: LOADER, 3: AUDIO})
+        self.assertEqual(self.new(changed(first, 20)), (ExitCode.OK, []))
+        self.assertEqual(self.new(first), (ExitCode.OK, []))
+        self.assertEqual(self.new(changed(first, 22)), (ExitCode.OK, []), "the same sort, later")
+        self.assertEqual(self.new(changed(first, 15)), (ExitCode.GATE, [15]), "the same sort, earlier")
+        self.assertEqual(self.new(changed(changed(first, 20), 30)), (ExitCode.GATE, [30]))
+        more = changed(changed(changed(first, 12), 20), 33)
+        self.assertEqual(self.new(more), (ExitCode.GATE, [12, 33]))
+        longer = [6, 6]  # another recording of canary, in which indexes shift
+        recording = log({6: [*longer, *MAIN], 7: LOADER, 8: AUDIO}).replace('"thread": 42', '"thread": 40')
+        for now, count in ((changed(first, 20), 0), (more, 2)):
+            ours = log({1: [*longer, *now], 2: LOADER, 3: AUDIO}).replace('"thread": 42', '"thread": 40')
+            code, baseline, _, _ = self.against(ours, recording)
+            found = code, len(baseline["threads"][0]["new"]), baseline["same_canary"]
+            self.assertEqual(found, (ExitCode.GATE if count else ExitCode.OK, count, False))
+
+    def test_another_sort_in_the_same_place_is_new_and_a_smaller_difference_is_not(self) -> None:
+        ours = log({1: MAIN, 2: LOADER, 3: AUDIO})
+        line = next(line for line in ours.splitlines() if '"tid": 1,' in line and '"tid_event_idx": 9,' in line)
+        argument = line.replace('"argument": 9', '"argument": 7')
+        two_fields = argument.replace('"thread": 40', '"thread": 41')
+        other_call = line.replace("NtReadFile", "NtClose")
+        for before, now, code in (
+            (argument, argument, ExitCode.OK),
+            (two_fields, argument, ExitCode.OK),
+            (argument, two_fields, ExitCode.GATE),
+            (other_call, argument, ExitCode.OK),
+            (argument, other_call, ExitCode.GATE),
+        ):
+            with self.subTest(before=before, now=now):
+                kept = ours.replace(line, before)
+                self.run_tool(log(self.canary), kept, "--report", f"json:{self.baseline}", "--quiet")
+                self.assertEqual(self.against(ours.replace(line, now))[0], code)
+
+    def test_parity_that_falls_is_worse(self) -> None:
+        def without(end: int) -> list[object]:
+            return [*MAIN[:10], *(f"other {n}" for n in range(10, end)), *MAIN[end:]]
+
+        self.keep({1: without(12), 2: LOADER, 3: AUDIO})
+        for end, code in ((11, ExitCode.OK), (12, ExitCode.OK), (16, ExitCode.GATE)):
+            found, baseline, markdown, _ = self.against(log({1: without(end), 2: LOADER, 3: AUDIO}))
+            self.assertEqual((found, baseline["threads"][0]["new"]), (code, []))
+        self.assertIn("parity 98.66 % before, 96 % now.", markdown.replace("96.00", "96"))
+
+    def test_a_baseline_is_replaced_only_where_the_ratchet_holds(self) -> None:
+        self.keep({1: changed(MAIN, 10), 2: LOADER, 3: AUDIO})
+        kept = self.baseline.read_bytes()
+        reports = ("--report", f"json:{self.baseline}", "--report", f"html:{self.directory / 'r.html'}")
+        again = ("--baseline", str(self.baseline), "--ratchet", "--quiet", *reports)
+        for _ in range(2):
+            code, _, err = self.run_tool(log(self.canary), log({1: changed(MAIN, 9), 2: LOADER, 3: AUDIO}), *again)
+            self.assertEqual((code, self.baseline.read_bytes()), (ExitCode.GATE, kept))
+            self.assertIn("--ratchet: 1 thread earlier, 2 same, 1 new divergence.\n", err)
+            self.assertTrue((self.directory / "r.html").exists())
+        self.assertEqual(self.run_tool(log(self.canary), log({1: MAIN, 2: LOADER, 3: AUDIO}), *again)[0], ExitCode.OK)
+        self.assertEqual({t["status"] for t in json.loads(self.baseline.read_text())["threads"]}, {"identical"})
+        self.assertEqual([path.name for path in self.directory.glob(".*")], [])
+
+
+class UntilTest(BaselineFixture):
+    def gate(self, place: str, ours: Mapping[int, Sequence[object]], *options: str) -> tuple[int, str]:
+        code, _, err = self.run_tool(log(self.canary), log(ours), "--quiet", "--until", place, *options)
+        return code, err
+
+    def test_a_thread_must_match_up_to_an_index(self) -> None:
+        ours = {1: changed(MAIN, 10), 2: changed(LOADER, 20), 3: AUDIO}
+        for place, code in (("6:10", 0), ("/NtReadFile/0:10", 0), ("8:60", 0), ("7:20", 0)):
+            self.assertEqual(self.gate(place, ours, "--tid-map", "6=1,7=2"), (code, ""))
+        for place, why in (("6:11", "diverged at index 10"), ("7:50", "diverged at index 20")):
+            code, err = self.gate(place, ours)
+            message = f"diff_events.py: The gate does not hold: --until {place}: that thread {why}.\n"
+            self.assertEqual((code, err), (ExitCode.GATE, message))
+        self.assertIn("that thread has no partner", self.gate("7:1", {1: MAIN, 3: AUDIO})[1])
+
+    def test_a_thread_that_ended_before_that_index_does_not_match_up_to_it(self) -> None:
+        ended = log({1: MAIN[:10], 2: LOADER, 3: AUDIO}).replace('"thread": 10,', '"thread": 40,')
+        for place, expected in (("6:10", 0), ("6:11", 1)):
+            self.assertEqual(self.run_tool(log(self.canary), ended, "--quiet", "--until", place)[0], expected)
+
+    def test_what_canary_does_not_have_is_refused(self) -> None:
+        for place, why in (("5:1", "no thread 5 (6 is"), ("6:41", "ends before index 41"), ("6", "expected the key")):
+            code, err = self.gate(place, {1: MAIN})
+            self.assertEqual((code, err.count("\n")), (ExitCode.ERROR, 1))
+            self.assertIn(why, err)
+
+    def test_bisect_skips_what_cannot_be_told(self) -> None:
+        ours = {1: changed(MAIN, 10), 2: LOADER, 3: AUDIO}
+        self.assertEqual(self.gate("6:5", ours, "--bisect")[0], 0)
+        self.assertEqual(self.gate("6:15", ours, "--bisect")[0], 1)
+        self.assertEqual(self.gate("6:15", {}, "--bisect")[0], 125)
+        self.assertEqual(self.gate("6:15", ours, "--bisect", "--unknown")[0], 125)
+        code, _, err = self.run_tool(log(self.canary), log(ours), "--bisect")
+        self.assertEqual(code, 125)
+        self.assertIn("--bisect needs a gate", err)
+
+
+class GitBisectTest(BaselineFixture):
+    """The recipe of the README, on a repository of five commits whose engine writes another log in each."""
+
+    LATER = changed(MAIN, 35)
+    RUNS: tuple[Mapping[int, Sequence[object]], ...] = (
+        {1: LATER},  # it diverges, but behind the index that is asked for
+        {1: changed(LATER, 20)},
+        {},  # it does not run: git tries this one first, and must skip it
+        {1: changed(LATER, 20)},
+        {1: changed(LATER, 10)},
+    )
+
+    def test_it_names_the_commit_that_broke_it(self) -> None:
+        if shutil.which("git") is None:
+            raise not_tested("git bisect run: there is no git")
+        (self.directory / "c.jsonl").write_text(log({6: MAIN}))
+        engine = self.directory / "engine"
+        engine.mkdir()
+        who = ["-c", "user.name=tester", "-c", "user.email=tester@example.org"]
+
+        def git(*words: str) -> str:
+            argv = ["git", *who, *words]
+            return subprocess.run(argv, cwd=engine, capture_output=True, text=True, check=True).stdout
+
+        git("init", "--quiet", "--initial-branch=main")
+        for number, streams in enumerate(self.RUNS):
+            (engine / "run.sh").write_text(f"cat <<'END'\n{log(streams)}END\n")
+            git("add", "run.sh")
+            git("commit", "--quiet", "--no-gpg-sign", "-m", f"commit {number}")
+        git("bisect", "start", "HEAD", "HEAD~4")
+        recipe = re.search(r"```sh\n(sh run.sh > .*?\n)```", README.read_text(encoding="utf-8"), re.DOTALL)
+        assert recipe is not None
+        script = recipe[1].replace("diff_events.py", diff_events.__file__).replace("canary.jsonl", "../c.jsonl")
+        (self.directory / "check.sh").write_text(script.replace("6:1234", "6:25"))
+        said = git("bisect", "run", "sh", "../check.sh")
+        self.assertIn("commit 1", said[said.rindex("is the first bad commit") :])
 
 
 class BadBaselineTest(BaselineFixture):
