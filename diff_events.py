@@ -11081,11 +11081,22 @@ def _in_order(report: Report) -> list[ThreadReport]:
     return sorted(report.threads, key=urgency)
 
 
-def _exhibits(threads: Sequence[ThreadReport]) -> list[_Exhibit]:
-    """What a page has room for: the first divergence of each thread before the second of any."""
-    places = ((nth, number) for number, thread in enumerate(threads, 1) for nth in range(len(thread.divergences)))
-    shown = sorted((number, nth) for nth, number in heapq.nsmallest(_MOST_EXHIBITS, places))
-    return [_Exhibit(n, number, threads[number - 1], nth) for n, (number, nth) in enumerate(shown, 1)]
+def _exhibits(report: Report, threads: Sequence[ThreadReport]) -> list[_Exhibit]:
+    """What a page has room for: the first divergence of each thread before the second of any; where to start on top."""
+    start = report.start_here
+    thread, place = _start_thread(report, start), (start.canary_idx, start.ours_idx) if start else None
+
+    def is_elsewhere(number: int, nth: int) -> bool:
+        of = threads[number - 1]
+        return of is not thread or tuple(of.divergences[nth].events.map(lambda event: event.idx)) != place
+
+    places = (
+        (is_elsewhere(number, nth), nth, number)
+        for number, of in enumerate(threads, 1)
+        for nth in range(len(of.divergences))
+    )
+    shown = sorted((elsewhere, number, nth) for elsewhere, nth, number in heapq.nsmallest(_MOST_EXHIBITS, places))
+    return [_Exhibit(n, number, threads[number - 1], nth) for n, (_, number, nth) in enumerate(shown, 1)]
 
 
 # Lanes: two bars a pair, in percent of the width, so that nothing is distorted whatever the window's size
@@ -11289,7 +11300,7 @@ def _html_lanes(report: Report, threads: Sequence[ThreadReport], exhibits: Seque
     bars = dict(zip(drawn, _all_bars([thread.lane for thread in drawn.values()]), strict=True))
     numbers = {thread.pair.canary_tid: n for n, thread in drawn.items()}
     of_thread = defaultdict(list)
-    for exhibit in exhibits:
+    for exhibit in sorted(exhibits, key=lambda exhibit: exhibit.nth):
         of_thread[exhibit.thread_number].append(exhibit)
 
     def lanes(shown: Mapping[int, ThreadReport]) -> str:
@@ -11413,7 +11424,7 @@ def _html_start(report: Report, exhibits: Sequence[_Exhibit]) -> str:
 def render_html(report: Report) -> str:
     """The report as one page that needs nothing else, of bounded size; every text of the logs stays text."""
     threads = _in_order(report)
-    exhibits, calls = _exhibits(threads), _call_blocks(report)[1:]
+    exhibits, calls = _exhibits(report, threads), _call_blocks(report)[1:]
     parts = [
         _HTML_PATTERNS,
         _html_verdict(report),

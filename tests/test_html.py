@@ -140,6 +140,17 @@ class Structure(unittest.TestCase):
         first = text.partition('<li class="lane" id="t1"')[2]
         self.assertRegex(first, rf'\A[^>]*><div class="who"><span><span>canary <b>{last.canary_tid}<')
 
+    def test_the_card_on_top_is_that_of_where_to_start(self) -> None:
+        report = scattered_report(3, 4)
+        divergence = report.threads[1].divergences[2]
+        pair, place = report.threads[1].pair, divergence.events.map(lambda event: event.idx)
+        start = diff_events.StartHere(diff_events.StartReason.VALUE_CHANGED, pair.canary_tid, pair.ours_tid, *place)
+        text = diff_events.render_html(replace(report, start_here=start))
+        self.assertIn(f"<b>1</b> tid 1 / 1 · changed · #{place.canary} ↔ #{place.ours}", text)
+        self.assertIn('<a href="#d1">Evidence 1</a>', text)
+        lane = text.partition('id="t1"')[2].partition("</li>")[0]
+        self.assertEqual(re.findall('href="#d([0-9]+)"', lane), ["2", "3", "1", "4"])
+
     def test_what_ended_first_says_what_it_was_doing(self) -> None:
         text = Page(diff_events.render_html(report_of(log({1: steps(5)}), log({1: steps(3)})))).text()
         self.assertIn("Ended on one side first", text)
