@@ -5733,7 +5733,7 @@ class DiffOptions:
     tid_map: Mapping[int, int] = field(default_factory=dict)
     auto_map: bool = True
     context: int = 5
-    max_divergences: int = 1
+    max_divergences: int = 1000
     """How many divergences of a pair are reported; 0 is all of them."""
     score_to_the_end: bool = False
     """Whether the parity score must be exact, however many divergences there are."""
@@ -17135,10 +17135,10 @@ _DIFF_OPTIONS: Final[Mapping[str, Sequence[Option]]] = {
         option("--context", "events shown before a divergence (default 5)", "N", type=_natural, default=5),
         option(
             "--max-divergences",
-            "report so many divergences of each pair (default 1; 0 is all)",
+            "report so many divergences of each pair (default 1000; 0 is all)",
             "N",
             type=_natural,
-            default=1,
+            default=1000,
         ),
     ),
 }
