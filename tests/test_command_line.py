@@ -570,6 +570,21 @@ class Processes(CommandLineTestCase):
                 self.assertEqual(self.start_and_stop(number), (code, b"", b""))
                 self.assertEqual(self.listing(), before)
 
+    def test_terminated_with_its_processes(self) -> None:
+        """Those that index segments end with the one that started them."""
+        fifo, events = self.path("fifo"), [event(idx, payload={"name": "x" * 1000}) for idx in range(16_000)]
+        self.assertGreater(len(log_bytes(events)), 3 * diff_events.SEGMENT_BYTES)
+        os.mkfifo(fifo)
+        argv = [sys.executable, PROGRAM, "--canary", fifo, "--ours", self.ours]
+        child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+        with child, open(fifo, "wb") as pipe:
+            pipe.write(log_bytes(events))
+            pipe.flush()
+            child.send_signal(signal.SIGTERM)
+            self.assertEqual((*child.communicate(timeout=60), child.returncode), (b"", b"", 143))
+        with self.assertRaises(ProcessLookupError):
+            os.killpg(child.pid, 0)
+
     def test_what_goes_wrong_at_the_start(self) -> None:
         """While the file is imported, too: no traceback, and no exit code of a gate."""
         (self.directory / "argparse.py").write_text("import os\nexec(os.environ['DO'])\n")
