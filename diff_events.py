@@ -13336,8 +13336,9 @@ dig nslookup host ssh-keyscan | hosts=name-server values=tpbkqcy
 aria2c axel yt-dlp youtube-dl ab wrk hey k6 siege open chromium google-chrome firefox | hosts=listed outward=*
 openssl | values=,-in,-out,-servername,-CAfile endpoints=,-connect
 socat | hosts=socat
-psql pg_dump pg_restore pg_isready createdb dropdb mysql mariadb mysqldump redis-cli mongosh mongo mongodump |
+psql pg_dump pg_restore pg_isready createdb dropdb mysql mariadb mysqldump mongosh mongo mongodump |
   hosts=database endpoints=h,host values=UpdcfDPu,port,username,dbname,command,file,user,database
+redis-cli | like=psql endpoints=hu,host values=pnardXD,pass
 git | leading values=c,git-dir,namespace directory=C,work-tree reads=nothing
 ldapsearch ldapadd ldapmodify ldapwhoami | endpoints=Hh
 mosquitto_pub mosquitto_sub | endpoints=h,host values=tmpuP
@@ -13367,7 +13368,7 @@ npm pnpm | hosts=listed directory=C,prefix,cwd,dir endpoints=,registry,proxy
   fetch,import,dedupe,ping,whoami
 bun | like=npm runs=code leading code=ep,eval,print slashes
 yarn | like=npm outward=,install,add,up,upgrade,publish,npm,dlx,create,init,info,audit,outdated,import
-npx bunx pnpx | outward=* offline=,no-install runs=command leading values=pc,package,call
+npx bunx pnpx uvx | outward=* offline=,no-install runs=command leading values=pc,package,call,from,with
 pip pipx easy_install pipenv pdm hatch rye conda mamba | hosts=any-url runs=inside
   values=rcetiPmf,requirement,constraint,target,env-file directory=C,directory,project offline=,no-index,no-sync
   endpoints=if,index-url,extra-index-url,find-links,proxy,index,default-index
@@ -13620,9 +13621,8 @@ class _Call(NamedTuple):
         return list(itertools.takewhile(lambda argument: not argument.endswith("="), self.arguments))
 
 
-def _add_argument(arguments: list[str], argument: str) -> None:
-    if len(arguments) < _MOST_ARGUMENTS:
-        arguments.append(argument)
+def _add_arguments(arguments: list[str], *more: str) -> None:
+    arguments += more[: _MOST_ARGUMENTS - len(arguments)]
 
 
 def _formatted(text: str, variables: Mapping[str, str]) -> str:
@@ -13639,24 +13639,26 @@ def _code_calls(pattern: re.Pattern[str], code: str) -> Iterator[_Call]:
     variables: dict[str, str] = {}
     opened = [_Call("", [])]
     name = assigned = ""  # the name before this token, and the one that is being assigned
+    level = 0  # how many parentheses were open there
     for found in pattern.finditer(code):
         kind, arguments = found.lastgroup or "", opened[-1].arguments
         text = found[kind][:_MAX_VALUE]
         if kind == "name":
-            _add_argument(arguments, variables.get(text, f"${text}"))
+            _add_arguments(arguments, variables.get(text, f"${text}"))
         elif kind in _CODE_STRINGS:
-            variables[assigned] = _formatted(text, variables)
-            _add_argument(arguments, variables[assigned])
+            text = _formatted(text, variables)
+            if len(opened) == level or "://" in text:  # "url = open('a.txt').read()" is not a.txt
+                variables[assigned] = text
+            _add_arguments(arguments, text)
         elif text == "(":
             opened.append(_Call(name[-200:], []))
         elif text == ")" and len(opened) > 1:
             yield (call := opened.pop())
-            for argument in call.arguments[:8]:
-                _add_argument(opened[-1].arguments, argument)
+            _add_arguments(opened[-1].arguments, *call.arguments[:8])
         elif text in ("=", ":") and name and arguments and arguments[-1] == variables.get(name, f"${name}"):
             arguments[-1] = f"{name}="
         if text in ("=", ":") and kind == "mark":
-            assigned = name
+            assigned, level = name, len(opened)
         elif kind != "name" and text != "(":
             assigned = ""
         name = text if kind == "name" else ""
@@ -14337,7 +14339,8 @@ class CommandInspector:
 
     @staticmethod
     def _reaches_out(row: Program, words: Sequence[str], operands: Sequence[str]) -> bool:
-        if not row.outward or (_HOME_OPTIONS | row.offline) & set(words):
+        switches = {*operands[:1], *(word for word in words if word[:1] == "-")}
+        if not row.outward or not switches.isdisjoint(_HOME_OPTIONS | row.offline):
             return False
         names = [word for word in operands if word[:1] != "+"]
         asked = {"*", *names[:1], " ".join(names[:2]), *words[:1]} if names or words else {"*", ""}

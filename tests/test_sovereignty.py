@@ -528,11 +528,12 @@ def reasons(command: str, *hosts: str, cwd: str | None = HOME) -> set[str]:
     return {violation.reason.value for violation in d.check_sovereignty(action, d.Policy(hosts, cwd)).violations}
 
 
-LABELLED = ("tool_uses_first.jsonl", "tool_uses_second.jsonl", "tool_uses_third.jsonl")
+LABELLED = tuple(f"tool_uses_{name}.jsonl" for name in ("first", "second", "third", "fourth"))
 """Tool uses of agents, each with what a reader of the contract says of it.
 
-The first set was written along with the code. The other two were labelled before the code was tried on them: at the
-first try the second had precision 139/139, recall 140/143, 58/58 undecided told; the third 215/216, 223/235, 84/86.
+The first set was written along with the code. The others were labelled before the code was tried on them, the fourth
+by a reader who had not seen the code. At the first try the second had precision 139/139, recall 140/143, 58/58
+undecided told; the third 215/216, 223/235, 84/86; the fourth 109/109, 109/109, 79/83.
 """
 
 
@@ -559,8 +560,8 @@ class LabelledToolUses(unittest.TestCase):
         return count
 
     def test_what_is_told_now(self) -> None:
-        """The two sets that the code was mended by have no other violations and no other open questions."""
-        for name in LABELLED[:2]:
+        """All sets but the third have no other violations, and every open question is told."""
+        for name in (*LABELLED[:2], LABELLED[3]):
             for line in (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines():
                 use = json.loads(line)
                 with self.subTest(use["input"]):
