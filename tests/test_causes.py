@@ -13,7 +13,7 @@ from diff_events import (
     render_json,
     render_markdown,
 )
-from tests.small_logs import Line, called, compare_lines, made, spawned, waited
+from tests.small_logs import Line, called, compare, compare_lines, log_text, made, spawned, waited
 
 MAIN = 6
 OK, NO_FILE = 0, 0xC000000F
@@ -119,6 +119,45 @@ class StartHere(unittest.TestCase):
         report = compare_lines([*worked(6), shared, *worked(6)], worked(6, 2))
         self.assert_start(report, StartReason.LONE_SHARED_GLOBAL, 6)
         self.assertIn("0x828f0010", render_markdown(report).split("## Start here")[1].split("|")[0])
+
+    def test_a_thread_that_hangs_is_the_start_and_its_signaller_is_named(self) -> None:
+        sid = "f" * 16
+        signal = called(6, "NtSetEvent", handle=f"0x{sid}")
+        canary = [*waited(7, sid)[:2], *worked(6, 3), *signal, *waited(7, sid)[2:], *worked(7, 4), *worked(8, 12)]
+        ours = [*waited(7, sid)[:2], *worked(8, 12), *worked(6, 3)]
+        report = compare_lines(canary, ours)
+        self.assert_start(report, StartReason.STUCK, 7)
+        self.assertIn("its signaller was tid 6, index 6, which ours never reached", render_markdown(report))
+
+    def test_an_index_hole_is_never_first(self) -> None:
+        def text(lost: int | None, status: int) -> bytes:
+            lines = [*worked(6, 9), *worked(7, 9), *called(7, "VdSwap", status), *worked(7, 2)]
+            rows = log_text(lines).splitlines(keepends=True)
+            return b"".join(row for n, row in enumerate(rows) if n != lost)
+
+        report = compare(text(None, 1), text(5, 2), tid_map={6: 6, 7: 7})
+        self.assert_start(report, StartReason.VALUE_CHANGED, 7)
+        self.assertEqual(len(report.threads[0].divergences), 1)
+
+    def test_the_clock_orders_what_a_buffer_kept_back(self) -> None:
+        """Main fails first; its lines stand behind those of the thread that it creates."""
+
+        def text(status: int) -> bytes:
+            lines = [*worked(6, 3), *opened(6, status), spawned(6, 7), *worked(7, 3), *called(7, "VdSwap", status)]
+            rows = log_text(lines).splitlines(keepends=True)
+            timed = [row.replace(b'{"kind"', b'{"host_ns":%d,"kind"' % (50 + n)) for n, row in enumerate(rows[1:])]
+            return b"".join([rows[0], *timed[9:], *timed[:9]])
+
+        report = compare(text(OK), text(NO_FILE), tid_map={6: 6, 7: 7})
+        self.assertEqual(upstream_of(report, 7), (Relation.CREATED_BY, 6))
+
+    def test_up_to_four_others_are_next(self) -> None:
+        def side(value: int) -> list[Line]:
+            return [line for tid in range(6, 13) for line in (*worked(tid), *called(tid, f"Xam{tid}", value))]
+
+        start = compare_lines(side(1), side(2)).start_here
+        assert start is not None
+        self.assertEqual([other.canary_tid for other in start.next], [7, 8, 9, 10])
 
 
 class Relations(unittest.TestCase):
