@@ -2345,18 +2345,18 @@ class ProfileRule:
 
     def names_field(self, path: FieldPath) -> bool:
         """Whether it is about the field at a path, or one that is in a field that is not compared."""
+        if path == self.field:
+            return True
         if len(path) < len(self.field) or (len(path) > len(self.field) and not self.is_whole):
             return False
         return all(step in (AnyPlace.ANY_PLACE, at) for step, at in zip(self.field, path, strict=False))
 
     def allows(self, path: FieldPath, canary: object, ours: object) -> bool:
         """Whether a field may have these two values, which differ."""
-        if not self.names_field(path):
+        if (self.only_absent and MISSING not in (canary, ours)) or not self.names_field(path):
             return False
         if self.sort is RuleSort.TOLERANCE:
             return self._is_close(canary, ours)
-        if self.only_absent:
-            return MISSING in (canary, ours)
         return not self.values or (self.lists(canary) and self.lists(ours))
 
     def _is_close(self, canary: object, ours: object) -> bool:
@@ -5368,8 +5368,10 @@ class HiddenWalk:
 
     def _without_turns(self, piece: Piece) -> list[Piece]:
         """The same stretch; no difference is left where it is turns of a loop that may run more or fewer."""
+        if piece.difference is None or not self._profile.of_sort(RuleSort.REPEAT):
+            return [piece]
         core = self.core(piece)
-        if piece.difference is None or all(core):
+        if all(core):
             return [piece]
         floating = self._cursors.map(lambda cursor: cursor.shared)
         block = [self.event(side, at) for side in Side for at in core[side] if at not in floating[side]]
@@ -5451,40 +5453,71 @@ def pool_tids(log: Log, rule: ProfileRule) -> set[int]:
     return {created.child_tid for created in log.index.creations if created.entry_point == rule.entry_point}
 
 
-_LeftOver: TypeAlias = "tuple[HiddenWalk, int, Event]"
+class _LeftOver(NamedTuple):
+    """An event that differs, in the order in which those of a pool are matched: the fullest first."""
+
+    emptiness: int
+    """The fewer fields it has, the greater: an event whose list was cut short may equal several."""
+    text: str
+    walk: HiddenWalk
+    position: int
+    event: Event
+
+
+_MOST_TRIED: Final = 64
+"""Events of the other side that one event of a pool is held against."""
 
 
 def _left_over(walks: Iterable[HiddenWalk], side: Side, profile: Profile) -> dict[int, list[_LeftOver]]:
-    """The events of one side that differ, the longest first, by their fingerprint under the profile."""
+    """The events of one side that differ, by their fingerprint under the profile."""
     groups: dict[int, list[_LeftOver]] = {}
     for walk in walks:
         for piece in walk.pieces:
             for position in walk.staying(piece, side) if piece.difference is not None else ():
                 event = walk.event(side, position)
-                groups.setdefault(masked_fingerprint(profile, event), []).append((walk, position, event))
+                values = compared_payload(event)
+                size = sum(len(value) if isinstance(value, list | dict) else 1 for value in values.values())
+                left = _LeftOver(-size, json_text(values), walk, position, event)
+                groups.setdefault(masked_fingerprint(profile, event), []).append(left)
     for group in groups.values():
-        group.sort(key=lambda left: -len(json_text(left[2].payload)))
+        group.sort(key=lambda left: left[:2])
     return groups
 
 
-def _cancel_pool(number: int, walks: Sequence[HiddenWalk], profile: Profile, used: Counter[int]) -> None:
-    """Hides what is left over on one member of a pool and equal to what is left over on another, on the other side.
+def _pool_pairs(
+    canary: Sequence[_LeftOver], ours: Sequence[_LeftOver], profile: Profile
+) -> Iterator[tuple[_LeftOver, _LeftOver, tuple[int, ...]]]:
+    """What matches of one group: full events that are the same, then what is equal by rules."""
+    fullest = min(left.emptiness for left in (*canary, *ours))
+    same: dict[str, list[_LeftOver]] = {}
+    for left in ours:
+        same.setdefault(left.text if left.emptiness == fullest else "", []).append(left)
+    waiting = []
+    for left in canary:
+        if left.emptiness == fullest and same.get(left.text):
+            yield left, same[left.text].pop(0), ()
+        else:
+            waiting.append(left)
+    rest = sorted(itertools.chain.from_iterable(same.values()), key=lambda left: left[:2])
+    for left in waiting:
+        for place, other in enumerate(rest[:_MOST_TRIED]):
+            rules = equal_by(profile, Both(left.event, other.event))
+            if rules is not None:
+                del rest[place]
+                yield left, other, rules
+                break
 
-    What is longest is matched first: an event whose list was cut short may equal several.
-    """
+
+def _cancel_pool(number: int, walks: Sequence[HiddenWalk], profile: Profile, used: Counter[int]) -> None:
+    """Hides what is left over on one member of a pool and equal to what is left over on another, on the other side."""
     canary, ours = (_left_over(walks, side, profile) for side in Side)
     taken: dict[HiddenWalk, Both[set[int]]] = {walk: Both(set(), set()) for walk in walks}
-    for key in canary.keys() & ours.keys():
-        for walk, position, event in canary[key]:
-            for other in ours[key]:
-                rules = equal_by(profile, Both(event, other[2]))
-                if rules is not None:
-                    used.update((number, *rules))
-                    walk.passed.append((position, *other[:2]))
-                    taken[walk].canary.add(position)
-                    taken[other[0]].ours.add(other[1])
-                    ours[key].remove(other)
-                    break
+    for key, group in canary.items():
+        for one, other, rules in _pool_pairs(group, ours[key], profile) if key in ours else ():
+            used.update((number, *rules))
+            one.walk.passed.append((one.position, other.walk, other.position))
+            taken[one.walk].canary.add(one.position)
+            taken[other.walk].ours.add(other.position)
     for walk in walks:
         walk.split(taken[walk])
 
@@ -9226,10 +9259,10 @@ def _floating(marks: RuleMarks) -> int:
     return sum(number >= 0 for number in marks.floats)
 
 
-def _left_out(runs: RunSet, run: int, evidence: Evidence) -> int:
+def _left_out(runs: RunSet, run: int, evidence: Evidence, counts: _Counts) -> int:
     """What a run still shows against the others under what they alone teach."""
     pools = [rule for rule in runs.profile.rules if rule.sort is RuleSort.POOL]
-    runs.apply(Profile([*evidence.without(run).rules(_counts(runs.samples())), *pools]))
+    runs.apply(Profile([*evidence.without(run).rules(counts), *pools]))
     others = (other for other in range(len(runs.logs)) if other != run)
     return sum(runs.compare((min(run, other), max(run, other))).left for other in others)
 
@@ -9273,7 +9306,7 @@ def calibrate(paths: Sequence[str], progress: Progress | None = None) -> Calibra
             tuple(paths),
             profile,
             tuple(comparisons),
-            tuple(_left_out(runs, run, evidence) for run in range(len(paths))) if len(paths) > 2 else (),
+            tuple(_left_out(runs, run, evidence, counts) for run in range(len(paths))) if len(paths) > 2 else (),
             sum(log.index.events for log in runs.logs),
             sum(marked for log in runs.logs for marked in map(_floating, log.index.marks.values())),
             *_compared_fields(runs.samples(), profile),
