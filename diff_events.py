@@ -51,6 +51,7 @@ Event logs:
     causes · which divergence follows which, and where to start
     comparison · from two paths to a `Report`
     learning noise · what differs between runs of one program, as a profile
+    audit · what a comparison would not see
     baseline · a report against that of an earlier run
     report text · a `Report` as a document
     JSON report · a `Report` for programs
@@ -9160,6 +9161,31 @@ def _counts(events: Iterable[Event]) -> dict[_CallKey, dict[FieldPath, Counter[s
     return counts
 
 
+class Sight(enum.Enum):
+    """Whether a comparison sees a change."""
+
+    UNSEEN = "unseen"
+    """It does not, and nothing says so: a defect of this program."""
+    RULE = "rule"
+    SCHEMA = "schema"
+    CAUGHT = "caught"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One change of one kind and call, and whether it was seen."""
+
+    kind: str
+    call: str | None
+    change: str
+    """The path of the field that was changed, or what was done with the event, in brackets."""
+    sight: Sight
+    rule: ProfileRule | None = None
+    values: int = 0
+    """How many values the field has, in as many events."""
+    events: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """What several runs of one program taught, and what it is worth."""
@@ -9179,6 +9205,8 @@ class Calibration:
     """those of them that are not compared at all,"""
     partly: int
     """and those that may have several values."""
+    audit: tuple[AuditRow, ...] = ()
+    """What the profile would see of changes in the first run."""
 
     @property
     def left(self) -> int:
@@ -9370,6 +9398,128 @@ def profile_toml(calibration: Calibration) -> str:
         for rule in rules:
             lines += ["", *_rule_lines(rule)]
     return "\n".join(lines) + "\n"
+
+
+# ══ audit ═════════════════════════════════════════════════════════════════════════════════════════════════════════
+#
+# What would a comparison not see? For each kind and call one real event, with what stands around it in its thread, is
+# a small log of its own. It is changed in one way after another, and compared with itself under the same options.
+
+
+AUDITED_EVENTS: Final = 50_000
+"""Events of each log among which the audited ones are looked for."""
+_AROUND: Final = 8
+
+
+def _other_value(value: object) -> object:
+    """Another value of the same type, far away."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value * 3 + 1001
+    return f"~{value}" if isinstance(value, str) else 1
+
+
+def _with_other_value(event: Event, path: FieldPath) -> Event:
+    payload = cast("dict[str, object]", json.loads(json.dumps(event.payload)))
+    place: Any = payload
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = _other_value(place[path[-1]])
+    return replace(event, payload=payload)
+
+
+def _changes(events: Sequence[Event], at: int) -> Iterator[tuple[str, FieldPath, list[Event]]]:
+    """The changes of one event among others: their name, the field, and all events after it."""
+    before, event, after = list(events[:at]), events[at], list(events[at + 1 :])
+    skipped = SKIPPED_FIELDS.get(event.kind, frozenset()) if event_shared_global(event) else frozenset[str]()
+    for path, _ in _leaves_at(event.payload, ()):
+        if path[0] not in skipped:  # they make a shared-global object what it is
+            yield path_text(path), path, [*before, _with_other_value(event, path), *after]
+    yield "(dropped)", (), [*before, *after]
+    yield "(doubled)", (), [*before, event, event, *after]
+    floats = any(map(event_shared_global, (event, *after[:1])))  # where such an event stands does not count
+    if after and not floats and not events_equal(event, after[0]):
+        yield "(swapped with the next)", (), [*before, after[0], event, *after[1:]]
+
+
+def _write_log(path: Path, threads: Mapping[int, Sequence[Event]]) -> None:
+    events = (
+        {"kind": event.kind, "tid": tid, "tid_event_idx": idx, "payload": event.payload}
+        for tid, of_thread in threads.items()
+        for idx, event in enumerate(of_thread)
+    )
+    lines = [json.dumps(line) for line in ({"schema_version": SCHEMA_VERSION}, *events)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="surrogatepass")
+
+
+class _Specimens:
+    """The first event of each kind and call of a log, and what a small log about it has."""
+
+    def __init__(self, log: Log) -> None:
+        self.places: dict[_CallKey, tuple[int, int]] = {}
+        self.fields: dict[_CallKey, dict[FieldPath, Counter[str]]] = {}
+        self._threads: dict[int, list[Event]] = {}
+        self._created: dict[object, Event] = {}
+        shared: dict[_CallKey, tuple[int, int]] = {}
+        for event in itertools.islice(log.events(), AUDITED_EVENTS):
+            thread = self._threads.setdefault(event.tid, [])
+            known = shared if event_shared_global(event) else self.places
+            known.setdefault((event.kind, event.name), (event.tid, len(thread)))
+            thread.append(event)
+            if event.kind == "thread.create":
+                self._created.setdefault(event.payload.get("child_tid"), event)
+            of_call = self.fields.setdefault((event.kind, event.name), {})
+            for path, value in _leaves_at(event.payload, ()):
+                of_call.setdefault(path, Counter())[json_text(value)] += 1
+        self.places = shared | self.places
+
+    def around(self, tid: int, at: int) -> tuple[dict[int, list[Event]], int]:
+        """The threads of the small log about one event, and its place in its own."""
+        thread = self._threads[tid]
+        start = max(0, at - _AROUND)
+        first = [event for event in thread[:start] if event.kind == "kernel.call"][:1]  # by which pools are known
+        threads = {tid: [*first, *thread[start : at + _AROUND + 1]]}
+        created = self._created.get(tid)
+        if created is not None and created.tid != tid:
+            threads[created.tid] = [created]
+        return threads, len(first) + at - start
+
+
+def _sight(event: Event, path: FieldPath, report: Report) -> tuple[Sight, ProfileRule | None]:
+    """Whether a change was seen, and what hid it."""
+    if report.verdict is Verdict.DIVERGENT:
+        return Sight.CAUGHT, None
+    if path and path[0] in SKIPPED_FIELDS.get(event.kind, frozenset()):
+        return Sight.SCHEMA, None
+    hiding = next((rule for rule, count in report.rule_uses if count), None)
+    return (Sight.UNSEEN if hiding is None else Sight.RULE), hiding
+
+
+def audit_log(path: str, options: DiffOptions, only_under_rules: bool = False) -> Iterator[AuditRow]:
+    """What a comparison with these options would see of changes in a log, and what not. Raises `InputError`.
+
+    ``only_under_rules`` leaves out the kinds and calls that no rule of the profile for fields or places is about.
+    """
+    import tempfile  # here, so that only who audits waits for it
+
+    with contextlib.closing(LogSource(path)) as source, tempfile.TemporaryDirectory(prefix="diff-events-") as directory:
+        specimens = _Specimens(Log(source, index_source(source)))
+        paths = Path(directory, "canary.jsonl"), Path(directory, "ours.jsonl")
+        for (kind, call), (tid, position) in sorted(
+            specimens.places.items(), key=lambda item: (item[0][0], item[0][1] or "")
+        ):
+            threads, at = specimens.around(tid, position)
+            event = threads[tid][at]
+            if only_under_rules and not options.profile.rules_about(event):
+                continue
+            _write_log(paths[0], threads)
+            pinned = replace(options, tid_map={tid: tid for tid in threads}, max_divergences=1)
+            for change, field_path, events in _changes(threads[tid], at):
+                _write_log(paths[1], {**threads, tid: events})
+                report = diff_logs(str(paths[0]), str(paths[1]), pinned)
+                values = specimens.fields[kind, call].get(field_path, Counter())
+                yield AuditRow(kind, call, change, *_sight(event, field_path, report), len(values), values.total())
 
 
 # ══ baseline ══════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -11488,6 +11638,42 @@ def _share_sentence(calibration: Calibration) -> str:
     )
 
 
+_SIGHT_WORDS: Final = {
+    Sight.UNSEEN: "**blind**",
+    Sight.RULE: "blind by rule",
+    Sight.SCHEMA: "blind by the schema",
+    Sight.CAUGHT: "caught",
+}
+
+
+def audit_table(rows: Iterable[AuditRow]) -> Table:
+    """The changes, the blindest first."""
+    ordered = sorted(rows, key=lambda row: list(Sight).index(row.sight))
+    cells = [
+        (
+            literal(row.kind),
+            literal(row.call or ""),
+            quoted(row.change),
+            _SIGHT_WORDS[row.sight] + (f" {quoted(rule_words(row.rule))}" if row.rule else ""),
+            f"{row.values:,} in {row.events:,}" if row.events else "",
+        )
+        for row in ordered
+    ]
+    return Table(("kind", "call", "change", "seen", "values in events>"), cells)
+
+
+def audit_document(rows: Sequence[AuditRow]) -> list[Block]:
+    """What a comparison would not see."""
+    counts = Counter(row.sight for row in rows)
+    compared = len(rows) - counts[Sight.SCHEMA]
+    return [
+        Heading("Audit", 1),
+        f"**{counts[Sight.CAUGHT]:,} of {_counted(compared, 'change')}** of what is compared are caught; "
+        f"{counts[Sight.RULE]:,} are hidden by rules. {counts[Sight.SCHEMA]:,} more are of what the schema skips.",
+        audit_table(rows),
+    ]
+
+
 def calibration_document(calibration: Calibration) -> list[Block]:
     """What was learned, and how far it can be trusted."""
     count = len(calibration.names)
@@ -11516,6 +11702,8 @@ def calibration_document(calibration: Calibration) -> list[Block]:
             Table(("left out", "differences>"), rows),
         ]
     blocks += [Heading("No longer compared"), _share_sentence(calibration)]
+    if blind := [row for row in calibration.audit if row.sight is not Sight.CAUGHT]:
+        blocks += ["What a comparison under the profile would not see of changes in the first run:", audit_table(blind)]
     return blocks
 
 
@@ -17393,8 +17581,22 @@ def calibrate_command(options: argparse.Namespace, streams: Streams) -> ExitCode
             progress.erase()
         file.commit(profile_toml(calibration))
     if not options.quiet:
+        under = DiffOptions(profile=calibration.profile, match_names=bool(calibration.profile.of_sort(RuleSort.NAME)))
+        calibration = replace(calibration, audit=tuple(audit_log(options.runs[0], under, only_under_rules=True)))
         streams.write(MarkdownWriter().written(calibration_document(calibration)))
     return ExitCode.GATE if calibration.left else ExitCode.OK
+
+
+def audit_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
+    """``audit``: says what a comparison would not see; exit 1 where it cannot say why."""
+    profile = read_profile(options.profile)
+    settings = DiffOptions(profile=profile, match_names=bool(profile.of_sort(RuleSort.NAME)))
+    paths = [path for path in (options.canary, options.ours) if path is not None]
+    found = [row for path in paths for row in audit_log(path, settings)]
+    found.sort(key=lambda row: -list(Sight).index(row.sight))  # of what both logs have, the worse
+    rows = list({(row.kind, row.call, row.change): row for row in found}.values())
+    streams.write(MarkdownWriter(1_000_000).written(audit_document(rows)))
+    return ExitCode.GATE if any(row.sight is Sight.UNSEEN for row in rows) else ExitCode.OK
 
 
 _PARITY_OPTIONS: Final = (
@@ -17429,6 +17631,19 @@ COMMANDS: Final[Mapping[str, Subcommand]] = {
             )
         },
         "exit codes: 0 nothing is left over in any pair of runs, 1 something is, 2 it could not be done",
+    ),
+    "audit": Subcommand(
+        audit_command,
+        "What a comparison would not see: real events are changed one at a time, each field of each kind and call,\n"
+        "dropped, doubled and swapped, and compared under the same options.",
+        {
+            "": (
+                option("--canary", "an event log", "LOG", required=True),
+                option("--ours", "another one, whose events are changed as well", "LOG"),
+                option("--profile", "what may differ (repeatable)", "FILE", **_REPEATABLE),
+            )
+        },
+        "exit codes: 0 all that is compared is caught, or hidden by a rule; 1 something is not; 2 it could not be done",
     ),
     "parity": Subcommand(
         parity_command,

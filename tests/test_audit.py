@@ -1,0 +1,77 @@
+"""The audit: what is compared is caught, what is skipped is not, and what a rule hides is laid at its door."""
+
+from pathlib import Path
+
+import diff_events
+from diff_events import SKIPPED_FIELDS, AuditRow, DiffOptions, Sight, audit_log, read_profile
+from tests.noisy_runs import recorded
+from tests.support import LogTestCase, run
+
+BOOT = Path(diff_events.__file__).resolve().parent / "fixtures" / "canonical" / "0001-boot"
+RULE = """[[ignore]]
+kind = "kernel.return"
+call = "KeSetEvent"
+field = "return_value"
+values = [0, 1]
+reason = "the state before"
+
+[[ignore]]
+kind = "kernel.call"
+call = "XeCryptRandom"
+field = "args[0]"
+reason = "random"
+
+[[float]]
+kind = "kernel.call"
+call = "KeDelayExecutionThread"
+reason = "polls"
+"""
+
+
+class AuditTest(LogTestCase):
+    def audited(self, profile: str) -> dict[tuple[str, str | None, str], AuditRow]:
+        path = self.write("p.toml", profile.encode())
+        rows = audit_log(self.write("run.jsonl", recorded(1)), DiffOptions(profile=read_profile([path])))
+        return {(row.kind, row.call, row.change): row for row in rows}
+
+    def test_of_a_boot_all_that_is_compared_is_caught_and_nothing_that_is_skipped(self) -> None:
+        for side in ("canary", "ours"):
+            rows = list(audit_log(str(BOOT / f"{side}.jsonl"), DiffOptions()))
+            self.assertGreater(len(rows), 200)
+            for row in rows:
+                is_skipped = row.change.partition("[")[0] in SKIPPED_FIELDS.get(row.kind, ())
+                self.assertIs(row.sight, Sight.SCHEMA if is_skipped else Sight.CAUGHT, row)
+
+    def test_what_a_rule_hides_is_laid_at_its_door_and_nothing_else_is_hidden(self) -> None:
+        rows = self.audited(RULE)
+        random = rows["kernel.call", "XeCryptRandom", "args[0]"]
+        self.assertEqual((random.sight, random.rule and random.rule.reason), (Sight.RULE, "random"))
+        self.assertEqual(rows["kernel.call", "KeDelayExecutionThread", "(dropped)"].sight, Sight.RULE)
+        self.assertEqual(rows["kernel.return", "KeSetEvent", "return_value"].sight, Sight.CAUGHT)
+        blind = {key for key, row in rows.items() if row.sight is Sight.RULE}
+        named = {"XeCryptRandom", "KeDelayExecutionThread"}
+        self.assertTrue(all(call in named or change.startswith("(swapped") for _, call, change in blind), blind)
+        self.assertFalse([row for row in rows.values() if row.sight is Sight.UNSEEN])
+
+    def test_how_often_a_field_varies(self) -> None:
+        row = self.audited("")["kernel.return", "KeSetEvent", "return_value"]
+        self.assertEqual((row.values, row.events), (2, 12))
+
+    def test_the_command(self) -> None:
+        log, profile = self.write("run.jsonl", recorded(1)), self.write("p.toml", RULE.encode())
+        outcome = run("audit", "--canary", log, "--ours", log, "--profile", profile)
+        self.assertEqual((outcome.code, outcome.err), (0, ""))
+        self.assertIn("| kernel.call | XeCryptRandom | `args[0]` | blind by rule `ignore kernel.call", outcome.out)
+        self.assertNotIn("**blind**", outcome.out)
+
+    def test_bad_input_is_one_line(self) -> None:
+        for arguments in (("--canary", str(self.directory / "none")), (), ("--canary", self.write("x", b"{}\n"))):
+            outcome = run("audit", *arguments)
+            self.assertEqual((outcome.code, outcome.out, outcome.err.count("\n")), (2, "", 1))
+
+    def test_calibrate_ends_with_it(self) -> None:
+        runs = [self.write(f"run{n}.jsonl", recorded(n)) for n in (1, 2, 3)]
+        outcome = run("calibrate", *runs, "--out", str(self.directory / "q.toml"))
+        self.assertIn("would not see", outcome.out)
+        self.assertIn("| kernel.call | XeCryptRandom | `args[0]` | blind by rule", outcome.out)
+        self.assertNotIn("NtReadFile | `args[1]`", outcome.out)
