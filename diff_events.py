@@ -1855,7 +1855,7 @@ _EVENT_FIELD_PATTERNS: Final = {
     "schema_version": "1",
     "tid": _NATURAL,
     "tid_event_idx": _NATURAL,
-    "payload": r"\{\}",
+    "payload": r"\{",
 }
 
 _MOST_NESTED: Final = 4
@@ -1915,14 +1915,14 @@ class _Layout:
 
     def around_payload(self) -> tuple[str, str]:
         """The patterns of a line up to the payload's opening brace, and from its closing brace on."""
-        pattern = ""
+        sides = ["", ""]
         for lead, key, form in zip(self.leads, self.keys, self.forms, strict=True):
+            behind = key != "payload" and self.keys.index(key) > self.keys.index("payload")
             value = _EVENT_FIELD_PATTERNS.get(key, form)
             if key == "kind":
                 value = f'"({_IN_STRING if form == _STRING else _PLAIN_STRING[1:-1]})"'
-            pattern += re.escape(lead) + value
-        before, _, after = f"{pattern}{re.escape(self.tail)}\n".partition(r"\{\}")
-        return before + r"\{", r"\}" + after
+            sides[behind] += re.escape(lead) + value
+        return sides[0], rf"\}}{sides[1]}{re.escape(self.tail)}\n"
 
     @property
     def captured(self) -> list[str]:

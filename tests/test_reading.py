@@ -195,6 +195,16 @@ class Layouts(unittest.TestCase):
                 line = (form % extra).encode() + b"\n"
                 self.assertEqual(with_reader(reader, line), (b"k", b"1", b"0", b""), line)
 
+    def test_braces_in_other_fields(self) -> None:
+        lines = b"".join(
+            b'{"x":"{}","{}":{},"kind":"k","tid":1,"tid_event_idx":%d,"payload":{"a":1}}\n' % n for n in range(9)
+        )
+        reader = diff_events.LayoutReader()
+        for _ in range(3):
+            columns = reader.columns(lines)
+            self.assertEqual((columns.indexes, columns.payloads), ([b"%d" % n for n in range(9)], [b'"a":1'] * 9))
+        self.assertLess(reader.exact_lines, 9)
+
     def test_escapes_in_keys(self) -> None:
         line = rb'{"k\u0069nd":"k","\u0074id":1,"tid_event_id\u0078":0,"p\u0061yload":{"a":1}}' + b"\n"
         reader = diff_events.LayoutReader()
