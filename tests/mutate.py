@@ -132,7 +132,7 @@ def survives(mutant: Mutant, source: str, seconds: int) -> bool:
         copy = Path(directory)
         (copy / "diff_events.py").write_text(mutant.applied_to(source), encoding="utf-8")
         shutil.copytree(ROOT / "tests", copy / "tests", ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("fixtures", "README.md", "agent-traces.md", "schema-v1.md", "pyproject.toml"):
+        for name in ("fixtures", "README.md", "schema-v1.md", "pyproject.toml"):
             (copy / name).symlink_to(ROOT / name)
         modules = [f"tests.{name}" for name in TESTS[mutant.section].split()]
         limit = f"ulimit -t {seconds}; exec \"$@\""  # of processor time: another program may be busy

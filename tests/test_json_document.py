@@ -1,4 +1,4 @@
-"""The JSON of the commands is what agent-traces.md says: same fields, same kinds of values, in the same order."""
+"""The JSON of the commands is what schema-v1.md says: same fields, same kinds of values, in the same order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 from tests.traces import ROOT, START, FolderCase, jsonl, result, turn
 
-DOCUMENT = (ROOT / "agent-traces.md").read_text(encoding="utf-8")
+DOCUMENT = (ROOT / "schema-v1.md").read_text(encoding="utf-8")
 
 
 def documented(name: str) -> object:

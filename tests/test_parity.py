@@ -129,7 +129,7 @@ class Rules(unittest.TestCase):
         return d.verdict_on(d.RULES[name], *call)
 
     def test_every_tool_has_a_rule_a_falsifier_and_a_row_in_the_documentation(self) -> None:
-        text = (ROOT / "agent-traces.md").read_text(encoding="utf-8")
+        text = (ROOT / "schema-v1.md").read_text(encoding="utf-8")
         table = text[text.index("<!-- tools -->") : text.index("<!-- /tools -->")]
         first_cells = " ".join(row.split("|")[1] for row in table.splitlines() if row.startswith("|"))
         self.assertEqual(set(re.findall(r"`(\w+)`", first_cells)), set(d.RULES))

@@ -192,6 +192,17 @@ class Layers(unittest.TestCase):
             self.assertEqual(list(upward_references(ast.parse(text))), [], text)
 
 
+class TopLevel(unittest.TestCase):
+    """What a person sees first of the repository: the one file, and little else."""
+
+    KNOWN = {"README.md", "diff_events.py", "fixtures", "pyproject.toml", "schema-v1.md", "tests"}
+    MADE = {"__pycache__", "build", "dist", "diff_events.egg-info"}
+
+    def test_nothing_else_stands_there(self) -> None:
+        names = {path.name for path in Path(diff_events.__file__).parent.iterdir() if not path.name.startswith(".")}
+        self.assertEqual(names - self.MADE, self.KNOWN)
+
+
 class Map(unittest.TestCase):
     """The module's docstring tells which sections there are."""
 
