@@ -25,7 +25,7 @@ try:
 except ImportError:
     raise not_tested("the properties of tests/test_hypothesis.py: hypothesis is not installed") from None
 
-EXAMPLES = len(seeds(20))
+EXAMPLES = len(seeds(12))
 settings.register_profile(
     "diff_events", deadline=None, database=None, max_examples=EXAMPLES, derandomize=EFFORT <= 1
 )

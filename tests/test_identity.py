@@ -19,7 +19,7 @@ from tests import generator
 from tests.small_logs import Line, called, closed, compare, compare_lines, log_text, made, spawned, waited
 from tests.support import LogTestCase, run, seeds
 
-SEEDS = seeds(80)
+SEEDS = seeds(40)
 
 A, B, C = (digit * 16 for digit in "abc")
 X, Y, Z = (digit * 16 for digit in "123")  # what ours calls them

@@ -11,7 +11,7 @@ import diff_events
 from tests import generator
 from tests.support import seeds
 
-SEEDS = seeds(30)
+SEEDS = seeds(15)
 KINDS = (*diff_events.SKIPPED_FIELDS, "kernel.call", "kernel.return", "thread.exit")
 KEYS = (
     "name",

@@ -825,7 +825,7 @@ class RandomRecords(FolderCase):
 
     def test_commands_that_nest_or_grow_without_end(self) -> None:
         for command in (
-            "sudo " * 1500 + "ls",
+            "sudo " * 1100 + "ls",
             "find -exec " * 1500 + "ls",
             "python -m " * 1500,
             "a=x; " + "a=$a$a$a$a; " * 60 + "echo $a",

@@ -14,7 +14,7 @@ from tests import generator, reference
 from tests.support import seeds
 
 THREAD_FIELDS = ("canary_tid", "ours_tid", "status", "canary_events", "ours_events", "matched", "floating_skipped")
-SEEDS = seeds(80)
+SEEDS = seeds(40)
 
 
 def pinned_fields(document: dict[str, Any]) -> dict[str, Any]:

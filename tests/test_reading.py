@@ -148,7 +148,7 @@ class Layouts(unittest.TestCase):
         self.assertTrue(accepted > 250 and refused > 75 and unread > 8, (accepted, refused, unread))
 
     def test_columns_are_the_lines_one_by_one(self) -> None:
-        for seed in seeds(6):
+        for seed in seeds(3):
             maker, reader = LineMaker(seed), diff_events.LayoutReader()
             good = [line for line in (maker.line() for _ in range(150)) if exactly(line)]
             for start in range(0, len(good), 10):
