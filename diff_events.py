@@ -58,6 +58,7 @@ Event logs:
     HTML · one page with lanes and evidence
     calibration report · what was learned, and how far it can be trusted
     JUnit · a test case for each pair
+    show · the aligned events of a pair of threads around one of them
 
 Agent traces:
 
@@ -957,7 +958,10 @@ def _cut(text: str, width: int) -> str:
 
 
 class TerminalWriter(TextWriter):
-    """Writes a document for a terminal of so many columns (None: no limit), in colour where that is asked for."""
+    """Writes a document for a terminal of so many columns (None: no limit), in colour where that is asked for.
+
+    Where it is not, what differs within an event stands in «».
+    """
 
     _BOLD, _REVERSE, _CANARY, _OURS = 1, 7, 33, 36
 
@@ -972,7 +976,8 @@ class TerminalWriter(TextWriter):
         return re.sub(r"\*\*(.+?)\*\*|\*(.+?)\*", lambda words: self._styled(self._BOLD, words[1] or words[2]), text)
 
     def _changed(self, text: str) -> str:
-        return self._styled(self._REVERSE, super()._changed(text))
+        text = super()._changed(text)
+        return self._styled(self._REVERSE, text) if self._colour else f"«{text}»"
 
     def _wrapped(self, text: str, indent: str = "") -> str:
         """A text in lines that fit, the second and later ones indented."""
@@ -3172,6 +3177,20 @@ class Log:
         except NotJsonError as error:
             raise InputError(self.source.name, CHANGED) from error
 
+    def events_of_chunk(self, number: int) -> Mapping[tuple[int, int], tuple[int, bytes]]:
+        """The line number and text of each event of a chunk by tid and index, in the order of the file."""
+        try:
+            return self._lines_of_chunk(number)
+        except ValueError as error:
+            raise InputError(self.source.name, CHANGED) from error
+
+    def chunks_with_any(self, needles: Collection[bytes]) -> Iterator[int]:
+        """The numbers of the chunks whose text has one of some texts."""
+        for number, chunk in enumerate(self.index.chunks):
+            text = self._text(chunk)
+            if any(needle in text for needle in needles):
+                yield number
+
     def columns(self, number: int) -> Columns:
         """All events of a chunk, in the order of the file."""
         return self._columns(self._text(self.index.chunks[number]))
@@ -3180,8 +3199,8 @@ class Log:
         """Line number and text of the event of a thread at a position."""
         stream = self.index.streams[tid]
         try:
-            return self._lines_of_chunk(stream.chunk_of(position))[tid, stream.idx_at(position)]
-        except (KeyError, ValueError) as error:
+            return self.events_of_chunk(stream.chunk_of(position))[tid, stream.idx_at(position)]
+        except KeyError as error:
             raise InputError(self.source.name, CHANGED) from error
 
     def lines_with(self, tid: int, idx: int) -> Iterator[int]:
@@ -8560,28 +8579,28 @@ class _Analysis:
         progress: Progress,
     ) -> None:
         self._logs, self._pairs, self._options = logs, pairs, options
-        self._walks, self._names = walks, NameTable(logs, logs.map(Timeline), walks, options.profile)
+        self.walks, self._names = walks, NameTable(logs, logs.map(Timeline), walks, options.profile)
         self._hidden: Counter[int] = Counter()
         if options.match_names:
 
             def walk(names: NameTable) -> list[PairWalk]:
                 return _walk_pairs(logs, pairs, options, progress, sys.maxsize, names.equal)
 
-            self._walks, self._names = _matched_by_name(_Walked(walks, self._names), pairs, walk)
+            self.walks, self._names = _matched_by_name(_Walked(walks, self._names), pairs, walk)
         if options.profile:
             explains = self._names.explains if options.match_names else unexplained
-            hidden = hidden_walks(self._walks, options.profile, self._hidden, explains)
-            self._walks = [one.result() for one in hidden]
-        first = _first_events(self._names, self._walks)
+            hidden = hidden_walks(self.walks, options.profile, self._hidden, explains)
+            self.walks = [one.result() for one in hidden]
+        first = _first_events(self._names, self.walks)
         self._found = [
-            list(_found(self._names, walk, pair, first, options)) for walk, pair in zip(self._walks, pairs, strict=True)
+            list(_found(self._names, walk, pair, first, options)) for walk, pair in zip(self.walks, pairs, strict=True)
         ]
 
     def _note_moved(self) -> None:
         """Notes which divergences begin with events that are as often in both logs, on whatever thread."""
         first = [
             (one, self._fingerprints(walk, one))
-            for walk, of_thread in zip(self._walks, self._found, strict=True)
+            for walk, of_thread in zip(self.walks, self._found, strict=True)
             for one in of_thread
         ]
         wanted = {fingerprint for _, fingerprints in first for fingerprint in fingerprints}
@@ -8604,18 +8623,18 @@ class _Analysis:
         note_echoes(found)
         self._note_moved()
         sorts = sort_divergences(found)
-        detailed = max(5, MOST_DETAILED // len(self._walks))
+        detailed = max(5, MOST_DETAILED // len(self.walks))
         creators = {made.child_tid: made.creator_tid for made in reversed(self._logs.canary.index.creations)}
         threads = [
             replace(
                 _thread_report(walk, pair, keys[pair.canary_tid], of_thread, self._options, detailed),
                 creator=creators.get(pair.canary_tid),
             )
-            for walk, pair, of_thread in zip(self._walks, self._pairs, self._found, strict=True)
+            for walk, pair, of_thread in zip(self.walks, self._pairs, self._found, strict=True)
         ]
         breaks = [broken for one in found for broken in one.breaks]
         names = self._names.report(breaks) if found or self._options.match_names else Names()
-        causes = CauseAnalysis(self._logs, self._names, self._walks, threads, found)
+        causes = CauseAnalysis(self._logs, self._names, self.walks, threads, found)
         causes.take_wrong_objects(identity, names.breaks)
         return Report(
             logs=self._logs.map(_summary),
@@ -8626,7 +8645,7 @@ class _Analysis:
             start_here=causes.start(),
             identity=identity,
             sorts=sorts,
-            calls=_call_summaries(self._walks, found),
+            calls=_call_summaries(self.walks, found),
             names=names,
             hidden=tuple(self._hidden[number] for number in range(len(self._options.profile.rules))),
         )
@@ -8672,7 +8691,16 @@ def _is_excused(finding: IdentityFinding, logs: Both[Log], options: DiffOptions)
     )
 
 
-def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *, canonical: bool) -> Report:
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two logs that were compared and can still be read."""
+
+    logs: Both[Log]
+    walks: Sequence[PairWalk]
+    report: Report
+
+
+def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *, canonical: bool) -> Compared:
     for log in (canary, ours):
         if not log.index.events:
             raise InputError(log.source.name, "nothing to compare: no event after the header")
@@ -8690,19 +8718,21 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *
     identity = tuple(
         finding for finding in identity_findings(canary, ours, walks, pairs) if not _is_excused(finding, logs, options)
     )
-    report = _Analysis(logs, pairs, walks, options, progress).report(keys, identity)
+    analysis = _Analysis(logs, pairs, walks, options, progress)
+    report = analysis.report(keys, identity)
     unmapped = Both(
         _unmapped(canary, {pair.canary_tid for pair in pairs}),
         _unmapped(ours, {pair.ours_tid for pair in pairs}),
     )
     lone = Both(lone_shared_globals(canary, ours), lone_shared_globals(ours, canary))
     start = report.start_here or start_without_divergence(unmapped, lone)
-    return replace(report, unmapped=unmapped, lone_globals=lone, start_here=start)
+    report = replace(report, unmapped=unmapped, lone_globals=lone, start_here=start)
+    return Compared(logs, analysis.walks, report)
 
 
 def _compare_sources(
     canary: LogSource, ours: LogSource, options: DiffOptions, progress: Progress, *, canonical: bool
-) -> Report:
+) -> Compared:
     indexes = index_both(canary, ours, canonical=canonical, profile=options.profile, progress=progress)
     return _compare(Log(canary, indexes[0]), Log(ours, indexes[1]), options, progress, canonical=canonical)
 
@@ -8726,7 +8756,7 @@ def _doubts(canary: LogSource, ours: LogSource) -> list[LogWarning]:
     return [LogWarning(WarningKind.SWAPPED)] * swapped + [LogWarning(WarningKind.SAME_FILE)] * same
 
 
-def _compare_in_any_format(canary: LogSource, ours: LogSource, options: DiffOptions, progress: Progress) -> Report:
+def _compare_in_any_format(canary: LogSource, ours: LogSource, options: DiffOptions, progress: Progress) -> Compared:
     """By the bytes of the payloads as long as both logs spell them alike, and else by their values."""
     if not formats_differ(canary, ours):
         with contextlib.suppress(FormatsDifferError):
@@ -8736,18 +8766,25 @@ def _compare_in_any_format(canary: LogSource, ours: LogSource, options: DiffOpti
     return _compare_sources(canary, ours, options, progress, canonical=True)
 
 
+@contextlib.contextmanager
+def compared_logs(canary: str, ours: str, options: DiffOptions, progress: Progress) -> Iterator[Compared]:
+    """Compares two event logs, and keeps them open. Raises what `diff_logs` raises."""
+    with contextlib.closing(LogSource(canary)) as one, contextlib.closing(LogSource(ours)) as other:
+        doubts = _doubts(one, other)
+        compared = _compare_in_any_format(one, other, options, progress)
+        logs = compared.report.logs
+        warned = replace(logs, ours=replace(logs.ours, warnings=(*doubts, *logs.ours.warnings)))
+        yield replace(compared, report=replace(compared.report, logs=warned))
+
+
 def diff_logs(canary: str, ours: str, options: DiffOptions | None = None, progress: Progress | None = None) -> Report:
     """Compares two event logs: where, on each guest thread, does behaviour first differ?
 
     The paths may be ``-`` for standard input, one of them. Raises `InputError` where a log cannot be read or has
     nothing to compare, `UsageError` where the options name threads that are not there.
     """
-    settings = options or DiffOptions(), progress or Progress()
-    with contextlib.closing(LogSource(canary)) as one, contextlib.closing(LogSource(ours)) as other:
-        doubts = _doubts(one, other)
-        report = _compare_in_any_format(one, other, *settings)
-    own = report.logs.ours
-    return replace(report, logs=replace(report.logs, ours=replace(own, warnings=(*doubts, *own.warnings))))
+    with compared_logs(canary, ours, options or DiffOptions(), progress or Progress()) as compared:
+        return compared.report
 
 
 # ══ learning noise ════════════════════════════════════════════════════════════════════════════════════════════════
@@ -11768,6 +11805,325 @@ def render_junit(report: Report) -> str:
     """The report as test results: a case a pair of threads, so that a CI server shows which thread fails and why."""
     cases = [*(_thread_case(report, thread) for thread in report.threads), *_other_cases(report)]
     return junit_xml(" / ".join(log.name for log in report.logs), cases)
+
+
+# ══ show ══════════════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+_LEAST_KEPT: Final = 3
+"""Matching rows next to a difference, or to the event that was asked for, that are never folded."""
+_MOST_OTHERS: Final = 8
+"""Events of other threads between two rows, of one side, that are shown."""
+
+
+class Row(NamedTuple):
+    """A row of the aligned view by the positions of its events."""
+
+    positions: Both[int | None]
+    kind: StepKind
+
+
+class AlignedRows:
+    """A walk row by row, any of them at once: what matches shares a row, and so do the same calls with other values."""
+
+    def __init__(self, walk: PairWalk) -> None:
+        self.walk = walk
+        last = walk.steps[-1] if walk.steps else Step(StepKind.MATCHED, 0, 0, 0, 0)
+        ends = last.canary_position + last.canary, last.ours_position + last.ours
+        rest = len(walk.canary.stream) - ends[0], len(walk.ours.stream) - ends[1]
+        self._steps = (*walk.steps, Step(StepKind.DIFFERED, *ends, *rest))
+        hunks = (difference.hunk for difference in walk.differences)
+        self._changed = {(hunk.c_start, hunk.o_start) for hunk in hunks if hunk.change is Change.CHANGED}
+        counts = (step.canary if self._is_paired(step) else step.canary + step.ours for step in self._steps)
+        self._starts = [0, *itertools.accumulate(counts)]
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def _is_paired(self, step: Step) -> bool:
+        changed = (step.canary_position, step.ours_position) in self._changed and step.canary == step.ours
+        return step.kind is StepKind.MATCHED or changed
+
+    def _step_of(self, number: int) -> tuple[Step, int]:
+        """The step that a row is of, and which row of it that is."""
+        nth = bisect.bisect_right(self._starts, number) - 1
+        return self._steps[nth], number - self._starts[nth]
+
+    def __getitem__(self, number: int) -> Row:
+        step, nth = self._step_of(number)
+        if self._is_paired(step):
+            return Row(Both(step.canary_position + nth, step.ours_position + nth), step.kind)
+        if nth < step.canary:
+            return Row(Both(step.canary_position + nth, None), step.kind)
+        return Row(Both(None, step.ours_position + nth - step.canary), step.kind)
+
+    def find(self, side: Side, position: int) -> int:
+        """The number of the row that has an event."""
+        starts = [step.canary_position if side is Side.CANARY else step.ours_position for step in self._steps]
+        nth = bisect.bisect_right(starts, position) - 1
+        step, within = self._steps[nth], position - starts[nth]
+        behind = 0 if side is Side.CANARY or self._is_paired(step) else step.canary
+        return self._starts[nth] + behind + within
+
+    def matching_run(self, number: int, direction: int) -> int:
+        """How many rows in a row match, from one on, forwards (1) or backwards (-1)."""
+        step, nth = self._step_of(number)
+        if step.kind is not StepKind.MATCHED:
+            return 0
+        return step.canary - nth if direction > 0 else nth + 1
+
+    def around(self, number: int, count: int) -> list[int]:
+        """About so many rows before and behind one. Of a long run that matches, only those next to something else."""
+        shown, keep = {number}, max(_LEAST_KEPT, count // 4)
+        for direction in (1, -1):
+            at, left = number + direction, count
+            while left > 0 and 0 <= at < len(self):
+                run = self.matching_run(at, direction)
+                end = at + direction * max(run, 1)
+                if run > 2 * keep:
+                    edge = end - direction * keep if 0 <= end < len(self) else end
+                    shown.update(range(at, at + direction * min(keep, left), direction))
+                    shown.update(range(edge, end, direction) if left > keep else ())
+                    left -= 2 * keep
+                else:
+                    shown.update(range(at, at + direction * min(max(run, 1), left), direction))
+                    left -= max(run, 1)
+                at = end
+        return sorted(shown)
+
+
+class Target(NamedTuple):
+    """An event of one log, which somebody wants to see."""
+
+    side: Side
+    tid: int
+    position: int
+
+
+def _event_at_line(log: Log, lineno: int) -> tuple[int, int]:
+    """Tid and position of the event on a line."""
+    chunks = log.index.chunks
+    number = bisect.bisect_right(chunks, lineno, key=lambda chunk: chunk.first_lineno) - 1
+    for (tid, idx), (line, _) in log.events_of_chunk(number).items() if number >= 0 else ():
+        if line == lineno:
+            return tid, log.index.streams[tid].position_of(idx)
+    raise UsageError(f"--at: line {lineno} of {log.source.name} has no event")
+
+
+def _start_target(compared: Compared) -> Target:
+    """Where to start, by the report."""
+    start = compared.report.start_here
+    if start is None:
+        raise UsageError("--at start: nothing differs; name an event, as --at 6:1234")
+    if start.canary_tid is None or start.ours_tid is None:
+        raise UsageError("--at start: that is nothing on a pair of threads; name an event, as --at 6:1234")
+    stream = compared.logs.canary.index.streams[start.canary_tid]
+    walk = next(walk for walk in compared.walks if walk.canary.tid == start.canary_tid)
+    there = walk.canary.position if start.canary_idx is None else stream.position_of(start.canary_idx)
+    return Target(Side.CANARY, start.canary_tid, min(there, len(stream) - 1))
+
+
+def target_of(compared: Compared, text: str) -> Target:
+    """What ``--at`` names. Raises `UsageError` where there is no such event."""
+    if text == "start":
+        return _start_target(compared)
+    match = re.fullmatch(r"(?:(canary|ours):)?(line|[0-9]{1,18}):([0-9]{1,18})", text)
+    if match is None:
+        expected = "start, TID:IDX, ours:TID:IDX, line:N or ours:line:N"
+        raise UsageError(f"--at: expected {expected}, found {printable(text)!r}")
+    side, number = Side(match[1] or "canary"), int(match[3])
+    log = compared.logs[side]
+    if match[2] == "line":
+        return Target(side, *_event_at_line(log, number))
+    tid = int(match[2])
+    stream = log.index.streams.get(tid)
+    if stream is None:
+        known = ", ".join(map(str, sorted(log.index.streams)))
+        raise UsageError(f"--at: {log.source.name} has no thread {tid} (it has {shorten(known, 200)})")
+    position = stream.position_of(number)
+    if not 0 <= position < len(stream) or stream.idx_at(position) != number:
+        raise UsageError(f"--at: thread {tid} of {log.source.name} has no event with index {number}")
+    return Target(side, tid, position)
+
+
+def walk_with(compared: Compared, target: Target) -> PairWalk:
+    """The walk of the pair that an event's thread is of. Raises `UsageError` where it has no partner."""
+    for walk in compared.walks:
+        if Both(walk.canary, walk.ours)[target.side].tid == target.tid:
+            return walk
+    raise UsageError(f"--at: tid {target.tid} of {target.side.value} has no partner; pin one with --tid-map")
+
+
+class ViewRow(NamedTuple):
+    """A row of the view; of what other threads did meanwhile, events of one side."""
+
+    events: Both[Event | None]
+    kind: StepKind
+    others: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The aligned events of a pair of threads around one of them."""
+
+    target: Target
+    tids: Both[int]
+    calls: Both[Event | None]
+    """Of the row that was asked for: the call that each side's event belongs to."""
+    at: int
+    """The place of that row among the rows."""
+    rows: Sequence[ViewRow | int]
+    """A number stands for so many rows that are left out."""
+
+
+class _Others:
+    """What the other threads of a log did between two events of one, by the log's own order."""
+
+    def __init__(self, log: Log, tid: int) -> None:
+        self._log, self._timeline, self._tid = log, Timeline(log), tid
+        self._from: dict[int, int] = {}
+
+    def _by_line(self, after: int, before: int) -> Iterator[tuple[When, int, int]]:
+        chunks = self._log.index.chunks
+        number = bisect.bisect_right(chunks, after, key=lambda chunk: chunk.first_lineno) - 1
+        while number < len(chunks) and chunks[number].first_lineno < before:
+            for (tid, idx), (lineno, _) in self._log.events_of_chunk(number).items():
+                if after < lineno < before and tid != self._tid:
+                    yield (0, lineno), tid, self._log.index.streams[tid].position_of(idx)
+            number += 1
+
+    def _by_clock(self, after: When, before: When) -> Iterator[tuple[When, int, int]]:
+        for tid, stream in self._log.index.streams.items():
+            when = functools.partial(self._timeline.at, tid)
+            if tid != self._tid:
+                positions = range(len(stream))
+                start = bisect.bisect_right(positions, after, lo=self._from.get(tid, 0), key=when)
+                self._from[tid] = start
+                there = ((when(position), tid, position) for position in positions[start:])
+                yield from itertools.takewhile(lambda one: one[0] < before, there)
+
+    def between(self, one: Event, other: Event) -> Iterator[Event]:
+        """The first of them, at most one more than are to be shown."""
+        after, before = self._timeline.of(one), self._timeline.of(other)
+        found = self._by_clock(after, before) if self._timeline.by_clock else self._by_line(after[1], before[1])
+        for _, tid, position in heapq.nsmallest(_MOST_OTHERS + 1, found):
+            yield self._log.event(tid, position)
+
+
+def _with_others(rows: Iterable[ViewRow | int], others: Both[_Others]) -> Iterator[ViewRow | int]:
+    """The rows, and between them what the other threads did."""
+    last: dict[Side, Event] = {}
+    for row in rows:
+        for side, event in zip(Side, row.events if isinstance(row, ViewRow) else (), strict=False):
+            between = list(others[side].between(last[side], event)) if event and side in last else []
+            for one in between[:_MOST_OTHERS]:
+                events = Both(one, None) if side is Side.CANARY else Both(None, one)
+                yield ViewRow(events, StepKind.MATCHED, others=True)
+            if len(between) > _MOST_OTHERS:
+                yield 0
+            if event:
+                last[side] = event
+        if isinstance(row, int):
+            last.clear()
+        yield row
+
+
+def _rows_with(rows: AlignedRows, text: str) -> list[int]:
+    """The rows that have a text in one of their lines, as it is or as JSON escapes it."""
+    needles = {text.encode("utf-8", "surrogatepass"), json.dumps(text)[1:-1].encode()}
+    found = set()
+    for side, cursor in zip(Side, (rows.walk.canary, rows.walk.ours), strict=True):
+        for number in cursor.log.chunks_with_any(needles):
+            for (tid, idx), (_, line) in cursor.log.events_of_chunk(number).items():
+                if tid == cursor.tid and any(needle in line for needle in needles):
+                    found.add(rows.find(side, cursor.stream.position_of(idx)))
+    return sorted(found)
+
+
+def view_around(compared: Compared, target: Target, around: int, *, grep: str | None, all_threads: bool) -> View:
+    """The rows around an event; with ``grep``, the nearest ones that have that text."""
+    walk = walk_with(compared, target)
+    rows, cursors = AlignedRows(walk), Both(walk.canary, walk.ours)
+    number = rows.find(target.side, target.position)
+    numbers = rows.around(number, around)
+    if grep is not None:
+        hits = _rows_with(rows, grep)
+        before, behind = bisect.bisect_left(hits, number), bisect.bisect_right(hits, number)
+        numbers = sorted({number, *hits[max(0, before - around) : before], *hits[behind : behind + around]})
+
+    def view_row(number: int) -> ViewRow:
+        row = rows[number]
+        events = (
+            None if position is None else _event(cursor, position)
+            for cursor, position in zip(cursors, row.positions, strict=True)
+        )
+        return ViewRow(Both(*events), row.kind)
+
+    shown: list[ViewRow | int] = []
+    for before, this in itertools.pairwise((-1, *numbers, len(rows))):
+        shown += [this - before - 1] if this > before + 1 else []
+        shown += [view_row(this)] if this < len(rows) else []
+    at = view_row(number)
+    if all_threads:
+        shown = list(_with_others(shown, cursors.map(lambda cursor: _Others(cursor.log, cursor.tid))))
+    calls = (call_of(cursor.log, event) if event else None for cursor, event in zip(cursors, at.events, strict=True))
+    return View(target, cursors.map(lambda cursor: cursor.tid), Both(*calls), shown.index(at), shown)
+
+
+def _view_row(row: ViewRow | int, marked: bool) -> DiffRow | str:
+    if isinstance(row, int):
+        return f"… {_counted(row, 'row')} …" if row else "… more of other threads …"
+    events, texts = row.events, row.events.map(lambda event: event_text(event) if event else "")
+    canary, ours = events
+    matches = row.kind is not StepKind.DIFFERED
+    if canary and ours and not events_equal(canary, ours):
+        texts = compared_texts(Both(canary, ours))
+        matches = False
+
+    def line(side: Side) -> DiffLine | None:
+        event, mark = events[side], " ◀" if marked else ""
+        if event is None:
+            return None
+        note = " (floats)" if row.kind is StepKind.FLOATED else ""
+        if row.kind is StepKind.MATCHED and not matches:
+            note = " (the same by name or rule)"
+        text = texts[side] if not row.others else f"{side.value} tid {event.tid}: {texts[side]}"
+        return DiffLine(f"#{event.idx} line {event.lineno}{mark}", f"{'    ' * row.others}{text}{note}")
+
+    return DiffRow(Both(line(Side.CANARY), line(Side.OURS)), matches)
+
+
+def view_document(view: View) -> list[Block]:
+    """The view for people."""
+    title = f"canary tid {view.tids.canary} / ours tid {view.tids.ours}"
+    rows = [_view_row(row, number == view.at) for number, row in enumerate(view.rows)]
+    return [Heading(title, 1), *_call_lines(view.calls), Diff(rows)]
+
+
+_ROW_WORDS: Final = {StepKind.MATCHED: "matched", StepKind.FLOATED: "floated", StepKind.DIFFERED: "differed"}
+
+
+def view_json(view: View) -> Iterator[str]:
+    """The view for programs."""
+
+    def row_value(row: ViewRow | int) -> dict[str, object]:
+        if isinstance(row, int):
+            return {"omitted": row or None}
+        kind = "other_threads" if row.others else _ROW_WORDS[row.kind]
+        tid = next(event.tid for event in row.events if event)
+        return {"row": kind, **({"tid": tid} if row.others else {}), **dict(row.events.map(_json_value).items())}
+
+    return json_document(
+        {
+            "format": "diff-events-view",
+            "format_version": 1,
+            "canary_tid": view.tids.canary,
+            "ours_tid": view.tids.ours,
+            "calls": _json_value(view.calls),
+            "at": view.at,
+            "rows": map(row_value, view.rows),
+        }
+    )
 
 
 # ██████████████████████████████████████████████████████████████████████████████████████████████████████████████████████
@@ -17168,6 +17524,15 @@ def option(name: str, meaning: str, metavar: str | None = None, **settings: Any)
 _REPEATABLE: Final[dict[str, Any]] = {"action": "append", "default": []}
 
 
+_COLOR_OPTION: Final = option(
+    "--color",
+    "colour in a text report on standard output: always, never, or auto (a terminal, and no NO_COLOR)",
+    "WHEN",
+    choices=("always", "never", "auto"),
+    default="auto",
+)
+
+
 def report_options(formats: Collection[str]) -> tuple[Option, ...]:
     """Where the reports of a command go."""
     report = f"write a report as well (repeatable); FORMAT is {', '.join(formats)}; PATH - is standard output"
@@ -17175,13 +17540,7 @@ def report_options(formats: Collection[str]) -> tuple[Option, ...]:
         option("--out", "write the Markdown report there and not to standard output", "FILE"),
         option("--report", report, "FORMAT:PATH", **_REPEATABLE),
         option("--quiet", "no Markdown on standard output, no progress, no warnings"),
-        option(
-            "--color",
-            "colour in a text report on standard output: always, never, or auto (a terminal, and no NO_COLOR)",
-            "WHEN",
-            choices=("always", "never", "auto"),
-            default="auto",
-        ),
+        _COLOR_OPTION,
     )
 
 
@@ -17319,11 +17678,25 @@ REPORT_RENDERERS: Final[Formats[Report]] = {
     "text": summary_document,
 }
 
+_LOG_OPTIONS: Final = (
+    option("--canary", "the log of the reference engine", "LOG", required=True),
+    option("--ours", "the log of the engine under test", "LOG", required=True),
+)
+_PROFILE_OPTION: Final = option(
+    "--profile", "what may differ: rules in TOML, as calibrate writes them", "FILE", **_REPEATABLE
+)
+_PAIRING_OPTIONS: Final = (
+    option("--tid-map", "pin pairs: canary's tid = our tid", "C=O[,C=O…]", **_REPEATABLE),
+    option("--no-auto-map", "compare the pinned pairs only"),
+    option(
+        "--match-names",
+        "let events match that differ only in what the engines call the same handles and threads",
+    ),
+)
 _DIFF_OPTIONS: Final[Mapping[str, Sequence[Option]]] = {
     "": (
         ("--version", {"action": "version", "version": f"{PROGRAM} {__version__}"}),
-        option("--canary", "the log of the reference engine", "LOG", required=True),
-        option("--ours", "the log of the engine under test", "LOG", required=True),
+        *_LOG_OPTIONS,
     ),
     "gate": (
         option("--validate-identical", "exit 1 on any divergence"),
@@ -17335,7 +17708,7 @@ _DIFF_OPTIONS: Final[Mapping[str, Sequence[Option]]] = {
             type=_percentage,
         ),
         option("--baseline", "say what moved since the run of that JSON report", "REPORT.json"),
-        option("--profile", "what may differ: rules in TOML, as calibrate writes them", "FILE", **_REPEATABLE),
+        _PROFILE_OPTION,
         option("--strict-profile", "exit 1 if a rule of the profile hid nothing, or more than it may"),
         option("--ratchet", "exit 1 if a divergence is earlier than there, or any is new, or parity is lower"),
         option(
@@ -17346,14 +17719,7 @@ _DIFF_OPTIONS: Final[Mapping[str, Sequence[Option]]] = {
         ),
         option("--bisect", "for git bisect run: exit 125 instead of 2"),
     ),
-    "pairing of threads": (
-        option("--tid-map", "pin pairs: canary's tid = our tid", "C=O[,C=O…]", **_REPEATABLE),
-        option("--no-auto-map", "compare the pinned pairs only"),
-        option(
-            "--match-names",
-            "let events match that differ only in what the engines call the same handles and threads",
-        ),
-    ),
+    "pairing of threads": _PAIRING_OPTIONS,
     "reports": (
         *report_options(REPORT_RENDERERS),
         option("--context", "events shown before a divergence (default 5)", "N", type=_natural, default=5),
@@ -17402,28 +17768,35 @@ def _say_warnings(report: Report, err: TextIO) -> None:
                 err.write(f"{PROGRAM}: warning: {printable(log.name)}: {warning_text(warning)}\n")
 
 
-def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
-    """Compares two event logs and writes the reports."""
+def _comparison(options: argparse.Namespace) -> DiffOptions:
+    """How two logs are to be compared: what all commands that compare logs have in common."""
     if options.canary == options.ours == STANDARD_STREAM:
         raise UsageError("--canary and --ours cannot both be standard input")
+    profile = read_profile(options.profile)
+    return DiffOptions(
+        tid_map=parse_tid_map(",".join(options.tid_map)) if options.tid_map else {},
+        auto_map=not options.no_auto_map,
+        match_names=options.match_names or bool(profile.of_sort(RuleSort.NAME)),
+        profile=profile,
+    )
+
+
+def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
+    """Compares two event logs and writes the reports."""
     if options.strict_profile and not options.profile:
         raise UsageError("--strict-profile needs --profile: the rules that must be of use")
     if options.ratchet and options.baseline is None:
         raise UsageError("--ratchet needs --baseline: the report to hold on to")
-    profile = read_profile(options.profile)
     if options.bisect and not _gates(options):
         raise UsageError("--bisect needs a gate: --validate-identical, --fail-under, --ratchet or --until")
-    settings = DiffOptions(
-        tid_map=parse_tid_map(",".join(options.tid_map)) if options.tid_map else {},
-        auto_map=not options.no_auto_map,
+    settings = replace(
+        _comparison(options),
         context=options.context,
         max_divergences=options.max_divergences,
         score_to_the_end=options.fail_under is not None or options.ratchet,
         check_identity=options.check_identity,
         gates=_gates(options),
         fail_under=options.fail_under,
-        match_names=options.match_names or bool(profile.of_sort(RuleSort.NAME)),
-        profile=profile,
         until=options.until,
     )
     outputs = Outputs(REPORT_RENDERERS, options, options.canary, options.ours)
@@ -17446,6 +17819,28 @@ def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     if not report.passes:
         streams.err.write(f"{PROGRAM}: {TextWriter().text(gate_sentence(report))}\n")
     return ExitCode.OK if report.passes else ExitCode.GATE
+
+
+@contextlib.contextmanager
+def _two_logs(options: argparse.Namespace, streams: Streams) -> Iterator[Compared]:
+    """The two logs that the options name, compared to their ends."""
+    settings = replace(_comparison(options), score_to_the_end=True)
+    progress = Progress(None if options.quiet else streams.err)
+    with told_what_it_is(FileFormat.EVENT_LOG), contextlib.ExitStack() as stack:
+        try:
+            compared = stack.enter_context(compared_logs(options.canary, options.ours, settings, progress))
+        finally:
+            progress.erase()
+        yield compared
+
+
+def show_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
+    """``show``: the aligned view of a pair of threads around an event."""
+    with _two_logs(options, streams) as compared:
+        target = target_of(compared, options.at)
+        view = view_around(compared, target, options.around, grep=options.grep, all_threads=options.all_threads)
+    streams.write(view_json(view) if options.json else view_document(view), options.color)
+    return ExitCode.OK
 
 
 # ── agent traces, corpora, files ──
@@ -17611,13 +18006,38 @@ COMMANDS: Final[Mapping[str, Subcommand]] = {
         "Finds, on each guest thread, the first event where two engines' logs of one program part ways.\n"
         "LOG is schema v1 JSON Lines, plain or .gz, .bz2, .xz (or .zst where this Python reads it); - is standard\n"
         "input. What cannot be read twice is spooled to a temporary file (in $TMPDIR).\n\n"
-        "Other commands, each with a --help of its own: parity (two agent traces; in short: diff), corpus (a folder\n"
-        "of fixtures), coverage (the rows that they cover), validate (files against their schemas), sid (the id of a\n"
-        "shared-global object).",
+        "Other commands, each with a --help of its own: show (the aligned events around one), calibrate (a profile of\n"
+        "what differs between runs), parity (two agent traces; in short: diff), corpus (a folder of fixtures),\n"
+        "coverage (the rows that they cover), validate (files against their schemas), sid (the id of a shared-global\n"
+        "object).",
         _DIFF_OPTIONS,
         _EXIT_CODES + f"\nexamples:\n  {PROGRAM} --canary c.jsonl --ours o.jsonl\n"
         f"  {PROGRAM} --canary c.jsonl.gz --ours o.jsonl --validate-identical --report json:diff.json\n",
         f"{PROGRAM} --canary LOG --ours LOG [options]",
+    ),
+    "show": Subcommand(
+        show_command,
+        "The aligned events of a pair of threads around one of them: what matches stands once, - is canary, + is ours.",
+        {
+            "": (
+                *_LOG_OPTIONS,
+                option(
+                    "--at",
+                    "the event: TID:IDX of canary, ours:TID:IDX, line:N, ours:line:N, or start (default): Start here",
+                    "PLACE",
+                    default="start",
+                ),
+                option("--around", "about so many rows on each side (default 20)", "N", type=_natural, default=20),
+                option("--all-threads", "between the rows, what the other threads of each log did meanwhile"),
+                option("--grep", "the nearest rows that have this text", "TEXT"),
+                option("--json", "print JSON instead of text"),
+                _COLOR_OPTION,
+                option("--quiet", "no progress"),
+            ),
+            "comparison": (*_PAIRING_OPTIONS, _PROFILE_OPTION),
+        },
+        "exit codes: 0 it is shown, 2 it could not be done\n\nexample:\n"
+        f"  {PROGRAM} show --canary c.jsonl --ours o.jsonl --at 6:1234 --all-threads",
     ),
     "calibrate": Subcommand(
         calibrate_command,
