@@ -1918,14 +1918,14 @@ class _Layout:
         """The layout of these lines and of others that only differ in the form of some values."""
         return replace(self, forms=tuple(map(_widened, self.forms, other.forms)))
 
-    def around_payload(self) -> tuple[str, str]:
-        """The patterns of a line up to the payload's opening brace, and from its closing brace on."""
+    def around_payload(self, kind: str) -> tuple[str, str]:
+        """The patterns of a line up to the payload's opening brace, and from its closing brace on, given the kind's."""
         sides = ["", ""]
         for lead, key, form in zip(self.leads, self.keys, self.forms, strict=True):
             behind = key != "payload" and self.keys.index(key) > self.keys.index("payload")
             value = _EVENT_FIELD_PATTERNS.get(key, form)
             if key == "kind":
-                value = f'"({_IN_STRING if form == _STRING else _PLAIN_STRING[1:-1]})"'
+                value = f'"({kind})"'
             sides[behind] += re.escape(lead) + value
         return sides[0], rf"\}}{sides[1]}{re.escape(self.tail)}\n"
 
@@ -1958,48 +1958,36 @@ class Columns(NamedTuple):
 
 
 _NO_STRUCTURE = bytes(set(range(256)) - set(b'{}"\n'))
+_ESCAPE = re.compile(rb'\\[\\"]')
 _STRING_OF_ANY_SORT = re.compile(rb'"[^"]*"')
 
 
-_MOST_FOLDS: Final = 16
-"""Deeper payloads are counted through one by one: each level is a pass over all."""
-
-
-def _folded(braces: bytes) -> bytes:
-    """What is left of some text once pairs of braces with nothing in them are taken out, several times over."""
-    for _ in range(_MOST_FOLDS):
-        less = braces.replace(b"{}", b"")
-        if len(less) == len(braces):
-            break
-        braces = less
-    return braces
-
-
-def _is_balanced(payload: bytes) -> bool:
-    """Whether the strings and braces of one text close."""
-    text = _STRING_OF_ANY_SORT.sub(b"", payload.replace(b"\\\\", b"").replace(b'\\"', b""))
-    if b'"' in text:
-        return False
-    braces = text.translate(None, _NO_STRUCTURE)
-    depths = [0, *itertools.accumulate(1 if brace == ord("{") else -1 for brace in braces)]
+def _closes(payload: bytes) -> bool:
+    """Whether the strings and braces of a text close; escapes were taken out."""
+    braces = _STRING_OF_ANY_SORT.sub(b"", payload).translate(None, _NO_STRUCTURE)
+    depths = [0, *itertools.accumulate({ord("{"): 1, ord("}"): -1}.get(brace, -len(payload)) for brace in braces)]
     return min(depths) == depths[-1] == 0
 
 
 def _unbalanced(payloads: Sequence[bytes]) -> list[int]:
     """The numbers of those texts in which strings or braces do not close, or close what is outside; or with newlines.
 
-    All are looked at together: only what strings and braces are made of is left of them, and pairs of these fold to
-    nothing. A text whose strings hold braces is looked at again alone.
+    All are looked at together: of most, only pairs of quotes are left if all but quotes, braces and newlines is taken
+    out. What else is left of some is much alike, and looked at once.
     """
-    text = b"\n".join(payloads)
-    if b"\\" in text:
-        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
-    left = _folded(text.translate(None, _NO_STRUCTURE).replace(b'""', b""))
-    if len(left) == len(payloads) - 1 == left.count(b"\n"):
+    structure = _ESCAPE.sub(b"", b"\n".join(payloads)).translate(None, _NO_STRUCTURE)
+    if len(structure) == 2 * structure.count(b'""') + len(payloads) - 1:
         return []
-    if left.count(b"\n") != len(payloads) - 1:
+    outlines = structure.split(b"\n")
+    if len(outlines) > len(payloads):
         return [n for n, payload in enumerate(payloads) if b"\n" in payload]
-    return [n for n, rest in enumerate(left.split(b"\n")) if rest and not _is_balanced(payloads[n])]
+    odd = {text for text in set(outlines) if len(text) != 2 * text.count(b'""') and not _closes(text)}
+    if not odd:
+        return []
+    return [n for n, outline in enumerate(outlines) if outline in odd and not _closes(_ESCAPE.sub(b"", payloads[n]))]
+
+
+_PLAIN_KINDS: Final = re.compile(_PLAIN_STRING[1:-1].encode())
 
 
 def _plain_kinds(kinds: list[bytes]) -> list[bytes]:
@@ -2014,7 +2002,7 @@ def _plain_kinds(kinds: list[bytes]) -> list[bytes]:
 @functools.lru_cache(maxsize=64)
 def _spanning(layout: _Layout) -> re.Pattern[bytes]:
     """The pattern from the end of one payload to the beginning of the next one, three fields captured."""
-    head, tail = layout.around_payload()
+    head, tail = layout.around_payload('[^"]*')  # fast, and what it lets through is looked at later
     return re.compile((tail + head).encode())
 
 
@@ -2051,15 +2039,16 @@ class LayoutReader:
             return None
         payloads = parts[:-1:4]
         payloads[0] = text[start:end]
-        if _unbalanced(list(dict.fromkeys(payloads))):
+        if _unbalanced(payloads):
             return None
         before = layout.captured.index("payload")
         names = layout.captured[before + 1 :] + layout.captured[:before]  # in the order of the pattern
         fields = {name: parts[n::4] for n, name in enumerate(names, 1)}
         for name in layout.captured[:before]:
             fields[name].insert(0, fields[name].pop())  # that of the first line was found last
-        kinds = _plain_kinds(fields["kind"])
-        return Columns(kinds, fields["tid"], fields["tid_event_idx"], payloads, len(payloads))
+        if not _PLAIN_KINDS.fullmatch(b"".join(set(fields["kind"]))):
+            return None
+        return Columns(fields["kind"], fields["tid"], fields["tid_event_idx"], payloads, len(payloads))
 
     def _line_by_line(self, text: bytes) -> Columns:
         """The events of any text."""
@@ -2107,7 +2096,7 @@ class LayoutReader:
         # A line is taken by the first layout whose end it has: the longest ends first.
         self._layouts.append(layout)
         self._layouts.sort(key=lambda known: len(known.keys) - known.keys.index("payload"), reverse=True)
-        alternatives = [r"([^\n]*)".join(known.around_payload()) for known in self._layouts]
+        alternatives = [r"([^\n]*)".join(known.around_payload(_IN_STRING)) for known in self._layouts]
         self._line = re.compile("|".join([*alternatives, r"[^\n]*\n"]).encode())
         return True
 
@@ -2678,12 +2667,6 @@ def _canonical_json(value: object) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-@functools.lru_cache(maxsize=1 << 14)
-def _respelled(value: bytes) -> bytes:
-    """The canonical text of a value; loops repeat themselves, so it is remembered for a while."""
-    return _canonical_json(parse_json(value, parse_float=_canonical_number))
-
-
 def canonical_members(payload: bytes) -> dict[bytes, bytes]:
     r"""The members of a payload, given the text between its braces, in one spelling: equal values have equal bytes.
 
@@ -2702,86 +2685,130 @@ def canonical_text(members: Mapping[bytes, bytes]) -> bytes:
     return b",".join(sorted(b"%b:%b" % member for member in members.items()))
 
 
-class _Shape(NamedTuple):
-    """What payloads of a kind have in common that have the same keys in the same order."""
-
-    keys: tuple[bytes, ...]
-    """In canonical spelling, in the order of the text."""
-    counted: bytes
-    """Those that count, sorted and joined."""
-    pick: Callable[[Sequence[bytes]], tuple[bytes, ...]]
-    """Takes their values out of all values."""
-
-
-def _picker(places: Sequence[int]) -> Callable[[Sequence[bytes]], tuple[bytes, ...]]:
-    if len(places) > 1:
-        return itemgetter(*places)
-    return lambda values: tuple([values[place] for place in places])
-
-
-@functools.lru_cache(maxsize=1 << 12)
-def _shape(kind: bytes, keys: tuple[bytes | None, ...]) -> _Shape | None:
-    """The shape of a payload of these keys; None where it has to be read exactly."""
-    if None in keys:
-        return None
-    canonical = tuple(_respelled(key) if b"\\" in key else key for key in keys if key is not None)
-    if len(set(canonical)) < len(canonical):
-        return None  # of two equal keys the last one counts
-    skipped = _SKIPPED_KEYS.get(kind, ())
-    places = [n for n in sorted(range(len(canonical)), key=canonical.__getitem__) if canonical[n] not in skipped]
-    return _Shape(canonical, b",".join([canonical[n] for n in places]), _picker(places))
-
-
-def canonical_fingerprint(kind: bytes, members: Mapping[bytes, bytes], sid: int = 0) -> int:
-    """The fingerprint of an event from the canonical members of its payload, without those that its kind skips.
-
-    ``sid`` is that of the shared-global object that the event creates, if it does.
-    """
-    shape = _shape(kind, tuple(sorted(members)))
-    assert shape is not None  # keys in canonical spelling are different ones
-    return fingerprint((kind, shape.counted, shape.pick([members[key] for key in shape.keys]), b"%x" % sid))
-
-
 def _bracketed(string: str, depth: int) -> str:
     """The pattern of an object or array with others in it, some levels deep; whether it is JSON is seen later."""
     inner = rf"{string}|{_bracketed(string, depth - 1)}" if depth else string
     return rf'[\[{{][^][{{}}"\n]*(?:(?:{inner})[^][{{}}"\n]*)*[\]}}]'
 
 
-def _member_pattern(string: str) -> re.Pattern[bytes]:
-    """A member of a payload up to what follows it; or the rest of a line that has something else.
+_SCALAR_VALUE: Final = f"(?:{_PLAIN_STRING}|0|-?[1-9][0-9]{{0,199}}|true|false|null)"
+"""Values that have one spelling: the canonical one."""
+_ANY_VALUE: Final = rf"(?:{_SCALAR_VALUE}|{_STRING}|-?[0-9][-+.0-9eE]*|{_bracketed(_STRING, 3)})"
+_LIST_OF_SCALARS: Final = re.compile(
+    rf"\[{_SPACE}(?:{_SCALAR_VALUE}{_SPACE}(?:,{_SPACE}{_SCALAR_VALUE}{_SPACE})*)?\]".encode()
+)
+_SPACES: Final = b" \t\r"
 
-    Captured are the key; a scalar, a list of scalars or another value; and a comma or newline.
+
+@functools.lru_cache(maxsize=1 << 14)
+def _respelled(value: bytes) -> bytes:
+    """The canonical text of a value; loops repeat themselves, so it is remembered for a while."""
+    if _LIST_OF_SCALARS.fullmatch(value):
+        less = value.translate(None, _SPACES)
+        if less == value or b'"' not in value:
+            return less
+    return _canonical_json(parse_json(value, parse_float=_canonical_number))
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadGroup:
+    """Events of a kind whose payloads have the same keys in the same order."""
+
+    kind: bytes
+    places: Sequence[int]
+    """Where each stands among all events that were to be grouped."""
+    columns: Mapping[bytes, Sequence[bytes]]
+    """By canonical key, the canonical values."""
+
+    def column(self, key: str) -> Iterable[bytes]:
+        """The values of one field; null where there is none."""
+        return self.columns.get(b'"%b"' % key.encode(), itertools.repeat(b"null", len(self.places)))
+
+    def fingerprints(self, sids: Iterable[int]) -> Iterator[int]:
+        """Of each event, of the fields that its kind does not skip, and the shared-global object that it creates."""
+        keys = sorted(self.columns.keys() - _SKIPPED_KEYS.get(self.kind, set()))
+        values = zip(*map(self.columns.__getitem__, keys), strict=True) if keys else itertools.repeat(())
+        return map(fingerprint, zip(itertools.repeat((self.kind, *keys)), values, sids, strict=False))
+
+
+@dataclass(frozen=True, slots=True)
+class _PayloadLayout:
+    """What payloads have in common that have the same keys in the same order and spacing."""
+
+    pattern: re.Pattern[bytes]
+    keys: tuple[bytes, ...]
+    """In canonical spelling."""
+    forms: tuple[str, ...]
+    """The pattern of each value."""
+
+    def take(self, payloads: Sequence[bytes]) -> tuple[list[bool], dict[bytes, Sequence[bytes]]]:
+        """Whether each payload has this layout, and the columns of those that do. Raises `NotJsonError`."""
+        rows = self.pattern.findall(b"\n".join((*payloads, b"")))
+        fits = [bool(row[-1]) for row in rows]
+        columns = list(zip(*itertools.compress(rows, fits), strict=True)) or [()] * (len(self.keys) + 1)
+        for n, form in enumerate(self.forms):
+            if form == _ANY_VALUE:
+                columns[n] = tuple(map(_respelled, columns[n]))
+        return fits, dict(zip(self.keys, columns, strict=False))
+
+
+class PayloadReader:
+    """Takes the payloads of a kind apart at the speed of `re`, by the layouts that turn out to be used.
+
+    The result never depends on what was learned.
     """
-    scalar = rf"{string}|(?:0|-?[1-9][0-9]{{0,199}})|true|false|null"
-    items = rf"\[{_SPACE}(?:(?:{scalar}){_SPACE}(?:,{_SPACE}(?:{scalar}){_SPACE})*)?\]"
-    other = rf"-?[0-9][-+.0-9eE]*|{_bracketed(string, 3)}"
-    member = rf"{_SPACE}({string}){_SPACE}:{_SPACE}(?:({scalar})|({items})|({other})){_SPACE}(,|\n)"
-    return re.compile(rf"{member}|[^\n]*\n".encode())
 
+    MOST_LAYOUTS: ClassVar = 64
 
-_PLAIN_MEMBER, _ESCAPED_MEMBER = map(_member_pattern, (_PLAIN_STRING, _STRING))
-_SPACE_IN_LIST = re.compile(rb"[ \t\r]")
+    def __init__(self, kind: bytes) -> None:
+        self._kind = kind
+        self._layouts: dict[tuple[str, ...], _PayloadLayout] = {}
+        # loops repeat themselves
+        self._members = functools.lru_cache(1 << 12)(canonical_members)
 
+    def groups(self, places: Sequence[int], payloads: Sequence[bytes]) -> Iterator[PayloadGroup]:
+        """The payloads at some places among all. Raises `NotJsonError` where one is no JSON."""
+        for layout in list(self._layouts.values()):
+            if places:
+                group, places = self._fitting(layout, places, payloads)
+                yield group
+        while places:
+            new = self._learn(payloads[places[0]])
+            if new:
+                group, places = self._fitting(new, places, payloads)
+            else:
+                members = self._members(payloads[places[0]])
+                group = PayloadGroup(self._kind, places[:1], {key: (value,) for key, value in members.items()})
+                places = places[1:]
+            yield group
 
-def simple_members(payloads: Sequence[bytes]) -> Iterator[tuple[tuple[bytes | None, ...], list[bytes]]]:
-    """Keys and canonical values of each payload; among the keys None where a payload must be read exactly.
+    def _fitting(
+        self, layout: _PayloadLayout, places: Sequence[int], payloads: Sequence[bytes]
+    ) -> tuple[PayloadGroup, Sequence[int]]:
+        """The payloads that have a layout, and the places of the others."""
+        fits, columns = layout.take([payloads[n] for n in places])
+        if all(fits):
+            return PayloadGroup(self._kind, places, columns), ()
+        fitting, others = ([n for n, fit in zip(places, fits, strict=True) if fit == has] for has in (True, False))
+        return PayloadGroup(self._kind, fitting, columns), others
 
-    Raises `NotJsonError`.
-    """
-    text = b"\n".join((*payloads, b""))
-    escaped = b"\\" in text
-    parts = (_ESCAPED_MEMBER if escaped else _PLAIN_MEMBER).split(text)
-    keys, values, lists, others, ends = (parts[n::6] for n in range(1, 6))
-    for n in [n for n, value in enumerate(values) if value is None and keys[n] is not None]:
-        value = lists[n] or others[n]
-        values[n] = _respelled(value) if lists[n] is None or _SPACE_IN_LIST.search(value) else value
-    if escaped:
-        values = [_respelled(value) if value and b"\\" in value else value for value in values]
-    start = 0
-    for end in [n for n, follows in enumerate(ends, 1) if follows != b","]:
-        yield tuple(keys[start:end]), values[start:end]
-        start = end
+    def _learn(self, payload: bytes) -> _PayloadLayout | None:
+        """The layout of a payload, which no known layout has; None where no pattern can stand for payloads like it."""
+        members, tail = _object_members(b"{%b}" % payload)
+        keys = tuple(_canonical_json(member.key) for member in members)
+        leads = (*(member.lead for member in members), tail)
+        known = self._layouts.get(leads)
+        forms = [_SCALAR_VALUE if re.fullmatch(_SCALAR_VALUE, member.value) else _ANY_VALUE for member in members]
+        has_pattern = all(re.fullmatch(form, member.value) for form, member in zip(forms, members, strict=True))
+        is_full = not known and len(self._layouts) >= self.MOST_LAYOUTS
+        if not keys or len(set(keys)) < len(keys) or not has_pattern or is_full:
+            return None
+        if known:
+            forms = [max(both, key=(_SCALAR_VALUE, _ANY_VALUE).index) for both in zip(known.forms, forms, strict=True)]
+        fields = (f"{re.escape(member.lead)}({form})" for member, form in zip(members, forms, strict=True))
+        pattern = rf"{''.join(fields)[2:]}{re.escape(tail[:-1])}(\n)|[^\n]*\n"
+        self._layouts[leads] = _PayloadLayout(re.compile(pattern.encode()), keys, tuple(forms))
+        return self._layouts[leads]
 
 
 def masked_fingerprint(profile: Profile, event: Event) -> int:
@@ -2878,25 +2905,31 @@ def _waited_for(handles: bytes) -> tuple[int, ...]:
 
 
 _NAMED_OBJECT: Final = {
-    b"handle.create": (b'"handle_semantic_id"', ObjectRole.CREATED),
-    b"handle.destroy": (b'"handle_semantic_id"', ObjectRole.DESTROYED),
-    b"wait.end": (b'"woken_by_semantic_id"', ObjectRole.WOKE),
+    b"handle.create": ("handle_semantic_id", ObjectRole.CREATED),
+    b"handle.destroy": ("handle_semantic_id", ObjectRole.DESTROYED),
+    b"wait.end": ("woken_by_semantic_id", ObjectRole.WOKE),
 }
 
-ObjectRef: TypeAlias = "tuple[int, int, int, int, int]"
-"""A place where a log names an object: tid, index, object, role and raw handle, as in `ObjectRefs`."""
+ObjectRef: TypeAlias = "tuple[int, int, int, int]"
+"""Where an event names an object: the event's place, object, role and raw handle."""
 
 
-def object_refs(kind: bytes, tid: int, idx: int, members: Mapping[bytes, bytes]) -> Iterable[ObjectRef]:
-    """The objects that an event of a special kind names, given the canonical members of its payload."""
-    if kind == b"wait.begin":
-        sids = _waited_for(members.get(b'"handles_semantic_ids"', b""))
-        together = len(sids) > 1 and members.get(b'"wait_type"') == b'"all"'
-        role = ObjectRole.WAITED_FOR_WITH_OTHERS if together else ObjectRole.WAITED_FOR
-        return [(tid, idx, sid, role, 0) for sid in sids]
-    key, role = _NAMED_OBJECT.get(kind, (b"", ObjectRole.WOKE))
-    sid = object_id(members.get(key, b"null"))
-    return [(tid, idx, sid, role, raw_handle(members.get(b'"raw_handle_id"', b"null")))] if sid else ()
+def object_refs(group: PayloadGroup) -> Iterable[ObjectRef]:
+    """The objects that some events name."""
+    if group.kind == b"wait.begin":
+        alone, together = ObjectRole.WAITED_FOR, ObjectRole.WAITED_FOR_WITH_OTHERS
+        waited_for = map(_waited_for, group.column("handles_semantic_ids"))
+        return [
+            (place, sid, together if how == b'"all"' and len(sids) > 1 else alone, 0)
+            for place, sids, how in zip(group.places, waited_for, group.column("wait_type"), strict=True)
+            for sid in sids
+        ]
+    if group.kind not in _NAMED_OBJECT:
+        return ()
+    key, role = _NAMED_OBJECT[group.kind]
+    raws = map(raw_handle, group.column("raw_handle_id"))
+    sids = map(object_id, group.column(key))
+    return [(place, sid, role, raw) for place, sid, raw in zip(group.places, sids, raws, strict=True) if sid]
 
 
 class ObjectRefs:
@@ -2904,19 +2937,18 @@ class ObjectRefs:
 
     __slots__ = ("_numbers", "indexes", "raws", "roles", "sids", "threads", "tids")
 
-    def __init__(self, refs: Sequence[ObjectRef] = ()) -> None:
+    def __init__(self) -> None:
         self.tids: list[int] = []
         self._numbers: dict[int, int] = {}
-        tids, indexes, sids, roles, raws = zip(*refs, strict=True) if refs else ((), (), (), (), ())
-        self.threads = array("i", map(self._number, tids))
+        self.threads = array("i")
         """Of each place: the number of its thread in `tids`,"""
-        self.indexes = array("q", indexes)
+        self.indexes = array("q")
         """its index there,"""
-        self.sids = array("Q", sids)
+        self.sids = array("Q")
         """the object,"""
-        self.roles = array("b", roles)
+        self.roles = array("b")
         """its `ObjectRole`,"""
-        self.raws = array("Q", raws)
+        self.raws = array("Q")
         """and where it is created or destroyed, its raw handle; else 0."""
 
     def __len__(self) -> int:
@@ -2928,6 +2960,15 @@ class ObjectRefs:
             number = self._numbers[tid] = len(self.tids)
             self.tids.append(tid)
         return number
+
+    def add(self, refs: Sequence[ObjectRef], tids: Sequence[bytes], indexes: Sequence[int]) -> None:
+        """Takes in those of the next events, given the threads and indexes of these."""
+        places, sids, roles, raws = zip(*sorted(refs, key=itemgetter(0)), strict=True)
+        self.threads.extend(map(self._number, map(int, map(tids.__getitem__, places))))
+        self.indexes.extend(map(indexes.__getitem__, places))
+        self.sids.extend(sids)
+        self.roles.extend(roles)
+        self.raws.extend(raws)
 
     def extend(self, other: ObjectRefs) -> None:
         """Takes in the places of the next part of the log."""
@@ -3251,10 +3292,19 @@ def _shared_global_number(raw_handle_id: bytes, object_type: bytes) -> int:
     return 0 if pointer is None or not isinstance(name, str) else int(shared_global_sid(pointer, name), 16)
 
 
-@functools.lru_cache(maxsize=1 << 14)
-def _exact_fingerprint(kind: bytes, payload: bytes) -> int:
-    """The fingerprint of an event that must be parsed; loops repeat themselves, so it is remembered for a while."""
-    return canonical_fingerprint(kind, canonical_members(payload))
+def _shared_globals(
+    group: PayloadGroup, columns: Columns, indexes: Sequence[int]
+) -> Iterator[tuple[int, SharedGlobal]]:
+    """Those of some ``handle.create`` events that create a shared-global object, by place."""
+    sids = map(object_id, group.column("handle_semantic_id"))
+    of_shared = map(_shared_global_number, group.column("raw_handle_id"), group.column("object_type"))
+    for place, sid, shared in zip(group.places, sids, of_shared, strict=True):
+        if sid and sid == shared:
+            payload = parse_payload(columns.payloads[place])
+            text, pointer = shared_global_of(payload), guest_pointer(payload["raw_handle_id"])
+            if text is not None and pointer is not None:
+                tid, object_type = int(columns.tids[place]), str(payload["object_type"])
+                yield place, SharedGlobal(tid, indexes[place], text, pointer, object_type)
 
 
 class _UnderRules(NamedTuple):
@@ -3288,16 +3338,17 @@ class _SegmentIndexer:
     def __init__(self, canonical: bool, profile: Profile) -> None:
         self._canonical, self._profile = canonical, profile
         self._reader = LayoutReader()
+        self._payloads: dict[bytes, PayloadReader] = {}  # by kind
         # loops repeat themselves
         self._rules_for = functools.lru_cache(1 << 14)(functools.partial(_under_rules, profile))
 
     def index(self, segment: Segment) -> LogIndex | InputError:
         """The index of a segment, or what is wrong with its first bad line; lines are numbered from 0."""
         self._index, self._name = LogIndex(next_lineno=0), segment.name
+        self._streams: dict[bytes, Stream] = {}
         self._appenders: dict[bytes, Callable[[int], None]] = {}
         self._counters: dict[bytes, Iterator[int]] = {}  # the indexes that should come next
         self._calls_awaited: set[bytes] = set()  # threads without a kernel.call so far
-        self._refs: list[ObjectRef] = []
         self._reader.exact_lines = 0
         try:
             offset = segment.offset
@@ -3307,7 +3358,6 @@ class _SegmentIndexer:
         except InputError as error:
             return error
         self._index.bytes, self._index.exact_lines = segment.length, self._reader.exact_lines
-        self._index.objects = ObjectRefs(self._refs)
         return self._index
 
     def _add(self, chunk: bytes, offset: int) -> None:
@@ -3378,14 +3428,14 @@ class _SegmentIndexer:
 
     def _next_run(self, tid: bytes) -> tuple[Stream, int, int]:
         """The stream of a thread, how many events it has, and the index that should come next."""
-        if tid not in self._appenders:
-            stream = self._index.streams[int(tid)] = Stream()
-            self._calls_awaited.add(tid)
-            self._appenders[tid] = stream.fingerprints.append
-            self._counters[tid] = itertools.count(-1)
-            return stream, 0, -1
-        stream = self._index.streams[int(tid)]
-        return stream, len(stream), stream.next_idx()
+        if tid in self._streams:
+            stream = self._streams[tid]
+            return stream, len(stream), stream.next_idx()
+        stream = self._streams[tid] = self._index.streams[int(tid)] = Stream()
+        self._calls_awaited.add(tid)
+        self._appenders[tid] = stream.fingerprints.append
+        self._counters[tid] = itertools.count(-1)
+        return stream, 0, -1
 
     def _add_broken_runs(
         self, runs: Mapping[bytes, tuple[Stream, int, int]], tids: Sequence[bytes], indexes: Sequence[int]
@@ -3402,23 +3452,33 @@ class _SegmentIndexer:
                     stream.add_run(position, idx, chunk)
             self._counters[tid] = itertools.count(found[-1] + 1)
 
-    def _fingerprints(self, columns: Columns, indexes: list[int]) -> Iterable[int]:
+    def _fingerprints(self, columns: Columns, indexes: list[int]) -> list[int]:
         """One fingerprint an event: of its bytes where they say just what counts, else of its canonical members."""
         kinds, payloads = columns.kinds, columns.payloads
-        if self._canonical:
-            return self._canonical_fingerprints(columns, indexes, range(len(kinds)))
-        values = map(fingerprint, zip(kinds, payloads, strict=True))
-        special = list(itertools.compress(range(len(kinds)), map(SPECIAL_KINDS.__contains__, kinds)))
-        if not special:
-            return values
-        found = list(values)
-        for n, value in zip(special, self._canonical_fingerprints(columns, indexes, special), strict=True):
-            found[n] = value
-        return found
+        values = [0] * len(kinds) if self._canonical else list(map(fingerprint, zip(kinds, payloads, strict=True)))
+        by_value = itertools.repeat(True) if self._canonical else map(SPECIAL_KINDS.__contains__, kinds)
+        of_kinds: dict[bytes, list[int]] = {}
+        for place in itertools.compress(range(len(kinds)), by_value):
+            of_kinds.setdefault(kinds[place], []).append(place)
+        refs: list[ObjectRef] = []
+        shared: dict[int, SharedGlobal] = {}
+        for kind, places in of_kinds.items():
+            reader = self._payloads.get(kind) or self._payloads.setdefault(kind, PayloadReader(kind))
+            for group in reader.groups(places, payloads):
+                refs += object_refs(group)
+                shared.update(_shared_globals(group, columns, indexes) if kind == b"handle.create" else ())
+                sids = (int(shared[place].sid, 16) if place in shared else 0 for place in group.places)
+                found = group.fingerprints(sids if shared else itertools.repeat(0))
+                deque(map(values.__setitem__, group.places, found), maxlen=0)
+        if refs:
+            self._index.objects.add(refs, columns.tids, indexes)
+        self._index.shared_globals += map(shared.__getitem__, sorted(shared))
+        for place in of_kinds.get(b"thread.create", ()):
+            self._note_creation(int(columns.tids[place]), indexes[place], parse_payload(payloads[place]))
+        return values
 
-    def _apply_rules(self, columns: Columns, indexes: list[int], values: Iterable[int]) -> list[int]:
+    def _apply_rules(self, columns: Columns, indexes: list[int], found: list[int]) -> list[int]:
         """Gives the events that rules name a fingerprint of what must be equal alone, and marks them."""
-        found = list(values)
         for n, event in enumerate(zip(columns.kinds, columns.payloads, strict=True)):
             rules = self._rules_for(*event) if self._profile.may_be_about(*event) else None
             if rules:
@@ -3431,45 +3491,6 @@ class _SegmentIndexer:
                     marks.producing.append(indexes[n])
                 found[n] = rules.fingerprint
         return found
-
-    def _canonical_fingerprints(self, columns: Columns, indexes: list[int], chosen: Sequence[int]) -> Iterator[int]:
-        """The fingerprints of some events by value, and notes of those whose kinds are special."""
-        kinds, payloads = columns.kinds, columns.payloads
-        for n, (keys, values) in zip(chosen, simple_members([payloads[n] for n in chosen]), strict=True):
-            kind = kinds[n]
-            shape = _shape(kind, keys)
-            sid = 0
-            if kind in SPECIAL_KINDS:
-                members = dict(zip(shape.keys, values, strict=True)) if shape else canonical_members(payloads[n])
-                sid = self._special(columns, n, indexes[n], members, simple=shape is not None)
-                if shape is None:
-                    yield canonical_fingerprint(kind, members, sid)
-                    continue
-            if shape is None:
-                yield _exact_fingerprint(kind, payloads[n])
-            else:
-                yield fingerprint((kind, shape.counted, shape.pick(values), b"%x" % sid))
-
-    def _special(self, columns: Columns, n: int, idx: int, members: Mapping[bytes, bytes], *, simple: bool) -> int:
-        """Notes what later steps need of an event of a special kind; returns the SID of a shared-global creation."""
-        kind, tid = columns.kinds[n], int(columns.tids[n])
-        self._refs += object_refs(kind, tid, idx, members)
-        if kind == b"thread.create":
-            self._note_creation(tid, idx, parse_payload(columns.payloads[n]))
-        if kind != b"handle.create":
-            return 0
-        if simple:
-            texts = [members.get(key, b"null") for key in (b'"raw_handle_id"', b'"object_type"')]
-            sid = object_id(members.get(b'"handle_semantic_id"', b"null"))
-            if not sid or sid != _shared_global_number(*texts):
-                return 0
-        payload = parse_payload(columns.payloads[n])
-        text = shared_global_of(payload)
-        if text is None:
-            return 0
-        pointer = guest_pointer(payload["raw_handle_id"]) or 0
-        self._index.shared_globals.append(SharedGlobal(tid, idx, text, pointer, str(payload["object_type"])))
-        return int(text, 16)
 
     def _note_creation(self, tid: int, idx: int, payload: Mapping[str, object]) -> None:
         child = payload.get("child_tid")
