@@ -3700,7 +3700,7 @@ class _Workers:
         fork = hasattr(os, "fork") and threading.active_count() == 1
         start: Any = multiprocessing.get_context("fork" if fork else "spawn")
         self._processes: dict[Connection, Any] = {}
-        self._busy: dict[Connection, _Task] = {}
+        self._busy: dict[Connection, deque[_Task]] = {}
         try:
             with contextlib.nullcontext() if fork else _one_hash_seed():
                 for _ in range(count):
@@ -3720,18 +3720,22 @@ class _Workers:
         """What comes of each task, in any order."""
         from multiprocessing.connection import wait  # here, so that only who starts processes waits for it
 
-        idle = list(self._processes)
+        self._busy = {connection: deque() for connection in self._processes}
+        task = next(tasks, None)
         while True:
-            for connection in idle:
-                task = next(tasks, None)
-                if task:
-                    self._busy[connection] = task
-                    connection.send(task[2])
-            if not self._busy:
+            # A second task waits beside each process, unless it has text: both sides might wait for the other to read.
+            for most in (1, 2):
+                for connection, at_work in self._busy.items():
+                    if task and len(at_work) < most and (task[2].text is None or not at_work):
+                        at_work.append(task)
+                        connection.send(task[2])
+                        task = next(tasks, None)
+            busy = [connection for connection, at_work in self._busy.items() if at_work]
+            if not busy:
                 return
-            idle = [cast("Connection", ready) for ready in wait(list(self._busy))]
-            for connection in idle:
-                builder, number, segment = self._busy.pop(connection)
+            for ready in wait(busy):
+                connection = cast("Connection", ready)
+                builder, number, segment = self._busy[connection].popleft()
                 yield builder, number, self._answer(connection, segment)
 
     def _answer(self, connection: Connection, segment: Segment) -> LogIndex | InputError:
@@ -3746,7 +3750,7 @@ class _Workers:
         """Lets the processes go; those in the midst of a segment are ended."""
         for connection, process in self._processes.items():
             connection.close()
-            if connection in self._busy:
+            if self._busy.get(connection):
                 process.terminate()
         for process in self._processes.values():
             process.join()
