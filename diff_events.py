@@ -1237,6 +1237,28 @@ def junit_xml(name: str, cases: Sequence[TestCase]) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
 
+_json_scalar = json.JSONEncoder(default=str).encode
+
+
+def _json_items(value: object) -> tuple[str, Iterator[tuple[str, object]]] | None:
+    """The brackets of an object or array, and its items behind what stands before each; None for other values."""
+    if isinstance(value, Mapping):
+        return "{}", ((f"{_json_scalar(str(key))}: ", item) for key, item in value.items())
+    if isinstance(value, list | tuple | Iterator):
+        return "[]", (("", item) for item in value)
+    return None
+
+
+def _json_indented(value: object, indent: str) -> str:
+    """Indented JSON as one text."""
+    inside, deeper = _json_items(value), indent + " "
+    if inside is None:
+        return _json_scalar(value)
+    brackets, items = inside
+    text = ",".join([f"{deeper}{name}{_json_indented(item, deeper)}" for name, item in items])
+    return f"{brackets[0]}{text}{indent}{brackets[1]}" if text else brackets
+
+
 def json_pieces(value: object, indent: str = "\n") -> Iterator[str]:
     """The pieces of indented JSON. An iterator is an array whose items need not be there all at once.
 
@@ -1250,22 +1272,20 @@ def json_pieces(value: object, indent: str = "\n") -> Iterator[str]:
      "c": null
     }
     """
-    deeper = indent + " "
-    if isinstance(value, Mapping):
-        begin, end = "{}"
-        items = ((f"{json.dumps(str(key))}: ", item) for key, item in value.items())
-    elif isinstance(value, list | tuple | Iterator):
-        begin, end = "[]"
-        items = (("", item) for item in value)
-    else:
-        yield json.dumps(value, default=str)
+    inside, deeper = _json_items(value), indent + " "
+    is_long = isinstance(value, Iterator) or (
+        isinstance(value, Mapping) and any(isinstance(item, Iterator) for item in value.values())
+    )
+    if inside is None or not is_long:
+        yield _json_indented(value, indent)
         return
-    between = begin
+    brackets, items = inside
+    between = brackets[0]
     for name, item in items:
         yield f"{between}{deeper}{name}"
         yield from json_pieces(item, deeper)
         between = ","
-    yield f"{indent}{end}" if between == "," else begin + end
+    yield f"{indent}{brackets[1]}" if between == "," else brackets
 
 
 def json_document(value: object) -> Iterator[str]:
@@ -1832,15 +1852,19 @@ def decode_raw_event(line: bytes) -> RawEvent:
     return _raw_event(_object_members(line)[0])
 
 
+def event_of(raw: RawEvent, lineno: int) -> Event:
+    """An event with its payload parsed. Raises `NotJsonError`."""
+    kind = raw.kind.decode("utf-8", "surrogatepass")
+    return Event(lineno, kind, int(raw.tid), int(raw.tid_event_idx), parse_payload(raw.payload))
+
+
 def decode_event(line: bytes, lineno: int) -> Event:
     """The event on a line, its payload parsed. Raises `NotJsonError`.
 
     >>> decode_event(b'{"kind":"thread.exit","tid":6,"tid_event_idx":0,"payload":{"exit_code":0}}', 2)
     Event(lineno=2, kind='thread.exit', tid=6, idx=0, payload={'exit_code': 0})
     """
-    raw = decode_raw_event(line)
-    kind = raw.kind.decode("utf-8", "surrogatepass")
-    return Event(lineno, kind, int(raw.tid), int(raw.tid_event_idx), parse_payload(raw.payload))
+    return event_of(decode_raw_event(line), lineno)
 
 
 # ── line layouts that are learned ──
@@ -1928,6 +1952,14 @@ class _Layout:
                 value = f'"({kind})"'
             sides[behind] += re.escape(lead) + value
         return sides[0], rf"\}}{sides[1]}{re.escape(self.tail)}\n"
+
+    def identity(self, tid: int, idx: int) -> bytes:
+        """What lines with this thread and index have in them."""
+        at = self.keys.index("tid_event_idx")
+        text = f"{self.leads[at]}{idx}"
+        if at and self.keys[at - 1] == "tid":
+            text = f"{self.leads[at - 1]}{tid}{text}"
+        return text.encode()
 
     @property
     def captured(self) -> list[str]:
@@ -2027,6 +2059,14 @@ class LayoutReader:
         """The events of whole lines. Raises `NotJsonError` where one of them is no event."""
         columns = self._by_common_layout(text, self._common) if self._common else None
         return columns or self._line_by_line(text)
+
+    def places(self, text: bytes, tid: int, idx: int) -> Iterator[int]:
+        """Where an event may stand in some text: places in all lines of known layouts that have it, and in others."""
+        for needle in {layout.identity(tid, idx) for layout in self._layouts}:
+            at = text.find(needle)
+            while at >= 0:
+                yield at
+                at = text.find(needle, at + 1)
 
     @staticmethod
     def _by_common_layout(text: bytes, layout: _Layout) -> Columns | None:
@@ -3193,24 +3233,24 @@ class Log:
     def __init__(self, source: LogSource, index: LogIndex) -> None:
         self.source, self.index = source, index
         self._reader = LayoutReader()
-        self._lines_of_chunk = functools.lru_cache(self._CHUNKS_AT_HAND)(self._read_lines)
+        self._text = functools.lru_cache(self._CHUNKS_AT_HAND)(self._read_text)
+        self._starts = functools.lru_cache(self._CHUNKS_AT_HAND)(self._starts_of_lines)
         self._event = functools.lru_cache(self._EVENTS_AT_HAND)(self._decoded)
 
-    def _text(self, chunk: _Chunk) -> bytes:
+    def _read_text(self, number: int) -> bytes:
+        """The lines of a chunk."""
+        chunk = self.index.chunks[number]
         text = self.source.read_back(chunk.offset, chunk.length)
         return text if text.endswith(b"\n") else text + b"\n"
 
-    def _numbered_lines(self, number: int) -> Iterator[tuple[tuple[int, int], tuple[int, bytes]]]:
-        """Of each event in a chunk: tid and index, line number and text."""
-        chunk = self.index.chunks[number]
-        text = self._text(chunk)
-        columns = self._columns(text)
-        numbered = enumerate(text.split(b"\n"), chunk.first_lineno)
-        keys = zip(map(int, columns.tids), map(int, columns.indexes), strict=True)
-        return zip(keys, ((lineno, line) for lineno, line in numbered if line.strip()), strict=True)
+    def _starts_of_lines(self, number: int) -> Sequence[int]:
+        """Where in a chunk each line starts, and where the text ends."""
+        lengths = map(len, self._text(number).split(b"\n"))
+        return array("q", itertools.accumulate(lengths, lambda start, length: start + length + 1, initial=0))
 
-    def _read_lines(self, number: int) -> dict[tuple[int, int], tuple[int, bytes]]:
-        return dict(self._numbered_lines(number))
+    def columns(self, number: int) -> Columns:
+        """All events of a chunk, in the order of the file."""
+        return self._columns(self._text(number))
 
     def _columns(self, text: bytes) -> Columns:
         try:
@@ -3218,31 +3258,54 @@ class Log:
         except NotJsonError as error:
             raise InputError(self.source.name, CHANGED) from error
 
+    def _numbered_lines(self, number: int) -> Iterator[tuple[tuple[int, int], tuple[int, bytes]]]:
+        """Of each event in a chunk: tid and index, line number and text."""
+        columns = self.columns(number)
+        numbered = enumerate(self._text(number).split(b"\n"), self.index.chunks[number].first_lineno)
+        keys = zip(map(int, columns.tids), map(int, columns.indexes), strict=True)
+        return zip(keys, ((lineno, line) for lineno, line in numbered if line.strip()), strict=True)
+
     def events_of_chunk(self, number: int) -> Mapping[tuple[int, int], tuple[int, bytes]]:
         """The line number and text of each event of a chunk by tid and index, in the order of the file."""
         try:
-            return self._lines_of_chunk(number)
+            return dict(self._numbered_lines(number))
         except ValueError as error:
             raise InputError(self.source.name, CHANGED) from error
 
     def chunks_with_any(self, needles: Collection[bytes]) -> Iterator[int]:
         """The numbers of the chunks whose text has one of some texts."""
-        for number, chunk in enumerate(self.index.chunks):
-            text = self._text(chunk)
-            if any(needle in text for needle in needles):
-                yield number
-
-    def columns(self, number: int) -> Columns:
-        """All events of a chunk, in the order of the file."""
-        return self._columns(self._text(self.index.chunks[number]))
+        return (n for n in range(len(self.index.chunks)) if any(needle in self._text(n) for needle in needles))
 
     def line_of(self, tid: int, position: int) -> tuple[int, bytes]:
         """Line number and text of the event of a thread at a position."""
+        lineno, line, _ = self._found(tid, position)
+        return lineno, line
+
+    def raw_event(self, tid: int, position: int) -> tuple[int, RawEvent]:
+        """The event of a thread at a position, with its line number."""
+        lineno, _, raw = self._found(tid, position)
+        return lineno, raw
+
+    def _found(self, tid: int, position: int) -> tuple[int, bytes, RawEvent]:
+        """Line number and text of the event of a thread at a position, and what is on it."""
         stream = self.index.streams[tid]
+        number, idx = stream.chunk_of(position), stream.idx_at(position)
+        text, starts = self._text(number), self._starts(number)
+        for place in self._reader.places(text, tid, idx):
+            nth = bisect.bisect_right(starts, place)
+            line = text[starts[nth - 1] : starts[nth] - 1]
+            raw = self._raw_event(line)
+            if (int(raw.tid), int(raw.tid_event_idx)) == (tid, idx):
+                return self.index.chunks[number].first_lineno + nth - 1, line, raw
         try:
-            return self.events_of_chunk(stream.chunk_of(position))[tid, stream.idx_at(position)]
+            lineno, line = self.events_of_chunk(number)[tid, idx]
         except KeyError as error:
             raise InputError(self.source.name, CHANGED) from error
+        return lineno, line, self._raw_event(line)
+
+    def _raw_event(self, line: bytes) -> RawEvent:
+        columns = self._columns(line + b"\n")
+        return RawEvent(columns.kinds[0], columns.tids[0], columns.indexes[0], columns.payloads[0])
 
     def lines_with(self, tid: int, idx: int) -> Iterator[int]:
         """The numbers of all lines that hold an index of a thread, before the streams are put in order."""
@@ -3262,9 +3325,9 @@ class Log:
         return self._event(tid, position)
 
     def _decoded(self, tid: int, position: int) -> Event:
-        lineno, line = self.line_of(tid, position)
+        lineno, raw = self.raw_event(tid, position)
         with self.at_line(lineno):
-            return decode_event(line, lineno)
+            return event_of(raw, lineno)
 
     def events(self) -> Iterator[Event]:
         """All events in the order of the file; their lines are not counted."""
@@ -3278,11 +3341,11 @@ class Log:
     def calls(self, tid: int, most_events: int = sys.maxsize) -> Iterator[str]:
         """The names in the ``kernel.call`` events among the first of a thread, in their order."""
         for position in range(min(most_events, len(self.index.streams[tid]))):
-            lineno, line = self.line_of(tid, position)
-            with self.at_line(lineno):
-                raw = decode_raw_event(line)
-                if raw.kind == b"kernel.call":
-                    yield call_name(parse_payload(raw.payload))
+            lineno, raw = self.raw_event(tid, position)
+            if raw.kind == b"kernel.call":
+                with self.at_line(lineno):
+                    name = call_name(parse_payload(raw.payload))
+                yield name
 
 
 @functools.lru_cache(maxsize=1 << 12)
@@ -8405,7 +8468,7 @@ def _divergence(walk: PairWalk, found: Found, matched_after: int, context: int, 
         matched_after=matched_after,
         explanation=Explanation(
             meanings=first.meanings,
-            calls=Both(call_of(walk.canary.log, first.events.canary), call_of(walk.ours.log, first.events.ours)),
+            calls=Both(*map(call_of, (walk.canary.log, walk.ours.log), first.events)) if detailed else Both(None, None),
         ),
         changed=tuple(changed) if difference.hunk.change is Change.CHANGED else (),
         sort=found.sort,
@@ -8427,7 +8490,7 @@ def _calls_alone(log: Log, tid: int, positions: range) -> Iterator[str]:
     """The names of the calls at some positions."""
     for position in positions:
         with contextlib.suppress(NotJsonError):  # a payload that nobody had to read so far
-            raw = decode_raw_event(log.line_of(tid, position)[1])
+            _, raw = log.raw_event(tid, position)
             if raw.kind == b"kernel.call":
                 yield call_name(parse_payload(raw.payload))
 
@@ -8681,7 +8744,7 @@ def _spellings(cursor: Cursor, position: int) -> dict[bytes, bytes]:
     spellings = {}
     for at in range(position, min(position + _SPELLINGS_LOOKED_AT, len(cursor.stream))):
         with contextlib.suppress(NotJsonError):  # a payload that nobody had to read so far
-            raw = decode_raw_event(cursor.log.line_of(cursor.tid, at)[1])
+            _, raw = cursor.log.raw_event(cursor.tid, at)
             spellings[raw.kind + b" " + canonical_text(canonical_members(raw.payload))] = raw.payload
     return spellings
 
