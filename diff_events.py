@@ -12329,7 +12329,8 @@ class TraceChecker:
 
     def _use_problems(self, use_id: str, path: str) -> Iterator[Problem]:
         if use_id in self._results:
-            yield Problem(Finding.REUSED_ID, path, f"an earlier tool use has the id {described(use_id)}")
+            text = f"expected an id that no earlier tool use has, found {described(use_id)}"
+            yield Problem(Finding.REUSED_ID, path, text)
         self._results[use_id] = 0
 
     def _order_problems(self, kind: object) -> Iterator[Problem]:
@@ -12458,6 +12459,10 @@ def numbered_lines(source: TraceSource) -> Iterator[tuple[int, bytes, bool]]:
             yield lineno, text, line.endswith(b"\n")
 
 
+_MATCHED_TOOLS: Final = 256
+"""A matcher with wildcards is held against so many tools of a turn: no turn has more, and the work has a bound."""
+
+
 def matching_tools(matcher: str | None, tools: Collection[str]) -> set[str]:
     """The tools that a hook's matcher means: alternatives divided by ``|``, each with ``*`` or ``.*`` for anything.
 
@@ -12470,8 +12475,17 @@ def matching_tools(matcher: str | None, tools: Collection[str]) -> set[str]:
     found = {pattern for pattern in patterns if pattern in tools}
     for pattern in patterns - found:
         if re.search(r"[*?\[]", pattern):
-            found.update(fnmatch.filter(tools, pattern))
+            found.update(fnmatch.filter(itertools.islice(tools, _MATCHED_TOOLS), pattern))
     return found
+
+
+def _triggers(places: Iterable[list[int]]) -> Iterator[int]:
+    """The places from several sorted lists, in order, the last one over and over."""
+    place = None
+    for place in heapq.merge(*places):
+        yield place
+    if place is not None:
+        yield from itertools.repeat(place)
 
 
 def _with_triggers(actions: Sequence[Action]) -> Iterator[Action]:
@@ -12485,7 +12499,7 @@ def _with_triggers(actions: Sequence[Action]) -> Iterator[Action]:
         if isinstance(call, ToolCall):
             for turn in {call.turn, call.result.turn if call.result else call.turn}:
                 calls.setdefault(turn, {}).setdefault(call.name, []).append(position)
-    waiting: dict[tuple[int, str, str | None], deque[int]] = {}
+    waiting: dict[tuple[int, str, str | None], Iterator[int]] = {}
     for action in actions:
         if not (isinstance(action, HookEvent) and "ToolUse" in action.event):
             yield action
@@ -12493,10 +12507,9 @@ def _with_triggers(actions: Sequence[Action]) -> Iterator[Action]:
         key = (action.turn, action.event, action.matcher)
         if key not in waiting:
             of_turn = calls.get(action.turn, {})
-            waiting[key] = deque(sorted(p for tool in matching_tools(action.matcher, of_turn) for p in of_turn[tool]))
-        meant = waiting[key]
-        call_of_it = actions[meant.popleft() if len(meant) > 1 else meant[0]] if meant else None
-        yield replace(action, call=cast(ToolCall | None, call_of_it))
+            waiting[key] = _triggers(of_turn[tool] for tool in matching_tools(action.matcher, of_turn))
+        place = next(waiting[key], None)
+        yield action if place is None else replace(action, call=cast(ToolCall, actions[place]))
 
 
 class TraceBuilder:
@@ -15413,7 +15426,10 @@ class Drift:
     def detail(self) -> str:
         """The reason, then what is behind it, on one line."""
         if self.violations:
-            found = (f"{violation.reason} {violation.what}" for violation in self.violations)
+            found = (
+                violation.what if violation.reason is self.reason else f"{violation.reason} {violation.what}"
+                for violation in self.violations
+            )
             too = ["the teacher did it too"] if self.teacher_did_too else []
             return f"{self.reason}: {'; '.join([*found, *too])}"
         if self.differences:
@@ -15459,8 +15475,8 @@ def passes_alone(score: float, worst_tier: int, individual_min: float = INDIVIDU
 class ParityReport:
     """What the comparison of two traces found. ``drifts`` are the positions above Tier 0, in order.
 
-    ``alignment`` is None where nothing drifts, and where the lists differ too much to be aligned. ``undecided`` are
-    the student's actions, by position, of which it cannot be told whether they break the sovereignty contract.
+    ``alignment`` is None where nothing drifts. ``undecided`` are the student's actions, by position, of which it
+    cannot be told whether they break the sovereignty contract.
     """
 
     teacher: str
@@ -15558,68 +15574,60 @@ def _with_temporary_dirs(trace: Trace) -> tuple[Action, ...]:
     )
 
 
-# ── the smallest edit between two lists of actions ──
+# ── how two lists of actions fit ──
 
-_MAX_EDITS: Final = 64
-"""Lists that differ in more actions than this are not aligned: nobody would read it, and it would take long."""
+_COMPARED: Final = 64
+"""An action is compared with so many different ones of its sort that stand before it, so that the work has a bound."""
 
 
 def _equivalent(teacher: Action, student: Action) -> bool:
     return next(action_differences(teacher, student), None) is None
 
 
-def _is_insertion(frontier: Mapping[int, int], edits: int, diagonal: int) -> bool:
-    """Whether the furthest way onto a diagonal by one more edit inserts; else it deletes."""
-    return diagonal == -edits or (diagonal != edits and frontier[diagonal - 1] < frontier[diagonal + 1])
+def _sort_of(action: Action) -> object:
+    """What equivalent actions have in common."""
+    if not isinstance(action, ToolCall):
+        return type(action), action_label(action)
+    path = _path_of(action) if action.name in _FILE_TOOLS else None
+    command = _command_key(action) if RULES.get(action.name) is bash else None
+    return action.name, posixpath.basename(posixpath.normpath(str(path))), command
 
 
-def _walk_back(history: Sequence[Mapping[int, int]], x: int, y: int) -> Iterator[tuple[int, int]]:
-    """The matches on the way to the end, the last one first."""
-    for edits in range(len(history) - 1, -1, -1):
-        inserts = _is_insertion(history[edits], edits, x - y)
-        before = history[edits][x - y + 1] if inserts else history[edits][x - y - 1] + 1
-        while x > before and y > 0:
-            x, y = x - 1, y - 1
-            yield x, y
-        x, y = (x, y - 1) if inserts else (x - 1, y)
+def _numbered(*traces: Sequence[Action]) -> list[list[int]]:
+    """The actions as numbers, the same for equivalent ones."""
+    numbers: list[list[int]] = [[] for _ in traces]
+    seen: dict[object, deque[tuple[int, Action]]] = {}
+    new = itertools.count()
+    for side_by_side in itertools.zip_longest(*traces):
+        for of_trace, action in zip(numbers, side_by_side, strict=True):
+            if action is not None:
+                known = seen.setdefault(_sort_of(action), deque(maxlen=_COMPARED))
+                number = next((number for number, other in known if _equivalent(other, action)), None)
+                if number is None:
+                    number = next(new)
+                    known.append((number, action))
+                of_trace.append(number)
+    return numbers
 
 
-def _matching_pairs(teacher: Sequence[Action], student: Sequence[Action]) -> list[tuple[int, int]] | None:
-    """The pairs of equivalent actions that the smallest edit leaves alone (Myers), None where it is too large."""
-    frontier, history = {1: 0}, list[dict[int, int]]()
-    for edits in range(_MAX_EDITS + 1):
-        history.append(frontier.copy())
-        for diagonal in range(-edits, edits + 1, 2):
-            inserts = _is_insertion(frontier, edits, diagonal)
-            x = frontier[diagonal + 1] if inserts else frontier[diagonal - 1] + 1
-            while x < len(teacher) and x - diagonal < len(student) and _equivalent(teacher[x], student[x - diagonal]):
-                x += 1
-            frontier[diagonal] = x
-            if x >= len(teacher) and x - diagonal >= len(student):
-                return list(_walk_back(history, x, x - diagonal))
-    return None
-
-
-def align_actions(teacher: Sequence[Action], student: Sequence[Action]) -> Alignment | None:
-    """The alignment of two lists of actions, None where they differ in more than some dozens of them."""
-    pairs = _matching_pairs(teacher, student)
-    if pairs is None:
-        return None
+def align_actions(teacher: Sequence[Action], student: Sequence[Action]) -> Alignment:
+    """The alignment of two lists of actions in which as many as can be are equivalent."""
+    numbers = _numbered(teacher, student)
+    # Reads of ranges that overlap pairwise may have one number and no line in common: hence the comparison.
+    pairs = [(x, y) for x, y in matching_pairs(*numbers) if _equivalent(teacher[x], student[y])]
     insertions, deletions, replaced = list[int](), list[int](), list[tuple[int, int]]()
     x = y = 0
-    for next_x, next_y in [*reversed(pairs), (len(teacher), len(student))]:
+    for next_x, next_y in [*pairs, (len(teacher), len(student))]:
         both = min(next_x - x, next_y - y)
         replaced += zip(range(x, x + both), range(y, y + both), strict=True)
         deletions += range(x + both, next_x)
         insertions += range(y + both, next_y)
         x, y = next_x + 1, next_y + 1
-    left_over = [student[y] for y in (*(y for _, y in replaced), *insertions)]
-    skew = 0
-    for action in (teacher[x] for x in (*(x for x, _ in replaced), *deletions)):
-        found = next((other for other in left_over if _equivalent(action, other)), None)
-        if found is not None:
-            left_over.remove(found)
-            skew += 1
+    alone = [
+        Counter(numbers[0][x] for x in (*(x for x, _ in replaced), *deletions)),
+        Counter(numbers[1][y] for y in (*(y for _, y in replaced), *insertions)),
+    ]
+    skew = (alone[0] & alone[1]).total()
     return Alignment(len(pairs), len(pairs) + len(replaced), tuple(insertions), tuple(deletions), skew)
 
 

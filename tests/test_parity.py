@@ -179,6 +179,18 @@ class Rules(unittest.TestCase):
             "Tier1Cosmetic(whitespace)",
         )
 
+    def test_a_wildcard_is_held_against_so_many_tools(self) -> None:
+        tools = [f"tool{n}" for n in range(1000)]
+        self.assertEqual(len(d.matching_tools("tool*", tools)), 256)
+        self.assertEqual(d.matching_tools("tool999|x*", tools), {"tool999"})
+
+    def test_hooks_meet_the_calls_of_their_tools_in_order(self) -> None:
+        calls: list[tuple[str, str, dict[str, object]]] = [(name, name[0], {"n": name}) for name in ("A1", "B1", "A2")]
+        text = whole(turn(*calls), *(hook(matcher="A|B") for _ in range(5)), hook(matcher="C"))
+        hooks = [action for action in d.parse_trace(text).actions if isinstance(action, d.HookEvent)]
+        met = [event.call and event.call.input["n"] for event in hooks]
+        self.assertEqual(met, ["A1", "B1", "A2", "A2", "A2", None])
+
     def test_matchers(self) -> None:
         for matcher, accepts in ((None, True), ("", True), ("Bash|Edit", True), ("Edit", False), ("mcp__.*", False)):
             self.assertEqual(bool(d.matching_tools(matcher, ["Bash"])), accepts, matcher)
@@ -314,7 +326,6 @@ class Aligned(unittest.TestCase):
 
     def aligned(self, teacher: str, student: str) -> tuple[int, int, tuple[int, ...], tuple[int, ...], int]:
         found = d.align_actions(self.calls(teacher), self.calls(student))
-        assert found is not None
         return found.matched, found.paired, found.insertions, found.deletions, found.turn_order_skew
 
     def test_examples(self) -> None:
@@ -339,9 +350,19 @@ class Aligned(unittest.TestCase):
             self.assertEqual(matched, longest[-1][-1], (teacher, student))
             self.assertEqual((paired + len(deletions), paired + len(insertions)), (len(teacher), len(student)))
 
-    def test_lists_that_have_nothing_in_common(self) -> None:
-        self.assertIsNone(d.align_actions(self.calls("a" * 100), self.calls("b" * 100)))
-        self.assertIsNone(d.align_actions(self.calls("a" * 5000), self.calls("a" * 100)))
+    def test_many_edits(self) -> None:
+        self.assertEqual(self.aligned("a" * 100, "b" * 100), (0, 100, (), (), 0))
+        self.assertEqual(self.aligned("a" * 5000, "a" * 100), (100, 100, (), tuple(range(100, 5000)), 0))
+        letters = "".join(map(chr, range(0x4E00, 0x4E00 + 900)))
+        turned = letters[300:] + letters[:300]
+        self.assertEqual(self.aligned(letters, turned), (600, 600, tuple(range(600, 900)), tuple(range(300)), 300))
+
+    def test_ranges_that_overlap_with_a_third_only(self) -> None:
+        def reads(*ranges: tuple[int, int]) -> list[d.ToolCall]:
+            return [d.ToolCall("Read", {"path": "a", "offset": at, "limit": size}) for at, size in ranges]
+
+        found = d.align_actions(reads((1, 10), (1, 4)), reads((5, 4), (7, 4)))
+        self.assertEqual((found.matched, found.paired), (1, 2))
 
 
 TWO_EDITS = [turn(("a", "Edit", {"path": "x", "old_string": "1", "new_string": "2"})), result("a")]
