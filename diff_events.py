@@ -2431,10 +2431,12 @@ class Profile:
         self._known: dict[tuple[str, str | None], tuple[tuple[int, ProfileRule], ...]] = {}
 
     def _pattern(self, kind: str) -> re.Pattern[bytes]:
-        """What a payload of a kind has in it if a rule is about it, or if its bytes do not tell."""
+        """What a payload of a kind has in it if a rule is about it; an escape may hide the name of a call."""
         calls = [rule.call for _, rule in self.of_events if rule.kind == kind]
-        names = (b"" if call is None else re.escape(json.dumps(call, ensure_ascii=False).encode()) for call in calls)
-        return re.compile(rb"\\|" + b"|".join(names))
+        if None in calls:
+            return re.compile(b"")
+        names = (json.dumps(call, ensure_ascii=False).encode()[1:-1] for call in calls)
+        return re.compile(rb'"(?:%b)"' % b"|".join(map(re.escape, names)))
 
     def __bool__(self) -> bool:
         return bool(self.rules)
@@ -2446,7 +2448,13 @@ class Profile:
     def may_be_about(self, kind: bytes, payload: bytes) -> bool:
         """Whether a rule may name an event, as far as its bytes tell."""
         pattern = self._patterns.get(kind)
-        return pattern is not None and pattern.search(payload) is not None
+        return pattern is not None and (b"\\" in payload or pattern.search(payload) is not None)
+
+    def chosen(self, kinds: Sequence[bytes], payloads: Sequence[bytes]) -> list[int]:
+        """Which of many events a rule may name: `may_be_about` for all at once."""
+        searches = {kind: pattern.search for kind, pattern in self._patterns.items()}
+        named = itertools.compress(range(len(kinds)), map(searches.__contains__, kinds))
+        return [n for n in named if searches[kinds[n]](payloads[n]) or b"\\" in payloads[n]]
 
     def rules_about(self, event: Event) -> tuple[tuple[int, ProfileRule], ...]:
         """The rules for the fields of an event, or for its place."""
@@ -3542,8 +3550,8 @@ class _SegmentIndexer:
 
     def _apply_rules(self, columns: Columns, indexes: list[int], found: list[int]) -> list[int]:
         """Gives the events that rules name a fingerprint of what must be equal alone, and marks them."""
-        for n, event in enumerate(zip(columns.kinds, columns.payloads, strict=True)):
-            rules = self._rules_for(*event) if self._profile.may_be_about(*event) else None
+        for n in self._profile.chosen(columns.kinds, columns.payloads):
+            rules = self._rules_for(columns.kinds[n], columns.payloads[n])
             if rules:
                 self._index.named[rules.numbers] += 1
                 marks = self._index.marks.setdefault(int(columns.tids[n]), RuleMarks())
