@@ -13698,16 +13698,6 @@ class SovereigntyCheck:
 # ── hosts ──
 
 
-def _ipv4_address(name: str) -> str:
-    """The usual spelling of an IPv4 address in any spelling that ``inet_aton`` takes, such as ``0x7f.1``."""
-    parts = name.split(".")
-    if len(parts) > 4 or not all(re.fullmatch(r"0x[0-9a-f]{1,8}|0[0-7]{0,11}|[1-9]\d{0,9}", part) for part in parts):
-        return name
-    numbers = [int(part, 0) if part[:2] == "0x" else int(part, 8 if part[0] == "0" else 10) for part in parts]
-    value = numbers.pop() + sum(number << 8 * (3 - index) for index, number in enumerate(numbers))
-    return ".".join(str(byte) for byte in value.to_bytes(4)) if value < 1 << 32 else name
-
-
 def ip_address(text: str) -> IPv4Address | IPv6Address | None:
     """The address that a text is, if it is one."""
     import ipaddress  # here, so that only who compares agent traces waits for it
@@ -13718,17 +13708,15 @@ def ip_address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def _canonical_host(host: str) -> str:
-    """One spelling of a host: case, a dot at the end and the many forms of an address do not count."""
+    """One spelling of a host: case, a dot at the end and the many forms of an address (``0x7f.1``) do not count."""
+    import socket  # here, so that only who compares agent traces waits for it
+
     name = host.lower().rstrip(".")
-    address = ip_address(_ipv4_address(name))
+    if re.fullmatch(r"[0-9a-fx.]+", name):
+        with contextlib.suppress(OSError):
+            name = socket.inet_ntoa(socket.inet_aton(name))
+    address = ip_address(name)
     return str(getattr(address, "ipv4_mapped", None) or address or name)
-
-
-def _is_local(host: str) -> bool:
-    address = ip_address(host)
-    if address is not None:
-        return address.is_loopback or address.is_unspecified
-    return host == "localhost" or host.endswith(".localhost")
 
 
 def _matches(host: str, patterns: Iterable[str]) -> bool:
@@ -13759,7 +13747,11 @@ class Policy:
         [True, False, True, True, True, True]
         """
         name = _canonical_host(host)
-        return not self.forbids(host) and (_is_local(name) or _matches(name, self.allow_hosts))
+        address = ip_address(name)
+        is_local = name == "localhost" or name.endswith(".localhost")
+        if address is not None:
+            is_local = address.is_loopback or address.is_unspecified
+        return not self.forbids(host) and (is_local or _matches(name, self.allow_hosts))
 
     def forbids(self, host: str) -> bool:
         """Whether no allow list can allow a host."""
@@ -13819,8 +13811,8 @@ def url_hosts(text: str) -> Hosts:
 
 
 def _url_or_host(word: str) -> Hosts:
-    """The host of a word that stands where a URL or a host must stand."""
-    word = word.strip()
+    """The host of a word that stands where a URL, a host or (for dig) an ``@host`` must stand."""
+    word = word.strip().removeprefix("@")
     if _URL.match(word):
         yield from itertools.islice(url_hosts(word), 1)
     elif word and word[0] not in "-/.:" and not _NO_ENDPOINT.match(word):
@@ -13846,10 +13838,6 @@ def _listed_host(word: str) -> Hosts:
         yield from itertools.islice(url_hosts(word), 1)
     elif remote and remote["user"] and ("." in remote["host"] or remote["host"] == "localhost"):
         yield remote["host"]
-
-
-def _name_server_host(word: str) -> Hosts:
-    yield from _url_or_host(word.removeprefix("@"))
 
 
 def _socat_host(word: str) -> Hosts:
@@ -14018,7 +14006,7 @@ ping ping6 | hosts=url first values=ciIlmMpQsStTwWeN
 traceroute | hosts=url first values=fgimNptlwqszMOP
 tftp whois xdg-open lynx w3m links elinks wscat websocat http https xh xhs | hosts=url first
   values=mpisTtvqgaAo,auth,auth-type,output,print,pretty,style,session,timeout,verify,cert,proxy
-dig nslookup host ssh-keyscan | hosts=name-server values=tpbkqcy
+dig nslookup host ssh-keyscan | hosts=url values=tpbkqcy
 aria2c axel yt-dlp youtube-dl ab wrk hey k6 siege open chromium google-chrome firefox | hosts=listed outward=*
 openssl | values=,-in,-out,-servername,-CAfile endpoints=,-connect
 socat | hosts=socat
@@ -14123,7 +14111,6 @@ _HOST_FORMS: Final[Mapping[str, Callable[[str], Hosts]]] = {
     "remote": _remote_host,
     "listed": _listed_host,
     "any-url": url_hosts,
-    "name-server": _name_server_host,
     "socat": _socat_host,
     "image": _image_host,
     "database": _database_host,
@@ -14367,12 +14354,6 @@ class Command:
     redirects: list[tuple[str, Token]] = field(default_factory=list)
     body: list[Command] = field(default_factory=list)
     after: str = ";"
-
-    def tokens(self) -> Iterator[Token]:
-        """The tokens of the command itself: assignments, words, targets of redirections."""
-        yield from self.assignments
-        yield from self.words
-        yield from (token for _, token in self.redirects)
 
 
 _OPENING: Final = _names("if for select while until case {")
@@ -14796,7 +14777,7 @@ class CommandInspector:
 
     def _run_one(self, command: Command, state: ShellState, stdin: str | None) -> str:
         self._budget.spend()
-        for token in command.tokens():
+        for token in (*command.assignments, *command.words, *(target for _, target in command.redirects)):
             self._check_expansions(token, state)
         stdin = self._redirected_input(command, state, stdin)
         assigned = [self._assign(token, state) for token in command.assignments]
@@ -15378,32 +15359,15 @@ def replay_files(actions: Iterable[Action]) -> dict[int, FileState]:
 _EXCERPT: Final = 60
 
 
-def _excerpt(text: str, start: int) -> str:
-    end = start + _EXCERPT
-    return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
-
-
-def excerpt_pair(left: object, right: object) -> tuple[str, str]:
-    """Both values as JSON, long ones cut to the neighbourhood of the first character that differs.
-
-    >>> excerpt_pair("x" * 100 + "a", "x" * 100 + "b")[0]
-    '…xxxxxxxxxxxxxxxxxxxxa"'
-    """
-    texts = json_text(left), json_text(right)
-    equal = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(*texts, strict=False))
-    same = sum(1 for _ in equal)
-    start = max(0, same - 20) if max(map(len, texts)) > _EXCERPT else 0
-    return cast(tuple[str, str], tuple(_excerpt(text, start) for text in texts))
-
-
 def difference_text(difference: ActionDifference) -> str:
     """One difference on one line, its values cut to what differs.
 
     >>> difference_text(ActionDifference(Reason.TOOL_INPUT, "limit", 5, None))
     'limit 5 ≠ null'
     """
-    sides = excerpt_pair(difference.teacher, difference.student)
-    return f"{difference.field} {sides[0]} ≠ {sides[1]}"
+    values = Both(json_text(difference.teacher), json_text(difference.student))
+    shown = differing(values, _EXCERPT).map(without_changes)
+    return f"{difference.field} {shown.canary} ≠ {shown.ours}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16302,11 +16266,6 @@ class FixtureResult:
         return self.meta.id
 
     @property
-    def drifts(self) -> bool:
-        """Whether anything drifted at all."""
-        return self.drift_count > 0
-
-    @property
     def command(self) -> str:
         """The command that shows what drifted."""
         import shlex  # here, so that only who has fixtures that fail waits for it
@@ -16559,7 +16518,7 @@ class CorpusReport:
         if fixture.score is None:
             return False
         if self.must_fail:
-            return fixture.drifts
+            return fixture.drift_count > 0
         if self.strict_sovereignty and fixture.undecided_count:
             return False
         return passes_alone(fixture.score, fixture.worst_tier, self.contract.individual_min)
@@ -17414,7 +17373,7 @@ def corpus_document(report: CorpusReport) -> list[Block]:
     fixtures = _worst_first(report)
     bad = [fixture for fixture in fixtures if not report.fixture_passes(fixture) or fixture.mismatches]
     good = [fixture for fixture in fixtures if fixture not in bad]
-    commands = [f"{literal(fixture.id)}: {quoted(fixture.command)}" for fixture in bad if fixture.drifts]
+    commands = [f"{literal(fixture.id)}: {quoted(fixture.command)}" for fixture in bad if fixture.drift_count]
     title = f"Corpus: {'pass' if report.passes else 'FAIL'}, mean score {score_text(report.aggregate_score)}"
     blocks: list[Block] = [Heading(title, 1), Items(list(_corpus_items(report)))]
     if bad:
@@ -17431,7 +17390,7 @@ def _fixture_case(report: CorpusReport, fixture: FixtureResult) -> TestCase:
     if report.fixture_passes(fixture):
         return TestCase("fixtures", fixture.id, skipped="no action on either side" if fixture.is_vacuous else None)
     message = f"score {_score_cell(fixture.score)}, {literal(fixture.error or fixture.first_drift or 'no drift')}"
-    evidence = [fixture.command] if fixture.drifts else []
+    evidence = [fixture.command] if fixture.drift_count else []
     return TestCase("fixtures", fixture.id, message, _outcome(report, fixture).lower(), evidence)
 
 
