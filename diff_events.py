@@ -2758,8 +2758,7 @@ def _respelled(value: bytes) -> bytes:
     return _canonical_json(parse_json(value, parse_float=_canonical_number))
 
 
-@dataclass(frozen=True, slots=True)
-class PayloadGroup:
+class PayloadGroup(NamedTuple):
     """Events of a kind whose payloads have the same keys in the same order."""
 
     kind: bytes
@@ -2788,16 +2787,21 @@ class _PayloadLayout:
     """In canonical spelling."""
     forms: tuple[str, ...]
     """The pattern of each value."""
+    respelled: tuple[int, ...]
+    """The numbers of those values that may have several spellings."""
 
-    def take(self, payloads: Sequence[bytes]) -> tuple[list[bool], dict[bytes, Sequence[bytes]]]:
-        """Whether each payload has this layout, and the columns of those that do. Raises `NotJsonError`."""
+    def take(self, payloads: Sequence[bytes]) -> tuple[list[tuple[bytes, ...]], tuple[bytes, ...]]:
+        """The columns of those payloads that have this layout; and of each payload, empty if it has another.
+
+        Raises `NotJsonError`.
+        """
         rows = self.pattern.findall(b"\n".join((*payloads, b"")))
-        fits = [bool(row[-1]) for row in rows]
-        columns = list(zip(*itertools.compress(rows, fits), strict=True)) or [()] * (len(self.keys) + 1)
-        for n, form in enumerate(self.forms):
-            if form == _ANY_VALUE:
-                columns[n] = tuple(map(_respelled, columns[n]))
-        return fits, dict(zip(self.keys, columns, strict=False))
+        *columns, fits = zip(*rows, strict=True)
+        if b"" in fits:
+            columns = [tuple(itertools.compress(column, fits)) for column in columns]
+        for n in self.respelled:
+            columns[n] = tuple(map(_respelled, columns[n]))
+        return columns, fits
 
 
 class PayloadReader:
@@ -2834,11 +2838,12 @@ class PayloadReader:
         self, layout: _PayloadLayout, places: Sequence[int], payloads: Sequence[bytes]
     ) -> tuple[PayloadGroup, Sequence[int]]:
         """The payloads that have a layout, and the places of the others."""
-        fits, columns = layout.take([payloads[n] for n in places])
+        values, fits = layout.take([payloads[n] for n in places])
+        columns = dict(zip(layout.keys, values, strict=True))
         if all(fits):
             return PayloadGroup(self._kind, places, columns), ()
-        fitting, others = ([n for n, fit in zip(places, fits, strict=True) if fit == has] for has in (True, False))
-        return PayloadGroup(self._kind, fitting, columns), others
+        others = [n for n, fit in zip(places, fits, strict=True) if not fit]
+        return PayloadGroup(self._kind, list(itertools.compress(places, fits)), columns), others
 
     def _learn(self, payload: bytes) -> _PayloadLayout | None:
         """The layout of a payload, which no known layout has; None where no pattern can stand for payloads like it."""
@@ -2855,7 +2860,8 @@ class PayloadReader:
             forms = [max(both, key=(_SCALAR_VALUE, _ANY_VALUE).index) for both in zip(known.forms, forms, strict=True)]
         fields = (f"{re.escape(member.lead)}({form})" for member, form in zip(members, forms, strict=True))
         pattern = rf"{''.join(fields)[2:]}{re.escape(tail[:-1])}(\n)|[^\n]*\n"
-        self._layouts[leads] = _PayloadLayout(re.compile(pattern.encode()), keys, tuple(forms))
+        respelled = tuple(n for n, form in enumerate(forms) if form == _ANY_VALUE)
+        self._layouts[leads] = _PayloadLayout(re.compile(pattern.encode()), keys, tuple(forms), respelled)
         return self._layouts[leads]
 
 
@@ -5072,6 +5078,8 @@ class Walker:
                 self.equal_after_all += 1
                 if self.equal_after_all > self._most_equal_after_all:
                     raise FormatsDifferError
+                canary, ours = self.canary, self.ours
+                ours.stream.fingerprints[ours.position] = canary.stream.fingerprints[canary.position]
                 self._match(1)
             elif self.canary.sid is not None:
                 self._pass(StepKind.FLOATED, self.canary.position + 1, self.ours.position)
@@ -8219,6 +8227,8 @@ _MOST_NAME_ROUNDS: Final = 4
 """Walks after each of which more names are known; the second nearly always knows all."""
 _MOST_EQUAL_AFTER_ALL: Final = 64
 """More questions that the exact rules answer with "equal": the writers differ in format, index canonical bytes."""
+_FEW_SPELLED_DIFFERENTLY: Final = 8
+"""So many equal events of other bytes beside a divergence do not yet make it worth to index both logs anew."""
 
 
 def _evidence(log: Log) -> list[ThreadEvidence]:
@@ -8747,26 +8757,36 @@ class _Analysis:
         )
 
 
-def _spellings(cursor: Cursor, position: int) -> dict[bytes, bytes]:
-    """The payloads of some events from a position on, as they are written, by kind and canonical members."""
-    spellings = {}
+def _by_value(cursor: Cursor, position: int) -> dict[bytes, list[int]]:
+    """The positions of some events from one on, by kind and canonical members."""
+    found: dict[bytes, list[int]] = {}
     for at in range(position, min(position + _SPELLINGS_LOOKED_AT, len(cursor.stream))):
         with contextlib.suppress(NotJsonError):  # a payload that nobody had to read so far
             _, raw = cursor.log.raw_event(cursor.tid, at)
-            spellings[raw.kind + b" " + canonical_text(canonical_members(raw.payload))] = raw.payload
-    return spellings
+            found.setdefault(raw.kind + b" " + canonical_text(canonical_members(raw.payload)), []).append(at)
+    return found
 
 
-def _formats_matter(walks: Iterable[PairWalk]) -> bool:
-    """Whether events that are equal but written differently may have misled what happens behind a divergence."""
+def _spelled_differently(walks: Iterable[PairWalk]) -> int:
+    """How many events are known to be equal but written differently, in pairs of threads that diverge.
+
+    They may have misled what happens behind the divergence: those there have equal fingerprints from now on.
+    """
+    count = 0
     for walk in walks:
         if walk.differences:
-            first = walk.differences[0]
-            canary = _spellings(walk.canary, first.hunk.c_start)
-            ours = _spellings(walk.ours, first.hunk.o_start)
-            if walk.equal_after_all or any(ours.get(key, text) != text for key, text in canary.items()):
-                return True
-    return False
+            count += walk.equal_after_all
+            first = walk.differences[0].hunk
+            ours = _by_value(walk.ours, first.o_start)
+            for key, positions in _by_value(walk.canary, first.c_start).items():
+                wanted = walk.canary.stream.fingerprints[positions[0]]
+                for cursor, of_cursor in ((walk.canary, positions), (walk.ours, ours.get(key, ()))):
+                    fingerprints = cursor.stream.fingerprints
+                    odd = [position for position in of_cursor if fingerprints[position] != wanted]
+                    for position in odd:
+                        fingerprints[position] = wanted
+                    count += len(odd)
+    return count
 
 
 def walk_logs(
@@ -8809,8 +8829,11 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *
         raise FormatsDifferError  # perhaps nothing was alike for that reason alone
     if not pairs:
         raise UsageError("nothing to compare: no thread of canary could be paired with one of ours; pin with --tid-map")
-    if not canonical and _formats_matter(walks):
+    spelled_differently = 0 if canonical else _spelled_differently(walks)
+    if spelled_differently > _FEW_SPELLED_DIFFERENTLY:
         raise FormatsDifferError
+    if spelled_differently:
+        pairs, walks = walk_logs(canary, ours, options, progress, most_equal)
     identity = tuple(
         finding for finding in identity_findings(canary, ours, walks, pairs) if not _is_excused(finding, logs, options)
     )

@@ -381,7 +381,7 @@ class Bench:
 IN_MEMORY = "in-memory walk, json.loads"
 WITHOUT_GC = "the same, garbage collector off"
 DUCKDB = "DuckDB, floats and skipped fields out, join"
-DUCKDB_BARE = "DuckDB, bare join"
+DUCKDB_BARE = "DuckDB, one query without floats"
 
 
 def walks(bench: Bench) -> list[Program]:

@@ -212,6 +212,20 @@ class Paths(LogTestCase):
         self.assertEqual(self.reindexed(canary, early + late.replace(b'"n":1199', b'"n":0')), [False, True])
         self.assertEqual(self.reindexed(canary, log_bytes(events).replace(b'": ', b'":')), [True])
 
+    def test_a_few_events_in_another_format(self) -> None:
+        """Beside a divergence, or as a match before it, they are no reason to index both logs anew."""
+        events = [event(idx, payload={"name": "f", "n": idx}) for idx in range(300)]
+        canary = log_bytes(events)
+        diverged = canary.replace(b'"n": 100}', b'"n": 0}')
+        for odd in ((102,), (100,), (50, 101, 120), (101, 102)):
+            ours = diverged
+            for n in odd:
+                ours = ours.replace(b'"n": %d}' % n, b'"n":%d }' % n)
+            with self.subTest(odd=odd):
+                self.assertEqual(self.reindexed(canary, ours), [False])
+        ours = diverged.replace(b'"n": 10', b'"n":10')
+        self.assertEqual(self.reindexed(canary, ours), [False, True])
+
     def reindexed(self, canary: bytes, ours: bytes) -> list[bool]:
         """How the logs were indexed, one attempt after the other; the result is checked against another way."""
         with mock.patch.object(diff_events, "index_both", wraps=diff_events.index_both) as index_both:
