@@ -16086,6 +16086,18 @@ def _settings_line(path: str, *names: str) -> int | None:
     return text.count("\n", 0, end) + 1
 
 
+def checked_fields(value: object, expected: Sequence[Field], source: str, path: str = "") -> dict[str, Any]:
+    """The map at ``path`` of some settings, its fields as ``expected``, whatever else it has. Raises `InputError`."""
+    if not isinstance(value, dict):
+        problem = f"expected a map, found {described(value)}"
+        raise InputError(source, problem, lineno=_settings_line(source, *path.split(".")), field=path)
+    for one in field_problems(value, expected, path):
+        if one.is_error:
+            lineno = _settings_line(source, *str(one.field).split("."))
+            raise InputError(source, one.text, lineno=lineno, field=one.field)
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Contract:
     """What a run must reach, and the hosts that a student may reach, and may not whoever allows it."""
@@ -16117,57 +16129,46 @@ def checked_hosts(value: object, source: str, field: str) -> tuple[str, ...]:
     return tuple(checked_host(entry, source, f"{field}[{place}]") for place, entry in enumerate(value))
 
 
-def _strings(value: object, source: str, field: str) -> tuple[str, ...]:
-    """A list of strings; nothing at all is an empty one."""
-    if value is MISSING:
-        return ()
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return tuple(value)
-    raise InputError(source, f"expected a list of strings, found {described(value)}", field=field)
-
-
-_CONTRACT_KEYS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
-    ("parity_score",): ("thresholds",),
-    ("parity_score", "thresholds"): ("aggregate_min", "individual_min"),
-    ("sovereignty",): ("allow_hosts", "forbidden_replay_egress"),
-}
-"""The keys that a contract is read for, by the section that they stand in. Whatever else it says is for others."""
-
-
-def _refuse_misspelled_keys(settings: dict[str, object], path: str) -> None:
-    """A key in one of the sections that is nearly one of those that are read, or one of another section."""
-    import difflib  # here, so that only who gives a contract waits for it
-
-    every_key = [key for keys in _CONTRACT_KEYS.values() for key in keys]
-    for section, keys in _CONTRACT_KEYS.items():
-        value = _member(settings, *section)
-        if value is MISSING or value is None:
-            continue
-        if not isinstance(value, dict):
-            problem = f"expected a map, found {described(value)}"
-            raise InputError(path, problem, lineno=_settings_line(path, *section), field=".".join(section))
-        for key in (key for key in map(str, value) if key not in keys):
-            if meant := difflib.get_close_matches(key, every_key, 1, 0.75):
-                lineno, field = _settings_line(path, *section, key), ".".join((*section, key))
-                home = next(where for where, names in _CONTRACT_KEYS.items() if meant[0] in names)
-                problem = f"no such key; is {'.'.join((*home, meant[0]))} meant?"
-                raise InputError(path, problem, lineno=lineno, field=field)
-
-
 SHARE: Final = FieldType(
     "a number from 0 to 1",
     lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1,
 )
+_SETTINGS_TYPES: Final[Mapping[str, FieldType]] = {
+    **FIELD_TYPES,
+    "name": FieldType("a name", lambda value: isinstance(value, str) and value != ""),
+    "share": SHARE,
+    "strings": FieldType("a list of strings", lambda value: value == [] or _is_list(value, FIELD_TYPES["str"].accepts)),
+}
+_CONTRACT_FIELDS: Final[Mapping[tuple[str, ...], tuple[Field, ...]]] = {
+    (): fields("oos_rows:strings?", _SETTINGS_TYPES),
+    ("parity_score",): fields("thresholds:any?"),
+    ("parity_score", "thresholds"): fields("aggregate_min:share? individual_min:share?", _SETTINGS_TYPES),
+    ("sovereignty",): fields("allow_hosts:any? forbidden_replay_egress:any?"),
+}
+"""What a contract is read for, by the section that it stands in. Whatever else it says is for others."""
 
 
-def _threshold(settings: dict[str, object], name: str, default: float, source: str) -> float:
+def _check_contract(settings: dict[str, object], path: str) -> None:
+    """Raises `InputError` for a field of another type, and for a key in a section that is nearly one of those read."""
+    import difflib  # here, so that only who gives a contract waits for it
+
+    homes = {one.name: section for section, expected in _CONTRACT_FIELDS.items() for one in expected}
+    for section, expected in _CONTRACT_FIELDS.items():
+        value = _member(settings, *section)
+        if value is MISSING or value is None:
+            continue
+        names = checked_fields(value, expected, path, ".".join(section))
+        for key in map(str, names if section else ()):
+            meant = difflib.get_close_matches(key, homes, 1, 0.75)
+            if meant and homes.get(key) != section:
+                lineno, field = _settings_line(path, *section, key), ".".join((*section, key))
+                problem = f"no such key; is {'.'.join((*homes[meant[0]], meant[0]))} meant?"
+                raise InputError(path, problem, lineno=lineno, field=field)
+
+
+def _threshold(settings: object, name: str, default: float) -> float:
     value = _member(settings, "parity_score", "thresholds", name)
-    if value is MISSING:
-        return default
-    if isinstance(value, int | float) and SHARE.accepts(value):
-        return float(value)
-    lineno, field = _settings_line(source, "parity_score", "thresholds", name), f"parity_score.thresholds.{name}"
-    raise InputError(source, f"expected {SHARE.expected}, found {described(value)}", lineno=lineno, field=field)
+    return float(value) if isinstance(value, int | float) else default
 
 
 def read_contract(path: str) -> Contract:
@@ -16175,18 +16176,18 @@ def read_contract(path: str) -> Contract:
 
     Raises `InputError`, also for a key that is nearly one of these: it would else be ignored without a word.
     """
-    settings, defaults = read_settings(path), DEFAULT_CONTRACT
-    _refuse_misspelled_keys(settings, path)
+    settings = read_settings(path)
+    _check_contract(settings, path)
     allowed, forbidden = (
-        checked_hosts(_member(settings, "sovereignty", name), path, f"sovereignty.{name}")
-        for name in _CONTRACT_KEYS["sovereignty",]
+        checked_hosts(_member(settings, "sovereignty", one.name), path, f"sovereignty.{one.name}")
+        for one in _CONTRACT_FIELDS["sovereignty",]
     )
     return Contract(
-        _threshold(settings, "aggregate_min", defaults.aggregate_min, path),
-        _threshold(settings, "individual_min", defaults.individual_min, path),
+        _threshold(settings, "aggregate_min", DEFAULT_CONTRACT.aggregate_min),
+        _threshold(settings, "individual_min", DEFAULT_CONTRACT.individual_min),
         allowed,
         forbidden,
-        _strings(settings.get("oos_rows", MISSING), path, "oos_rows"),
+        tuple(cast(list[str], settings.get("oos_rows", []))),
     )
 
 
@@ -16204,7 +16205,7 @@ class RowStatus(enum.Enum):
         return self in (RowStatus.SHIPPED, RowStatus.PARTIAL)
 
 
-_ROW_FIELDS: Final = fields(f"id:str status:{'|'.join(status.value for status in RowStatus)}")
+_ROW_FIELDS: Final = fields(f"id:name status:{'|'.join(status.value for status in RowStatus)}", _SETTINGS_TYPES)
 
 
 def _matrix_rows(value: object, path: str, *, expected: bool) -> Iterator[tuple[str, object]]:
@@ -16230,13 +16231,9 @@ def read_matrix(path: str) -> dict[str, RowStatus]:
     if not isinstance(categories, list | dict) or not categories:
         raise InputError(path, f"expected a list of rows, found {described(categories)}", field="categories")
     matrix: dict[str, RowStatus] = {}
-    for place, row in _matrix_rows(categories, "categories", expected=True):
-        if not isinstance(row, dict):
-            raise InputError(path, f"expected a row, found {described(row)}", field=place)
-        for problem in field_problems(row, _ROW_FIELDS, place):
-            if problem.is_error:
-                raise InputError(path, problem.text, field=problem.field)
-        if not row["id"] or row["id"] in matrix:
+    for place, value in _matrix_rows(categories, "categories", expected=True):
+        row = checked_fields(value, _ROW_FIELDS, path, place)
+        if row["id"] in matrix:
             problem_text = f"expected a name that no other row has, found {described(row['id'])}"
             raise InputError(path, problem_text, field=f"{place}.id")
         matrix[row["id"]] = RowStatus(row["status"])
@@ -16249,6 +16246,7 @@ def read_matrix(path: str) -> dict[str, RowStatus]:
 _TRACE_FILES: Final = ("teacher.ccpa-trace.jsonl", "student.ccpa-trace.jsonl")
 _LOG_FILES: Final = ("canary.jsonl", "ours.jsonl")
 _META_FILE: Final = "meta.toml"
+_META_FIELDS: Final = fields("id:name covers:strings? description:str?", _SETTINGS_TYPES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16333,15 +16331,11 @@ def read_meta(folder: Path, default_id: str | None = None) -> Meta:
     path = folder / _META_FILE
     if not path.exists():
         return Meta(folder.name if default_id is None else default_id)
-    source, fixture = str(path), read_settings(str(path)).get("fixture", MISSING)
-    if not isinstance(fixture, dict):
-        raise InputError(source, f"expected a table, found {described(fixture)}", field="fixture")
-    for name, default in (("id", MISSING), ("description", "")):
-        if not isinstance(value := fixture.get(name, default), str) or (name == "id" and not value):
-            raise InputError(source, f"expected a string, found {described(value)}", field=f"fixture.{name}")
+    source = str(path)
+    fixture = checked_fields(read_settings(source).get("fixture", MISSING), _META_FIELDS, source, "fixture")
     return Meta(
         fixture["id"],
-        _strings(fixture.get("covers", MISSING), source, "fixture.covers"),
+        tuple(fixture.get("covers", ())),
         fixture.get("description", ""),
         _tid_map(fixture.get("tid_map", {}), source),
         checked_hosts(fixture.get("allow_hosts"), source, "fixture.allow_hosts"),
@@ -16608,7 +16602,7 @@ def score_corpus(
     return CorpusReport(directory, fixtures, contract, must_fail, coverage, strict_sovereignty=strict_sovereignty)
 
 
-_EARLIER_FIXTURE: Final = fields("id:str score:share|null", {**FIELD_TYPES, "share": SHARE})
+_EARLIER_FIXTURE: Final = fields("id:str score:share|null", _SETTINGS_TYPES)
 
 
 def read_scores(path: str) -> dict[str, float | None]:
@@ -16621,10 +16615,8 @@ def read_scores(path: str) -> dict[str, float | None]:
     if form != "diff-events-corpus" or not isinstance(fixtures, list):
         raise InputError(path, f"expected the JSON report of a corpus, found {described(form)}", field="format")
     scores: dict[str, float | None] = {}
-    for place, fixture in enumerate(fixtures):
-        for problem in field_problems(fixture if isinstance(fixture, dict) else {}, _EARLIER_FIXTURE, "fixtures"):
-            if problem.is_error:
-                raise InputError(path, f"{problem.text} (fixture {place})", field=problem.field)
+    for place, value in enumerate(fixtures):
+        fixture = checked_fields(value, _EARLIER_FIXTURE, path, f"fixtures[{place}]")
         scores[fixture["id"]] = fixture["score"]
     return scores
 

@@ -254,12 +254,12 @@ class Contracts(FolderCase):
             (text.replace("MISSING", "GONE"), r"categories\[1\].status: expected one of"),
             (text.replace("MISSING", "shipped"), "expected one of SHIPPED, PARTIAL, MISSING, NONE"),
             (text.replace("    status: MISSING\n", ""), r"categories\[1\].status: expected one of"),
-            ("categories:\n  - x\n", r"categories\[0\]: expected a row"),
+            ("categories:\n  - x\n", r"categories\[0\]: expected a map"),
             (
                 "categories:\n  - rows:\n    - {id: a, status: SHIPPED}\n    - {id: b}\n",
                 r"categories\[0\].rows\[1\].status",
             ),
-            ("categories:\n  - name: tools\n    rows: []\n", r"categories\[0\].id: expected a string, found nothing"),
+            ("categories:\n  - name: tools\n    rows: []\n", r"categories\[0\].id: expected a name, found nothing"),
         ):
             with self.subTest(broken=broken), self.assertRaisesRegex(d.InputError, problem):
                 d.read_matrix(self.put("m.yaml", broken))

@@ -236,7 +236,7 @@ class Ratchet(CorpusCase):
             ("{", "expected the JSON report of a corpus: invalid JSON"),
             ("[]", "expected the JSON report of a corpus, found nothing"),
             ('{"format": "diff-events-corpus", "fixtures": 1}', "expected the JSON report of a corpus"),
-            ('{"format": "diff-events-corpus", "fixtures": [1]}', "fixtures.id: expected a string, found nothing"),
+            ('{"format": "diff-events-corpus", "fixtures": [1]}', "fixtures[0]: expected a map, found a number: 1"),
             (
                 '{"format": "diff-events-corpus", "fixtures": [{"id": "a", "score": 2}]}',
                 "expected a number from 0 to 1",
@@ -262,9 +262,9 @@ class Broken(CorpusCase):
         for name, text, problem in (
             ("a/canary.jsonl", log("x"), "found canary.jsonl and teacher"),
             ("a/meta.toml", "[", "TOML"),
-            ("a/meta.toml", "x = 1", "fixture: expected a table"),
-            ("a/meta.toml", "[fixture]", "fixture.id: expected a string, found nothing"),
-            ("a/meta.toml", "[fixture]\nid = ''", "fixture.id: expected a string"),
+            ("a/meta.toml", "x = 1", "fixture: expected a map"),
+            ("a/meta.toml", "[fixture]", "fixture.id: expected a name, found nothing"),
+            ("a/meta.toml", "[fixture]\nid = ''", "fixture.id: expected a name"),
             ("a/meta.toml", "[fixture]\nid = 'a'\ndescription = 1", "fixture.description"),
             ("a/meta.toml", "[fixture]\nid = 'a'\ncovers = 'x'", "fixture.covers: expected a list"),
             ("a/meta.toml", "[fixture]\nid = 'a'\ntid_map = '6'", "fixture.tid_map"),
