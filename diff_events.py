@@ -1242,6 +1242,8 @@ _json_scalar = json.JSONEncoder(default=str).encode
 
 def _json_items(value: object) -> tuple[str, Iterator[tuple[str, object]]] | None:
     """The brackets of an object or array, and its items behind what stands before each; None for other values."""
+    if value is None or isinstance(value, str | int):
+        return None
     if isinstance(value, Mapping):
         return "{}", ((f"{_json_scalar(str(key))}: ", item) for key, item in value.items())
     if isinstance(value, list | tuple | Iterator):
@@ -2067,6 +2069,17 @@ class LayoutReader:
             while at >= 0:
                 yield at
                 at = text.find(needle, at + 1)
+
+    def raw_event(self, line: bytes) -> RawEvent | None:
+        """The event on a line; None where the line has none of the known layouts."""
+        found = self._line.match(line + b"\n") if self._line else None
+        if found is None or found.lastindex is None:
+            return None
+        size = len(RawEvent._fields)
+        number = (found.lastindex - 1) // size
+        values = found.groups()[number * size : number * size + size]
+        raw = RawEvent(**dict(zip(self._layouts[number].captured, values, strict=True)))
+        return None if _unbalanced([raw.payload]) else raw._replace(kind=_plain_kinds([raw.kind])[0])
 
     @staticmethod
     def _by_common_layout(text: bytes, layout: _Layout) -> Columns | None:
@@ -3259,8 +3272,8 @@ class Log:
 
     def _starts_of_lines(self, number: int) -> Sequence[int]:
         """Where in a chunk each line starts, and where the text ends."""
-        lengths = map(len, self._text(number).split(b"\n"))
-        return array("q", itertools.accumulate(lengths, lambda start, length: start + length + 1, initial=0))
+        lengths = map((1).__add__, map(len, self._text(number).split(b"\n")))
+        return array("q", itertools.accumulate(lengths, initial=0))
 
     def columns(self, number: int) -> Columns:
         """All events of a chunk, in the order of the file."""
@@ -3318,8 +3331,10 @@ class Log:
         return lineno, line, self._raw_event(line)
 
     def _raw_event(self, line: bytes) -> RawEvent:
-        columns = self._columns(line + b"\n")
-        return RawEvent(columns.kinds[0], columns.tids[0], columns.indexes[0], columns.payloads[0])
+        try:
+            return self._reader.raw_event(line) or decode_raw_event(line)
+        except NotJsonError as error:
+            raise InputError(self.source.name, CHANGED) from error
 
     def lines_with(self, tid: int, idx: int) -> Iterator[int]:
         """The numbers of all lines that hold an index of a thread, before the streams are put in order."""
