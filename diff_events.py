@@ -72,6 +72,7 @@ Logs and traces:
 
     contracts · thresholds, allow list and matrix: TOML, JSON, plain YAML
     corpus and coverage · a folder of fixtures
+    cut · a small fixture that reproduces one divergence
     validation · a file against its schema
     renderers: parity, corpus, validation · the same for agent traces, corpora and checked files
     command line · options, outputs, exit codes
@@ -1386,6 +1387,42 @@ class PendingFile:
             self._temporary.unlink(missing_ok=True)
 
 
+class PendingFolder:
+    """A new folder that appears with all its files or not at all. Raises `OutputError` where it cannot be made."""
+
+    def __init__(self, target: str) -> None:
+        import tempfile  # here, so that only who writes a folder waits for it
+
+        self._target = os.path.realpath(target or ".")
+        if os.path.exists(self._target) and (not os.path.isdir(self._target) or os.listdir(self._target)):
+            raise OutputError(f"{target}: it is there already, and not empty")
+        with self._named_errors():
+            os.makedirs(os.path.dirname(self._target), exist_ok=True)
+            self._temporary = tempfile.TemporaryDirectory(prefix=".diff-events-", dir=os.path.dirname(self._target))
+
+    @contextlib.contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(f"{self._target}: cannot be written: {error.strerror}") from error
+
+    def commit(self, files: Mapping[str, bytes]) -> None:
+        """Writes the files, by name, and puts the folder in its place."""
+        with self._named_errors():
+            folder = Path(self._temporary.name, "folder")
+            folder.mkdir()
+            for name, data in files.items():
+                (folder / name).write_bytes(data)
+            os.replace(folder, self._target)
+
+    def __enter__(self) -> PendingFolder:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._temporary.cleanup()
+
+
 # ══ reading ═══════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
@@ -1830,6 +1867,16 @@ def _object_members(line: bytes) -> tuple[list[_Member], str]:
     if not members and not _EMPTY_OBJECT.fullmatch(text):
         raise NotJsonError(f"expected an object, found {json_type(parse_json(text))}")
     return members, tail
+
+
+def with_members(line: bytes, values: Mapping[str, str]) -> bytes:
+    """A line in which some members have other values, as JSON; all else is as it was.
+
+    >>> with_members(b'{"tid": 6,"n" :1}', {"n": "10"})
+    b'{"tid": 6,"n" :10}'
+    """
+    members, tail = _object_members(line)
+    return "".join([*(member.lead + values.get(member.key, member.value) for member in members), tail]).encode()
 
 
 def check_header(line: bytes) -> None:
@@ -3299,9 +3346,16 @@ class Log:
         except ValueError as error:
             raise InputError(self.source.name, CHANGED) from error
 
-    def chunks_with_any(self, needles: Collection[bytes]) -> Iterator[int]:
-        """The numbers of the chunks whose text has one of some texts."""
-        return (n for n in range(len(self.index.chunks)) if any(needle in self._text(n) for needle in needles))
+    def indexes_with_any(self, needles: Collection[bytes], tid: int, chunks: Iterable[int]) -> Iterator[list[int]]:
+        """The indexes of a thread's events whose lines have one of some texts, chunk by chunk."""
+
+        def has_any(text: bytes) -> bool:
+            return any(needle in text for needle in needles)
+
+        for number in chunks:
+            if has_any(self._text(number)):
+                events = self.events_of_chunk(number).items()
+                yield [idx for (of_tid, idx), (_, line) in events if of_tid == tid and has_any(line)]
 
     def line_of(self, tid: int, position: int) -> tuple[int, bytes]:
         """Line number and text of the event of a thread at a position."""
@@ -8822,13 +8876,21 @@ def _is_excused(finding: IdentityFinding, logs: Both[Log], options: DiffOptions)
     )
 
 
-@dataclass(frozen=True, slots=True)
 class Compared:
-    """Two logs that were compared and can still be read."""
+    """Two logs that were compared and can still be read. The report is made when somebody asks for it."""
 
-    logs: Both[Log]
-    walks: Sequence[PairWalk]
-    report: Report
+    def __init__(self, logs: Both[Log], analysis: _Analysis, report: Callable[[], Report]) -> None:
+        self.logs = logs
+        self.walks: Sequence[PairWalk] = analysis.walks
+        self.doubts: Sequence[LogWarning] = ()
+        self._make_report = report
+
+    @functools.cached_property
+    def report(self) -> Report:
+        """What was found. It needs the logs to be open."""
+        report = self._make_report()
+        ours = replace(report.logs.ours, warnings=(*self.doubts, *report.logs.ours.warnings))
+        return replace(report, logs=replace(report.logs, ours=ours))
 
 
 def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *, canonical: bool) -> Compared:
@@ -8849,19 +8911,21 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *
         raise FormatsDifferError
     if spelled_differently:
         pairs, walks = walk_logs(canary, ours, options, progress, most_equal)
-    identity = tuple(
-        finding for finding in identity_findings(canary, ours, walks, pairs) if not _is_excused(finding, logs, options)
-    )
     analysis = _Analysis(logs, pairs, walks, options, progress)
-    report = analysis.report(keys, identity)
-    unmapped = Both(
-        _unmapped(canary, {pair.canary_tid for pair in pairs}),
-        _unmapped(ours, {pair.ours_tid for pair in pairs}),
-    )
-    lone = Both(lone_shared_globals(canary, ours), lone_shared_globals(ours, canary))
-    start = report.start_here or start_without_divergence(unmapped, lone)
-    report = replace(report, unmapped=unmapped, lone_globals=lone, start_here=start)
-    return Compared(logs, analysis.walks, report)
+
+    def report() -> Report:
+        findings = identity_findings(canary, ours, walks, pairs)
+        identity = tuple(finding for finding in findings if not _is_excused(finding, logs, options))
+        unmapped = Both(
+            _unmapped(canary, {pair.canary_tid for pair in pairs}),
+            _unmapped(ours, {pair.ours_tid for pair in pairs}),
+        )
+        lone = Both(lone_shared_globals(canary, ours), lone_shared_globals(ours, canary))
+        made = analysis.report(keys, identity)
+        start = made.start_here or start_without_divergence(unmapped, lone)
+        return replace(made, unmapped=unmapped, lone_globals=lone, start_here=start)
+
+    return Compared(logs, analysis, report)
 
 
 def _compare_sources(
@@ -8906,9 +8970,8 @@ def compared_logs(canary: str, ours: str, options: DiffOptions, progress: Progre
     with contextlib.closing(LogSource(canary)) as one, contextlib.closing(LogSource(ours)) as other:
         doubts = _doubts(one, other)
         compared = _compare_in_any_format(one, other, options, progress)
-        logs = compared.report.logs
-        warned = replace(logs, ours=replace(logs.ours, warnings=(*doubts, *logs.ours.warnings)))
-        yield replace(compared, report=replace(compared.report, logs=warned))
+        compared.doubts = doubts
+        yield compared
 
 
 def diff_logs(canary: str, ours: str, options: DiffOptions | None = None, progress: Progress | None = None) -> Report:
@@ -11991,6 +12054,12 @@ class AlignedRows:
             return Row(Both(step.canary_position + nth, None), step.kind)
         return Row(Both(None, step.ours_position + nth - step.canary), step.kind)
 
+    def rows_of(self, c_start: int, o_start: int) -> range:
+        """The rows of the difference that begins at two positions."""
+        starts = [(step.canary_position, step.ours_position, step.kind is StepKind.DIFFERED) for step in self._steps]
+        nth = bisect.bisect_left(starts, (c_start, o_start, True))
+        return range(self._starts[nth], self._starts[nth + 1])
+
     def find(self, side: Side, position: int) -> int:
         """The number of the row that has an event."""
         starts = [step.canary_position if side is Side.CANARY else step.ours_position for step in self._steps]
@@ -11998,6 +12067,14 @@ class AlignedRows:
         step, within = self._steps[nth], position - starts[nth]
         behind = 0 if side is Side.CANARY or self._is_paired(step) else step.canary
         return self._starts[nth] + behind + within
+
+    def near(self, number: int) -> Both[int]:
+        """Of both sides, the position of an event that stands there or near."""
+        step, nth = self._step_of(number)
+        ends = Both(len(self.walk.canary.stream) - 1, len(self.walk.ours.stream) - 1)
+        ours = step.ours_position + (nth if self._is_paired(step) else max(0, nth - step.canary))
+        canary = step.canary_position + min(nth, step.canary)
+        return Both(min(canary, ends.canary), min(ours, ends.ours))
 
     def matching_run(self, number: int, direction: int) -> int:
         """How many rows in a row match, from one on, forwards (1) or backwards (-1)."""
@@ -12048,6 +12125,9 @@ def _start_target(compared: Compared) -> Target:
     """Where to start, by the report."""
     start = compared.report.start_here
     if start is None:
+        for walk in compared.walks:  # a name or a hole is never where to start, but all that there is
+            if walk.differences:
+                return Target(Side.CANARY, walk.canary.tid, walk.differences[0].hunk.c_start)
         raise UsageError("--at start: nothing differs; name an event, as --at 6:1234")
     if start.canary_tid is None or start.ours_tid is None:
         raise UsageError("--at start: that is nothing on a pair of threads; name an event, as --at 6:1234")
@@ -12162,15 +12242,23 @@ def _with_others(rows: Iterable[ViewRow | int], others: Both[_Others]) -> Iterat
         yield row
 
 
-def _rows_with(rows: AlignedRows, text: str) -> list[int]:
-    """The rows that have a text in one of their lines, as it is or as JSON escapes it."""
+def _rows_with(rows: AlignedRows, text: str, number: int, most: int) -> list[int]:
+    """The rows that have a text in one of their lines, as it is or as JSON escapes it.
+
+    As logs are long, the search goes outwards from a row, until there are so many before it and behind it.
+    """
     needles = {text.encode("utf-8", "surrogatepass"), json.dumps(text)[1:-1].encode()}
-    found = set()
-    for side, cursor in zip(Side, (rows.walk.canary, rows.walk.ours), strict=True):
-        for number in cursor.log.chunks_with_any(needles):
-            for (tid, idx), (_, line) in cursor.log.events_of_chunk(number).items():
-                if tid == cursor.tid and any(needle in line for needle in needles):
-                    found.add(rows.find(side, cursor.stream.position_of(idx)))
+    found: set[int] = set()
+    for side, cursor, position in zip(Side, (rows.walk.canary, rows.walk.ours), rows.near(number), strict=True):
+        stream, start = cursor.stream, cursor.stream.chunk_of(position)
+        for direction, chunks in ((1, range(start, len(cursor.log.index.chunks))), (-1, range(start, -1, -1))):
+            left = most
+            for indexes in cursor.log.indexes_with_any(needles, cursor.tid, chunks):
+                numbers = [rows.find(side, stream.position_of(idx)) for idx in indexes]
+                found.update(numbers)
+                left -= sum(direction * one > direction * number for one in numbers)
+                if left <= 0:
+                    break
     return sorted(found)
 
 
@@ -12181,7 +12269,7 @@ def view_around(compared: Compared, target: Target, around: int, *, grep: str | 
     number = rows.find(target.side, target.position)
     numbers = rows.around(number, around)
     if grep is not None:
-        hits = _rows_with(rows, grep)
+        hits = _rows_with(rows, grep, number, around)
         before, behind = bisect.bisect_left(hits, number), bisect.bisect_right(hits, number)
         numbers = sorted({number, *hits[max(0, before - around) : before], *hits[behind : behind + around]})
 
@@ -16643,6 +16731,245 @@ def compare_scores(report: CorpusReport, before: Mapping[str, float | None]) -> 
     return replace(report, changes=tuple(change for change in changes if change.before != change.now))
 
 
+# ══ cut ═══════════════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+_ROWS_AROUND: Final = (40, 400, 4000)
+"""Rows before and behind a divergence that are tried, one number after the other."""
+_CONTEXT_KEPT: Final = 3
+"""Rows before and behind it that stay whatever happens: for who reads the fixture."""
+_WHOLE_BLOCK: Final = 200
+"""A block of more rows is made smaller, too."""
+_MOST_COMPARISONS: Final = 500
+_TELLING_KEYS: Final = _names("name object_type wait_type status return_value")
+"""Payload fields whose texts are no secret, and tell what happened."""
+_NUMBER_TEXT: Final = re.compile(r"(?:0[xX])?[0-9a-fA-F]{1,16}|-?[0-9]+|")
+
+EventPlace: TypeAlias = tuple[int, int]
+"""The tid and the position of an event."""
+Unit: TypeAlias = "Both[tuple[EventPlace, ...]]"
+"""Events that are kept or left out together."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutFixture:
+    """Two small logs that reproduce a divergence."""
+
+    logs: Both[bytes]
+    events: Both[int]
+    of_events: int
+    """How many both logs had together."""
+    tid_map: Mapping[int, int]
+    divergence: Divergence
+
+
+def _new_indexes(stream: Stream, positions: Sequence[int]) -> dict[int, int]:
+    """Indexes from 0 on for some of a thread's events, by position; a hole between neighbours stays as it is."""
+    indexes: dict[int, int] = {}
+    for before, position in zip((None, *positions), positions, strict=False):
+        step = 1
+        if before is not None and position == before + 1:
+            step = stream.idx_at(position) - stream.idx_at(before)
+        indexes[position] = 0 if before is None else indexes[before] + step
+    return indexes
+
+
+def _scrubbed(payload: Mapping[str, object], texts: dict[str, str]) -> dict[str, object]:
+    """A payload without what its texts say; equal ones stay equal."""
+
+    def change(text: str) -> str:
+        return text if _NUMBER_TEXT.fullmatch(text) else texts.setdefault(text, f"text {len(texts) + 1}")
+
+    return {key: value if key in _TELLING_KEYS else with_strings(value, change) for key, value in payload.items()}
+
+
+def _essence_of(report: Report, divergence: Divergence, scrub: bool) -> tuple[object, ...]:
+    """What must be the same of a divergence in the fixture."""
+    canary = divergence.events.canary
+    breaks = [
+        (broken.path, broken.expected, broken.stands_for)
+        for broken in report.names.breaks
+        if (broken.events.canary.tid, broken.events.canary.idx) == (canary.tid, canary.idx)
+    ]
+    calls = [(event.kind, event.name) for event in divergence.events]
+    fields = [(f.path, () if scrub else (json_text(f.left), json_text(f.right))) for f in divergence.fields]
+    by_name = divergence.explained_by is Explained.NAME
+    return divergence.mismatch, divergence.change, calls, fields, by_name, breaks
+
+
+class _Cutter:
+    """Looks for few events of two logs with which one divergence is still the same."""
+
+    def __init__(self, compared: Compared, walk: PairWalk, nth: int, folder: Path, *, scrub: bool) -> None:
+        self._compared, self._walk, self._folder, self._scrub = compared, walk, folder, scrub
+        self._rows = {walk.canary.tid: AlignedRows(walk) for walk in compared.walks}
+        self._partner = {walk.ours.tid: walk.canary.tid for walk in compared.walks}
+        self._divergence = self._reported(compared.report).divergences[nth]
+        self._wanted = _essence_of(compared.report, self._divergence, scrub)
+        hunk = walk.differences[nth].hunk
+        self._block = self._rows[walk.canary.tid].rows_of(hunk.c_start, hunk.o_start)
+        self._left = _MOST_COMPARISONS
+
+    def _reported(self, report: Report) -> ThreadReport:
+        tid = self._walk.canary.tid
+        return next(thread for thread in report.threads if thread.pair.canary_tid == tid)
+
+    # -- the events that may be needed -----------------------------------------------------------------------------
+
+    def _unit(self, canary_tid: int, number: int) -> Unit:
+        """The events of a row."""
+        rows = self._rows[canary_tid]
+        tids = Both(rows.walk.canary.tid, rows.walk.ours.tid)
+        places = zip(tids, rows[number].positions, strict=True)
+        return Both(*(() if position is None else ((tid, position),) for tid, position in places))
+
+    def _around(self, count: int) -> Iterator[int]:
+        """So many rows before the block and behind it, as far as nothing else differs, the nearest last."""
+        rows = self._rows[self._walk.canary.tid]
+        for numbers in (range(self._block.start - 1, -1, -1), range(self._block.stop, len(rows))):
+            alike = itertools.takewhile(lambda number: rows[number].kind is not StepKind.DIFFERED, numbers[:count])
+            yield from reversed(list(alike))
+
+    def _produced(self, side: Side, units: Iterable[Unit]) -> Iterator[EventPlace]:
+        """The events before the block that produce the names which some events of a side have."""
+        log = self._compared.logs[side]
+        events = [log.event(*place) for unit in units for place in unit[side]]
+        values = {name_value(value) for event in events for _, value in payload_leaves(event.payload, "")} - {None}
+        last = max((event.lineno for event in events), default=0)
+        newest: dict[int, tuple[int, EventPlace]] = {}
+        for made in name_productions(log, self._compared.report.options.profile):
+            if made.value in values and not made.ends:
+                lineno = log.line_of(made.tid, made.position)[0]
+                if newest.get(made.value, (0,))[0] < lineno < last:
+                    newest[made.value] = lineno, (made.tid, made.position)
+        yield from (place for _, place in sorted(newest.values()))
+
+    def _with_counterpart(self, side: Side, place: EventPlace) -> Unit:
+        """An event of any thread, and the one that stands against it."""
+        tid = place[0] if side is Side.CANARY else self._partner.get(place[0])
+        if tid in self._rows:
+            return self._unit(tid, self._rows[tid].find(side, place[1]))
+        return Both((place,), ()) if side is Side.CANARY else Both((), (place,))
+
+    def _candidates(self) -> Iterator[tuple[list[Unit], list[Unit]]]:
+        """What stays and what may go, the fewest events first."""
+        tid = self._walk.canary.tid
+        block = [self._unit(tid, number) for number in self._block]
+        rows = self._rows[tid]
+        near = {number for number in self._around(_CONTEXT_KEPT) if rows[number].kind is StepKind.MATCHED}
+        kept = [self._unit(tid, number) for number in sorted(near)]
+        kept, loose = (kept + block, []) if len(block) <= _WHOLE_BLOCK else (kept + block[:1], block[1:])
+        for count in _ROWS_AROUND:
+            around = [self._unit(tid, number) for number in self._around(count) if number not in near]
+            yield kept, around + loose
+            places = ((side, place) for side in Side for place in self._produced(side, kept + around))
+            named = [self._with_counterpart(*place) for place in places]
+            yield kept, [unit for unit in dict.fromkeys(named) if unit not in kept + around] + around + loose
+
+    # -- trying ----------------------------------------------------------------------------------------------------
+
+    def _text(self, side: Side, units: Iterable[Unit], texts: dict[str, str]) -> tuple[bytes, set[int]]:
+        """A log of some events, and the threads that it has."""
+        log = self._compared.logs[side]
+        positions: defaultdict[int, set[int]] = defaultdict(set)
+        for unit in units:
+            for tid, position in unit[side]:
+                positions[tid].add(position)
+        header = log.source.read_back(0, log.index.chunks[0].offset).removeprefix(BYTE_ORDER_MARK)
+        lines = {0: header.strip()}
+        for tid, of_thread in positions.items():
+            for position, idx in _new_indexes(log.index.streams[tid], sorted(of_thread)).items():
+                lineno, line = log.line_of(tid, position)
+                values = {"tid_event_idx": str(idx)}
+                if self._scrub:
+                    payload = decode_event(line, lineno).payload
+                    values["payload"] = json_text(_scrubbed(payload, texts))
+                lines[lineno] = with_members(line, values)
+        return b"".join(lines[lineno] + b"\n" for lineno in sorted(lines)), set(positions)
+
+    def attempt(self, units: Sequence[Unit]) -> CutFixture | None:
+        """The fixture of some events, if they reproduce the divergence."""
+        self._left -= 1
+        texts: dict[str, str] = {}
+        (canary, tids), (ours, of_ours) = (self._text(side, units, texts) for side in Side)
+        pairs = ((walk.canary.tid, walk.ours.tid) for walk in self._compared.walks)
+        tid_map = {one: other for one, other in pairs if one in tids and other in of_ours}
+        texts_of = Both(canary, ours)
+        for name, text in texts_of.items():
+            (self._folder / name).write_bytes(text)
+        options = replace(self._compared.report.options, tid_map=tid_map, max_divergences=1)
+        paths = Both("canary", "ours").map(lambda name: str(self._folder / name))
+        try:
+            report = diff_logs(paths.canary, paths.ours, options)
+        except DiffEventsError:
+            return None  # such as no event at all on one side
+        found = self._reported(report).divergence
+        if found is None or _essence_of(report, found, self._scrub) != self._wanted:
+            return None
+        counts, of_events = report.logs.map(lambda log: log.events), self._compared.report.logs
+        return CutFixture(texts_of, counts, sum(log.events for log in of_events), tid_map, found)
+
+    def cut(self) -> CutFixture:
+        """The smallest fixture that is found. Raises `UsageError` where there is none."""
+        for kept, loose in self._candidates():
+            if best := self.attempt([*kept, *loose]):
+                return self._smaller(kept, loose, best)
+        first = self._divergence.events.canary
+        raise UsageError(f"the divergence at canary's tid {first.tid} index {first.idx} needs the whole logs")
+
+    def _smaller(self, kept: list[Unit], loose: list[Unit], best: CutFixture) -> CutFixture:
+        """Leaves out what can go: all of it, halves, quarters, and so on down to single units."""
+        size = len(loose)
+        while size:
+            start = 0
+            while start < len(loose) and self._left > 0:
+                rest = loose[:start] + loose[start + size :]
+                if smaller := self.attempt([*kept, *rest]):
+                    loose, best = rest, smaller
+                else:
+                    start += size
+            size //= 2
+        return best
+
+
+def _divergence_at(compared: Compared, at: str) -> tuple[PairWalk, int]:
+    """The divergence that an event is in, or else the next one behind it. Raises `UsageError`."""
+    target = target_of(compared, at)
+    walk = walk_with(compared, target)
+    for nth, difference in enumerate(walk.differences):
+        hunk = difference.hunk
+        start, end = (hunk.c_start, hunk.c_end) if target.side is Side.CANARY else (hunk.o_start, hunk.o_end)
+        if target.position < end or target.position <= start:
+            return walk, nth
+    raise UsageError(f"--at: there is no divergence there or behind it, on canary's tid {walk.canary.tid}")
+
+
+def cut_fixture(compared: Compared, at: str, *, scrub: bool = False) -> CutFixture:
+    """Few events of two logs that reproduce one divergence: compared, they show the same one, and it is the first.
+
+    ``compared`` must have all divergences in its report. Raises `UsageError` where ``at`` names none.
+    """
+    import tempfile  # here, so that only who cuts waits for it
+
+    walk, nth = _divergence_at(compared, at)
+    with tempfile.TemporaryDirectory(prefix="diff-events-") as folder:
+        return _Cutter(compared, walk, nth, Path(folder), scrub=scrub).cut()
+
+
+def meta_toml(name: str, fixture: CutFixture) -> str:
+    """The ``meta.toml`` of a fixture."""
+    divergence = fixture.divergence
+    paths = ", ".join(shorten(f.path, 80) for f in divergence.fields[:3])
+    calls = " / ".join(dict.fromkeys(f"{event.kind} {event.name or ''}".strip() for event in divergence.events))
+    pins = ",".join(f"{canary}={ours}" for canary, ours in fixture.tid_map.items())
+    fields = {
+        "id": name,
+        "description": printable(f"{divergence.change.value}: {calls}{': ' if paths else ''}{paths}"),
+        "tid_map": pins,
+    }
+    return "\n".join(["[fixture]", *(f"{key} = {json.dumps(value)}" for key, value in fields.items())]) + "\n"
+
+
 # ══ validation ════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
@@ -17778,6 +18105,12 @@ _LOG_OPTIONS: Final = (
 _PROFILE_OPTION: Final = option(
     "--profile", "what may differ: rules in TOML, as calibrate writes them", "FILE", **_REPEATABLE
 )
+_AT_OPTION: Final = option(
+    "--at",
+    "the event: TID:IDX of canary, ours:TID:IDX, line:N, ours:line:N, or start (default): Start here",
+    "PLACE",
+    default="start",
+)
 _PAIRING_OPTIONS: Final = (
     option("--tid-map", "pin pairs: canary's tid = our tid", "C=O[,C=O…]", **_REPEATABLE),
     option("--no-auto-map", "compare the pinned pairs only"),
@@ -17915,9 +18248,9 @@ def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
 
 
 @contextlib.contextmanager
-def _two_logs(options: argparse.Namespace, streams: Streams) -> Iterator[Compared]:
+def _two_logs(options: argparse.Namespace, streams: Streams, max_divergences: int = 1) -> Iterator[Compared]:
     """The two logs that the options name, compared to their ends."""
-    settings = replace(_comparison(options), score_to_the_end=True)
+    settings = replace(_comparison(options), score_to_the_end=True, max_divergences=max_divergences)
     progress = Progress(None if options.quiet else streams.err)
     with told_what_it_is(FileFormat.EVENT_LOG), contextlib.ExitStack() as stack:
         try:
@@ -17933,6 +18266,19 @@ def show_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
         target = target_of(compared, options.at)
         view = view_around(compared, target, options.around, grep=options.grep, all_threads=options.all_threads)
     streams.write(view_json(view) if options.json else view_document(view), options.color)
+    return ExitCode.OK
+
+
+def cut_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
+    """``cut``: writes a fixture that reproduces one divergence."""
+    with PendingFolder(options.out) as folder:
+        with _two_logs(options, streams, max_divergences=0) as compared:
+            fixture = cut_fixture(compared, options.at, scrub=options.scrub)
+        name = os.path.basename(os.path.normpath(options.out))
+        files = {f"{side}.jsonl": text for side, text in fixture.logs.items()}
+        folder.commit({**files, "meta.toml": meta_toml(name, fixture).encode()})
+    canary, ours = fixture.events
+    streams.write(f"{printable(options.out)}: {canary:,} + {ours:,} events of {fixture.of_events:,}\n")
     return ExitCode.OK
 
 
@@ -18099,10 +18445,10 @@ COMMANDS: Final[Mapping[str, Subcommand]] = {
         "Finds, on each guest thread, the first event where two engines' logs of one program part ways.\n"
         "LOG is schema v1 JSON Lines, plain or .gz, .bz2, .xz (or .zst where this Python reads it); - is standard\n"
         "input. What cannot be read twice is spooled to a temporary file (in $TMPDIR).\n\n"
-        "Other commands, each with a --help of its own: show (the aligned events around one), calibrate (a profile of\n"
-        "what differs between runs), parity (two agent traces; in short: diff), corpus (a folder of fixtures),\n"
-        "coverage (the rows that they cover), validate (files against their schemas), sid (the id of a shared-global\n"
-        "object).",
+        "Other commands, each with a --help of its own: show (the aligned events around one), cut (a small fixture of\n"
+        "one divergence), calibrate (a profile of what differs between runs), audit (what a comparison does not see),\n"
+        "parity (two agent traces; in short: diff), corpus (a folder of fixtures), coverage (the rows that they\n"
+        "cover), validate (files against their schemas), sid (the id of a shared-global object).",
         _DIFF_OPTIONS,
         _EXIT_CODES + f"\nexamples:\n  {PROGRAM} --canary c.jsonl --ours o.jsonl\n"
         f"  {PROGRAM} --canary c.jsonl.gz --ours o.jsonl --validate-identical --report json:diff.json\n",
@@ -18114,12 +18460,7 @@ COMMANDS: Final[Mapping[str, Subcommand]] = {
         {
             "": (
                 *_LOG_OPTIONS,
-                option(
-                    "--at",
-                    "the event: TID:IDX of canary, ours:TID:IDX, line:N, ours:line:N, or start (default): Start here",
-                    "PLACE",
-                    default="start",
-                ),
+                _AT_OPTION,
                 option("--around", "about so many rows on each side (default 20)", "N", type=_natural, default=20),
                 option("--all-threads", "between the rows, what the other threads of each log did meanwhile"),
                 option("--grep", "the nearest rows that have this text", "TEXT"),
@@ -18131,6 +18472,26 @@ COMMANDS: Final[Mapping[str, Subcommand]] = {
         },
         "exit codes: 0 it is shown, 2 it could not be done\n\nexample:\n"
         f"  {PROGRAM} show --canary c.jsonl --ours o.jsonl --at 6:1234 --all-threads",
+    ),
+    "cut": Subcommand(
+        cut_command,
+        "The smallest pair of logs that is found to show one divergence: a fixture with canary.jsonl, ours.jsonl and\n"
+        "meta.toml. Each step of making it smaller is kept only if a comparison shows the same divergence first.",
+        {
+            "": (
+                *_LOG_OPTIONS,
+                _AT_OPTION,
+                option("--out", "the folder to write; it must not be there, or be empty", "DIR", required=True),
+                option(
+                    "--scrub",
+                    "hide what texts in payloads say, but names of calls and statuses; equal ones stay equal",
+                ),
+                option("--quiet", "no progress"),
+            ),
+            "comparison": (*_PAIRING_OPTIONS, _PROFILE_OPTION),
+        },
+        "exit codes: 0 it is written, 2 it could not be done\n\nexample:\n"
+        f"  {PROGRAM} cut --canary c.jsonl --ours o.jsonl --at 6:1234 --out fixtures/regression/0042-close",
     ),
     "calibrate": Subcommand(
         calibrate_command,
