@@ -3332,12 +3332,18 @@ class Log:
         except NotJsonError as error:
             raise InputError(self.source.name, CHANGED) from error
 
+    def raw_events(self, number: int) -> Iterator[tuple[int, bytes, RawEvent]]:
+        """Line number and text of each event of a chunk, and what is on it, in the order of the file."""
+        kinds, tids, indexes, payloads, _ = self.columns(number)
+        numbered = enumerate(self._text(number).split(b"\n"), self.index.chunks[number].first_lineno)
+        lines = ((lineno, line) for lineno, line in numbered if line.strip())
+        events = map(RawEvent, kinds, tids, indexes, payloads)
+        return ((lineno, line, raw) for (lineno, line), raw in zip(lines, events, strict=True))
+
     def _numbered_lines(self, number: int) -> Iterator[tuple[tuple[int, int], tuple[int, bytes]]]:
         """Of each event in a chunk: tid and index, line number and text."""
-        columns = self.columns(number)
-        numbered = enumerate(self._text(number).split(b"\n"), self.index.chunks[number].first_lineno)
-        keys = zip(map(int, columns.tids), map(int, columns.indexes), strict=True)
-        return zip(keys, ((lineno, line) for lineno, line in numbered if line.strip()), strict=True)
+        for lineno, line, raw in self.raw_events(number):
+            yield (int(raw.tid), int(raw.tid_event_idx)), (lineno, line)
 
     def events_of_chunk(self, number: int) -> Mapping[tuple[int, int], tuple[int, bytes]]:
         """The line number and text of each event of a chunk by tid and index, in the order of the file."""
@@ -6946,10 +6952,13 @@ class Timeline:
         clocks = [clock for _, clock in sorted(everywhere)]
         return clocks != sorted(clocks)
 
+    def of_line(self, lineno: int, line: bytes) -> When:
+        """When the event on a line happened."""
+        return (_clock(line) or 0) if self.by_clock else 0, lineno
+
     def at(self, tid: int, position: int) -> When:
         """When the event of a thread at a position happened."""
-        lineno, line = self._log.line_of(tid, position)
-        return (_clock(line) or 0) if self.by_clock else 0, lineno
+        return self.of_line(*self._log.line_of(tid, position))
 
     @functools.cached_property
     def _span(self) -> tuple[int, int]:
@@ -7697,15 +7706,11 @@ class HandoverFinder:
         return None
 
     def _ordering_events(self, number: int) -> Iterator[tuple[When, Callable[[], None]]]:
-        columns, streams = self._log.columns(number), self._log.index.streams
-        for n, kind in enumerate(columns.kinds):
-            text = columns.payloads[n]
-            if (kind in _ORDERING_KINDS or (kind in _CALL_KINDS and _ORDERING_CALL.search(text))) and (
-                payload := self._parsed(text)
-            ) is not None:
-                tid, idx = int(columns.tids[n]), int(columns.indexes[n])
-                when = self._timeline.at(tid, streams[tid].position_of(idx))
-                yield when, functools.partial(self._take, kind, (tid, idx), payload)
+        for lineno, line, (kind, tid, idx, text) in self._log.raw_events(number):
+            orders = kind in _ORDERING_KINDS or (kind in _CALL_KINDS and _ORDERING_CALL.search(text))
+            if orders and (payload := self._parsed(text)) is not None:
+                take = functools.partial(self._take, kind, (int(tid), int(idx)), payload)
+                yield self._timeline.of_line(lineno, line), take
 
     def _take(self, kind: bytes, event: EventId, payload: dict[str, object]) -> None:
         tid = event[0]
