@@ -205,6 +205,11 @@ class Side(enum.Enum):
     CANARY = "canary"
     OURS = "ours"
 
+    @property
+    def other(self) -> Side:
+        """The other one."""
+        return Side.OURS if self is Side.CANARY else Side.CANARY
+
 
 @dataclass(frozen=True, slots=True)
 class Both(Generic[_T_co]):
@@ -3413,6 +3418,10 @@ class Log:
         """The event of a thread at a position, decoded."""
         return self._event(tid, position)
 
+    def position(self, tid: int, idx: int) -> int:
+        """Where an index stands in the stream of a thread."""
+        return self.index.streams[tid].position_of(idx)
+
     def _decoded(self, tid: int, position: int) -> Event:
         lineno, raw = self.raw_event(tid, position)
         with self.at_line(lineno):
@@ -5120,6 +5129,16 @@ class Difference:
     matched_before: int
     """Matches of the whole walk before this."""
 
+    @property
+    def starts(self) -> Both[int]:
+        """The positions at which it begins."""
+        return Both(self.hunk.c_start, self.hunk.o_start)
+
+    @property
+    def ends(self) -> Both[int]:
+        """The positions behind it."""
+        return Both(self.hunk.c_end, self.hunk.o_end)
+
 
 class FormatsDifferError(Exception):
     """The fingerprints of bytes are of no use: the logs spell equal payloads differently. Never leaves `diff_logs`."""
@@ -5301,6 +5320,11 @@ class PairWalk:
     matched_in_all: int
     steps: tuple[Step, ...]
     equal_after_all: int
+
+    @property
+    def sides(self) -> Both[Cursor]:
+        """Both cursors."""
+        return Both(self.canary, self.ours)
 
     @property
     def aligned(self) -> int:
@@ -6630,7 +6654,7 @@ def object_event(log: Log, place: int) -> Event:
     """The event that names an object at a place of the log's `ObjectRefs`."""
     refs = log.index.objects
     tid = refs.tids[refs.threads[place]]
-    return log.event(tid, log.index.streams[tid].position_of(refs.indexes[place]))
+    return log.event(tid, log.position(tid, refs.indexes[place]))
 
 
 class _Objects:
@@ -6881,8 +6905,7 @@ def call_of(log: Log, event: Event) -> Event | None:
     if event.kind == "kernel.call":
         return None
     pending = [call_name(event.payload)] if event.kind == "kernel.return" else []
-    position = log.index.streams[event.tid].position_of(event.idx)
-    return _caller(_backwards(log, event.tid, position), pending)
+    return _caller(_backwards(log, event.tid, log.position(event.tid, event.idx)), pending)
 
 
 def _open_wait(events: Iterable[Event]) -> Event | None:
@@ -6977,7 +7000,7 @@ class Timeline:
     def of(self, event: Event) -> When:
         """When an event happened."""
         if self.by_clock:
-            return self.at(event.tid, self._log.index.streams[event.tid].position_of(event.idx))
+            return self.at(event.tid, self._log.position(event.tid, event.idx))
         return 0, event.lineno
 
 
@@ -7084,11 +7107,10 @@ def name_productions(log: Log, profile: Profile = NO_PROFILE) -> Iterator[NamePr
     for thread, idx, raw, role in zip(refs.threads, refs.indexes, refs.raws, refs.roles, strict=True):
         if raw and role in (ObjectRole.CREATED, ObjectRole.DESTROYED):
             tid, ends = refs.tids[thread], role == ObjectRole.DESTROYED
-            position = log.index.streams[tid].position_of(idx)
-            yield NameProduction(HANDLES_SOURCE, tid, position, raw, ends)
-    for creation in log.index.creations:
-        position = log.index.streams[creation.creator_tid].position_of(creation.idx)
-        yield NameProduction("thread.create child_tid", creation.creator_tid, position, creation.child_tid)
+            yield NameProduction(HANDLES_SOURCE, tid, log.position(tid, idx), raw, ends)
+    for made in log.index.creations:
+        position = log.position(made.creator_tid, made.idx)
+        yield NameProduction("thread.create child_tid", made.creator_tid, position, made.child_tid)
     for tid, marks in log.index.marks.items():
         for position in log.index.streams[tid].positions_of(marks.producing):
             event = log.event(tid, position)
@@ -7152,19 +7174,10 @@ _UNBOUND: Final = NameJudgement(NameVerdict.UNBOUND)
 
 def unmatched_blocks(walk: PairWalk) -> Iterator[tuple[range, range]]:
     """The positions of both sides that have no counterpart, block by block."""
-    tail = Step(
-        StepKind.DIFFERED,
-        walk.canary.position,
-        walk.ours.position,
-        len(walk.canary.stream) - walk.canary.position,
-        len(walk.ours.stream) - walk.ours.position,
-    )
-    for step in (*walk.steps, tail):
-        if step.kind is StepKind.DIFFERED:
-            yield (
-                range(step.canary_position, step.canary_position + step.canary),
-                range(step.ours_position, step.ours_position + step.ours),
-            )
+    for kind, canary, ours, canary_events, ours_events in walk.steps:
+        if kind is StepKind.DIFFERED:
+            yield range(canary, canary + canary_events), range(ours, ours + ours_events)
+    yield range(walk.canary.position, len(walk.canary.stream)), range(walk.ours.position, len(walk.ours.stream))
 
 
 class NameTable:
@@ -7191,15 +7204,14 @@ class NameTable:
 
     def _counterpart(self, side: Side, production: NameProduction | None) -> NameProduction | None:
         """What produces the same object's name in the other log."""
-        place = production and self.counterparts.of(side, production.tid, production.position)
-        return self._at(Side.OURS if side is Side.CANARY else Side.CANARY, production, place) if place else None
+        if production is None:
+            return None
+        place = self.counterparts.of(side, production.tid, production.position)
+        return self._places[side.other].get((production.source, *place)) if place else None
 
     @functools.cached_property
     def _places(self) -> Both[dict[tuple[str, int, int], NameProduction]]:
         return self._productions.map(lambda of: {(p.source, p.tid, p.position): p for p in of if not p.ends})
-
-    def _at(self, side: Side, like: NameProduction | None, place: tuple[int, int]) -> NameProduction | None:
-        return self._places[side].get((like.source, *place)) if like else None
 
     def judge(self, values: Both[object], events: Both[Event], path: str = "") -> NameJudgement:
         """What two values in a field of two aligned events are to each other."""
@@ -7342,7 +7354,7 @@ class NameTable:
             for n, text in enumerate(columns.payloads):
                 if not spellings.isdisjoint(map(bytes.lower, _NUMBER_IN_TEXT.findall(text))):
                     tid = int(columns.tids[n])
-                    yield tid, log.index.streams[tid].position_of(int(columns.indexes[n]))
+                    yield tid, log.position(tid, int(columns.indexes[n]))
 
     def _breaks_of_equals(
         self, pair: ThreadPair, canary_place: tuple[int, int], ours_place: tuple[int, int]
@@ -7676,15 +7688,11 @@ class HandoverFinder:
 
     def find(self) -> list[Handover]:
         """All of them, in the order in which they happened."""
-        streams = self._log.index.streams
-        created = [
-            (self._timeline.at(c.creator_tid, streams[c.creator_tid].position_of(c.idx)), c)
-            for c in self._log.index.creations
-        ]
         events = [event for number in self._chunks() for event in self._ordering_events(number)]
-        for when, creation in created:
-            made = Handover(Relation.CREATED_BY, (creation.creator_tid, creation.idx), (creation.child_tid, 0))
-            events.append((when, functools.partial(self._found.append, made)))
+        for made in self._log.index.creations:
+            when = self._timeline.at(made.creator_tid, self._log.position(made.creator_tid, made.idx))
+            created = Handover(Relation.CREATED_BY, (made.creator_tid, made.idx), (made.child_tid, 0))
+            events.append((when, functools.partial(self._found.append, created)))
         for _, take in sorted(events, key=lambda event: event[0]):
             take()
         return self._found
@@ -7694,8 +7702,7 @@ class HandoverFinder:
         numbers: set[int] = set()
         behind = SCANNED_CHUNKS if self._timeline.by_clock else 0
         for tid, idx in self._ends.items():
-            stream = self._log.index.streams[tid]
-            last = stream.chunk_of(stream.position_of(idx))
+            last = self._log.index.streams[tid].chunk_of(self._log.position(tid, idx))
             numbers.update(range(max(0, last + 1 - SCANNED_CHUNKS), last + 1 + behind))
         return sorted(number for number in numbers if number < len(self._log.index.chunks))
 
@@ -7827,10 +7834,6 @@ def _pairs_of_values(found: Found) -> Iterator[tuple[tuple[int, int], str]]:
             yield pair, f.path
 
 
-def _other(events: Both[Event], side: Side) -> Event:
-    return events.ours if side is Side.CANARY else events.canary
-
-
 def note_echoes(found: Iterable[Found]) -> None:
     """Notes in each divergence which of its values first differed in another one. ``found``: in ours's order."""
     seen: dict[object, _FirstSeen] = {}
@@ -7840,7 +7843,7 @@ def note_echoes(found: Iterable[Found]) -> None:
         own = [
             ((side, number), path, side, number)
             for side in Side
-            for number, path in _own_values(one.events[side], _other(one.events, side)).items()
+            for number, path in _own_values(one.events[side], one.events[side.other]).items()
         ]
         values: list[tuple[object, str, Side, int]] = [*own]
         values += [(pair, path, Side.OURS, pair[1]) for pair, path in _pairs_of_values(one)]
@@ -7890,10 +7893,6 @@ class _Stop:
         """Canary's."""
         return self.thread.pair.canary_tid
 
-    def tid_of(self, side: Side) -> int:
-        """The tid in one log."""
-        return self.thread.pair.canary_tid if side is Side.CANARY else self.thread.pair.ours_tid
-
 
 class _Link(NamedTuple):
     """Why one thread's stop can follow another's, both by canary's tid."""
@@ -7909,14 +7908,6 @@ class _Link(NamedTuple):
     def strength(self) -> int:
         """The greater, the more it says."""
         return _STRENGTH[self.relation]
-
-
-class _Context(NamedTuple):
-    """What the analysis of causes has to go by."""
-
-    logs: Both[Log]
-    timelines: Both[Timeline]
-    counterparts: Counterparts
 
 
 def ends_by_name(found: Found) -> bool:
@@ -7939,17 +7930,6 @@ def _reason_of_ending(ours: Timeline, thread: ThreadReport, last: When) -> Start
     return StartReason.STUCK if ending.call or ending.wait else StartReason.ENDED_EARLY
 
 
-def _stop(context: _Context, walk: PairWalk, thread: ThreadReport, positions: Both[int], found: Found | None) -> _Stop:
-    sides = Both(walk.canary, walk.ours)
-    idx = Both(*(sides[side].stream.idx_at(positions[side]) for side in Side))
-    when = Both(*(context.timelines[side].at(sides[side].tid, positions[side]) for side in Side))
-    ours_ended = found is None and thread.ending is not None and thread.ending.side is Side.OURS
-    before = positions.ours if ours_ended else positions.ours - 1
-    ours_before = context.timelines.ours.at(walk.ours.tid, before) if before >= 0 else (0, 0)
-    reason = reason_of(found) if found else _reason_of_ending(context.timelines.ours, thread, when.ours)
-    return _Stop(thread, walk, reason, idx, when, ours_before, found)
-
-
 def _spread(handovers: Iterable[Handover], side: Side, stops: Mapping[int, _Stop]) -> list[_Link]:
     """What the order of events in one log explains. ``stops``: by the tid in that log."""
     links: list[_Link] = []
@@ -7969,15 +7949,14 @@ def _spread(handovers: Iterable[Handover], side: Side, stops: Mapping[int, _Stop
     return links
 
 
-def _missing_signal(context: _Context, stop: _Stop, wakes: Mapping[EventId, EventId]) -> EventId | None:
+def _missing_signal(names: NameTable, stop: _Stop, wakes: Mapping[EventId, EventId]) -> EventId | None:
     """The event of canary that ended the wait at which ours stands, if ours never came to it."""
-    stream, log = stop.walk.canary.stream, context.logs.canary
+    stream, log = stop.walk.canary.stream, names.logs.canary
     start = stream.position_of(stop.idx.canary)
     for position in range(start, min(start + _MOST_EVENTS_TO_WAKE, len(stream))):
         signal_ = wakes.get((stop.tid, stream.idx_at(position)))
         if signal_ is not None:
-            sent_at = log.index.streams[signal_[0]].position_of(signal_[1])
-            reached = context.counterparts.of(Side.CANARY, signal_[0], sent_at, equal=True)
+            reached = names.counterparts.of(Side.CANARY, signal_[0], log.position(*signal_), equal=True)
             return None if reached else signal_
     return None
 
@@ -7992,13 +7971,13 @@ def _waits(stop: _Stop) -> bool:
 
 
 def _signal_links(
-    context: _Context, stops: Mapping[int, _Stop], handovers: Iterable[Handover]
+    names: NameTable, stops: Mapping[int, _Stop], handovers: Iterable[Handover]
 ) -> tuple[list[_Link], dict[int, EventId]]:
     """Who waits for what another thread failed to signal; and by tid, all signals that ours never came to."""
     wakes = {handover.target: handover.source for handover in handovers if handover.relation is Relation.WOKEN_BY}
     links, missing = [], {}
     for stop in stops.values():
-        if _waits(stop) and (signal_ := _missing_signal(context, stop, wakes)):
+        if _waits(stop) and (signal_ := _missing_signal(names, stop, wakes)):
             missing[stop.tid] = signal_
             source = stops.get(signal_[0])
             # A thread whose own log only ended may be a victim as well.
@@ -8033,22 +8012,16 @@ def _chain(chosen: Mapping[int, _Link], tid: int) -> list[int]:
     return chain
 
 
-def _choose(links: Iterable[_Link], stops: Mapping[int, _Stop]) -> dict[int, _Link]:
+def _choose(links: Sequence[_Link], stops: Mapping[int, _Stop]) -> dict[int, _Link]:
     """For each thread the strongest link, then the one to what came first in ours, so that no circle is closed."""
     rank = {tid: n for n, tid in enumerate(sorted(stops, key=lambda tid: stops[tid].when.ours))}
     chosen: dict[int, _Link] = {}
     for link in sorted(links, key=lambda link: (-link.strength, rank[link.source], rank[link.target])):
         if link.target not in chosen and link.target not in _chain(chosen, link.source):
             chosen[link.target] = link
-    return chosen
-
-
-def _with_echoes(chosen: dict[int, _Link], values: Iterable[_Link]) -> None:
-    """Notes the values that come back, also where something stronger connects the two."""
-    for link in values:
-        known = chosen.get(link.target)
-        if known and known.source == link.source:
-            chosen[link.target] = known._replace(echoes=link.echoes)
+    # Values that come back are noted also where something stronger connects the two.
+    echoes = {(link.source, link.target): link.echoes for link in links if link.echoes}
+    return {tid: link._replace(echoes=echoes.get((link.source, tid), ())) for tid, link in chosen.items()}
 
 
 def _order_of_lines(stop: _Stop, stops: Mapping[int, _Stop]) -> _Link | None:
@@ -8061,20 +8034,14 @@ def _order_of_lines(stop: _Stop, stops: Mapping[int, _Stop]) -> _Link | None:
     return _Link(Relation.EARLIER_IN_LOG, min(earlier, key=lambda other: other.when.ours).tid, stop.tid)
 
 
-class Causes(NamedTuple):
-    """Where to start, and what each thread's divergence or end follows."""
-
-    start: StartHere | None
-    threads: tuple[ThreadReport, ...]
+def _event_of(log: Log, event: EventId) -> Event:
+    return log.event(event[0], log.position(*event))
 
 
-def _cause(link: _Link | None, context: _Context, pairs: Mapping[int, ThreadPair]) -> Cause:
+def _cause(link: _Link | None, logs: Both[Log], pairs: Mapping[int, ThreadPair]) -> Cause:
     if link is None:
         return Cause(Relation.UNKNOWN)
-    via = None
-    if link.via and link.side:
-        log, (tid, idx) = context.logs[link.side], link.via
-        via = log.event(tid, log.index.streams[tid].position_of(idx))
+    via = _event_of(logs[link.side], link.via) if link.via and link.side else None
     return Cause(link.relation, pairs[link.source], link.side, via, link.echoes)
 
 
@@ -8106,40 +8073,17 @@ def _start_of(stop: _Stop) -> StartHere:
     )
 
 
-def _wrong_objects(
-    context: _Context,
-    threads: Mapping[int, tuple[PairWalk, ThreadReport]],
-    findings: Iterable[IdentityFinding],
-    breaks: Iterable[NameBreak],
-) -> Iterator[_Stop]:
-    """Matching events that are about the wrong object, by thread the first one: others may follow from it."""
-    known: dict[int, _Stop] = {}
-    certain = ((f, f.pair, f.events) for f in findings if f.certain)
-    matching = ((b, b.pair, b.events) for b in breaks if b.matching)
-    for wrong, pair, events in itertools.chain(certain, matching):
-        walk, thread = threads[pair.canary_tid]
-        when = Both(*(context.timelines[side].of(events[side]) for side in Side))
-        idx = Both(events.canary.idx, events.ours.idx)
-        finding = wrong if isinstance(wrong, IdentityFinding) else None
-        names = wrong if isinstance(wrong, NameBreak) else None
-        stop = _Stop(thread, walk, StartReason.WRONG_OBJECT, idx, when, when.ours, finding=finding, names=names)
-        if stop.tid not in known or stop.when.ours < known[stop.tid].when.ours:
-            known[stop.tid] = stop
-    yield from known.values()
-
-
 class CauseAnalysis:
     """Where to start among the divergences, and what each thread's first one, or its end, follows."""
 
     def __init__(
         self,
-        logs: Both[Log],
         names: NameTable,
         walks: Sequence[PairWalk],
         threads: Sequence[ThreadReport],
         found: Sequence[Found],
     ) -> None:
-        self._context = _Context(logs, names.timelines, names.counterparts)
+        self._names = names
         self._threads = {t.pair.canary_tid: (walk, t) for walk, t in zip(walks, threads, strict=True)}
         self._found = [one for one in found if one.counts]
         self._last: dict[int, Found] = {}
@@ -8150,14 +8094,20 @@ class CauseAnalysis:
         self._sizes = Counter(one.sort for one in found)
         self._spreads = Counter(sort for sort, _ in {(one.sort, one.pair.canary_tid) for one in found})
         self._stops = {stop.tid: stop for stop in self._first_stops()}
-        self._links, self._missing_signals = self._find_links()
-        self._chosen = _choose(self._links, self._stops)
-        _with_echoes(self._chosen, [link for link in self._links if link.echoes])
+        links, self._missing_signals = self._find_links()
+        self._chosen = _choose(links, self._stops)
 
     def _stop_of(self, tid: int, found: Found | None) -> _Stop:
         walk, thread = self._threads[tid]
+        timelines = self._names.timelines
         positions = found.positions if found else _end_positions(walk, self._last.get(tid))
-        stop = _stop(self._context, walk, thread, positions, found)
+        idx = Both(*(walk.sides[side].stream.idx_at(positions[side]) for side in Side))
+        when = Both(*(timelines[side].at(walk.sides[side].tid, positions[side]) for side in Side))
+        ours_ended = found is None and thread.ending is not None and thread.ending.side is Side.OURS
+        before = positions.ours if ours_ended else positions.ours - 1
+        ours_before = timelines.ours.at(walk.ours.tid, before) if before >= 0 else (0, 0)
+        reason = reason_of(found) if found else _reason_of_ending(timelines.ours, thread, when.ours)
+        stop = _Stop(thread, walk, reason, idx, when, ours_before, found)
         if found:
             stop.rarity = self._spreads[found.sort], self._sizes[found.sort]
         return stop
@@ -8179,52 +8129,60 @@ class CauseAnalysis:
         links = list(_value_links(self._stops))
         missing: dict[int, EventId] = {}
         for side in Side:
-            log, stops = self._context.logs[side], {stop.tid_of(side): stop for stop in self._stops.values()}
+            log, stops = self._names.logs[side], {stop.walk.sides[side].tid: stop for stop in self._stops.values()}
             ends = {tid: self._end_of_interest(stop, side) for tid, stop in stops.items()}
-            handovers = HandoverFinder(log, self._context.timelines[side], ends).find()
+            handovers = HandoverFinder(log, self._names.timelines[side], ends).find()
             links += _spread(handovers, side, stops)
             if side is Side.CANARY:
-                signal_links, missing = _signal_links(self._context, self._stops, handovers)
+                signal_links, missing = _signal_links(self._names, self._stops, handovers)
                 links += signal_links
         return [link for link in links if _is_possible(link, self._stops)], missing
 
     @staticmethod
     def _end_of_interest(stop: _Stop, side: Side) -> int:
         """The index up to which it matters who lets the thread go on: where it stops, and how a wait there ends."""
-        stream = (stop.walk.canary if side is Side.CANARY else stop.walk.ours).stream
+        stream = stop.walk.sides[side].stream
         position = stream.position_of(stop.idx[side])
         return stream.idx_at(min(position + _MOST_EVENTS_TO_WAKE, len(stream) - 1))
 
     def threads(self) -> tuple[ThreadReport, ...]:
         """The threads with what they follow."""
         pairs = {tid: thread.pair for tid, (_, thread) in self._threads.items()}
+        first = self._candidates[0].tid if self._candidates else None
         explained = []
         for tid, (_, thread) in self._threads.items():
             cause = None
-            if tid in self._chosen or (tid in self._stops and self._stops[tid].found and not self._is_first(tid)):
+            if tid in self._chosen or (tid in self._stops and self._stops[tid].found and tid != first):
                 link = self._chosen.get(tid) or _order_of_lines(self._stops[tid], self._stops)
-                cause = _cause(link, self._context, pairs)
+                cause = _cause(link, self._names.logs, pairs)
             ending = thread.ending
             if ending and tid in self._missing_signals:
-                ending = replace(ending, signaller=self._signaller(tid))
+                signaller = _event_of(self._names.logs.canary, self._missing_signals[tid])
+                ending = replace(ending, signaller=signaller)
             explained.append(replace(thread, cause=cause, ending=ending))
         return tuple(explained)
 
-    def _is_first(self, tid: int) -> bool:
-        start = self._candidates[0] if self._candidates else None
-        return start is not None and start.tid == tid
-
-    def _signaller(self, tid: int) -> Event:
-        log, (signaller, idx) = self._context.logs.canary, self._missing_signals[tid]
-        return log.event(signaller, log.index.streams[signaller].position_of(idx))
-
     def take_wrong_objects(self, findings: Iterable[IdentityFinding], breaks: Iterable[NameBreak]) -> None:
-        """Takes in what matches and is about the wrong object."""
-        for wrong in _wrong_objects(self._context, self._threads, findings, breaks):
+        """Takes in what matches and is about the wrong object, the first of each thread: others may follow from it."""
+        certain = (self._wrong(f.pair, f.events, finding=f) for f in findings if f.certain)
+        matching = (self._wrong(b.pair, b.events, names=b) for b in breaks if b.matching)
+        for wrong in itertools.chain(certain, matching):
             known = self._stops.get(wrong.tid)
             if known is None or wrong.when.ours < known.when.ours:
                 self._stops[wrong.tid] = wrong
                 self._chosen.pop(wrong.tid, None)
+
+    def _wrong(
+        self,
+        pair: ThreadPair,
+        events: Both[Event],
+        finding: IdentityFinding | None = None,
+        names: NameBreak | None = None,
+    ) -> _Stop:
+        walk, thread = self._threads[pair.canary_tid]
+        when = Both(*(self._names.timelines[side].of(events[side]) for side in Side))
+        idx = events.map(lambda event: event.idx)
+        return _Stop(thread, walk, StartReason.WRONG_OBJECT, idx, when, when.ours, finding=finding, names=names)
 
     @functools.cached_property
     def _candidates(self) -> list[_Stop]:
@@ -8242,10 +8200,14 @@ class CauseAnalysis:
             key=lambda stop: (depth[id(stop)], weight[id(stop)], stop.doubtful, stop.rarity, stop.when.ours),
         )
 
+    @property
+    def _proven(self) -> dict[int, _Link]:
+        return {tid: link for tid, link in self._chosen.items() if link.relation.is_proof}
+
     def _weights(self) -> dict[int, int]:
         """How grave each thread's first divergence is, with all that is proven to follow from it."""
         weights = {tid: gravity(stop.reason) for tid, stop in self._stops.items()}
-        proven = {tid: link for tid, link in self._chosen.items() if link.relation.is_proof}
+        proven = self._proven
         for tid in proven:
             for upstream in _chain(proven, tid)[1:]:
                 weights[upstream] = min(weights[upstream], gravity(self._stops[tid].reason))
@@ -8256,7 +8218,7 @@ class CauseAnalysis:
         if not self._candidates:
             return None
         start, *others = map(_start_of, self._candidates[: 1 + MOST_NEXT_STARTS])
-        proven = {tid: link for tid, link in self._chosen.items() if link.relation.is_proof}
+        proven = self._proven
         downstream = sum(start.canary_tid in _chain(proven, tid)[1:] for tid in proven)
         return replace(start, downstream=downstream, next=tuple(others))
 
@@ -8305,16 +8267,17 @@ _FEW_SPELLED_DIFFERENTLY: Final = 8
 """So many equal events of other bytes beside a divergence do not yet make it worth to index both logs anew."""
 
 
+def _first_creations(log: Log) -> dict[int, Creation]:
+    """By tid, which may be reused: its first creation in the file."""
+    return {made.child_tid: made for made in reversed(log.index.creations)}
+
+
 def _evidence(log: Log) -> list[ThreadEvidence]:
     """What pairing wants to know of each thread, in order of first appearance."""
-    ordinals: Counter[int] = Counter()
-    ordinal_of: dict[Creation, int] = {}
-    for creation in sorted(log.index.creations, key=lambda creation: creation.idx):
-        ordinal_of[creation] = ordinals[creation.creator_tid]
-        ordinals[creation.creator_tid] += 1
-    created: dict[int, Creation] = {}
-    for creation in log.index.creations:  # a tid may be reused: its first creation in the file counts
-        created.setdefault(creation.child_tid, creation)
+    numbers: defaultdict[int, Iterator[int]] = defaultdict(itertools.count)
+    in_order = sorted(log.index.creations, key=lambda made: made.idx)
+    ordinal_of = {made: next(numbers[made.creator_tid]) for made in in_order}
+    created = _first_creations(log)
     evidence = []
     for tid, stream in log.index.streams.items():
         thread = ThreadEvidence(tid, stream.fingerprints, log.index.first_calls.get(tid))
@@ -8350,7 +8313,7 @@ def _floating_events(log: Log) -> Iterator[tuple[int, int, int]]:
     for tid, marks in log.index.marks.items():
         for idx, rule in zip(marks.indexes, marks.floats, strict=True):
             if rule >= 0:
-                yield tid, log.index.streams[tid].position_of(idx), rule
+                yield tid, log.position(tid, idx), rule
 
 
 def _shared_positions(log: Log) -> dict[int, dict[int, str | int]]:
@@ -8358,14 +8321,9 @@ def _shared_positions(log: Log) -> dict[int, dict[int, str | int]]:
     positions: dict[int, dict[int, str | int]] = {}
     for tid, position, rule in _floating_events(log):
         positions.setdefault(tid, {})[position] = rule
-    for created in log.index.shared_globals:
-        position = log.index.streams[created.tid].position_of(created.idx)
-        positions.setdefault(created.tid, {}).setdefault(position, created.sid)
+    for made in log.index.shared_globals:
+        positions.setdefault(made.tid, {}).setdefault(log.position(made.tid, made.idx), made.sid)
     return positions
-
-
-def _line_of(log: Log, tid: int, idx: int) -> int:
-    return log.line_of(tid, log.index.streams[tid].position_of(idx))[0]
 
 
 def lone_shared_globals(log: Log, other: Log) -> tuple[SharedGlobal, ...]:
@@ -8375,12 +8333,12 @@ def lone_shared_globals(log: Log, other: Log) -> tuple[SharedGlobal, ...]:
     """
     known = {created.sid for created in other.index.shared_globals}
     floating = {(tid, position) for tid, position, _ in _floating_events(log)}
-    lone: dict[str, SharedGlobal] = {}
-    for created in log.index.shared_globals:
-        place = created.tid, log.index.streams[created.tid].position_of(created.idx)
-        if created.sid not in known and place not in floating:
-            lone.setdefault(created.sid, created)
-    return tuple(replace(made, lineno=_line_of(log, made.tid, made.idx)) for _, made in sorted(lone.items()))
+    lone: dict[str, tuple[SharedGlobal, tuple[int, int]]] = {}
+    for made in log.index.shared_globals:
+        place = made.tid, log.position(made.tid, made.idx)
+        if made.sid not in known and place not in floating:
+            lone.setdefault(made.sid, (made, place))
+    return tuple(replace(made, lineno=log.line_of(*place)[0]) for _, (made, place) in sorted(lone.items()))
 
 
 def _unmapped(log: Log, mapped: Collection[int]) -> tuple[UnmappedThread, ...]:
@@ -8408,7 +8366,7 @@ def _event_at(cursor: Cursor, position: int) -> Event | None:
 
 def _context(walk: PairWalk, difference: Difference, count: int) -> tuple[Both[Event | None], ...]:
     """The last ``count`` places of a walk between a difference and the one before, oldest first."""
-    here = (difference.hunk.c_start, difference.hunk.o_start)
+    here = (*difference.starts,)
     last = bisect.bisect_left(walk.steps, here, key=lambda step: (step.canary_position, step.ours_position))
     pairs: list[Both[Event | None]] = []
     for step in reversed(walk.steps[:last]):
@@ -8483,23 +8441,12 @@ _Events: TypeAlias = "dict[tuple[int, int], tuple[Event, When]]"
 """By tid and position."""
 
 
-def _events_in_file_order(log: Log, timeline: Timeline, places: Iterable[tuple[int, int]]) -> _Events:
-    """Some events of a log and when they happened, each chunk read once, given their tids and positions."""
-
-    def chunk(place: tuple[int, int]) -> int:
-        return log.index.streams[place[0]].chunk_of(place[1])
-
-    return {place: (log.event(*place), timeline.at(*place)) for place in sorted(places, key=chunk)}
-
-
-def _first_events(names: NameTable, walks: Sequence[PairWalk]) -> Both[_Events]:
-    """The first event of each side of every difference."""
-    canary = ((walk.canary.tid, d.hunk.c_start) for walk in walks for d in walk.differences)
-    ours = ((walk.ours.tid, d.hunk.o_start) for walk in walks for d in walk.differences)
-    return Both(
-        _events_in_file_order(names.logs.canary, names.timelines.canary, canary),
-        _events_in_file_order(names.logs.ours, names.timelines.ours, ours),
-    )
+def _first_events(names: NameTable, walks: Sequence[PairWalk], side: Side) -> _Events:
+    """The first event of one side of every difference, and when it happened; each chunk is read once."""
+    log, timeline = names.logs[side], names.timelines[side]
+    places = [(walk.sides[side].tid, difference.starts[side]) for walk in walks for difference in walk.differences]
+    places.sort(key=lambda place: log.index.streams[place[0]].chunk_of(place[1]))
+    return {place: (log.event(*place), timeline.at(*place)) for place in places}
 
 
 def _found(
@@ -8511,12 +8458,11 @@ def _found(
         return names.fields(canary, ours) if options.match_names else options.profile.judge(canary, ours)[1]
 
     for difference in walk.differences:
-        at = Both(difference.hunk.c_start, difference.hunk.o_start)
+        at = difference.starts
         canary, canary_when = first.canary[walk.canary.tid, at.canary]
         ours, ours_when = first.ours[walk.ours.tid, at.ours]
         firsts, when = (canary, ours), Both(canary_when, ours_when)
-        shown = _compared(*firsts, fields_of)
-        mismatch, shown = _mismatch(difference, shown)
+        mismatch, shown = _mismatch(difference, _compared(*firsts, fields_of))
         same = _same_but_for_names(names, walk, difference, firsts)
         compared, positions, change = shown, at, difference.hunk.change
         rest = difference.counts.canary - same, difference.counts.ours - same
@@ -8537,13 +8483,11 @@ def _found(
 
 def _divergence(walk: PairWalk, found: Found, matched_after: int, context: int, *, detailed: bool) -> Divergence:
     """A difference with what a report shows of it: everything, or only where it is and what it is."""
-    difference, first = found.difference, found.shown
-    c, o = difference.hunk.c_start, difference.hunk.o_start
-    rejoin = Both(_event_at(walk.canary, difference.hunk.c_end), _event_at(walk.ours, difference.hunk.o_end))
-    block = Both(
-        _block_excerpt(walk.canary, c, difference.hunk.c_end, difference.counts.canary, detailed),
-        _block_excerpt(walk.ours, o, difference.hunk.o_end, difference.counts.ours, detailed),
-    )
+    difference, first, sides = found.difference, found.shown, walk.sides
+    starts, ends, counts = difference.starts, difference.ends, difference.counts
+    rejoin = Both(*(_event_at(sides[side], ends[side]) for side in Side))
+    block = Both(*(_block_excerpt(sides[s], starts[s], ends[s], counts[s], detailed) for s in Side))
+    following = Both(*(_event_at(sides[side], starts[side] + 1) for side in Side)) if detailed else Both(None, None)
     changed = itertools.starmap(_compared, zip(block.canary.first, block.ours.first, strict=True))
     return Divergence(
         mismatch=found.mismatch,
@@ -8552,9 +8496,9 @@ def _divergence(walk: PairWalk, found: Found, matched_after: int, context: int, 
         fields=first.fields,
         fields_omitted=first.fields_omitted,
         context=_context(walk, difference, context) if detailed else (),
-        following=Both(_event_at(walk.canary, c + 1), _event_at(walk.ours, o + 1)) if detailed else Both(None, None),
+        following=following,
         block=block,
-        counts=difference.counts,
+        counts=counts,
         rejoin=rejoin if rejoin.canary and rejoin.ours else None,
         matched_before=difference.matched_before,
         matched_after=matched_after,
@@ -8618,17 +8562,19 @@ def _thread_keys(evidence: Iterable[ThreadEvidence]) -> dict[int, str]:
     return keys
 
 
+_ENDED_SIDE: Final = {PairStatus.CANARY_ENDED: Side.CANARY, PairStatus.OURS_ENDED: Side.OURS}
+
+
 def _ending(walk: PairWalk, found: Sequence[Found]) -> Ending | None:
     """What the side that ended before the other was in the middle of; up to there, names may differ."""
     end, last = walk.end, found[-1] if found else None
     if last and ends_by_name(last):
         ours_ended = last.difference.counts.ours < last.difference.counts.canary
         end = PairStatus.OURS_ENDED if ours_ended else PairStatus.CANARY_ENDED
-    if end is PairStatus.CANARY_ENDED:
-        return ending_of(walk.canary.log, walk.canary.tid, Side.CANARY)
-    if end is PairStatus.OURS_ENDED:
-        return ending_of(walk.ours.log, walk.ours.tid, Side.OURS)
-    return None
+    if end not in _ENDED_SIDE:
+        return None
+    side = _ENDED_SIDE[end]
+    return ending_of(walk.sides[side].log, walk.sides[side].tid, side)
 
 
 def _stretches(walk: PairWalk) -> Iterator[tuple[StepKind, Stretch]]:
@@ -8641,8 +8587,7 @@ def _stretches(walk: PairWalk) -> Iterator[tuple[StepKind, Stretch]]:
         yield step.kind, Stretch(phase, places, matched, step.canary - matched, step.ours - matched)
     rest = tuple(len(side.stream) - side.position for side in (walk.canary, walk.ours))
     if any(rest):
-        ended = walk.end in (PairStatus.CANARY_ENDED, PairStatus.OURS_ENDED)
-        yield StepKind.DIFFERED, Stretch(phase if ended else Phase.NOT_COMPARED, max(rest), 0, *rest)
+        yield StepKind.DIFFERED, Stretch(phase if walk.end in _ENDED_SIDE else Phase.NOT_COMPARED, max(rest), 0, *rest)
 
 
 def _lane(walk: PairWalk, divergences: int) -> Lane:
@@ -8669,7 +8614,13 @@ def _ends(cursor: Cursor) -> tuple[int, int]:
 
 
 def _thread_report(
-    walk: PairWalk, pair: ThreadPair, key: str, found: Sequence[Found], options: DiffOptions, detailed: int
+    walk: PairWalk,
+    pair: ThreadPair,
+    key: str,
+    created: Creation | None,
+    found: Sequence[Found],
+    options: DiffOptions,
+    detailed: int,
 ) -> ThreadReport:
     at_end = walk.end is not PairStatus.DIVERGED or walk.differences[-1].hunk.change is Change.UNRECOVERED
     complete = at_end and all(difference.hunk.is_counted for difference in walk.differences)
@@ -8689,7 +8640,8 @@ def _thread_report(
         lane=_lane(walk, len(divergences)),
         marks=tuple(divergence_mark(one, walk.canary.stream) for one in found),
         compared_to=idx_behind(walk.canary.stream, walk.canary.position),
-        lines=Both(_ends(walk.canary), _ends(walk.ours)),
+        lines=walk.sides.map(_ends),
+        creator=created.creator_tid if created else None,
     )
 
 
@@ -8716,29 +8668,6 @@ def _walk_pairs(
     return walks
 
 
-class _Walked(NamedTuple):
-    """The walks, and the names along them."""
-
-    walks: list[PairWalk]
-    names: NameTable
-
-
-def _matched_by_name(
-    walked: _Walked, pairs: Sequence[ThreadPair], walk: Callable[[NameTable], list[PairWalk]]
-) -> _Walked:
-    """Walks again until no more events turn out to be the same but for names."""
-
-    def again(walked: _Walked) -> _Walked:
-        walks = walk(walked.names)
-        return _Walked(walks, walked.names.along(walks))
-
-    for _ in range(_MOST_NAME_ROUNDS):
-        if not walked.names.rename():
-            break
-        walked = again(walked)
-    return again(walked) if walked.names.find_mistaken(pairs) else walked
-
-
 def _fingerprint_counts(wanted: Collection[int], log: Log) -> Counter[int]:
     """How often a log has some events, given their fingerprints."""
     counts = Counter[int]()
@@ -8758,23 +8687,33 @@ class _Analysis:
         options: DiffOptions,
         progress: Progress,
     ) -> None:
-        self._logs, self._pairs, self._options = logs, pairs, options
+        self._logs, self._pairs, self._options, self._progress = logs, pairs, options, progress
         self.walks, self._names = walks, NameTable(logs, logs.map(Timeline), walks, options.profile)
         self._hidden: Counter[int] = Counter()
         if options.match_names:
-
-            def walk(names: NameTable) -> list[PairWalk]:
-                return _walk_pairs(logs, pairs, options, progress, sys.maxsize, names.equal)
-
-            self.walks, self._names = _matched_by_name(_Walked(walks, self._names), pairs, walk)
+            self._match_by_name()
         if options.profile:
             explains = self._names.explains if options.match_names else unexplained
             hidden = hidden_walks(self.walks, options.profile, self._hidden, explains)
             self.walks = [one.result() for one in hidden]
-        first = _first_events(self._names, self.walks)
+        first = Both(*(_first_events(self._names, self.walks, side) for side in Side))
         self._found = [
             list(_found(self._names, walk, pair, first, options)) for walk, pair in zip(self.walks, pairs, strict=True)
         ]
+
+    def _match_by_name(self) -> None:
+        """Walks again until no more events turn out to be the same but for names."""
+        for _ in range(_MOST_NAME_ROUNDS):
+            if not self._names.rename():
+                break
+            self._walk_again()
+        if self._names.find_mistaken(self._pairs):
+            self._walk_again()
+
+    def _walk_again(self) -> None:
+        equal = self._names.equal
+        self.walks = _walk_pairs(self._logs, self._pairs, self._options, self._progress, sys.maxsize, equal)
+        self._names = self._names.along(self.walks)
 
     def _note_moved(self) -> None:
         """Notes which divergences begin with events that are as often in both logs, on whatever thread."""
@@ -8791,9 +8730,8 @@ class _Analysis:
     @staticmethod
     def _fingerprints(walk: PairWalk, found: Found) -> list[int]:
         """Of the first event of each side that has one without counterpart."""
-        sides = Both(walk.canary, walk.ours)
         having = [found.side] if found.side else list(Side)
-        return [sides[side].stream.fingerprints[found.positions[side]] for side in having]
+        return [walk.sides[side].stream.fingerprints[found.positions[side]] for side in having]
 
     def report(self, keys: Mapping[int, str], identity: tuple[IdentityFinding, ...]) -> Report:
         """The report, but for what has no partner."""
@@ -8804,17 +8742,16 @@ class _Analysis:
         self._note_moved()
         sorts = sort_divergences(found)
         detailed = max(5, MOST_DETAILED // len(self.walks))
-        creators = {made.child_tid: made.creator_tid for made in reversed(self._logs.canary.index.creations)}
+        created = _first_creations(self._logs.canary)
         threads = [
-            replace(
-                _thread_report(walk, pair, keys[pair.canary_tid], of_thread, self._options, detailed),
-                creator=creators.get(pair.canary_tid),
+            _thread_report(
+                walk, pair, keys[pair.canary_tid], created.get(pair.canary_tid), of_thread, self._options, detailed
             )
             for walk, pair, of_thread in zip(self.walks, self._pairs, self._found, strict=True)
         ]
         breaks = [broken for one in found for broken in one.breaks]
         names = self._names.report(breaks) if found or self._options.match_names else Names()
-        causes = CauseAnalysis(self._logs, self._names, self.walks, threads, found)
+        causes = CauseAnalysis(self._names, self.walks, threads, found)
         causes.take_wrong_objects(identity, names.breaks)
         return Report(
             logs=self._logs.map(_summary),
