@@ -12328,17 +12328,20 @@ _VERSION_FIELD: Final = fields("v:version")
 _SIDE_EFFECT_FIELDS: Final = fields("files_read:array? files_written:array? exit_code:int? post_state_sha256:sha256?")
 
 
-def _block_problems(block: object, path: str) -> Iterator[Problem]:
-    if not isinstance(block, dict):
-        yield Problem(Finding.FIELD, path, f"expected an object, found {described(block)}")
+def _variant_problems(
+    value: object, key: str, variants: Mapping[str, Sequence[Field]], path: str = "", common: Sequence[Field] = ()
+) -> Iterator[Problem]:
+    """What is wrong with an object whose ``key`` says which fields it has besides ``common`` ones."""
+    if not isinstance(value, dict):
+        yield Problem(Finding.FIELD, path or None, f"expected an object, found {described(value)}")
         return
-    kind = block.get("type", MISSING)
-    expected = BLOCK_FIELDS.get(kind) if isinstance(kind, str) else None
-    if expected is None:
-        text = f"expected one of {', '.join(BLOCK_FIELDS)}, found {described(kind)}"
-        yield Problem(Finding.FIELD, f"{path}.type", text)
+    variant = value.get(key, MISSING)
+    if isinstance(variant, str) and variant in variants:
+        yield from field_problems(value, (*common, *variants[variant]), path, [key])
     else:
-        yield from field_problems(block, expected, path, ["type"])
+        yield from field_problems({one.name: value.get(one.name, MISSING) for one in common}, common, path)
+        text = f"expected one of {', '.join(variants)}, found {described(variant)}"
+        yield Problem(Finding.FIELD, member_path(path, key), text)
 
 
 def record_problems(record: object) -> Iterator[Problem]:
@@ -12347,19 +12350,13 @@ def record_problems(record: object) -> Iterator[Problem]:
     >>> [problem.field for problem in record_problems({"v": 1, "kind": "user_prompt", "turn": -1})]
     ['turn', 'text']
     """
+    yield from _variant_problems(record, "kind", RECORD_FIELDS, common=_VERSION_FIELD)
     if not isinstance(record, dict):
-        yield Problem(Finding.FIELD, None, f"expected an object, found {described(record)}")
         return
-    kind = record.get("kind", MISSING)
-    expected = RECORD_FIELDS.get(kind) if isinstance(kind, str) else None
-    yield from field_problems({"v": record.get("v", MISSING)}, _VERSION_FIELD)
-    if expected is None:
-        yield Problem(Finding.FIELD, "kind", f"expected one of {', '.join(RECORD_FIELDS)}, found {described(kind)}")
-        return
-    yield from field_problems(record, expected, known=("v", "kind"))
+    kind = record.get("kind")
     if kind == "assistant_turn" and isinstance(blocks := record.get("blocks"), list):
         for place, block in enumerate(blocks):
-            yield from _block_problems(block, f"blocks[{place}]")
+            yield from _variant_problems(block, "type", BLOCK_FIELDS, f"blocks[{place}]")
     if kind == "tool_result" and isinstance(effects := record.get("side_effects"), dict):
         yield from field_problems(effects, _SIDE_EFFECT_FIELDS, "side_effects")
 
@@ -12396,12 +12393,9 @@ class TraceChecker:
             yield from self._result_problems(use_id)
         elif kind == "hook_event" and record.get("decision") == "block" and record.get("exit_code") == 0:
             yield Problem(Finding.BLOCK_EXIT_CODE, "exit_code", "the hook blocks, and exits as if it allowed")
-        elif kind == "session_start" and isinstance(session := record.get("session_id"), str):
-            yield from (
-                []
-                if _UUID.fullmatch(session)
-                else [Problem(Finding.SESSION_ID, "session_id", f"expected a UUID, found {described(session)}")]
-            )
+        session = record.get("session_id")
+        if kind == "session_start" and isinstance(session, str) and not _UUID.fullmatch(session):
+            yield Problem(Finding.SESSION_ID, "session_id", f"expected a UUID, found {described(session)}")
 
     def _use_problems(self, use_id: str, path: str) -> Iterator[Problem]:
         if use_id in self._results:
@@ -15578,19 +15572,16 @@ def _drift(
     position: int, teacher: Action | None, student: Action | None, violations: tuple[Violation, ...]
 ) -> Drift | None:
     """The drift at one position, or none. What breaks sovereignty comes before whatever else is different."""
-    one = teacher or student
-    assert one is not None
-    label = action_label(one)
-    if violations:
-        category, reason = DriftCategory.SOVEREIGNTY_VIOLATION, violations[0].reason
-        label = action_label(student) if student else label
-        return Drift(position, category, reason, label, teacher, student, violations=violations)
+    if student and violations:
+        category, label = DriftCategory.SOVEREIGNTY_VIOLATION, action_label(student)
+        return Drift(position, category, violations[0].reason, label, teacher, student, violations=violations)
     if teacher is None or student is None:
+        one = cast(Action, teacher or student)
         reason = _SURPLUS[type(one)][teacher is None]
-        return Drift(position, DriftCategory.SEMANTIC, reason, label, teacher, student)
+        return Drift(position, DriftCategory.SEMANTIC, reason, action_label(one), teacher, student)
     differences = tuple(action_differences(teacher, student))
     found, why = classify_drift(differences)
-    return Drift(position, found, why, label, teacher, student, differences) if why else None
+    return Drift(position, found, why, action_label(teacher), teacher, student, differences) if why else None
 
 
 def _with_temporary_dirs(trace: Trace) -> tuple[Action, ...]:
@@ -15601,17 +15592,12 @@ def _with_temporary_dirs(trace: Trace) -> tuple[Action, ...]:
     if not places:
         return trace.actions
 
-    def placed(call: ToolCall) -> ToolCall:
-        return replace(call, temporary_dirs=places)
+    def placed(action: Action) -> Action:
+        if isinstance(action, HookEvent) and action.call:
+            return replace(action, call=replace(action.call, temporary_dirs=places))
+        return replace(action, temporary_dirs=places) if isinstance(action, ToolCall) else action
 
-    return tuple(
-        placed(action)
-        if isinstance(action, ToolCall)
-        else replace(action, call=placed(action.call))
-        if isinstance(action, HookEvent) and action.call
-        else action
-        for action in trace.actions
-    )
+    return tuple(map(placed, trace.actions))
 
 
 # ── how two lists of actions fit ──
@@ -17262,14 +17248,11 @@ def _state_problems(actions: Sequence[Action]) -> Iterator[Problem]:
     for state in replay_files(actions).values():
         if state.is_contradictory:
             result = state.call.result
-            in_input = result is None or "post_state_sha256" in state.call.input
+            field, lineno = "blocks", state.call.lineno
+            if result and "post_state_sha256" not in state.call.input:
+                field, lineno = "side_effects.post_state_sha256", result.lineno
             text = f"what was written to {printable(str(_path_of(state.call)))} has another hash"
-            yield Problem(
-                Finding.FILE_STATE,
-                "blocks" if in_input else "side_effects.post_state_sha256",
-                text,
-                state.call.lineno if in_input or result is None else result.lineno,
-            )
+            yield Problem(Finding.FILE_STATE, field, text, lineno)
 
 
 def _validate_trace(lines: Iterable[tuple[int, object]], notes: Notes) -> int:
