@@ -6640,6 +6640,8 @@ class Report:
 # An object without a known counterpart (created before the log began, on a thread without a partner, or where
 # the streams differ) gets the first one that a matching event shows, and that is no finding. A finding needs two
 # objects that both have another counterpart. Threads with equal streams may be paired crosswise: they are left out.
+# It is certain only where timing cannot explain it: not behind a difference, and not for objects that were made alike
+# and that threads share, for which of them is free is timing.
 
 
 _UNKNOWN: Final = -1
@@ -6694,6 +6696,32 @@ class _Objects:
         for number, place in enumerate(self.births):
             found.setdefault(self.refs.sids[place], []).append(number)
         return found
+
+    @functools.cached_property
+    def _of_several_threads(self) -> set[int]:
+        """The ids that events of more than one thread name."""
+        first: dict[int, int] = {}
+        named = zip(self.refs.sids, self.refs.threads, strict=True)
+        return {sid for sid, thread in named if first.setdefault(sid, thread) != thread}
+
+    def is_unmistakable(self, number: int) -> bool:
+        """Whether an id can only mean this object: there is no other of that id, or only one thread ever names it."""
+        sid = self.refs.sids[self.births[number]]
+        return len(self.of_sid[sid]) == 1 or sid not in self._of_several_threads
+
+    def creation(self, number: int) -> int | None:
+        """The fingerprint of the event that made an object; None if the log does not have it."""
+        place = self.births[number]
+        if self.refs.roles[place] != ObjectRole.CREATED:
+            return None
+        stream = self.log.index.streams[self.refs.tids[self.refs.threads[place]]]
+        return stream.fingerprints[stream.position_of(self.refs.indexes[place])]
+
+    @functools.cached_property
+    def shared_creations(self) -> set[int | None]:
+        """The fingerprints of the events that made objects which several threads name."""
+        several = self._of_several_threads
+        return {self.creation(n) for n, place in enumerate(self.births) if self.refs.sids[place] in several}
 
     def near(self, number: int) -> list[int]:
         """An object, and those that had its id shortly before and after."""
@@ -6818,6 +6846,21 @@ class IdentityMap:
         near = set(self._ours.near(other))
         return near.isdisjoint(self._canary.counterparts[number] for number in self._canary.near(one))
 
+    def _is_certain(self, conflict: _Conflict) -> bool:
+        """Whether nothing but the wrong object explains a conflict.
+
+        Objects that were made alike may change places where threads share them: which of them is free is timing.
+        """
+        one, other = self._canary.at[conflict.canary], self._ours.at[conflict.ours]
+        if not (conflict.trusted and self._canary.trusted[one] and self._ours.trusted[other]):
+            return False
+        made, ours_made = self._canary.creation(one), self._ours.creation(other)
+        if made is None or ours_made is None:
+            return False
+        if made == ours_made:
+            return made not in self._canary.shared_creations and made not in self._ours.shared_creations
+        return self._canary.is_unmistakable(one) and self._ours.is_unmistakable(other)
+
     def finding(self, conflict: _Conflict, pair: ThreadPair, count: int) -> IdentityFinding:
         """A conflict for a report."""
         one, other = self._canary.at[conflict.canary], self._ours.at[conflict.ours]
@@ -6827,7 +6870,7 @@ class IdentityMap:
             events=Both(object_event(self._canary.log, conflict.canary), object_event(self._ours.log, conflict.ours)),
             objects=Both(self._canary.known(one), self._ours.known(other)),
             expected=self._ours.known(expected) if expected >= 0 else None,
-            certain=conflict.trusted and bool(self._canary.trusted[one] and self._ours.trusted[other]),
+            certain=self._is_certain(conflict),
             count=count,
         )
 
@@ -10469,6 +10512,12 @@ def _finding_sentence(finding: IdentityFinding) -> str:
     return sentence
 
 
+_IDENTITY_DOUBT: Final = (
+    "Not certain: behind a divergence the alignment is a best guess, and which of several objects made alike is free "
+    "for a thread is timing."
+)
+
+
 def _identity_sentences(report: Report) -> list[str]:
     """What the identity findings mean for the gate, then each of them."""
     if not report.identity:
@@ -10478,7 +10527,7 @@ def _identity_sentences(report: Report) -> list[str]:
     sentences = [f"Events that match and are about different objects ({gate}):"]
     for finding in report.identity:
         more = f" {_counted(finding.count, 'event')} in all." if finding.count > 1 else ""
-        doubt = "" if finding.certain else " (Behind a divergence, where the alignment is a best guess.)"
+        doubt = "" if finding.certain else f" ({_IDENTITY_DOUBT})"
         pair = _pair_words(finding.pair.canary_tid, finding.pair.ours_tid)
         sentences.append(f"**{pair}**: {_finding_sentence(finding)}.{more}{doubt}")
     return sentences
