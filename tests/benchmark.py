@@ -44,7 +44,7 @@ MB = 1_000_000
 CONSTANT_BYTES = 100 * MB
 """What the goals allow all processes together for code, buffers and the interpreters, whatever the log's size."""
 
-EVENTS, EVENTS_MIN = 1_500_000, 10_000
+EVENTS, EVENTS_MIN = 1_500_000, 2_000
 """A side: what the goals are meant for, and what is too little to be measured at all."""
 
 POLL_S = 0.02
@@ -774,7 +774,7 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("--events", type=positive, default=EVENTS, help="a side (default 1500000, at least 10000)")
+    parser.add_argument("--events", type=positive, default=EVENTS, help="a side (default 1500000, at least 2000)")
     parser.add_argument("--threads", type=positive, default=12, help="default 12")
     parser.add_argument("--runs", type=positive, default=3, help="of each program but the slowest (default 3)")
     parser.add_argument("--directory", type=Path, help="keep the logs there, and use those that are there")

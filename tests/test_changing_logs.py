@@ -132,12 +132,14 @@ class EndedProcesses(LogTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        events = [event(idx, payload={"name": f"Call{idx % 9}", "pad": "x" * 500}) for idx in range(40_000)]
+        events = [event(idx, payload={"name": f"Call{idx % 9}", "pad": "x" * 6000}) for idx in range(4000)]
         path = self.write("log", events)
+        self.held = Path(self.write("held", b""))  # while it is there, every helper stays at its first segment
         script = (
-            "import sys, diff_events as d, os; os.sched_getaffinity = lambda _: {0, 1, 2};"
+            "import sys, diff_events as d, os, time; os.sched_getaffinity = lambda _: {0, 1, 2};"
+            f"held = lambda: os.path.exists({str(self.held)!r}) and (time.sleep(0.05), True);"
             "index = d._SegmentIndexer.index;"
-            "d._SegmentIndexer.index = lambda *a: (__import__('time').sleep(1), index(*a))[1];"
+            "d._SegmentIndexer.index = lambda *a: (all(iter(held, False)), index(*a))[1];"
             f"sys.argv[1:] = ['--canary', {path!r}, '--ours', {path!r}]; sys.exit(d.main())"
         )
         self.program = subprocess.Popen(
@@ -145,6 +147,7 @@ class EndedProcesses(LogTestCase):
         )
         self.addCleanup(self.program.communicate)
         self.addCleanup(self.program.kill)
+        self.addCleanup(self.held.unlink, missing_ok=True)
         deadline = time.monotonic() + 30
         while len(children_of(self.program.pid)) < 3 and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -162,16 +165,19 @@ class EndedProcesses(LogTestCase):
 
     def test_the_program_is_terminated(self) -> None:
         self.program.terminate()
+        self.held.unlink()
         self.program.communicate(timeout=30)
         self.assert_all_end()
 
     def test_the_program_is_killed(self) -> None:
         self.program.kill()
+        self.held.unlink()
         self.program.communicate(timeout=30)
         self.assert_all_end()
 
     def test_a_helper_is_killed(self) -> None:
         os.kill(self.children[1], signal.SIGKILL)
+        self.held.unlink()
         _, err = self.program.communicate(timeout=60)
         self.assertEqual(self.program.returncode, 2)
         self.assertRegex(err.decode(), r"\A[^\n]*the process that read it ended with -9\n\Z")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import re
 import unittest
@@ -69,7 +70,9 @@ class Page(HTMLParser):
 
 
 class Structure(unittest.TestCase):
-    def pages(self) -> dict[str, str]:
+    @staticmethod
+    @functools.cache
+    def pages() -> dict[str, str]:
         reports = {
             "hostile": hostile_report(),
             "identical": report_of(log({1: steps(5)}), log({1: steps(5)})),
