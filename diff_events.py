@@ -6689,6 +6689,11 @@ class _Objects:
             of_thread[thread].append(place)
         return dict(zip(self.refs.tids, of_thread, strict=True))
 
+    def places_of(self, cursor: Cursor) -> tuple[array[int], list[int]]:
+        """The places of a thread, and at which positions of its stream they are."""
+        places = self.places.get(cursor.tid, array("q"))
+        return places, cursor.stream.positions_of([self.refs.indexes[place] for place in places])
+
     @functools.cached_property
     def of_sid(self) -> dict[int, list[int]]:
         """By id: the objects that had it, one after the other."""
@@ -6756,17 +6761,18 @@ class _Conflict(NamedTuple):
 
 def _matching_places(step: Step, canary: list[int], ours: list[int]) -> Iterator[tuple[slice, slice]]:
     """The places in a matched stretch, given the positions of all places of both threads; as many on both sides."""
-    one = slice(bisect.bisect_left(canary, step.canary_position),
-                bisect.bisect_left(canary, step.canary_position + step.canary))  # fmt: skip
-    other = slice(bisect.bisect_left(ours, step.ours_position),
-                  bisect.bisect_left(ours, step.ours_position + step.ours))  # fmt: skip
+
+    def within(positions: list[int], start: int, count: int) -> slice:
+        return slice(bisect.bisect_left(positions, start), bisect.bisect_left(positions, start + count))
+
+    one = within(canary, step.canary_position, step.canary)
+    other = within(ours, step.ours_position, step.ours)
     shift = step.ours_position - step.canary_position
     if [position + shift for position in canary[one]] == ours[other]:
         yield one, other
         return
     for position in sorted(set(canary[one])):  # one side lacks some ids, or names more objects in a wait
-        one = slice(bisect.bisect_left(canary, position), bisect.bisect_right(canary, position))
-        other = slice(bisect.bisect_left(ours, position + shift), bisect.bisect_right(ours, position + shift))
+        one, other = within(canary, position, 1), within(ours, position + shift, 1)
         if one.stop - one.start == other.stop - other.start:
             yield one, other
 
@@ -6786,35 +6792,26 @@ class IdentityMap:
         """Every matching event about different objects."""
         runs = [run for walk, sure in zip(walks, trusted, strict=True) for run in self._matched(walk, sure)]
         runs.sort(key=lambda run: not run.trusted)  # what is sure comes first, and stays
+        roles = self._canary.refs.roles
         for run in runs:
-            self._learn_creations(run)
+            for one, other in zip(run.canary, run.ours, strict=True):
+                if not roles[one]:
+                    self._learn(self._canary.at[one], self._ours.at[other], run.trusted)
         return [conflict for run in runs for conflict in self._check(run)]
 
     def _matched(self, walk: PairWalk, sure: bool) -> Iterator[_MatchedPlaces]:
-        canary, ours = (
-            objects.places.get(side.tid, array("q"))
-            for objects, side in ((self._canary, walk.canary), (self._ours, walk.ours))
-        )
-        positions = (
-            walk.canary.stream.positions_of([self._canary.refs.indexes[place] for place in canary]),
-            walk.ours.stream.positions_of([self._ours.refs.indexes[place] for place in ours]),
-        )
+        canary, canary_positions = self._canary.places_of(walk.canary)
+        ours, ours_positions = self._ours.places_of(walk.ours)
         run = _MatchedPlaces(walk, sure, [], [])
         for step in walk.steps:
             if step.kind is StepKind.DIFFERED:
                 yield run
                 run = _MatchedPlaces(walk, False, [], [])
             elif step.kind is StepKind.MATCHED:
-                for one, other in _matching_places(step, *positions):
+                for one, other in _matching_places(step, canary_positions, ours_positions):
                     run.canary.extend(canary[one])
                     run.ours.extend(ours[other])
         yield run
-
-    def _learn_creations(self, run: _MatchedPlaces) -> None:
-        roles = self._canary.refs.roles
-        for one, other in zip(run.canary, run.ours, strict=True):
-            if not roles[one]:
-                self._learn(self._canary.at[one], self._ours.at[other], run.trusted)
 
     def _learn(self, one: int, other: int, trusted: bool) -> None:
         for objects, number, counterpart in ((self._canary, one, other), (self._ours, other, one)):
@@ -8777,7 +8774,13 @@ class _Analysis:
         return [walk.sides[side].stream.fingerprints[found.positions[side]] for side in having]
 
     def report(self, keys: Mapping[int, str], identity: tuple[IdentityFinding, ...]) -> Report:
-        """The report, but for what has no partner."""
+        """The report."""
+        canary, ours = self._logs
+        unmapped = Both(
+            _unmapped(canary, {pair.canary_tid for pair in self._pairs}),
+            _unmapped(ours, {pair.ours_tid for pair in self._pairs}),
+        )
+        lone = Both(lone_shared_globals(canary, ours), lone_shared_globals(ours, canary))
         found = sorted(itertools.chain.from_iterable(self._found), key=lambda one: one.when.ours)
         if not self._options.match_names and any(one.explained_by for one in found):
             self._names.find_mistaken(self._pairs)
@@ -8800,9 +8803,9 @@ class _Analysis:
             logs=self._logs.map(_summary),
             options=self._options,
             threads=causes.threads(),
-            unmapped=Both((), ()),
-            lone_globals=Both((), ()),
-            start_here=causes.start(),
+            unmapped=unmapped,
+            lone_globals=lone,
+            start_here=causes.start() or start_without_divergence(unmapped, lone),
             identity=identity,
             sorts=sorts,
             calls=_call_summaries(self.walks, found),
@@ -8901,14 +8904,7 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *
     def report() -> Report:
         findings = identity_findings(canary, ours, walks, pairs)
         identity = tuple(finding for finding in findings if not _is_excused(finding, logs, options))
-        unmapped = Both(
-            _unmapped(canary, {pair.canary_tid for pair in pairs}),
-            _unmapped(ours, {pair.ours_tid for pair in pairs}),
-        )
-        lone = Both(lone_shared_globals(canary, ours), lone_shared_globals(ours, canary))
-        made = analysis.report(keys, identity)
-        start = made.start_here or start_without_divergence(unmapped, lone)
-        return replace(made, unmapped=unmapped, lone_globals=lone, start_here=start)
+        return analysis.report(keys, identity)
 
     return Compared(logs, analysis, report)
 
