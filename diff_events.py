@@ -822,16 +822,6 @@ Block: TypeAlias = _FlatBlock | Details
 """A part of a document. A text is a paragraph: own words, ``**strong**`` or ``*emphasis*``, `quoted` and `literal`."""
 
 
-def _within(texts: Sequence[str], characters: int) -> int:
-    """How many of the first texts have together at most so many characters.
-
-    >>> _within(["ab", "cd", "e"], 4)
-    2
-    """
-    sizes = itertools.accumulate(map(len, texts))
-    return sum(1 for _ in itertools.takewhile(lambda size: size <= characters, sizes))
-
-
 def diff_lines(rows: Sequence[DiffRow | str]) -> Iterator[str]:
     """A diff line by line: ``-`` is canary, ``+`` is ours, and what matches stands there once."""
     pairs = [row.lines for row in rows if isinstance(row, DiffRow)]
@@ -876,9 +866,9 @@ class TextWriter:
         if isinstance(block, Heading):
             return self._heading(self.text(block.text), block.level)
         if isinstance(block, Items):
-            return self._items(self._bounded_items(block))
+            return self._items([text for (text,) in self._bounded([text] for text in block.texts)])
         if isinstance(block, Table):
-            return self._table(block.headings, self._bounded_rows(block))
+            return self._table(block.headings, self._bounded(block.rows))
         return self._diff(block.rows) if isinstance(block, Diff) else self._details(block)
 
     def text(self, text: str) -> str:
@@ -887,20 +877,14 @@ class TextWriter:
         parts = re.findall("[\x02\x04][^\x03]*|[^\x02-\x04]+", text)
         return "".join(foreign[p[0]](p[1:]) if p[0] in foreign else self._own_words(p) for p in parts)
 
-    def _bounded_items(self, items: Items) -> list[str]:
-        texts = list(map(self.text, items.texts))
-        shown = _within(texts, self._most_characters)
-        return [*texts[:shown], *self._left_out(len(texts) - shown)]
-
-    def _bounded_rows(self, table: Table) -> list[list[str]]:
-        rows = [list(map(self.text, row)) for row in table.rows]
-        shown = _within(["".join(row) for row in rows], self._most_characters)
-        empty = [""] * (len(table.headings) - 1)
-        return [*rows[:shown], *([left_out, *empty] for left_out in self._left_out(len(rows) - shown))]
-
-    @staticmethod
-    def _left_out(count: int) -> list[str]:
-        return [f"{count:,} more are in the JSON report"] if count else []
+    def _bounded(self, rows: Iterable[Sequence[str]]) -> list[list[str]]:
+        """The texts of rows, of as many as there is room for; then how many are left out."""
+        texts = [list(map(self.text, row)) for row in rows]
+        sizes = itertools.accumulate(len("".join(row)) for row in texts)
+        shown = sum(size <= self._most_characters for size in sizes)
+        if shown < len(texts):
+            texts[shown:] = [[f"{len(texts) - shown:,} more are in the JSON report", *[""] * (len(texts[0]) - 1)]]
+        return texts
 
     def _own_words(self, text: str) -> str:
         return re.sub(r"\*\*(.+?)\*\*|\*(.+?)\*", r"\1\2", text)
@@ -1243,13 +1227,38 @@ def junit_xml(name: str, cases: Sequence[TestCase]) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
 
-_json_scalar = json.JSONEncoder(default=str).encode
+def json_fields(value: object, names: str) -> dict[str, object]:
+    """The fields of a value as a JSON report has them: ``name``, or ``name=path.to.it``; beyond a None all is None.
+
+    >>> json_fields(Both(Both(1, 2), None), "ours x=canary.ours y=ours.ours")
+    {'ours': None, 'x': 2, 'y': None}
+    """
+    form: dict[str, object] = {}
+    for notation in names.split():
+        name, _, path = notation.partition("=")
+        found = value
+        for step in (path or name).split("."):
+            found = None if found is None else getattr(found, step)
+        form[name] = found
+    return form
+
+
+@functools.singledispatch
+def json_form(value: Any) -> object:
+    """What JSON has for a value: for a dataclass all its fields, unless another form is registered for it."""
+    if dataclasses.is_dataclass(value):
+        return {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
+    return value
+
+
+_json_scalar = json.JSONEncoder(default=lambda one: one.value if isinstance(one, enum.Enum) else str(one)).encode
 
 
 def _json_items(value: object) -> tuple[str, Iterator[tuple[str, object]]] | None:
     """The brackets of an object or array, and its items behind what stands before each; None for other values."""
     if value is None or isinstance(value, str | int):
         return None
+    value = json_form(value)
     if isinstance(value, Mapping):
         return "{}", ((f"{_json_scalar(str(key))}: ", item) for key, item in value.items())
     if isinstance(value, list | tuple | Iterator):
@@ -1280,7 +1289,8 @@ def json_pieces(value: object, indent: str = "\n") -> Iterator[str]:
      "c": null
     }
     """
-    inside, deeper = _json_items(value), indent + " "
+    value, deeper = json_form(value), indent + " "
+    inside = _json_items(value)
     is_long = isinstance(value, Iterator) or (
         isinstance(value, Mapping) and any(isinstance(item, Iterator) for item in value.values())
     )
@@ -5764,103 +5774,59 @@ def hidden_walks(
 # ══ statuses ══════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
+_STATUS_TABLE: Final = """
+00000000 SUCCESS                   000000C0 USER_APC
+00000100 KERNEL_APC                00000101 ALERTED
+00000102 TIMEOUT                   00000103 PENDING
+00000104 REPARSE                   00000105 MORE_ENTRIES
+00000106 NOT_ALL_ASSIGNED          0000010B NOTIFY_CLEANUP
+0000010C NOTIFY_ENUM_DIR           40000000 OBJECT_NAME_EXISTS
+40000001 THREAD_WAS_SUSPENDED      40000003 IMAGE_NOT_AT_BASE
+80000001 GUARD_PAGE_VIOLATION      80000002 DATATYPE_MISALIGNMENT
+80000003 BREAKPOINT                80000004 SINGLE_STEP
+80000005 BUFFER_OVERFLOW           80000006 NO_MORE_FILES
+8000000A HANDLES_CLOSED            80000011 DEVICE_BUSY
+8000001A NO_MORE_ENTRIES           C0000001 UNSUCCESSFUL
+C0000002 NOT_IMPLEMENTED           C0000003 INVALID_INFO_CLASS
+C0000004 INFO_LENGTH_MISMATCH      C0000005 ACCESS_VIOLATION
+C0000006 IN_PAGE_ERROR             C0000008 INVALID_HANDLE
+C000000B INVALID_CID               C000000D INVALID_PARAMETER
+C000000E NO_SUCH_DEVICE            C000000F NO_SUCH_FILE
+C0000010 INVALID_DEVICE_REQUEST    C0000011 END_OF_FILE
+C0000012 WRONG_VOLUME              C0000013 NO_MEDIA_IN_DEVICE
+C0000014 UNRECOGNIZED_MEDIA        C0000016 MORE_PROCESSING_REQUIRED
+C0000017 NO_MEMORY                 C0000018 CONFLICTING_ADDRESSES
+C0000019 NOT_MAPPED_VIEW           C000001A UNABLE_TO_FREE_VM
+C000001D ILLEGAL_INSTRUCTION       C000001E INVALID_LOCK_SEQUENCE
+C0000022 ACCESS_DENIED             C0000023 BUFFER_TOO_SMALL
+C0000024 OBJECT_TYPE_MISMATCH      C0000032 DISK_CORRUPT_ERROR
+C0000033 OBJECT_NAME_INVALID       C0000034 OBJECT_NAME_NOT_FOUND
+C0000035 OBJECT_NAME_COLLISION     C0000037 PORT_DISCONNECTED
+C0000039 OBJECT_PATH_INVALID       C000003A OBJECT_PATH_NOT_FOUND
+C000003B OBJECT_PATH_SYNTAX_BAD    C0000043 SHARING_VIOLATION
+C0000044 QUOTA_EXCEEDED            C0000045 INVALID_PAGE_PROTECTION
+C0000046 MUTANT_NOT_OWNED          C0000047 SEMAPHORE_LIMIT_EXCEEDED
+C000004B THREAD_IS_TERMINATING     C0000054 FILE_LOCK_CONFLICT
+C0000055 LOCK_NOT_GRANTED          C0000056 DELETE_PENDING
+C000007A PROCEDURE_NOT_FOUND       C000007B INVALID_IMAGE_FORMAT
+C000007F DISK_FULL                 C0000094 INTEGER_DIVIDE_BY_ZERO
+C0000098 FILE_INVALID              C000009A INSUFFICIENT_RESOURCES
+C00000A2 MEDIA_WRITE_PROTECTED     C00000A3 DEVICE_NOT_READY
+C00000B5 IO_TIMEOUT                C00000BA FILE_IS_A_DIRECTORY
+C00000BB NOT_SUPPORTED             C00000C0 DEVICE_DOES_NOT_EXIST
+C00000FD STACK_OVERFLOW            C0000101 DIRECTORY_NOT_EMPTY
+C0000103 NOT_A_DIRECTORY           C0000106 NAME_TOO_LONG
+C000010A PROCESS_IS_TERMINATING    C000011F TOO_MANY_OPENED_FILES
+C0000120 CANCELLED                 C0000121 CANNOT_DELETE
+C0000123 FILE_DELETED              C0000128 FILE_CLOSED
+C0000135 DLL_NOT_FOUND             C0000138 ORDINAL_NOT_FOUND
+C0000139 ENTRYPOINT_NOT_FOUND      C0000185 IO_DEVICE_ERROR
+C0000194 POSSIBLE_DEADLOCK         C0000225 NOT_FOUND
+C000022D RETRY                     C0000264 RESOURCE_NOT_OWNED
+"""
+
 STATUS_NAMES: Final[Mapping[int, str]] = {
-    0x00000000: "STATUS_SUCCESS",
-    0x000000C0: "STATUS_USER_APC",
-    0x00000100: "STATUS_KERNEL_APC",
-    0x00000101: "STATUS_ALERTED",
-    0x00000102: "STATUS_TIMEOUT",
-    0x00000103: "STATUS_PENDING",
-    0x00000104: "STATUS_REPARSE",
-    0x00000105: "STATUS_MORE_ENTRIES",
-    0x00000106: "STATUS_NOT_ALL_ASSIGNED",
-    0x0000010B: "STATUS_NOTIFY_CLEANUP",
-    0x0000010C: "STATUS_NOTIFY_ENUM_DIR",
-    0x40000000: "STATUS_OBJECT_NAME_EXISTS",
-    0x40000001: "STATUS_THREAD_WAS_SUSPENDED",
-    0x40000003: "STATUS_IMAGE_NOT_AT_BASE",
-    0x80000001: "STATUS_GUARD_PAGE_VIOLATION",
-    0x80000002: "STATUS_DATATYPE_MISALIGNMENT",
-    0x80000003: "STATUS_BREAKPOINT",
-    0x80000004: "STATUS_SINGLE_STEP",
-    0x80000005: "STATUS_BUFFER_OVERFLOW",
-    0x80000006: "STATUS_NO_MORE_FILES",
-    0x8000000A: "STATUS_HANDLES_CLOSED",
-    0x80000011: "STATUS_DEVICE_BUSY",
-    0x8000001A: "STATUS_NO_MORE_ENTRIES",
-    0xC0000001: "STATUS_UNSUCCESSFUL",
-    0xC0000002: "STATUS_NOT_IMPLEMENTED",
-    0xC0000003: "STATUS_INVALID_INFO_CLASS",
-    0xC0000004: "STATUS_INFO_LENGTH_MISMATCH",
-    0xC0000005: "STATUS_ACCESS_VIOLATION",
-    0xC0000006: "STATUS_IN_PAGE_ERROR",
-    0xC0000008: "STATUS_INVALID_HANDLE",
-    0xC000000B: "STATUS_INVALID_CID",
-    0xC000000D: "STATUS_INVALID_PARAMETER",
-    0xC000000E: "STATUS_NO_SUCH_DEVICE",
-    0xC000000F: "STATUS_NO_SUCH_FILE",
-    0xC0000010: "STATUS_INVALID_DEVICE_REQUEST",
-    0xC0000011: "STATUS_END_OF_FILE",
-    0xC0000012: "STATUS_WRONG_VOLUME",
-    0xC0000013: "STATUS_NO_MEDIA_IN_DEVICE",
-    0xC0000014: "STATUS_UNRECOGNIZED_MEDIA",
-    0xC0000016: "STATUS_MORE_PROCESSING_REQUIRED",
-    0xC0000017: "STATUS_NO_MEMORY",
-    0xC0000018: "STATUS_CONFLICTING_ADDRESSES",
-    0xC0000019: "STATUS_NOT_MAPPED_VIEW",
-    0xC000001A: "STATUS_UNABLE_TO_FREE_VM",
-    0xC000001D: "STATUS_ILLEGAL_INSTRUCTION",
-    0xC000001E: "STATUS_INVALID_LOCK_SEQUENCE",
-    0xC0000022: "STATUS_ACCESS_DENIED",
-    0xC0000023: "STATUS_BUFFER_TOO_SMALL",
-    0xC0000024: "STATUS_OBJECT_TYPE_MISMATCH",
-    0xC0000032: "STATUS_DISK_CORRUPT_ERROR",
-    0xC0000033: "STATUS_OBJECT_NAME_INVALID",
-    0xC0000034: "STATUS_OBJECT_NAME_NOT_FOUND",
-    0xC0000035: "STATUS_OBJECT_NAME_COLLISION",
-    0xC0000037: "STATUS_PORT_DISCONNECTED",
-    0xC0000039: "STATUS_OBJECT_PATH_INVALID",
-    0xC000003A: "STATUS_OBJECT_PATH_NOT_FOUND",
-    0xC000003B: "STATUS_OBJECT_PATH_SYNTAX_BAD",
-    0xC0000043: "STATUS_SHARING_VIOLATION",
-    0xC0000044: "STATUS_QUOTA_EXCEEDED",
-    0xC0000045: "STATUS_INVALID_PAGE_PROTECTION",
-    0xC0000046: "STATUS_MUTANT_NOT_OWNED",
-    0xC0000047: "STATUS_SEMAPHORE_LIMIT_EXCEEDED",
-    0xC000004B: "STATUS_THREAD_IS_TERMINATING",
-    0xC0000054: "STATUS_FILE_LOCK_CONFLICT",
-    0xC0000055: "STATUS_LOCK_NOT_GRANTED",
-    0xC0000056: "STATUS_DELETE_PENDING",
-    0xC000007A: "STATUS_PROCEDURE_NOT_FOUND",
-    0xC000007B: "STATUS_INVALID_IMAGE_FORMAT",
-    0xC000007F: "STATUS_DISK_FULL",
-    0xC0000094: "STATUS_INTEGER_DIVIDE_BY_ZERO",
-    0xC0000098: "STATUS_FILE_INVALID",
-    0xC000009A: "STATUS_INSUFFICIENT_RESOURCES",
-    0xC00000A2: "STATUS_MEDIA_WRITE_PROTECTED",
-    0xC00000A3: "STATUS_DEVICE_NOT_READY",
-    0xC00000B5: "STATUS_IO_TIMEOUT",
-    0xC00000BA: "STATUS_FILE_IS_A_DIRECTORY",
-    0xC00000BB: "STATUS_NOT_SUPPORTED",
-    0xC00000C0: "STATUS_DEVICE_DOES_NOT_EXIST",
-    0xC00000FD: "STATUS_STACK_OVERFLOW",
-    0xC0000101: "STATUS_DIRECTORY_NOT_EMPTY",
-    0xC0000103: "STATUS_NOT_A_DIRECTORY",
-    0xC0000106: "STATUS_NAME_TOO_LONG",
-    0xC000010A: "STATUS_PROCESS_IS_TERMINATING",
-    0xC000011F: "STATUS_TOO_MANY_OPENED_FILES",
-    0xC0000120: "STATUS_CANCELLED",
-    0xC0000121: "STATUS_CANNOT_DELETE",
-    0xC0000123: "STATUS_FILE_DELETED",
-    0xC0000128: "STATUS_FILE_CLOSED",
-    0xC0000135: "STATUS_DLL_NOT_FOUND",
-    0xC0000138: "STATUS_ORDINAL_NOT_FOUND",
-    0xC0000139: "STATUS_ENTRYPOINT_NOT_FOUND",
-    0xC0000185: "STATUS_IO_DEVICE_ERROR",
-    0xC0000194: "STATUS_POSSIBLE_DEADLOCK",
-    0xC0000225: "STATUS_NOT_FOUND",
-    0xC000022D: "STATUS_RETRY",
-    0xC0000264: "STATUS_RESOURCE_NOT_OWNED",
+    int(code, 16): f"STATUS_{name}" for code, name in re.findall(r"(\w+) (\w+)", _STATUS_TABLE)
 }
 """NTSTATUS codes as the kernel's own headers name them. What a wait returns besides is named by `wait_status_name`."""
 
@@ -10151,6 +10117,11 @@ def _event_index(events: Both[Event]) -> str:
     return f"#{canary}" if canary == ours else f"#{canary} / #{ours}"
 
 
+def _places(events: Both[Event]) -> str:
+    """Where two events stand, within a sentence."""
+    return ", ".join(f"{side} index {event.idx} (line {event.lineno})" for side, event in events.items())
+
+
 def _shortened(text: str) -> str:
     """Foreign text within a text of a document, of bounded length."""
     return quoted(_short(text))
@@ -10263,20 +10234,11 @@ def _verdict_sentence(report: Report) -> str:
     return f"**Divergent:** of {pairs}, {', '.join(parts)}. Parity: {percent(report.parity)}."
 
 
-_PROGRESSION_WORDS: Final = {
-    Progression.EARLIER: "earlier",
-    Progression.NEW: "new",
-    Progression.LATER: "later",
-    Progression.GONE: "gone",
-    Progression.SAME: "same",
-}
-
-
 def _baseline_sentence(baseline: BaselineComparison) -> str:
     """What changed since the earlier run: better first, as ``3 threads later, 1 earlier``."""
     counts = Counter(thread.progression for thread in baseline.threads)
     order = (Progression.LATER, Progression.GONE, Progression.EARLIER, Progression.NEW, Progression.SAME)
-    parts = [f"{counts[p]} {_PROGRESSION_WORDS[p]}" for p in order if counts[p]]
+    parts = [f"{counts[p]} {p.value}" for p in order if counts[p]]
     if parts:
         first = counts[next(p for p in order if counts[p])]
         parts[0] = parts[0].replace(" ", f" thread{'' if first == 1 else 's'} ", 1)
@@ -10373,11 +10335,10 @@ def _outcome_lines(divergence: Divergence) -> list[str]:
     """What happened at a divergence, and where the streams are together again."""
     counts = f"{_counted(divergence.counts.canary, 'event')} of canary against {divergence.counts.ours:,} of ours"
     lines = [f"What happened: **{_CHANGE_WORDS[divergence.change]}** ({counts})."]
-    rejoin = divergence.rejoin
-    if rejoin is not None and rejoin.canary and rejoin.ours:
-        place = f"canary index {rejoin.canary.idx} (line {rejoin.canary.lineno}), "
-        place += f"ours index {rejoin.ours.idx} (line {rejoin.ours.lineno})"
-        lines.append(f"The streams are together again at {place}, for {_counted(divergence.matched_after, 'event')}.")
+    canary, ours = divergence.rejoin or (None, None)
+    if canary and ours:
+        place, matching = _places(Both(canary, ours)), _counted(divergence.matched_after, "event")
+        lines.append(f"The streams are together again at {place}, for {matching}.")
     return lines
 
 
@@ -10498,9 +10459,7 @@ def _known_words(known: KnownObject, side: Side) -> str:
 
 def _finding_sentence(finding: IdentityFinding) -> str:
     """A wrong object: what both sides name, and what ours should."""
-    place = f"canary index {finding.events.canary.idx} (line {finding.events.canary.lineno}), "
-    place += f"ours index {finding.events.ours.idx} (line {finding.events.ours.lineno})"
-    sentence = f"{_shortened(finding.events.canary.kind)} at {place} is about "
+    sentence = f"{_shortened(finding.events.canary.kind)} at {_places(finding.events)} is about "
     sentence += f"{_known_words(finding.objects.canary, Side.CANARY)} on canary, "
     sentence += f"but about {_known_words(finding.objects.ours, Side.OURS)} on ours"
     if finding.expected:
@@ -10514,19 +10473,20 @@ _IDENTITY_DOUBT: Final = (
 )
 
 
-def _identity_sentences(report: Report) -> list[str]:
-    """What the identity findings mean for the gate, then each of them."""
+def _identity_blocks(report: Report) -> list[Block]:
+    """The matching events that are about different objects, and what they mean for the gate."""
     if not report.identity:
         return []
     advice = f"advisory; {quoted('--check-identity')} makes them part of the gate"
     gate = "part of the gate" if report.options.check_identity else advice
-    sentences = [f"Events that match and are about different objects ({gate}):"]
+    findings = []
     for finding in report.identity:
         more = f" {_counted(finding.count, 'event')} in all." if finding.count > 1 else ""
         doubt = "" if finding.certain else f" ({_IDENTITY_DOUBT})"
         pair = _pair_words(finding.pair.canary_tid, finding.pair.ours_tid)
-        sentences.append(f"**{pair}**: {_finding_sentence(finding)}.{more}{doubt}")
-    return sentences
+        findings.append(f"**{pair}**: {_finding_sentence(finding)}.{more}{doubt}")
+    introduction = f"Events that match and are about different objects ({gate}):"
+    return [Heading("Identity"), introduction, Items(findings)]
 
 
 def _broken_sentence(broken: NameBreak) -> str:
@@ -10572,7 +10532,7 @@ def _next_start(report: Report, start: StartHere) -> str:
     return f"Next: {where}: {_start_words(start, _start_thread(report, start))}".removesuffix(".")
 
 
-def _start_sentences(report: Report) -> list[str]:
+def _start_blocks(report: Report) -> list[Block]:
     """Where to look first and why, the two events that differ there, and the next candidates."""
     start = report.start_here
     if start is None:
@@ -10582,23 +10542,16 @@ def _start_sentences(report: Report) -> list[str]:
     others = sum(t.divergence is not None or t.ending is not None for t in report.threads) - 1
     if start.downstream:
         sentence += f". Of the {others} other threads that differ, {start.downstream} follow from it"
-    events = start.events.items() if start.events else ()
-    return [
-        f"{sentence}.",
-        *(_event_words(event, Side(side)) for side, event in events),
-        *(_next_start(report, other) for other in start.next),
-    ]
-
-
-_EXPLAINED_WORDS: Final = {Explained.NAME: "name", Explained.UPSTREAM_VALUE: "upstream value"}
+    items = [_event_words(event, Side(side)) for side, event in (start.events.items() if start.events else ())]
+    items += [_next_start(report, other) for other in start.next]
+    return [Heading("Start here"), f"{sentence}.", *([Items(items)] if items else [])]
 
 
 def _sort_words(sort: DivergenceSort) -> str:
     call = f" {literal(printable(sort.call))}" if sort.call else ""
     fields = ", ".join(path.removeprefix("payload.") for path in sort.fields)
-    return f"{_CHANGE_WORDS[sort.change].partition(':')[0]}: {literal(printable(sort.kind))}{call} " + (
-        _shortened(fields) if fields else ""
-    )
+    names = f" {_shortened(fields)}" if fields else ""
+    return f"{_CHANGE_WORDS[sort.change].partition(':')[0]}: {literal(printable(sort.kind))}{call}{names}"
 
 
 def _sort_example(sort: DivergenceSort) -> str:
@@ -10630,12 +10583,12 @@ def _sort_blocks(report: Report) -> list[Block]:
     rows = [
         [
             str(number),
-            _sort_words(sort).rstrip(),
+            _sort_words(sort),
             f"{sort.count:,}",
             str(sort.threads),
             f"{sort.first.canary_tid} #{sort.first.canary_idx} / {sort.first.ours_tid} #{sort.first.ours_idx}",
             _sort_example(sort),
-            _EXPLAINED_WORDS[sort.explained_by] if sort.explained_by else "–",
+            sort.explained_by.value.replace("_", " ") if sort.explained_by else "–",
         ]
         for number, sort in enumerate(report.sorts, 1)
     ]
@@ -10668,9 +10621,7 @@ def _relation_lines(thread: ThreadReport, nth: int) -> list[str]:
 def _divergence_sentences(thread: ThreadReport, nth: int) -> list[str]:
     """Where a divergence is, in what the events differ, what became of it, and for the first one, its cause."""
     divergence = thread.divergences[nth]
-    place = f"canary index {divergence.events.canary.idx} (line {divergence.events.canary.lineno}), "
-    place += f"ours index {divergence.events.ours.idx} (line {divergence.events.ours.lineno})"
-    after = f"After {_counted(divergence.matched_before, 'matching event')}, at {place}:"
+    after = f"After {_counted(divergence.matched_before, 'matching event')}, at {_places(divergence.events)}:"
     lines = [after, f"{_MISMATCH_WORDS[divergence.mismatch]}.", *_outcome_lines(divergence)]
     return [*lines, *_relation_lines(thread, nth)]
 
@@ -10708,11 +10659,6 @@ def _divergence_line(thread: ThreadReport, nth: int) -> str:
     return " · ".join(filter(None, parts))
 
 
-def _start_blocks(report: Report) -> list[Block]:
-    sentence, *events = _start_sentences(report) or [""]
-    return [Heading("Start here"), sentence, *([Items(events)] if events else [])] if sentence else []
-
-
 def _divergence_blocks(report: Report) -> Iterator[Block]:
     """One divergence of each sort in full, the others in one line each."""
     seen: set[int] = set()
@@ -10745,12 +10691,6 @@ def _ambiguity_blocks(report: Report) -> list[Block]:
     return [Heading("Ambiguous pairs"), Items(items)] if items else []
 
 
-def _identity_blocks(report: Report) -> list[Block]:
-    """The matching events that are about different objects."""
-    introduction, *findings = _identity_sentences(report) or [""]
-    return [Heading("Identity"), introduction, Items(findings)] if findings else []
-
-
 def _ended_blocks(report: Report) -> list[Block]:
     """What the threads were in the middle of whose log ended on one side first."""
     items = [
@@ -10771,7 +10711,7 @@ def _baseline_blocks(baseline: BaselineComparison | None) -> list[Block]:
         [
             str(t.canary_tid),
             str(t.ours_tid),
-            _PROGRESSION_WORDS[t.progression],
+            t.progression.value,
             f"{t.events:+,}" if t.events else "0",
             f"{len(t.new):,}, the first at index {t.new[0]}" if t.new else "–",
         ]
@@ -10922,7 +10862,7 @@ def summary_document(report: Report) -> list[Block]:
     blocks = [*_verdict_blocks(report), *_start_blocks(report)]
     if not _is_one_event(report):
         sorts = [
-            [str(number), f"{sort.count:,}", str(sort.threads), _sort_words(sort).rstrip(), _sort_example(sort)]
+            [str(number), f"{sort.count:,}", str(sort.threads), _sort_words(sort), _sort_example(sort)]
             for number, sort in enumerate(report.sorts[:_MOST_SORTS_LISTED], 1)
         ]
         blocks += [Heading("Sorts"), Table(("sort>", "how many>", "threads>", "what", "example"), sorts)]
@@ -10937,39 +10877,45 @@ def summary_document(report: Report) -> list[Block]:
 # ══ JSON report ═══════════════════════════════════════════════════════════════════════════════════════════════════
 
 
-@functools.singledispatch
-def _json_value(value: Any) -> Any:
-    """Evidence as JSON: the fields of a dataclass under their own names, unless it has a form of its own below."""
-    if dataclasses.is_dataclass(value):
-        return {name.name: _json_value(getattr(value, name.name)) for name in dataclasses.fields(value)}
-    if isinstance(value, tuple):
-        return list(map(_json_value, value))
-    return value.value if isinstance(value, enum.Enum) else value
-
-
 _MOST_JSON_CHARACTERS: Final = 50_000
 """A payload or a value that is longer is left out of the JSON, which says how long it is."""
 
+_JSON_FIELDS: Final[Mapping[type, str]] = {
+    ThreadPair: "canary_tid ours_tid",
+    LogWarning: "kind tid line=lineno idx count",
+    IdentityFinding: "canary_tid=pair.canary_tid ours_tid=pair.ours_tid event=events canary_object=objects.canary "
+    "ours_object=objects.ours expected certain count",
+    Echo: "upstream upstream_path side idx=event.idx path value",
+    StartHere: "reason canary_tid ours_tid canary_idx ours_idx downstream sid=lone.sid identity=finding "
+    "name_break=names next",
+    NameBreak: "canary_tid=pair.canary_tid ours_tid=pair.ours_tid canary_idx=events.canary.idx "
+    "ours_idx=events.ours.idx event=events path canary=values.canary ours=values.ours expected stands_for matching",
+}
+"""The types whose forms are not all their fields; see `json_fields`."""
 
-@_json_value.register
-def _(event: Event) -> dict[str, object]:
-    size, place = len(json_text(event.payload)), {"line": event.lineno, "idx": event.idx, "kind": event.kind}
+
+def _register_forms(forms: Mapping[type, str]) -> None:
+    for kind, names in forms.items():
+        json_form.register(kind, functools.partial(json_fields, names=names))
+
+
+_register_forms(_JSON_FIELDS)
+
+
+@json_form.register
+def _event_form(event: Event) -> dict[str, object]:
+    size, place = len(json_text(event.payload)), json_fields(event, "line=lineno idx kind")
     if size > _MOST_JSON_CHARACTERS:
         return {**place, "payload": None, "payload_characters": size}
     return {**place, "payload": event.payload}
 
 
-@_json_value.register
-def _(pair: ThreadPair) -> dict[str, object]:
-    return {"canary_tid": pair.canary_tid, "ours_tid": pair.ours_tid}
+@json_form.register
+def _(excerpt: Excerpt) -> list[Event]:
+    return [*excerpt.first, *excerpt.last]
 
 
-@_json_value.register
-def _(excerpt: Excerpt) -> list[object]:
-    return list(map(_json_value, (*excerpt.first, *excerpt.last)))
-
-
-@_json_value.register
+@json_form.register
 def _(difference: FieldDifference) -> dict[str, object]:
     form: dict[str, object] = {"path": difference.path}
     for side, value in Both(difference.left, difference.right).items():
@@ -10979,184 +10925,81 @@ def _(difference: FieldDifference) -> dict[str, object]:
     return form
 
 
-@_json_value.register
+@json_form.register
 def _(meaning: Meaning) -> dict[str, object]:
     return {"code": f"0x{meaning.code:X}", "name": meaning.name}
 
 
-@_json_value.register
+@json_form.register
 def _(score: ParityScore) -> dict[str, object]:
-    value = math.floor(score.value * 1e6) / 1e6
-    return {"score": value, "matched": score.matched, "comparable": score.comparable, "complete": score.complete}
+    return {"score": math.floor(score.value * 1e6) / 1e6, **json_fields(score, "matched comparable complete")}
 
 
-@_json_value.register
-def _(warning: LogWarning) -> dict[str, object]:
-    place = {"tid": warning.tid, "line": warning.lineno, "idx": warning.idx}
-    return {"kind": warning.kind.value, **place, "count": warning.count}
-
-
-@_json_value.register
+@json_form.register
 def _(created: SharedGlobal) -> dict[str, object]:
-    what = {"sid": created.sid, "pointer": f"{created.pointer:#010x}", "object_type": created.object_type}
-    return {**what, "tid": created.tid, "idx": created.idx, "line": created.lineno}
+    what = {"sid": created.sid, "pointer": f"{created.pointer:#010x}"}
+    return {**what, **json_fields(created, "object_type tid idx line=lineno")}
 
 
-@_json_value.register
+@json_form.register
 def _(known: KnownObject) -> dict[str, object]:
-    event = known.event
-    what = {name: event.payload.get(name) for name in ("object_type", "object_name")}
-    place = {"tid": event.tid, "idx": event.idx, "line": event.lineno}
-    return {"sid": known.sid, "created": known.created, **place, **what}
+    what = {name: known.event.payload.get(name) for name in ("object_type", "object_name")}
+    return {**json_fields(known, "sid created tid=event.tid idx=event.idx line=event.lineno"), **what}
 
 
-@_json_value.register
-def _(finding: IdentityFinding) -> dict[str, object]:
-    return {
-        **_json_value(finding.pair),
-        "event": _json_value(finding.events),
-        "canary_object": _json_value(finding.objects.canary),
-        "ours_object": _json_value(finding.objects.ours),
-        "expected": _json_value(finding.expected),
-        "certain": finding.certain,
-        "count": finding.count,
-    }
-
-
-@_json_value.register
-def _(echo: Echo) -> dict[str, object]:
-    return {
-        "upstream": _json_value(echo.upstream),
-        "upstream_path": echo.upstream_path,
-        "side": echo.side.value,
-        "idx": echo.event.idx,
-        "path": echo.path,
-        "value": echo.value,
-    }
-
-
-@_json_value.register
+@json_form.register
 def _(cause: Cause) -> dict[str, object]:
-    return {
-        "relation": cause.relation.value,
-        "upstream": _json_value(cause.upstream),
-        "side": _json_value(cause.side),
-        "via": {**_json_value(cause.via), "tid": cause.via.tid} if cause.via else None,
-        "same_values": _json_value(cause.echoes),
-    }
+    via = {**_event_form(cause.via), "tid": cause.via.tid} if cause.via else None
+    return {**json_fields(cause, "relation upstream side"), "via": via, "same_values": cause.echoes}
 
 
-@_json_value.register
-def _(start: StartHere) -> dict[str, object]:
-    return {
-        "reason": start.reason.value,
-        "canary_tid": start.canary_tid,
-        "ours_tid": start.ours_tid,
-        "canary_idx": start.canary_idx,
-        "ours_idx": start.ours_idx,
-        "downstream": start.downstream,
-        "sid": start.lone.sid if start.lone else None,
-        "identity": _json_value(start.finding),
-        "name_break": _json_value(start.names),
-        "next": _json_value(start.next),
-    }
-
-
-@_json_value.register
+@json_form.register
 def _(sort: DivergenceSort) -> dict[str, object]:
-    return {
-        "change": sort.change.value,
-        "kind": sort.kind,
-        "call": sort.call,
-        "fields": list(sort.fields),
-        "count": sort.count,
-        "threads": sort.threads,
-        "first": _json_value(sort.first),
-        "explained_by": _json_value(sort.explained_by),
-        "example": {"event": _json_value(sort.example), "fields": _json_value(sort.differing)},
-    }
+    form = json_fields(sort, "change kind call fields count threads first explained_by")
+    return {**form, "example": json_fields(sort, "event=example fields=differing")}
 
 
-@_json_value.register
-def _(broken: NameBreak) -> dict[str, object]:
-    return {
-        **_json_value(broken.pair),
-        **{f"{side}_idx": event.idx for side, event in broken.events.items()},
-        "event": _json_value(broken.events),
-        "path": broken.path,
-        **dict(broken.values.items()),
-        "expected": broken.expected,
-        "stands_for": broken.stands_for,
-        "matching": broken.matching,
-    }
-
-
-@_json_value.register
+@json_form.register
 def _(baseline: BaselineComparison) -> dict[str, object]:
     counts = Counter(thread.progression for thread in baseline.threads)
     return {
-        "name": baseline.name,
-        "same_canary": baseline.same_canary,
-        "holds": baseline.holds,
+        **json_fields(baseline, "name same_canary holds"),
         "summary": {progression.value: counts[progression] for progression in Progression},
-        "threads": _json_value(baseline.threads),
-        "new_unmapped": baseline.new_unmapped,
-        "new_shared_globals": baseline.new_shared_globals,
-        "parity_before": _json_value(baseline.parity_before),
+        **json_fields(baseline, "threads new_unmapped new_shared_globals parity_before"),
     }
 
 
-@_json_value.register
+@json_form.register
 def _(divergence: Divergence) -> dict[str, object]:
+    names = (
+        "class=mismatch canary_idx=events.canary.idx ours_idx=events.ours.idx fields sort explained_by change "
+        "canary_count=counts.canary ours_count=counts.ours matched_before matched_after rejoin event=events "
+        "next=following context block"
+    )
     return {
-        "class": divergence.mismatch.value,
-        "canary_idx": divergence.events.canary.idx,
-        "ours_idx": divergence.events.ours.idx,
-        "fields": _json_value(divergence.fields),
-        "sort": divergence.sort,
-        "explained_by": _json_value(divergence.explained_by),
-        "change": divergence.change.value,
-        "canary_count": divergence.counts.canary,
-        "ours_count": divergence.counts.ours,
-        "matched_before": divergence.matched_before,
-        "matched_after": divergence.matched_after,
-        "rejoin": _json_value(divergence.rejoin),
-        "event": _json_value(divergence.events),
-        "next": _json_value(divergence.following),
-        "context": _json_value(divergence.context),
-        "block": _json_value(divergence.block),
-        "block_omitted": {side: excerpt.omitted for side, excerpt in divergence.block.items()},
+        **json_fields(divergence, names),
+        "block_omitted": divergence.block.map(lambda excerpt: excerpt.omitted),
         "fields_omitted": divergence.fields_omitted,
         "changed": [
-            {**dict(pair.events.map(lambda event: event.idx).items()), "fields": _json_value(pair.fields)}
-            for pair in divergence.changed[1:]
+            json_fields(pair, "canary=events.canary.idx ours=events.ours.idx fields") for pair in divergence.changed[1:]
         ],
-        "explanation": _json_value(divergence.explanation),
+        "explanation": divergence.explanation,
     }
 
 
-@_json_value.register
+@json_form.register
 def _(thread: ThreadReport) -> dict[str, object]:
+    about = "canary_tid=pair.canary_tid ours_tid=pair.ours_tid key marks compared_to paired_by=pair.method"
+    found = (
+        "alternative_ours_tid=pair.alternative status canary_events=events.canary ours_events=events.ours matched "
+        "floating_skipped=floated not_compared=remaining divergence"
+    )
     return {
-        **_json_value(thread.pair),
-        "key": thread.key,
-        "marks": _json_value(thread.marks),
-        "compared_to": thread.compared_to,
-        "paired_by": thread.pair.method.value,
+        **json_fields(thread, about),
         "confidence": round(thread.pair.confidence, 4),
-        "alternative_ours_tid": thread.pair.alternative,
-        "status": thread.status.value,
-        "canary_events": thread.events.canary,
-        "ours_events": thread.events.ours,
-        "matched": thread.matched,
-        "floating_skipped": _json_value(thread.floated),
-        "not_compared": _json_value(thread.remaining),
-        "divergence": _json_value(thread.divergence),
-        "divergences": map(_json_value, thread.divergences),
-        "divergences_found": thread.divergences_found,
-        "parity": _json_value(thread.parity),
-        "ending": _json_value(thread.ending),
-        "cause": _json_value(thread.cause),
+        **json_fields(thread, found),
+        "divergences": iter(thread.divergences),
+        **json_fields(thread, "divergences_found parity ending cause"),
     }
 
 
@@ -11164,17 +11007,12 @@ def _json_profile(report: Report) -> object:
     rules = [
         {
             "rule": " ".join([rule.sort.value, *rule.labels, *rule.calls]),
-            "file": rule.source,
-            "line": rule.lineno,
-            "reason": rule.reason,
-            "at_most": rule.at_most,
+            **json_fields(rule, "file=source line=lineno reason at_most"),
             "hidden": count,
         }
         for rule, count in report.rule_uses
     ]
-    return (
-        {"files": list(report.options.profile.names), "hidden": sum(report.hidden), "rules": rules} if rules else None
-    )
+    return {"files": report.options.profile.names, "hidden": sum(report.hidden), "rules": rules} if rules else None
 
 
 def report_json(report: Report) -> Iterator[str]:
@@ -11184,32 +11022,21 @@ def report_json(report: Report) -> Iterator[str]:
         {
             "format": REPORT_FORMAT,
             "format_version": REPORT_FORMAT_VERSION,
-            "verdict": report.verdict.value,
-            "parity": _json_value(report.parity),
+            **json_fields(report, "verdict parity"),
             "gate": {gate.value: holds for gate, holds in report.gate.items()},
-            "start_here": _json_value(report.start_here),
-            "threads": map(_json_value, report.threads),
-            "unmapped": {side: [thread.tid for thread in threads] for side, threads in report.unmapped.items()},
-            "unmapped_threads": _json_value(report.unmapped),
+            "start_here": report.start_here,
+            "threads": iter(report.threads),
+            "unmapped": report.unmapped.map(lambda threads: [thread.tid for thread in threads]),
+            "unmapped_threads": report.unmapped,
             "shared_globals": {
                 **{f"{side}_only": [created.sid for created in alone] for side, alone in lone.items()},
-                "places": _json_value(lone),
+                "places": lone,
             },
-            "sorts": map(_json_value, report.sorts),
-            "calls": map(_json_value, report.calls),
-            "names": _json_value(report.names),
+            "sorts": iter(report.sorts),
+            **json_fields(report, "calls names"),
             "profile": _json_profile(report),
-            "identity": map(_json_value, report.identity),
-            "baseline": _json_value(report.baseline),
-            "inputs": _json_value(report.logs),
-            "options": {
-                "tid_map": {str(canary): ours for canary, ours in options.tid_map.items()},
-                "auto_map": options.auto_map,
-                "context": options.context,
-                "max_divergences": options.max_divergences,
-                "check_identity": options.check_identity,
-                "match_names": options.match_names,
-            },
+            **json_fields(report, "identity baseline inputs=logs"),
+            "options": json_fields(options, "tid_map auto_map context max_divergences check_identity match_names"),
             "skipped_fields": {kind: sorted(fields) for kind, fields in SKIPPED_FIELDS.items()},
         }
     )
@@ -11948,7 +11775,7 @@ def _failure_blocks(thread: ThreadReport) -> Iterator[Block]:
 def _progress_words(progress: ThreadProgress) -> str:
     moved = f", {_counted(abs(progress.events), 'matching event')} {'more' if progress.events > 0 else 'fewer'}"
     new = f", {_counted(len(progress.new), 'new divergence')}" if progress.new else ""
-    return f"{_PROGRESSION_WORDS[progress.progression]} since the baseline{moved if progress.events else ''}{new}"
+    return f"{progress.progression.value} since the baseline{moved if progress.events else ''}{new}"
 
 
 def _thread_case(report: Report, thread: ThreadReport) -> TestCase:
@@ -12320,7 +12147,7 @@ def view_json(view: View) -> Iterator[str]:
             return {"omitted": row or None}
         kind = "other_threads" if row.others else _ROW_WORDS[row.kind]
         tid = next(event.tid for event in row.events if event)
-        return {"row": kind, **({"tid": tid} if row.others else {}), **dict(row.events.map(_json_value).items())}
+        return {"row": kind, **({"tid": tid} if row.others else {}), **json_fields(row.events, "canary ours")}
 
     return json_document(
         {
@@ -12328,7 +12155,7 @@ def view_json(view: View) -> Iterator[str]:
             "format_version": 1,
             "canary_tid": view.tids.canary,
             "ours_tid": view.tids.ours,
-            "calls": _json_value(view.calls),
+            "calls": view.calls,
             "at": view.at,
             "rows": map(row_value, view.rows),
         }
@@ -17383,50 +17210,24 @@ def score_text(score: float) -> str:
 
 def parity_json(report: ParityReport) -> Iterator[str]:
     """The JSON report of two traces."""
-    alignment = report.alignment
-    drifts = (
-        {
-            "position": drift.position,
-            "tier": drift.tier,
-            "category": drift.category.value,
-            "reason": drift.reason.value,
-            "detail": drift.detail,
-            "label": drift.label,
-            "same_file": drift.same_file,
-            "teacher_did_too": drift.teacher_did_too,
-            "allow_hosts": list(drift.allow_hosts),
-            "teacher_line": drift.teacher.lineno if drift.teacher else None,
-            "student_line": drift.student.lineno if drift.student else None,
-        }
-        for drift in report.drifts
+    about = "score matched total teacher_count student_count"
+    of_drift = (
+        "position tier category reason detail label same_file teacher_did_too allow_hosts "
+        "teacher_line=teacher.lineno student_line=student.lineno"
     )
     return json_document(
         {
             "format": "diff-events-parity",
             "format_version": 1,
-            "score": report.score,
-            "matched": report.matched,
-            "total": report.total,
-            "teacher_count": report.teacher_count,
-            "student_count": report.student_count,
-            "drifts": drifts,
+            **json_fields(report, about),
+            "drifts": (json_fields(drift, of_drift) for drift in report.drifts),
             "undecided": [
-                {"position": position, "reason": doubt.reason.value, "detail": doubt.detail}
-                for position, doubt in report.undecided
+                {"position": position, **json_fields(doubt, "reason detail")} for position, doubt in report.undecided
             ],
-            "strict_sovereignty": report.strict_sovereignty,
-            "passes": report.passes,
-            "vacuous": report.is_vacuous,
-            "mismatches": [mismatch.value for mismatch in report.mismatches],
-            "alignment": alignment
-            and {
-                "matched": alignment.matched,
-                "paired": alignment.paired,
-                "insertions": list(alignment.insertions),
-                "deletions": list(alignment.deletions),
-            },
-            "turn_order_skew": alignment.turn_order_skew if alignment else None,
-            "thresholds": {"individual_min": report.individual_min},
+            **json_fields(report, "strict_sovereignty passes vacuous=is_vacuous mismatches"),
+            "alignment": report.alignment and json_fields(report.alignment, "matched paired insertions deletions"),
+            **json_fields(report, "turn_order_skew=alignment.turn_order_skew"),
+            "thresholds": json_fields(report, "individual_min"),
         }
     )
 
@@ -17552,13 +17353,7 @@ PARITY_FORMATS: Final[Formats[ParityReport]] = {**document_formats(parity_docume
 
 
 def _coverage_value(coverage: Coverage) -> dict[str, object]:
-    return {
-        "required": len(coverage.required),
-        "covered": coverage.covered,
-        "uncovered": list(coverage.uncovered),
-        "oos": list(coverage.oos),
-        "unknown": list(coverage.unknown),
-    }
+    return {"required": len(coverage.required), **json_fields(coverage, "covered uncovered oos unknown")}
 
 
 def coverage_json(coverage: Coverage) -> Iterator[str]:
@@ -17571,22 +17366,15 @@ def corpus_json(report: CorpusReport) -> Iterator[str]:
     """The JSON report of a corpus."""
     fixtures = (
         {
-            "id": fixture.id,
-            "folder": fixture.folder,
-            "score": fixture.score,
-            "drift_count": fixture.drift_count,
+            **json_fields(fixture, "id folder score drift_count"),
             "passes": report.fixture_passes(fixture),
-            "worst_tier": fixture.worst_tier,
-            "reasons": list(fixture.reasons),
+            **json_fields(fixture, "worst_tier reasons"),
             "first_drift": fixture.first_drift or None,
-            "vacuous": fixture.is_vacuous,
-            "undecided_count": fixture.undecided_count,
-            "mismatches": [mismatch.value for mismatch in fixture.mismatches],
+            **json_fields(fixture, "vacuous=is_vacuous undecided_count mismatches"),
             **({"error": fixture.error} if fixture.error is not None else {}),
         }
         for fixture in report.fixtures
     )
-    limits = {"aggregate_min": report.contract.aggregate_min, "individual_min": report.contract.individual_min}
     return json_document(
         {
             "format": "diff-events-corpus",
@@ -17594,12 +17382,8 @@ def corpus_json(report: CorpusReport) -> Iterator[str]:
             "aggregate_score": report.aggregate_score,
             "fixture_count": len(report.fixtures),
             "vacuous_count": len(report.vacuous),
-            "undecided_count": report.undecided_count,
-            "passes": report.passes,
-            "failures": [failure.value for failure in report.failures],
-            "must_fail": report.must_fail,
-            "strict_sovereignty": report.strict_sovereignty,
-            "thresholds": limits,
+            **json_fields(report, "undecided_count passes failures must_fail strict_sovereignty"),
+            "thresholds": json_fields(report.contract, "aggregate_min individual_min"),
             "fixtures": fixtures,
             "coverage": _coverage_value(report.coverage) if report.coverage else None,
             "changes": None if report.changes is None else [change._asdict() for change in report.changes],
@@ -17742,18 +17526,13 @@ def validation_json(files: Sequence[FileValidation]) -> Iterator[str]:
     """The findings in some files as JSON."""
     values = (
         {
-            "file": file.source,
-            "format": file.format.value if file.format else None,
-            "conforms": file.conforms,
-            "records": file.records,
+            **json_fields(file, "file=source format conforms records"),
             "counts": {finding.code: count for finding, count in file.counts},
             "findings": [
                 {
                     "code": note.finding.code,
-                    "severity": note.finding.severity_if(file.strict).value,
-                    "line": note.lineno,
-                    "field": note.field,
-                    "message": note.text,
+                    "severity": note.finding.severity_if(file.strict),
+                    **json_fields(note, "line=lineno field message=text"),
                 }
                 for note in file.notes
             ],
@@ -17761,13 +17540,9 @@ def validation_json(files: Sequence[FileValidation]) -> Iterator[str]:
         }
         for file in files
     )
+    conforms = all(file.conforms for file in files)
     return json_document(
-        {
-            "format": "diff-events-validation",
-            "format_version": 1,
-            "conforms": all(file.conforms for file in files),
-            "files": values,
-        }
+        {"format": "diff-events-validation", "format_version": 1, "conforms": conforms, "files": values}
     )
 
 
