@@ -1227,6 +1227,12 @@ def junit_xml(name: str, cases: Sequence[TestCase]) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
 
+@functools.cache
+def _paths(names: str) -> list[tuple[str, list[str]]]:
+    notations = (notation.partition("=") for notation in names.split())
+    return [(name, (path or name).split(".")) for name, _, path in notations]
+
+
 def json_fields(value: object, names: str) -> dict[str, object]:
     """The fields of a value as a JSON report has them: ``name``, or ``name=path.to.it``; beyond a None all is None.
 
@@ -1234,10 +1240,9 @@ def json_fields(value: object, names: str) -> dict[str, object]:
     {'ours': None, 'x': 2, 'y': None}
     """
     form: dict[str, object] = {}
-    for notation in names.split():
-        name, _, path = notation.partition("=")
+    for name, path in _paths(names):
         found = value
-        for step in (path or name).split("."):
+        for step in path:
             found = None if found is None else getattr(found, step)
         form[name] = found
     return form
