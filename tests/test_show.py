@@ -56,6 +56,13 @@ class Places(Show):
         self.assertEqual(self.show(), self.show("--at", "6:50"))
         self.assertIn("- #50 line 52 ◀", self.show())
 
+    def test_an_event_of_ours_behind_those_of_canary_in_a_block(self) -> None:
+        self.pair(thread(6, NAMES), thread(1, [*NAMES[:100], "Other", "Another", "Third", *NAMES[102:]]))
+        for at, row in (("6:101", "- #101 line 103 ◀ +kernel.call Call101"), ("ours:1:101", r"\+ +#101 line 103 ◀ +")):
+            self.assertRegex(self.show("--at", at), f"(?m)^{row}")
+        together = r"(?m)^  #102 line 104 ◀ +#103 line 105 ◀ +kernel.call Call102 "
+        self.assertRegex(self.show("--at", "ours:1:103"), together)
+
     def test_what_is_not_there_is_refused(self) -> None:
         for at, why in (
             ("7:1", "has no thread 7 (it has 6)"),
