@@ -137,9 +137,10 @@ class EndedProcesses(LogTestCase):
         self.held = Path(self.write("held", b""))  # while it is there, every helper stays at its first segment
         script = (
             "import sys, diff_events as d, os, time; os.sched_getaffinity = lambda _: {0, 1, 2};"
+            f"begun = lambda: open({str(self.held)!r} + str(os.getpid()), 'w').close();"
             f"held = lambda: os.path.exists({str(self.held)!r}) and (time.sleep(0.05), True);"
             "index = d._SegmentIndexer.index;"
-            "d._SegmentIndexer.index = lambda *a: (all(iter(held, False)), index(*a))[1];"
+            "d._SegmentIndexer.index = lambda *a: (begun(), all(iter(held, False)), index(*a))[1];"
             f"sys.argv[1:] = ['--canary', {path!r}, '--ours', {path!r}]; sys.exit(d.main())"
         )
         self.program = subprocess.Popen(
@@ -176,7 +177,12 @@ class EndedProcesses(LogTestCase):
         self.assert_all_end()
 
     def test_a_helper_is_killed(self) -> None:
-        os.kill(self.children[1], signal.SIGKILL)
+        deadline = time.monotonic() + 30  # one that has work: the others could do without an idle one
+        busy: list[int] = []
+        while not busy and time.monotonic() < deadline:
+            time.sleep(0.02)
+            busy = [pid for pid in self.children if Path(f"{self.held}{pid}").exists()]
+        os.kill(busy[0], signal.SIGKILL)
         self.held.unlink()
         _, err = self.program.communicate(timeout=60)
         self.assertEqual(self.program.returncode, 2)
