@@ -587,6 +587,8 @@ class Processes(CommandLineTestCase):
 
     def test_what_goes_wrong_at_the_start(self) -> None:
         """While the file is imported, too: no traceback, and no exit code of a gate."""
+        # A process that was started in the background does not hear interrupts, nor does what it starts.
+        self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
         (self.directory / "argparse.py").write_text("import os\nexec(os.environ['DO'])\n")
         for do, code, words in (
             ("import signal; os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT, ""),
