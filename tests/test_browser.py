@@ -89,12 +89,20 @@ class InTheBrowser(unittest.TestCase):
         )
 
     def middle(self, selector: str) -> tuple[float, float]:
-        """Where to click on an element, once it is in view."""
-        place = self.ask(
-            f"(() => {{ const e = document.querySelector({selector!r}); e.scrollIntoView({{block: 'center'}});"
-            "const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] })()"
-        )
-        return place[0], place[1]
+        """Where to click on an element, once it is in view and the page has come to rest."""
+        places: list[list[float]] = []
+
+        def rests() -> bool:
+            places.append(
+                self.ask(
+                    f"(() => {{ const e = document.querySelector({selector!r}); e.scrollIntoView({{block: 'center'}});"
+                    "const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] })()"
+                )
+            )
+            return len(places) > 3 and places[-4] == places[-3] == places[-2] == places[-1]
+
+        self.assertTrue(self.browser.wait_for(rests))
+        return places[-1][0], places[-1][1]
 
 
 class Keyboard(InTheBrowser):
