@@ -730,17 +730,9 @@ def without_changes(text: str) -> str:
     return text.translate({ord(_CHANGE): None, ord(_CHANGE_ENDS): None})
 
 
-def equal_beginning(one: str, other: str) -> int:
-    """How many characters two texts have in common at their beginning.
-
-    >>> equal_beginning("abcd", "abxd")
-    2
-    """
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
-    return low
+def _equal_beginning_of(one: str, other: str) -> int:
+    different = (n for n, (left, right) in enumerate(zip(one, other, strict=False)) if left != right)
+    return next(different, min(len(one), len(other)))
 
 
 def differing(texts: Both[str], width: int) -> Both[str]:
@@ -749,9 +741,9 @@ def differing(texts: Both[str], width: int) -> Both[str]:
     >>> differing(Both("a" * 90 + "b", "a" * 90 + "cd"), 9).map(without_changes)
     Both(canary='…aaab (91 characters)', ours='…aaacd (92 characters)')
     """
-    canary, ours = shown = texts.map(printable)
-    begin = equal_beginning(canary, ours)
-    equal_end = equal_beginning(canary[begin:][::-1], ours[begin:][::-1])
+    shown = texts.map(printable)
+    begin = _equal_beginning_of(*shown)
+    equal_end = _equal_beginning_of(*(text[begin:][::-1] for text in shown))
 
     def cut(text: str) -> str:
         start = max(0, begin - width // 3) if len(text) > width else 0
@@ -787,17 +779,21 @@ class Table:
 
 
 class DiffLine(NamedTuple):
-    """An event of one side: where it stands, and what it says (foreign text, perhaps that of `differing`)."""
+    """An event of one side: where it stands, and what it says (foreign text, perhaps that of `differing`).
+
+    Without a place, it says what is left out there.
+    """
 
     place: str
     text: str
 
 
 class DiffRow(NamedTuple):
-    """Two events that match, two that are compared, or one against nothing."""
+    """Two events that match, two that are compared, or what stands in a block without counterparts."""
 
     lines: Both[DiffLine | None]
     matches: bool = False
+    compared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -822,38 +818,86 @@ Block: TypeAlias = _FlatBlock | Details
 """A part of a document. A text is a paragraph: own words, ``**strong**`` or ``*emphasis*``, `quoted` and `literal`."""
 
 
+def _written_line(mark: str, lines: Both[DiffLine | None], widths: Both[int]) -> str:
+    """One line of a diff: an event of one side, or of both where they match."""
+    places = "  ".join(f"{line.place if line else '':<{widths[side]}}" for side, line in zip(Side, lines, strict=True))
+    shown = lines.canary or lines.ours or DiffLine("", "")
+    return f"{mark if shown.place else ' '} {places}  {shown.text}"
+
+
+def _place_widths(rows: Sequence[DiffRow | str]) -> Both[int]:
+    pairs = [row.lines for row in rows if isinstance(row, DiffRow)]
+    return Both(*(max((len(line.place) for pair in pairs if (line := pair[side])), default=0) for side in Side))
+
+
 def diff_lines(rows: Sequence[DiffRow | str]) -> Iterator[str]:
     """A diff line by line: ``-`` is canary, ``+`` is ours, and what matches stands there once."""
-    pairs = [row.lines for row in rows if isinstance(row, DiffRow)]
-    left = max((len(pair.canary.place) for pair in pairs if pair.canary), default=0)
-    right = max((len(pair.ours.place) for pair in pairs if pair.ours), default=0)
+    widths = _place_widths(rows)
 
-    def written(mark: str, canary: DiffLine | None, ours: DiffLine | None) -> str:
-        line = canary or ours
-        places = f"{canary.place if canary else '':<{left}}  {ours.place if ours else '':<{right}}"
-        return f"{mark} {places}  {line.text if line else ''}"
+    def group(row: DiffRow | str) -> object:
+        """Two events that are compared, or all of a block: written one side after the other."""
+        return isinstance(row, DiffRow) and not row.matches and (id(row) if row.compared else "block")
 
-    yield f"  {'canary':<{left}}  {'ours':<{right}}"
-    for row in rows:
-        if isinstance(row, str):
-            yield written(" ", None, DiffLine("", row))
-        elif row.matches:
-            yield written(" ", *row.lines)
-        else:
-            if row.lines.canary:
-                yield written("-", row.lines.canary, None)
-            if row.lines.ours:
-                yield written("+", None, row.lines.ours)
+    yield f"  {'canary':<{widths.canary}}  {'ours':<{widths.ours}}"
+    for differs, of_group in itertools.groupby(rows, group):
+        pairs = [Both(DiffLine("", row), None) if isinstance(row, str) else row.lines for row in of_group]
+        if not differs:
+            yield from (_written_line(" ", pair, widths) for pair in pairs)
+            continue
+        yield from (_written_line("-", Both(pair.canary, None), widths) for pair in pairs if pair.canary)
+        yield from (_written_line("+", Both(None, pair.ours), widths) for pair in pairs if pair.ours)
+
+
+_BOLD, _REVERSE, _CANARY_COLOUR, _OURS_COLOUR = 1, 7, 33, 36
+_COLOUR: Final = re.compile("\x1b\\[[0-9]+m")
+_SIDE_BY_SIDE: Final = 120
+"""From so many columns on, a terminal shows what differs side by side."""
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal a text takes, colours and marks apart."""
+    text = without_changes(_COLOUR.sub("", text))
+    if text.isascii():
+        return len(text)
+    import unicodedata  # here, so that only who has other text waits for it
+
+    return sum((unicodedata.east_asian_width(c) in "WF") + (not unicodedata.combining(c)) for c in text)
+
+
+def _cut(text: str, width: int) -> str:
+    """The beginning of a text, in so many columns at most."""
+    if _columns(text) <= width:
+        return text
+    text = _COLOUR.sub("", text)
+    while text and _columns(text) >= width:
+        text = text[:-1]
+    return f"{text}…"
+
+
+def _folded(text: str, width: int) -> list[str]:
+    """A text of `differing` in lines of just so many columns; a change that goes on is marked in each."""
+    lines, line, room, within = [], "", width, ""
+    for c in text:
+        if c in (_CHANGE, _CHANGE_ENDS):
+            within = _CHANGE if c == _CHANGE else ""
+        elif _columns(c) > room:
+            lines.append(line + " " * room + (_CHANGE_ENDS if within else ""))
+            line, room = within, width
+        line, room = line + c, room - _columns(c)
+    return [*lines, line + " " * room]
 
 
 class TextWriter:
-    """Writes a document as plain text; the writers of other formats say what is different there.
+    """Writes a document as plain text, for a terminal of so many columns (None: no limit), perhaps in colour.
 
-    A table or list has at most ``most_characters``; what there is beyond is counted.
+    With ``marked``, what differs within an event stands in «», or in another colour. A table or list has at most
+    ``most_characters``; what there is beyond is counted. The writers of other formats say what is different there.
     """
 
-    def __init__(self, most_characters: int = 40_000) -> None:
-        self._most_characters = most_characters
+    def __init__(
+        self, width: int | None = None, *, colour: bool = False, marked: bool = False, most_characters: int = 40_000
+    ) -> None:
+        self._width, self._colour, self._marked, self._most_characters = width, colour, marked, most_characters
 
     def written(self, blocks: Iterable[Block]) -> str:
         """The whole document."""
@@ -886,88 +930,21 @@ class TextWriter:
             texts[shown:] = [[f"{len(texts) - shown:,} more are in the JSON report", *[""] * (len(texts[0]) - 1)]]
         return texts
 
-    def _own_words(self, text: str) -> str:
-        return re.sub(r"\*\*(.+?)\*\*|\*(.+?)\*", r"\1\2", text)
-
-    def _code(self, text: str) -> str:
-        return self._changes(text)
-
-    def _literal(self, text: str) -> str:
-        return printable(text)
-
-    def _changes(self, text: str) -> str:
-        parts = re.split(f"[{_CHANGE}{_CHANGE_ENDS}]", text)
-        return "".join(self._changed(p) if n % 2 and p else self._literal(p) for n, p in enumerate(parts))
-
-    def _changed(self, text: str) -> str:
-        return self._literal(text)
-
-    def _paragraph(self, text: str) -> str:
-        return text
-
-    def _heading(self, text: str, level: int) -> str:
-        return text.upper() if level == 2 else text
-
-    def _items(self, texts: Sequence[str]) -> str:
-        return "\n".join(f"- {text}" for text in texts)
-
-    def _table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-        table = [[heading.rstrip(">") for heading in headings], *rows]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        formats = [f"{'>' if name.endswith('>') else '<'}{width}" for name, width in zip(headings, widths, strict=True)]
-        return "\n".join("  ".join(map(format, row, formats)).rstrip() for row in table)
-
-    def _diff(self, rows: Sequence[DiffRow | str]) -> str:
-        return "\n".join(map(self._changes, diff_lines(rows)))
-
-    def _details(self, details: Details) -> str:
-        return "\n\n".join(map(self.block, (f"{details.summary}:", *details.blocks)))
-
-
-_COLOUR = re.compile("\x1b\\[[0-9]+m")
-
-
-def _columns(text: str) -> int:
-    """How many columns of a terminal a text takes, colours apart."""
-    text = _COLOUR.sub("", text)
-    if text.isascii():
-        return len(text)
-    import unicodedata  # here, so that only who has other text waits for it
-
-    return sum((unicodedata.east_asian_width(c) in "WF") + (not unicodedata.combining(c)) for c in text)
-
-
-def _cut(text: str, width: int) -> str:
-    """The beginning of a text, in so many columns at most."""
-    if _columns(text) <= width:
-        return text
-    text = _COLOUR.sub("", text)
-    while text and _columns(text) >= width:
-        text = text[:-1]
-    return f"{text}…"
-
-
-class TerminalWriter(TextWriter):
-    """Writes a document for a terminal of so many columns (None: no limit), in colour where that is asked for.
-
-    Where it is not, what differs within an event stands in «».
-    """
-
-    _BOLD, _REVERSE, _CANARY, _OURS = 1, 7, 33, 36
-
-    def __init__(self, width: int | None = None, *, colour: bool = False) -> None:
-        super().__init__()
-        self._width, self._colour = width, colour
-
     def _styled(self, style: int, text: str) -> str:
         return f"\x1b[{style}m{text}\x1b[0m" if self._colour and text else text
 
     def _own_words(self, text: str) -> str:
-        return re.sub(r"\*\*(.+?)\*\*|\*(.+?)\*", lambda words: self._styled(self._BOLD, words[1] or words[2]), text)
+        return re.sub(r"\*\*(.+?)\*\*|\*(.+?)\*", lambda words: self._styled(_BOLD, words[1] or words[2]), text)
+
+    def _literal(self, text: str) -> str:
+        return printable(text)
 
     def _changed(self, text: str) -> str:
-        text = super()._changed(text)
-        return self._styled(self._REVERSE, text) if self._colour else f"«{text}»"
+        return f"«{printable(text)}»" if self._marked and not self._colour else self._styled(_REVERSE, printable(text))
+
+    def _code(self, text: str) -> str:
+        parts = re.split(f"[{_CHANGE}{_CHANGE_ENDS}]", text)
+        return "".join(self._changed(p) if n % 2 and p else self._literal(p) for n, p in enumerate(parts))
 
     def _wrapped(self, text: str, indent: str = "") -> str:
         """A text in lines that fit, the second and later ones indented."""
@@ -985,7 +962,7 @@ class TerminalWriter(TextWriter):
         return "\n".join(map(self._wrapped, text.split("\n")))
 
     def _heading(self, text: str, level: int) -> str:
-        return self._styled(self._BOLD, super()._heading(text, level))
+        return self._styled(_BOLD, text.upper() if level == 2 else text)
 
     def _items(self, texts: Sequence[str]) -> str:
         return "\n".join(self._wrapped(f"- {text}", "  ") for text in texts)
@@ -1004,10 +981,34 @@ class TerminalWriter(TextWriter):
         return "\n".join("  ".join(map(fitted, row, headings, widths)).rstrip() for row in table)
 
     def _diff(self, rows: Sequence[DiffRow | str]) -> str:
-        looks = {"-": self._CANARY, "+": self._OURS}
-        lines = ((looks.get(line[0]), self._changes(line)) for line in diff_lines(rows))
-        cut = ((look, _cut(line, self._width) if self._width else line) for look, line in lines)
-        return "\n".join(self._styled(look, line) if look else line for look, line in cut)
+        if self._width and self._width >= _SIDE_BY_SIDE:
+            return "\n".join(self._side_by_side(rows, self._width))
+        looks = {"-": _CANARY_COLOUR, "+": _OURS_COLOUR}
+        lines = ((line[0], self._code(line)) for line in diff_lines(rows))
+        cut = ((mark, _cut(line, self._width) if self._width else line) for mark, line in lines)
+        return "\n".join(self._styled(looks[mark], line) if mark in looks else line for mark, line in cut)
+
+    def _side_by_side(self, rows: Sequence[DiffRow | str], width: int) -> Iterator[str]:
+        """What matches in one line, what differs in two columns."""
+        widths, half = _place_widths(rows), (width - 3) // 2
+        marks = str.maketrans("" if self._colour else _CHANGE + _CHANGE_ENDS, "" if self._colour else "«»")
+        yield f"  {'canary':<{half - 2}}   ours"
+        for row in rows:
+            if isinstance(row, str) or row.matches:
+                lines = row.lines if isinstance(row, DiffRow) else Both(DiffLine("", row), None)
+                yield _cut(self._code(_written_line(" ", lines, widths)), width)
+                continue
+            cells = []
+            for side, style in zip(Side, (_CANARY_COLOUR, _OURS_COLOUR), strict=True):
+                line = row.lines[side] or DiffLine("", "")
+                mark = {Side.CANARY: "-", Side.OURS: "+"}[side] if line.place else " "
+                text = f"{mark} {line.place:<{widths[side]}}  {line.text}".translate(marks)
+                cells.append([self._styled(style, self._code(part)) for part in _folded(text, half)])
+            both = itertools.zip_longest(*cells, fillvalue=" " * half)
+            yield from (" │ ".join(parts).rstrip() for parts in both)
+
+    def _details(self, details: Details) -> str:
+        return "\n\n".join(map(self.block, (f"{details.summary}:", *details.blocks)))
 
 
 _HTML_ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
@@ -1029,14 +1030,14 @@ class HtmlWriter(TextWriter):
         text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", text.translate(_HTML_ESCAPES))
         return re.sub(r"\*(.+?)\*", r"<em>\1</em>", text)
 
-    def _code(self, text: str) -> str:
-        return f"<code>{self._changes(text)}</code>"
-
     def _literal(self, text: str) -> str:
         return html_text(text)
 
     def _changed(self, text: str) -> str:
         return f"<mark>{html_text(text)}</mark>"
+
+    def _code(self, text: str) -> str:
+        return f"<code>{super()._code(text)}</code>"
 
     def _paragraph(self, text: str) -> str:
         return f"<p>{text}</p>"
@@ -1045,8 +1046,7 @@ class HtmlWriter(TextWriter):
         return f"<h{level}>{text}</h{level}>"
 
     def _items(self, texts: Sequence[str]) -> str:
-        items = "\n".join(f"<li>{text}</li>" for text in texts)
-        return f"<ul>\n{items}\n</ul>"
+        return "\n".join(["<ul>", *map("<li>{}</li>".format, texts), "</ul>"])
 
     def _table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         kinds = [' class="number"' if heading.endswith(">") else "" for heading in headings]
@@ -1058,23 +1058,23 @@ class HtmlWriter(TextWriter):
 
     def _diff(self, rows: Sequence[DiffRow | str]) -> str:
         head = '<th scope="col" colspan="2">canary</th><th scope="col" colspan="2">ours</th>'
-        body = "\n".join(map(self._diff_row, rows))
         columns = '<col class="place"><col><col class="place"><col>'
-        head = f"<colgroup>{columns}</colgroup><thead><tr>{head}</tr></thead>"
-        return f'<table class="events">{head}\n<tbody>\n{body}\n</tbody></table>'
+        body = "\n".join(map(self._diff_row, rows))
+        return (
+            f'<table class="events"><colgroup>{columns}</colgroup><thead><tr>{head}</tr></thead>\n'
+            f"<tbody>\n{body}\n</tbody></table>"
+        )
 
     def _diff_row(self, row: DiffRow | str) -> str:
         if isinstance(row, str):
             return f'<tr class="fold"><td colspan="4">{self._literal(row)}</td></tr>'
+        cells = ['<td colspan="2"></td>'] * 2
+        for n, (look, line) in enumerate(zip(("minus", "plus"), row.lines, strict=True)):
+            if line is not None:
+                place, text = map(super()._code, line)
+                cells[n] = f'<td class="{look} place">{place}</td><td class="{look}">{text}</td>'
         look = ' class="same"' if row.matches else ""
-        cells = self._diff_cells(row.lines.canary, "minus"), self._diff_cells(row.lines.ours, "plus")
         return f"<tr{look}>{''.join(cells)}</tr>"
-
-    def _diff_cells(self, line: DiffLine | None, look: str) -> str:
-        if line is None:
-            return '<td colspan="2"></td>'
-        cells = ((f"{look} place", line.place), (look, line.text))
-        return "".join(f'<td class="{look}">{self._changes(text)}</td>' for look, text in cells)
 
     def _details(self, details: Details) -> str:
         blocks = "\n".join(map(self.block, details.blocks))
@@ -1090,6 +1090,11 @@ def md_text(text: str) -> str:
     return re.sub(r"([\\`*{}\[\]<>()#+!|~&$]|(?<!\w)_|_(?!\w))", r"\\\1", printable(text))
 
 
+def _fence(texts: Iterable[str], least: int = 1) -> str:
+    """More backticks than stand in a row in any of some texts."""
+    return "`" * max([least, *(len(run) + 1 for text in texts for run in re.findall("`+", text))])
+
+
 def md_code(text: str) -> str:
     """``text`` as a code span whatever it holds: the fence is longer than any run of backticks in it.
 
@@ -1098,7 +1103,7 @@ def md_code(text: str) -> str:
     """
     # In a table a backslash takes the next character with it: a pipe behind an odd number of them cannot be escaped.
     text = re.sub(r"(\\*)\|", lambda run: run[1] + ("\\x7c" if len(run[1]) % 2 else "\\|"), printable(text))
-    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    fence = _fence([text])
     padding = " " if not text.strip() or text[0] == "`" or text[-1] == "`" else ""
     return f"{fence}{padding}{text}{padding}{fence}"
 
@@ -1109,11 +1114,11 @@ class MarkdownWriter(TextWriter):
     def _own_words(self, text: str) -> str:
         return text
 
-    def _code(self, text: str) -> str:
-        return md_code(without_changes(text))
-
     def _literal(self, text: str) -> str:
         return md_text(text)
+
+    def _code(self, text: str) -> str:
+        return md_code(without_changes(text))
 
     def _heading(self, text: str, level: int) -> str:
         return f"{'#' * level} {text}"
@@ -1125,12 +1130,17 @@ class MarkdownWriter(TextWriter):
 
     def _diff(self, rows: Sequence[DiffRow | str]) -> str:
         lines = [printable(without_changes(line)) for line in diff_lines(rows)]
-        fence = "`" * max(3, max((len(run) for line in lines for run in re.findall("`+", line)), default=0) + 1)
+        fence = _fence(lines, 3)
         return "\n".join([f"{fence}diff", *lines, fence])
 
     def _details(self, details: Details) -> str:
         summary = f"<details>\n<summary>{HtmlWriter().text(details.summary)}</summary>"
         return "\n\n".join([summary, *map(self.block, details.blocks), "</details>"])
+
+
+def write_markdown(blocks: Iterable[Block]) -> str:
+    """A document as Markdown, as long as code hosts show it."""
+    return MarkdownWriter(most_characters=1_000_000).written(blocks)
 
 
 _PAGE_STYLE: Final = """
@@ -1227,12 +1237,6 @@ def junit_xml(name: str, cases: Sequence[TestCase]) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
 
-@functools.cache
-def _paths(names: str) -> list[tuple[str, list[str]]]:
-    notations = (notation.partition("=") for notation in names.split())
-    return [(name, (path or name).split(".")) for name, _, path in notations]
-
-
 def json_fields(value: object, names: str) -> dict[str, object]:
     """The fields of a value as a JSON report has them: ``name``, or ``name=path.to.it``; beyond a None all is None.
 
@@ -1240,9 +1244,10 @@ def json_fields(value: object, names: str) -> dict[str, object]:
     {'ours': None, 'x': 2, 'y': None}
     """
     form: dict[str, object] = {}
-    for name, path in _paths(names):
+    for notation in names.split():
+        name, _, path = notation.partition("=")
         found = value
-        for step in path:
+        for step in (path or name).split("."):
             found = None if found is None else getattr(found, step)
         form[name] = found
     return form
@@ -1253,67 +1258,18 @@ def json_form(value: Any) -> object:
     """What JSON has for a value: for a dataclass all its fields, unless another form is registered for it."""
     if dataclasses.is_dataclass(value):
         return {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
-    return value
-
-
-_json_scalar = json.JSONEncoder(default=lambda one: one.value if isinstance(one, enum.Enum) else str(one)).encode
-
-
-def _json_items(value: object) -> tuple[str, Iterator[tuple[str, object]]] | None:
-    """The brackets of an object or array, and its items behind what stands before each; None for other values."""
-    if value is None or isinstance(value, str | int):
-        return None
-    value = json_form(value)
-    if isinstance(value, Mapping):
-        return "{}", ((f"{_json_scalar(str(key))}: ", item) for key, item in value.items())
-    if isinstance(value, list | tuple | Iterator):
-        return "[]", (("", item) for item in value)
-    return None
-
-
-def _json_indented(value: object, indent: str) -> str:
-    """Indented JSON as one text."""
-    inside, deeper = _json_items(value), indent + " "
-    if inside is None:
-        return _json_scalar(value)
-    brackets, items = inside
-    text = ",".join([f"{deeper}{name}{_json_indented(item, deeper)}" for name, item in items])
-    return f"{brackets[0]}{text}{indent}{brackets[1]}" if text else brackets
-
-
-def json_pieces(value: object, indent: str = "\n") -> Iterator[str]:
-    """The pieces of indented JSON. An iterator is an array whose items need not be there all at once.
-
-    >>> print("".join(json_pieces({"a": iter([1, "é"]), "b": [], "c": None})))
-    {
-     "a": [
-      1,
-      "\\u00e9"
-     ],
-     "b": [],
-     "c": null
-    }
-    """
-    value, deeper = json_form(value), indent + " "
-    inside = _json_items(value)
-    is_long = isinstance(value, Iterator) or (
-        isinstance(value, Mapping) and any(isinstance(item, Iterator) for item in value.values())
-    )
-    if inside is None or not is_long:
-        yield _json_indented(value, indent)
-        return
-    brackets, items = inside
-    between = brackets[0]
-    for name, item in items:
-        yield f"{between}{deeper}{name}"
-        yield from json_pieces(item, deeper)
-        between = ","
-    yield f"{indent}{brackets[1]}" if between == "," else brackets
+    if isinstance(value, enum.Enum):
+        return value.value
+    return dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, Iterable) else str(value)
 
 
 def json_document(value: object) -> Iterator[str]:
-    """A JSON report, in pieces: indented, the same bytes for the same value."""
-    yield from json_pieces(value)
+    """A JSON report, in pieces: indented, the same bytes for the same value. What is in it may be iterators.
+
+    >>> "".join(json_document({"a": iter([1, "é"]), "b": Both(None, Side.OURS)}))
+    '{\\n "a": [\\n  1,\\n  "\\\\u00e9"\\n ],\\n "b": {\\n  "canary": null,\\n  "ours": "ours"\\n }\\n}\\n'
+    """
+    yield from json.JSONEncoder(indent=1, default=json_form).iterencode(value)
     yield "\n"
 
 
@@ -1334,7 +1290,7 @@ def document_formats(document: Callable[[_Shown], Sequence[Block]]) -> dict[str,
         return html_page(TextWriter().text(title), HtmlWriter().written(blocks))
 
     return {
-        "markdown": lambda value: MarkdownWriter(1_000_000).written(document(value)),
+        "markdown": lambda value: write_markdown(document(value)),
         "html": page,
         "text": lambda value: list(document(value)),
     }
@@ -10080,7 +10036,7 @@ def _matching_row(pair: Both[Event | None]) -> DiffRow:
 
 def _compared_row(events: Both[Event]) -> DiffRow:
     texts = compared_texts(events)
-    return DiffRow(Both(_diff_line(events.canary, texts.canary), _diff_line(events.ours, texts.ours)))
+    return DiffRow(Both(_diff_line(events.canary, texts.canary), _diff_line(events.ours, texts.ours)), compared=True)
 
 
 def _block_rows(excerpt: Excerpt, side: Side) -> Iterator[DiffRow | str]:
@@ -10846,7 +10802,7 @@ def comparison_document(report: Report) -> list[Block]:
 
 def render_markdown(report: Report) -> str:
     """The report for people."""
-    return MarkdownWriter(1_000_000).written(comparison_document(report))
+    return write_markdown(comparison_document(report))
 
 
 _MOST_THREADS_LISTED, _MOST_SORTS_LISTED = 40, 15
@@ -11611,7 +11567,7 @@ def _html_divergences(report: Report, exhibits: Sequence[_Exhibit], drawn: int) 
         if room > 0:
             relations = " ".join(_relation_lines(exhibit.thread, exhibit.nth))
             blocks = [*filter(None, [relations]), *_alignment_blocks(exhibit.divergence, _CONTEXT_SHOWN)]
-            text = HtmlWriter(_EVIDENCE_CHARACTERS).written(blocks) + _html_payloads(exhibit.divergence)
+            text = HtmlWriter(most_characters=_EVIDENCE_CHARACTERS).written(blocks) + _html_payloads(exhibit.divergence)
             evidence[exhibit.number], room = text, room - len(text)
     last = len(exhibits)
     cards = [_html_card(e, _html_links(e, last, e.thread_number <= drawn), evidence.get(e.number)) for e in exhibits]
@@ -12131,7 +12087,7 @@ def _view_row(row: ViewRow | int, marked: bool) -> DiffRow | str:
         text = texts[side] if not row.others else f"{side.value} tid {event.tid}: {texts[side]}"
         return DiffLine(f"#{event.idx} line {event.lineno}{mark}", f"{'    ' * row.others}{text}{note}")
 
-    return DiffRow(Both(line(Side.CANARY), line(Side.OURS)), matches)
+    return DiffRow(Both(line(Side.CANARY), line(Side.OURS)), matches, compared=bool(canary and ours))
 
 
 def view_document(view: View) -> list[Block]:
@@ -17349,7 +17305,7 @@ def parity_document(report: ParityReport) -> list[Block]:
 
 def parity_markdown(report: ParityReport) -> str:
     """The report of two traces as Markdown."""
-    return MarkdownWriter(1_000_000).written(parity_document(report))
+    return write_markdown(parity_document(report))
 
 
 PARITY_FORMATS: Final[Formats[ParityReport]] = {**document_formats(parity_document), "json": parity_json}
@@ -17615,14 +17571,14 @@ class Streams:
     out: TextIO
     err: TextIO
 
-    def writer(self, colour: str = "auto") -> TerminalWriter:
+    def writer(self, colour: str = "auto") -> TextWriter:
         """What writes documents to standard output: for a terminal as wide as that, in colour where that is wanted."""
         import shutil  # here, so that only who writes a text report waits for it
 
         is_terminal = self.out.isatty()
         wanted = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         width = shutil.get_terminal_size().columns if is_terminal or os.environ.get("COLUMNS") else None
-        return TerminalWriter(width, colour=wanted if colour == "auto" else colour == "always")
+        return TextWriter(width, colour=wanted if colour == "auto" else colour == "always", marked=True)
 
     def write(self, rendered: Rendered, colour: str = "auto") -> None:
         """Writes to standard output. Raises `OutputError`, or `BrokenPipeError` where nobody reads it any more."""
@@ -18179,7 +18135,7 @@ def audit_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     found = [row for path in paths for row in audit_log(path, settings)]
     found.sort(key=lambda row: -list(Sight).index(row.sight))  # of what both logs have, the worse
     rows = list({(row.kind, row.call, row.change): row for row in found}.values())
-    streams.write(MarkdownWriter(1_000_000).written(audit_document(rows)))
+    streams.write(write_markdown(audit_document(rows)))
     return ExitCode.GATE if any(row.sight is Sight.UNSEEN for row in rows) else ExitCode.OK
 
 

@@ -9,7 +9,7 @@ import unittest
 from unittest import mock
 
 import diff_events
-from diff_events import Both, Details, Diff, DiffLine, DiffRow, Heading, Items, Table, TerminalWriter, quoted
+from diff_events import Both, Details, Diff, DiffLine, DiffRow, Heading, Items, Table, TextWriter, quoted
 from tests.page_reports import HOSTILE, hostile_report, scattered_report
 from tests.support import LogTestCase, calls, event
 
@@ -36,7 +36,7 @@ class Writing(unittest.TestCase):
     def test_every_line_fits_with_colour_and_without(self) -> None:
         for width in (40, 60, 80, 200):
             for colour in (False, True):
-                text = TerminalWriter(width, colour=colour).written(DOCUMENT)
+                text = TextWriter(width, colour=colour, marked=True).written(DOCUMENT)
                 plain = re.sub("\x1b\\[\\d+m", "", text)
                 self.assertEqual("\x1b" in text, colour)
                 for line in plain.split("\n"):
@@ -44,25 +44,25 @@ class Writing(unittest.TestCase):
                     self.assertLessEqual(columns, width, line)
 
     def test_nothing_is_lost_but_in_tables_and_diffs(self) -> None:
-        text = TerminalWriter(40).written(DOCUMENT)
+        text = TextWriter(40).written(DOCUMENT)
         for words in ("A title", "SECTION", "hidden"):
             self.assertIn(words, text)
         self.assertEqual(text.count("strong"), 11)  # the one in the table is cut off
 
     def test_columns_are_aligned(self) -> None:
         table = Table(("n>", "name"), [["7", quoted("日本")], ["1,000", "b"]])
-        self.assertEqual(TerminalWriter().block(table), "    n  name\n    7  日本\n1,000  b")
+        self.assertEqual(TextWriter().block(table), "    n  name\n    7  日本\n1,000  b")
 
     def test_hostile_text_sends_no_control_character(self) -> None:
         for colour in (False, True):
-            text = TerminalWriter(100, colour=colour).written(diff_events.summary_document(hostile_report()))
-            text += TerminalWriter(100, colour=colour).written(diff_events.comparison_document(hostile_report()))
+            writer, report = TextWriter(100, colour=colour, marked=True), hostile_report()
+            text = writer.written(diff_events.summary_document(report) + diff_events.comparison_document(report))
             self.assertTrue(all(c.isprintable() or c == "\n" for c in re.sub("\x1b\\[[0-9]+m", "", text)))
             self.assertTrue(set(re.findall("\x1b\\[([0-9]+)m", text)) <= {"0", "1", "7", "33", "36"})
             self.assertIn(diff_events.printable(HOSTILE[0])[:20], text)
 
     def test_the_summary_says_where_to_start_and_how_to_get_more(self) -> None:
-        text = TerminalWriter(80).written(diff_events.summary_document(scattered_report(60, 1)))
+        text = TextWriter(80).written(diff_events.summary_document(scattered_report(60, 1)))
         for words in ("Divergent:", "START HERE", "0 / 0", "20 more threads differ.", "--report html:report.html"):
             self.assertIn(words, text)
         self.assertLess(text.count("\n"), 70)
