@@ -772,10 +772,10 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of texts; a heading that ends in ``>`` is that of a column of numbers, aligned right."""
+    """Rows of texts and counts; a heading that ends in ``>`` is that of a column of numbers, aligned right."""
 
     headings: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[object]]
 
 
 class DiffLine(NamedTuple):
@@ -921,9 +921,9 @@ class TextWriter:
         parts = re.findall("[\x02\x04][^\x03]*|[^\x02-\x04]+", text)
         return "".join(foreign[p[0]](p[1:]) if p[0] in foreign else self._own_words(p) for p in parts)
 
-    def _bounded(self, rows: Iterable[Sequence[str]]) -> list[list[str]]:
+    def _bounded(self, rows: Iterable[Sequence[object]]) -> list[list[str]]:
         """The texts of rows, of as many as there is room for; then how many are left out."""
-        texts = [list(map(self.text, row)) for row in rows]
+        texts = [[self.text(cell) if isinstance(cell, str) else f"{cell:,}" for cell in row] for row in rows]
         sizes = itertools.accumulate(len("".join(row)) for row in texts)
         shown = sum(size <= self._most_characters for size in sizes)
         if shown < len(texts):
@@ -9926,12 +9926,6 @@ _STATUS_WORDS: Final = {
     PairStatus.CANARY_ENDED: "canary ended first",
     PairStatus.OURS_ENDED: "ours ended first",
 }
-_METHOD_WORDS: Final = {
-    PairingMethod.PINNED: "pinned",
-    PairingMethod.CREATION: "creation tree",
-    PairingMethod.LIKENESS: "likeness",
-    PairingMethod.FIRST_CALL: "first call",
-}
 _CHANGE_WORDS: Final = {
     Change.CHANGED: "changed: the same call with other values",
     Change.MISSING_ON_OURS: "missing on ours",
@@ -9947,6 +9941,94 @@ _MISMATCH_WORDS: Final = {
     Mismatch.PAYLOAD: "the payloads differ",
     Mismatch.MISSING: "the indexes differ: one log lost events here",
 }
+_VIA_WORDS: Final = {
+    Relation.MISSING_SIGNAL: "whose signal ours never came to",
+    Relation.SAME_VALUE: "whose value it repeats",
+    Relation.WOKEN_BY: "behind which a wait of this thread was ended",
+    Relation.CREATED_BY: "behind which this thread was created",
+    Relation.AFTER_LOCK: "behind which this thread took a lock",
+}
+_START_WORDS: Final = {
+    StartReason.STUCK: "ours stands still here while its other threads go on",
+    StartReason.ENDED_EARLY: "ours ends here while its other threads go on",
+    StartReason.NEVER_TOGETHER_AGAIN: "the two sides never come together again",
+    StartReason.FAILS_ON_OURS: "a call fails on ours that succeeds on canary",
+    StartReason.WRONG_OBJECT: "ours means the wrong object",
+    StartReason.EVENTS_MISSING: "ours lacks events of canary",
+    StartReason.EVENTS_EXTRA: "ours has events that canary has not",
+    StartReason.EVENTS_REPLACED: "ours has other events than canary",
+    StartReason.VALUE_USED_LATER: "a value differs that is used again",
+    StartReason.VALUE_CHANGED: "a value differs",
+    StartReason.EVENTS_REORDERED: "the same events come in another order",
+    StartReason.EVENTS_REPEATED: "a loop runs a different number of turns",
+    StartReason.LOG_ENDED: "no thread differs, and this one is the first whose log ended",
+    StartReason.THREAD_WITHOUT_PARTNER: "no thread that has a partner differs, and this one has none",
+}
+
+
+# ── words for small things ──
+
+
+def _counted(count: int, noun: str) -> str:
+    """A number with its noun: ``1 event``, ``2,000 events``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _short(text: str) -> str:
+    return shorten(printable(text), _VALUE_WIDTH)
+
+
+def _shortened(text: str) -> str:
+    """Foreign text within a text of a document, of bounded length."""
+    return quoted(_short(text))
+
+
+def _section(title: str, *blocks: Block) -> list[Block]:
+    """Blocks under a heading; tables and lists without a row are left out, and the heading with the last of them."""
+    rows = ((block, getattr(block, "rows", getattr(block, "texts", block))) for block in blocks)
+    full = [block for block, of_block in rows if of_block]
+    return [Heading(title), *full] if full else []
+
+
+def percent(score: ParityScore) -> str:
+    """A score in percent, rounded down, so that only what is whole is 100 %.
+
+    >>> percent(ParityScore(99_999_999, 100_000_000)), percent(ParityScore(1, 1)), percent(ParityScore(1, 3, False))
+    ('99.99 %', '100 %', 'at least 33.33 %')
+    """
+    hundredths = score.matched * 10_000 // score.comparable if score.comparable else 10_000
+    text = "100 %" if hundredths == 10_000 else f"{hundredths / 100:.2f} %"
+    return text if score.complete else f"at least {text}"
+
+
+def _pair_words(canary_tid: int | None, ours_tid: int | None) -> str:
+    tids = (("canary", canary_tid), ("ours", ours_tid))
+    return " / ".join(f"{side} tid {tid}" for side, tid in tids if tid is not None)
+
+
+def _tids(pair: ThreadPair) -> str:
+    return _pair_words(pair.canary_tid, pair.ours_tid)
+
+
+def _pairing_words(pair: ThreadPair) -> str:
+    method = "creation tree" if pair.method is PairingMethod.CREATION else pair.method.value.replace("_", " ")
+    return method if pair.method is PairingMethod.PINNED else f"{method} {pair.confidence:.2f}"
+
+
+def _short_change(divergence: Divergence) -> str:
+    return _CHANGE_WORDS[divergence.change].partition(":")[0]
+
+
+def _event_index(events: Both[Event]) -> str:
+    return " / ".join(dict.fromkeys(f"#{event.idx}" for event in events))
+
+
+def _places(events: Both[Event]) -> str:
+    """Where two events stand, within a sentence."""
+    return ", ".join(f"{side} index {event.idx} (line {event.lineno})" for side, event in events.items())
+
+
+# ── events ──
 
 
 def _meaning_text(meaning: Meaning, value: object) -> str:
@@ -9955,31 +10037,23 @@ def _meaning_text(meaning: Meaning, value: object) -> str:
     return " ".join(filter(None, (code, meaning.name)))
 
 
-def _status_note(event: Event, key: str, value: object) -> str:
-    """The name of a status in an event's line; success needs none."""
-    meaning = meaning_of(event, f"payload.{key}", value)
-    return f" ({_meaning_text(meaning, value)})" if meaning and meaning.name and meaning.code else ""
-
-
-def _short(text: str) -> str:
-    return shorten(printable(text), _VALUE_WIDTH)
-
-
-def _counted(count: int, noun: str) -> str:
-    """A number with its noun: ``1 event``, ``2,000 events``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def _field_text(event: Event, key: str, text: str) -> str:
-    return f"{_short(key)}={text}{_status_note(event, key, event.payload[key])}"
+    """A field of a payload; the name of a status stands behind it, but for success."""
+    value = event.payload[key]
+    meaning = meaning_of(event, f"payload.{key}", value)
+    note = f" ({_meaning_text(meaning, value)})" if meaning and meaning.name and meaning.code else ""
+    return f"{_short(key)}={text}{note}"
+
+
+def _event_name(event: Event) -> str:
+    return f"{_short(event.kind)} {_short(event.name or '')}".rstrip()
 
 
 def _event_parts(event: Event) -> dict[str | None, str]:
     """What an event says: kind and the call's name under None, then the other payload fields as they are."""
-    parts: dict[str | None, str] = {None: f"{_short(event.kind)} {_short(event.name or '')}".rstrip()}
-    for key, value in event.payload.items():
-        if key != "name" or event.name is None:
-            parts[key] = _field_text(event, key, _short(json_text(value)))
+    fields = {key: value for key, value in event.payload.items() if key != "name" or event.name is None}
+    parts: dict[str | None, str] = {None: _event_name(event)}
+    parts |= {key: _field_text(event, key, _short(json_text(value))) for key, value in fields.items()}
     return parts
 
 
@@ -10026,6 +10100,11 @@ def compared_texts(events: Both[Event]) -> Both[str]:
     return parts.map(lambda of_side: _with_differences_in_sight(of_side, unequal))
 
 
+def _event_words(event: Event, side: Side) -> str:
+    """An event within a sentence, and where it stands."""
+    return f"{quoted(event_text(event))} ({side.value} index {event.idx}, line {event.lineno})"
+
+
 def _diff_line(event: Event, text: str | None = None) -> DiffLine:
     return DiffLine(f"#{event.idx} line {event.lineno}", event_text(event) if text is None else text)
 
@@ -10034,58 +10113,35 @@ def _matching_row(pair: Both[Event | None]) -> DiffRow:
     return DiffRow(pair.map(lambda event: _diff_line(event) if event else None), matches=True)
 
 
-def _compared_row(events: Both[Event]) -> DiffRow:
-    texts = compared_texts(events)
-    return DiffRow(Both(_diff_line(events.canary, texts.canary), _diff_line(events.ours, texts.ours)), compared=True)
-
-
-def _block_rows(excerpt: Excerpt, side: Side) -> Iterator[DiffRow | str]:
-    """The events of one side that have no counterpart."""
-
-    def row(event: Event) -> DiffRow:
-        line = _diff_line(event)
-        return DiffRow(Both(line, None) if side is Side.CANARY else Both(None, line))
-
-    yield from map(row, excerpt.first)
-    if excerpt.omitted:
-        yield f"… {_counted(excerpt.omitted, 'more event')} of {side.value} …"
-    yield from map(row, excerpt.last)
-
-
 def compared_events(divergence: Divergence) -> tuple[ComparedEvents, ...]:
     """The events of a divergence whose fields can be compared: on both sides the same call."""
     canary, ours = divergence.events
     if divergence.changed or divergence.mismatch is not Mismatch.PAYLOAD or canary.name != ours.name:
         return divergence.changed
-    if not all(divergence.counts):
-        return ()
     meanings = divergence.explanation.meanings
-    return (ComparedEvents(divergence.events, divergence.fields, meanings, divergence.fields_omitted),)
+    compared = ComparedEvents(divergence.events, divergence.fields, meanings, divergence.fields_omitted)
+    return (compared,) if all(divergence.counts) else ()
 
 
-def _diff_rows(divergence: Divergence, most_context: int | None) -> list[DiffRow | str]:
-    """The alignment around a divergence: what matches before it, what has no counterpart, where it goes on."""
-    context = divergence.context[-most_context:] if most_context else divergence.context
+def _alignment(divergence: Divergence, most_context: int | None) -> Diff:
+    """What matches before a divergence, what is compared and what has no counterpart, and where it goes on."""
     compared = compared_events(divergence)
-    rest = divergence.block.map(lambda excerpt: replace(excerpt, first=excerpt.first[len(compared) :]))
-    rows: list[DiffRow | str] = [*map(_matching_row, context), *(_compared_row(pair.events) for pair in compared)]
-    rows += [*_block_rows(rest.canary, Side.CANARY), *_block_rows(rest.ours, Side.OURS)]
-    return [*rows, _matching_row(divergence.rejoin) if divergence.rejoin else "(the logs end here)"]
 
+    def of_block(side: Side) -> Iterator[DiffLine]:
+        """The events of one side that have no counterpart."""
+        excerpt = divergence.block[side]
+        yield from map(_diff_line, excerpt.first[len(compared) :])
+        if excerpt.omitted:
+            yield DiffLine("", f"… {_counted(excerpt.omitted, 'more event')} of {side.value} …")
+        yield from map(_diff_line, excerpt.last)
 
-def _event_index(events: Both[Event]) -> str:
-    canary, ours = events.map(lambda event: event.idx)
-    return f"#{canary}" if canary == ours else f"#{canary} / #{ours}"
-
-
-def _places(events: Both[Event]) -> str:
-    """Where two events stand, within a sentence."""
-    return ", ".join(f"{side} index {event.idx} (line {event.lineno})" for side, event in events.items())
-
-
-def _shortened(text: str) -> str:
-    """Foreign text within a text of a document, of bounded length."""
-    return quoted(_short(text))
+    rows: list[DiffRow | str] = [*map(_matching_row, divergence.context[-(most_context or 0) :])]
+    for pair in compared:
+        texts = compared_texts(pair.events)
+        lines = Both(_diff_line(pair.events.canary, texts.canary), _diff_line(pair.events.ours, texts.ours))
+        rows.append(DiffRow(lines, compared=True))
+    rows += [DiffRow(Both(*lines)) for lines in itertools.zip_longest(*map(of_block, Side))]
+    return Diff([*rows, _matching_row(divergence.rejoin) if divergence.rejoin else "(the logs end here)"])
 
 
 def _value_cells(difference: FieldDifference, meanings: Both[Meaning | None]) -> Iterator[str]:
@@ -10097,8 +10153,10 @@ def _value_cells(difference: FieldDifference, meanings: Both[Meaning | None]) ->
         yield "*absent*" if value is MISSING else f"{quoted_changes(text)}{note}"
 
 
-def _field_tables(compared: Sequence[ComparedEvents]) -> Iterator[Block]:
-    """The fields in which compared events differ, event by event where they are several."""
+def _alignment_blocks(divergence: Divergence, most_context: int | None = None) -> Iterator[Block]:
+    """The events around a divergence, and the fields that differ, event by event where they are several."""
+    compared = compared_events(divergence)
+    yield _alignment(divergence, most_context)
     rows = [
         [_event_index(pair.events), _shortened(difference.path), *_value_cells(difference, meanings)]
         for pair in compared
@@ -10111,15 +10169,7 @@ def _field_tables(compared: Sequence[ComparedEvents]) -> Iterator[Block]:
         yield f"{_counted(omitted, 'more field')} differ; a report has {MOST_FIELDS:,} at most."
 
 
-def percent(score: ParityScore) -> str:
-    """A score in percent, rounded down, so that only what is whole is 100 %.
-
-    >>> percent(ParityScore(99_999_999, 100_000_000)), percent(ParityScore(1, 1)), percent(ParityScore(1, 3, False))
-    ('99.99 %', '100 %', 'at least 33.33 %')
-    """
-    hundredths = score.matched * 10_000 // score.comparable if score.comparable else 10_000
-    text = "100 %" if hundredths == 10_000 else f"{hundredths / 100:.2f} %"
-    return text if score.complete else f"at least {text}"
+# ── verdict, gate, profile ──
 
 
 def _profile_words(report: Report) -> str:
@@ -10149,49 +10199,48 @@ def _rule_place(rule: ProfileRule) -> str:
 
 def _profile_blocks(report: Report) -> list[Block]:
     """The profile, rule by rule."""
-    if not report.options.profile:
-        return []
     rows = [
         (
             literal(_rule_place(rule)),
             quoted(rule_words(rule)),
-            f"{count:,}",
-            "" if rule.at_most is None else f"{rule.at_most:,}",
+            count,
+            "" if rule.at_most is None else rule.at_most,
             literal(shorten(rule.reason, _VALUE_WIDTH)),
         )
         for rule, count in report.rule_uses
     ]
-    sentence = f"Compared under {_profile_words(report)}."
-    return [Heading("Profile"), sentence, Table(("place", "rule", "hid>", "at most>", "reason"), rows)]
+    table = Table(("place", "rule", "hid>", "at most>", "reason"), rows)
+    return _section("Profile", f"Compared under {_profile_words(report)}.", table) if report.options.profile else []
+
+
+def _identical_sentence(report: Report) -> str:
+    matched = _counted(sum(thread.matched for thread in report.threads), "event")
+    pairs = _counted(len(report.threads), "thread pair")
+    if report.options.profile:
+        return f"**Identical** under {_profile_words(report)}: {matched} of {pairs} match."
+    doubt = " Some may be about different objects: see Identity." if report.identity else ""
+    if certain := sum(finding.certain for finding in report.identity):
+        doubt = f" But they are about different objects, {_counted(certain, 'time')} for certain: see Identity"
+        doubt += f" ({quoted('--check-identity')} fails on that)."
+    return f"**Identical:** all {matched} of {pairs} match.{doubt}"
 
 
 def _verdict_sentence(report: Report) -> str:
-    statuses = Counter(thread.status for thread in report.threads)
-    pairs = _counted(len(report.threads), "thread pair")
-    matched = sum(thread.matched for thread in report.threads)
-    if report.verdict is Verdict.IDENTICAL and report.options.profile:
-        return f"**Identical** under {_profile_words(report)}: {_counted(matched, 'event')} of {pairs} match."
     if report.verdict is Verdict.IDENTICAL:
-        certain = sum(finding.certain for finding in report.identity)
-        doubt = " Some may be about different objects: see Identity." if report.identity else ""
-        if certain:
-            doubt = f" But they are about different objects, {_counted(certain, 'time')} for certain: see Identity"
-            doubt += f" ({quoted('--check-identity')} fails on that)."
-        return f"**Identical:** all {_counted(matched, 'event')} of {pairs} match.{doubt}"
+        return _identical_sentence(report)
+    statuses = Counter(thread.status for thread in report.threads)
+    ended = statuses[PairStatus.CANARY_ENDED] + statuses[PairStatus.OURS_ENDED]
     found = [
-        (statuses[PairStatus.DIVERGED], "diverged"),
-        (statuses[PairStatus.CANARY_ENDED] + statuses[PairStatus.OURS_ENDED], "ended on one side before the other"),
-        (statuses[PairStatus.IDENTICAL], "identical"),
-    ]
-    parts = [f"{count:,} {words}" for count, words in found if count]
-    for count, noun, words in (
+        (statuses[PairStatus.DIVERGED], "", "diverged"),
+        (ended, "", "ended on one side before the other"),
+        (statuses[PairStatus.IDENTICAL], "", "identical"),
         (sum(map(len, report.unmapped)), "thread", "without a partner"),
         (sum(map(len, report.lone_globals)), "shared-global object", "in one log only"),
         (len(report.identity), "mistaken object", "in matching events"),
         (len(report.overused), "rule", "of the profile that hid more than it may"),
-    ):
-        if count:
-            parts.append(f"{_counted(count, noun)} {words}")
+    ]
+    parts = [f"{_counted(count, noun) if noun else f'{count:,}'} {words}" for count, noun, words in found if count]
+    pairs = _counted(len(report.threads), "thread pair")
     return f"**Divergent:** of {pairs}, {', '.join(parts)}. Parity: {percent(report.parity)}."
 
 
@@ -10199,10 +10248,8 @@ def _baseline_sentence(baseline: BaselineComparison) -> str:
     """What changed since the earlier run: better first, as ``3 threads later, 1 earlier``."""
     counts = Counter(thread.progression for thread in baseline.threads)
     order = (Progression.LATER, Progression.GONE, Progression.EARLIER, Progression.NEW, Progression.SAME)
-    parts = [f"{counts[p]} {p.value}" for p in order if counts[p]]
-    if parts:
-        first = counts[next(p for p in order if counts[p])]
-        parts[0] = parts[0].replace(" ", f" thread{'' if first == 1 else 's'} ", 1)
+    moved = [(counts[progression], progression.value) for progression in order if counts[progression]]
+    parts = [f"{count} {word}" if n else f"{_counted(count, 'thread')} {word}" for n, (count, word) in enumerate(moved)]
     if new := sum(len(thread.new) for thread in baseline.threads):
         parts.append(_counted(new, "new divergence"))
     if baseline.parity_before and percent(baseline.parity_before) != percent(baseline.parity):
@@ -10214,52 +10261,6 @@ def _baseline_sentence(baseline: BaselineComparison) -> str:
     if baseline.new_shared_globals:
         parts.append(f"{_counted(len(baseline.new_shared_globals), 'more shared-global object')} in one log only")
     return ", ".join(parts)
-
-
-def _pairing_words(pair: ThreadPair) -> str:
-    method = _METHOD_WORDS[pair.method]
-    return method if pair.method is PairingMethod.PINNED else f"{method} {pair.confidence:.2f}"
-
-
-def _summary_row(thread: ThreadReport) -> list[str]:
-    pair = thread.pair
-    return [
-        str(pair.canary_tid),
-        str(pair.ours_tid),
-        _pairing_words(pair),
-        f"{thread.events.canary:,}",
-        f"{thread.events.ours:,}",
-        f"{thread.matched:,}",
-        f"{thread.floated.canary}/{thread.floated.ours}",
-        _STATUS_WORDS[thread.status],
-        f"{thread.divergences_found:,}{'' if thread.parity.complete else ' or more'}",
-        percent(thread.parity),
-        *(map(str, (event.idx for event in thread.divergence.events)) if thread.divergence else "––"),
-    ]
-
-
-_SUMMARY_HEADINGS: Final = (
-    "canary tid>",
-    "ours tid>",
-    "paired by",
-    "canary events>",
-    "ours events>",
-    "matched>",
-    "floating_skipped (c/o)",
-    "status",
-    "divergences>",
-    "parity>",
-    "first divergence, canary idx>",
-    "ours idx>",
-)
-
-
-def _until_words(report: Report, option: str) -> tuple[str, str]:
-    """The place up to which a thread was to match, and what was found before it."""
-    until = report.options.until or ThreadPlace("", 0)
-    status, idx = report.stop_before_until or (PairStatus.IDENTICAL, until.idx)
-    found = f"that thread {_STATUS_WORDS[status].strip('*')} at index {idx}" if status else "that thread has no partner"
-    return f"{option} {until.thread}:{until.idx}", found
 
 
 def _gate_words(report: Report, gate: Gate) -> str:
@@ -10274,8 +10275,11 @@ def _gate_words(report: Report, gate: Gate) -> str:
         found = f"parity is {percent(report.parity)}"
     elif gate is Gate.PROFILE:
         found = f"{_counted(len(report.unused), 'rule')} hid nothing, {len(report.overused):,} more than it may"
-    elif gate is Gate.UNTIL:
-        option, found = _until_words(report, option)
+    elif gate is Gate.UNTIL and (until := report.options.until):
+        option += f" {until.thread}:{until.idx}"
+        status, idx = report.stop_before_until or (PairStatus.IDENTICAL, until.idx)
+        became = f"{_STATUS_WORDS[status].strip('*')} at index {idx}" if status else "has no partner"
+        found = f"that thread {became}"
     elif report.baseline:
         found = _baseline_sentence(report.baseline)
     return f"{quoted(option)}: {found}"
@@ -10292,119 +10296,16 @@ def verdict_line(report: Report) -> str:
     return TextWriter().text(_verdict_sentence(report))
 
 
-def _outcome_lines(divergence: Divergence) -> list[str]:
-    """What happened at a divergence, and where the streams are together again."""
-    counts = f"{_counted(divergence.counts.canary, 'event')} of canary against {divergence.counts.ours:,} of ours"
-    lines = [f"What happened: **{_CHANGE_WORDS[divergence.change]}** ({counts})."]
-    canary, ours = divergence.rejoin or (None, None)
-    if canary and ours:
-        place, matching = _places(Both(canary, ours)), _counted(divergence.matched_after, "event")
-        lines.append(f"The streams are together again at {place}, for {matching}.")
-    return lines
+def _verdict_blocks(report: Report) -> list[Block]:
+    blocks: list[Block] = [_verdict_sentence(report)]
+    if report.options.gates:
+        blocks.append(gate_sentence(report))
+    if report.baseline is not None:
+        blocks.append(f"**Against the baseline:** {_baseline_sentence(report.baseline)}.")
+    return blocks
 
 
-def _pair_words(canary_tid: int | None, ours_tid: int | None) -> str:
-    tids = (("canary", canary_tid), ("ours", ours_tid))
-    return " / ".join(f"{side} tid {tid}" for side, tid in tids if tid is not None)
-
-
-def _short_change(divergence: Divergence) -> str:
-    return _CHANGE_WORDS[divergence.change].partition(":")[0]
-
-
-def _thread_sentence(thread: ThreadReport) -> str:
-    """What became of a pair, in a line."""
-    text = _STATUS_WORDS[thread.status]
-    if thread.divergence:
-        text += f" at {_event_index(thread.divergence.events)}: {_short_change(thread.divergence)}"
-    elif thread.status is not PairStatus.IDENTICAL:
-        text += f", {_counted(thread.remaining.canary + thread.remaining.ours, 'event')} before the other"
-    return text
-
-
-def _tids(thread: ThreadReport) -> str:
-    return _pair_words(thread.pair.canary_tid, thread.pair.ours_tid)
-
-
-def _event_words(event: Event, side: Side) -> str:
-    """An event within a sentence, and where it stands."""
-    return f"{quoted(event_text(event))} ({side.value} index {event.idx}, line {event.lineno})"
-
-
-def _call_lines(calls: Both[Event | None]) -> list[str]:
-    """The call that a divergence belongs to; once if it is the same on both sides."""
-    if calls.canary and calls.ours and event_text(calls.canary) == event_text(calls.ours):
-        place = f"canary index {calls.canary.idx}, ours index {calls.ours.idx}"
-        return [f"It belongs to {quoted(event_text(calls.canary))} ({place})."]
-    sides = ((Side.CANARY, calls.canary), (Side.OURS, calls.ours))
-    return [f"On {side.value} it belongs to {_event_words(call, side)}." for side, call in sides if call]
-
-
-_VIA_WORDS: Final = {
-    Relation.MISSING_SIGNAL: "whose signal ours never came to",
-    Relation.SAME_VALUE: "whose value it repeats",
-    Relation.WOKEN_BY: "behind which a wait of this thread was ended",
-    Relation.CREATED_BY: "behind which this thread was created",
-    Relation.AFTER_LOCK: "behind which this thread took a lock",
-}
-
-
-def _echo_sentence(echo: Echo) -> str:
-    value = f"0x{echo.value:X}" if isinstance(echo.value, int) else json_text(echo.value)
-    upstream = _pair_words(echo.upstream.canary_tid, echo.upstream.ours_tid)
-    texts = (value, echo.upstream_path, echo.path)
-    value, first, again = (_shortened(text) for text in texts)
-    place = f"{echo.side.value} index {echo.event.idx}"
-    return f"{value} differs first in {first} of {upstream}, and is there again in {again} ({place})."
-
-
-def _cause_lines(cause: Cause | None) -> list[str]:
-    """What a divergence, or the end of a thread, follows."""
-    if cause is None:
-        return []
-    if cause.upstream is None:
-        return ["No relation to another divergence is known."]
-    upstream = _pair_words(cause.upstream.canary_tid, cause.upstream.ours_tid)
-    if cause.relation is Relation.EARLIER_IN_LOG:
-        return [f"Later than the divergence of {upstream} in both logs; no relation to it is known."]
-    follows = "Caused by" if cause.relation.is_proof else "Later than"
-    sentence = f"{follows} the divergence of **{upstream}**, {_VIA_WORDS[cause.relation]}"
-    if cause.via and cause.side:
-        sentence += f": {_event_words(cause.via, cause.side)}"
-    return [f"{sentence}.", *map(_echo_sentence, cause.echoes)]
-
-
-def _ending_sentence(ending: Ending) -> str:
-    """What a thread was waiting for when its log ended."""
-    side, inside = ending.side.value, ending.call
-    if inside is None and ending.wait is None:
-        return f"{side} ended behind {_event_words(ending.last, ending.side)}."
-    sentence = f"{side} ended inside "
-    sentence += _event_words(inside, ending.side) if inside else "a wait"
-    if ending.wait:
-        sentence += f", waiting: {_event_words(ending.wait, ending.side)}"
-    if ending.signaller:
-        sentence += f"; its signaller was tid {ending.signaller.tid}, index {ending.signaller.idx}, "
-        sentence += f"which ours never reached: {quoted(event_text(ending.signaller))}"
-    return f"{sentence}."
-
-
-_START_WORDS: Final = {
-    StartReason.STUCK: "ours stands still here while its other threads go on",
-    StartReason.ENDED_EARLY: "ours ends here while its other threads go on",
-    StartReason.NEVER_TOGETHER_AGAIN: "the two sides never come together again",
-    StartReason.FAILS_ON_OURS: "a call fails on ours that succeeds on canary",
-    StartReason.WRONG_OBJECT: "ours means the wrong object",
-    StartReason.EVENTS_MISSING: "ours lacks events of canary",
-    StartReason.EVENTS_EXTRA: "ours has events that canary has not",
-    StartReason.EVENTS_REPLACED: "ours has other events than canary",
-    StartReason.VALUE_USED_LATER: "a value differs that is used again",
-    StartReason.VALUE_CHANGED: "a value differs",
-    StartReason.EVENTS_REORDERED: "the same events come in another order",
-    StartReason.EVENTS_REPEATED: "a loop runs a different number of turns",
-    StartReason.LOG_ENDED: "no thread differs, and this one is the first whose log ended",
-    StartReason.THREAD_WITHOUT_PARTNER: "no thread that has a partner differs, and this one has none",
-}
+# ── objects, causes, endings ──
 
 
 def _known_words(known: KnownObject, side: Side) -> str:
@@ -10428,28 +10329,6 @@ def _finding_sentence(finding: IdentityFinding) -> str:
     return sentence
 
 
-_IDENTITY_DOUBT: Final = (
-    "Not certain: behind a divergence the alignment is a best guess, and which of several objects made alike is free "
-    "for a thread is timing."
-)
-
-
-def _identity_blocks(report: Report) -> list[Block]:
-    """The matching events that are about different objects, and what they mean for the gate."""
-    if not report.identity:
-        return []
-    advice = f"advisory; {quoted('--check-identity')} makes them part of the gate"
-    gate = "part of the gate" if report.options.check_identity else advice
-    findings = []
-    for finding in report.identity:
-        more = f" {_counted(finding.count, 'event')} in all." if finding.count > 1 else ""
-        doubt = "" if finding.certain else f" ({_IDENTITY_DOUBT})"
-        pair = _pair_words(finding.pair.canary_tid, finding.pair.ours_tid)
-        findings.append(f"**{pair}**: {_finding_sentence(finding)}.{more}{doubt}")
-    introduction = f"Events that match and are about different objects ({gate}):"
-    return [Heading("Identity"), introduction, Items(findings)]
-
-
 def _broken_sentence(broken: NameBreak) -> str:
     """A name of the wrong object: what ours uses, what that is, and what it should use."""
     place = f"canary index {broken.events.canary.idx}, ours index {broken.events.ours.idx}"
@@ -10462,19 +10341,50 @@ def _broken_sentence(broken: NameBreak) -> str:
     return sentence
 
 
-def _start_words(start: StartHere, thread: ThreadReport | None) -> str:
-    """The reason to start there, as the end of a sentence."""
-    if start.lone is not None:
-        what = f"{_shortened(start.lone.object_type)} at {start.lone.pointer:#010x}"
-        return f"no thread differs, and only this log has the {what} (line {start.lone.lineno})"
-    words = _START_WORDS[start.reason]
-    if start.finding:
-        return f"{words}: {_finding_sentence(start.finding)}"
-    if start.names:
-        return f"{words}: {_broken_sentence(start.names)}"
-    if start.events is None and thread is not None and thread.ending:
-        return f"{words}. {_ending_sentence(thread.ending)}"
-    return words
+def _call_lines(calls: Both[Event | None]) -> list[str]:
+    """The call that a divergence belongs to; once if it is the same on both sides."""
+    if calls.canary and calls.ours and event_text(calls.canary) == event_text(calls.ours):
+        place = f"canary index {calls.canary.idx}, ours index {calls.ours.idx}"
+        return [f"It belongs to {quoted(event_text(calls.canary))} ({place})."]
+    return [f"On {side.value} it belongs to {_event_words(call, side)}." for side in Side if (call := calls[side])]
+
+
+def _echo_sentence(echo: Echo) -> str:
+    value = f"0x{echo.value:X}" if isinstance(echo.value, int) else json_text(echo.value)
+    first = f"{_shortened(value)} differs first in {_shortened(echo.upstream_path)} of {_tids(echo.upstream)}"
+    return f"{first}, and is there again in {_shortened(echo.path)} ({echo.side.value} index {echo.event.idx})."
+
+
+def _cause_lines(cause: Cause | None) -> list[str]:
+    """What a divergence, or the end of a thread, follows."""
+    if cause is None:
+        return []
+    if cause.upstream is None:
+        return ["No relation to another divergence is known."]
+    upstream = _tids(cause.upstream)
+    if cause.relation is Relation.EARLIER_IN_LOG:
+        return [f"Later than the divergence of {upstream} in both logs; no relation to it is known."]
+    follows = "Caused by" if cause.relation.is_proof else "Later than"
+    via = f": {_event_words(cause.via, cause.side)}" if cause.via and cause.side else ""
+    sentence = f"{follows} the divergence of **{upstream}**, {_VIA_WORDS[cause.relation]}{via}."
+    return [sentence, *map(_echo_sentence, cause.echoes)]
+
+
+def _ending_sentence(ending: Ending) -> str:
+    """What a thread was waiting for when its log ended."""
+    side = ending.side
+    if ending.call is None and ending.wait is None:
+        return f"{side.value} ended behind {_event_words(ending.last, side)}."
+    sentence = f"{side.value} ended inside {_event_words(ending.call, side) if ending.call else 'a wait'}"
+    if ending.wait:
+        sentence += f", waiting: {_event_words(ending.wait, side)}"
+    if ending.signaller:
+        sentence += f"; its signaller was tid {ending.signaller.tid}, index {ending.signaller.idx}, "
+        sentence += f"which ours never reached: {quoted(event_text(ending.signaller))}"
+    return f"{sentence}."
+
+
+# ── Start here ──
 
 
 def _start_thread(report: Report, start: StartHere | None) -> ThreadReport | None:
@@ -10484,13 +10394,27 @@ def _start_thread(report: Report, start: StartHere | None) -> ThreadReport | Non
     return next((thread for thread in report.threads if thread.pair.canary_tid == start.canary_tid), None)
 
 
+def _start_words(report: Report, start: StartHere) -> str:
+    """The reason to start there, as the end of a sentence."""
+    if start.lone is not None:
+        what = f"{_shortened(start.lone.object_type)} at {start.lone.pointer:#010x}"
+        return f"no thread differs, and only this log has the {what} (line {start.lone.lineno})"
+    words, thread = _START_WORDS[start.reason], _start_thread(report, start)
+    if start.finding:
+        return f"{words}: {_finding_sentence(start.finding)}"
+    if start.names:
+        return f"{words}: {_broken_sentence(start.names)}"
+    if start.events is None and thread is not None and thread.ending:
+        return f"{words}. {_ending_sentence(thread.ending)}".removesuffix(".")
+    return words
+
+
 def _next_start(report: Report, start: StartHere) -> str:
     """A runner-up in one line."""
     where = _pair_words(start.canary_tid, start.ours_tid)
     if start.canary_idx is not None:
-        where += f", index {start.canary_idx}"
-        where += f" / {start.ours_idx}" if start.ours_idx != start.canary_idx else ""
-    return f"Next: {where}: {_start_words(start, _start_thread(report, start))}".removesuffix(".")
+        where += ", index " + " / ".join(dict.fromkeys(map(str, (start.canary_idx, start.ours_idx))))
+    return f"Next: {where}: {_start_words(report, start)}"
 
 
 def _start_blocks(report: Report) -> list[Block]:
@@ -10498,14 +10422,16 @@ def _start_blocks(report: Report) -> list[Block]:
     start = report.start_here
     if start is None:
         return []
-    thread = _start_thread(report, start)
-    sentence = f"**{_pair_words(start.canary_tid, start.ours_tid)}**: {_start_words(start, thread)}".removesuffix(".")
+    sentence = f"**{_pair_words(start.canary_tid, start.ours_tid)}**: {_start_words(report, start)}"
     others = sum(t.divergence is not None or t.ending is not None for t in report.threads) - 1
     if start.downstream:
         sentence += f". Of the {others} other threads that differ, {start.downstream} follow from it"
     items = [_event_words(event, Side(side)) for side, event in (start.events.items() if start.events else ())]
     items += [_next_start(report, other) for other in start.next]
-    return [Heading("Start here"), f"{sentence}.", *([Items(items)] if items else [])]
+    return _section("Start here", f"{sentence}.", Items(items))
+
+
+# ── sorts, calls, threads ──
 
 
 def _sort_words(sort: DivergenceSort) -> str:
@@ -10528,25 +10454,14 @@ def _is_one_event(report: Report) -> bool:
     return sum(sort.count for sort in report.sorts) < 2
 
 
-def _call_blocks(report: Report) -> list[Block]:
-    rows = [
-        [_shortened(call.name), *(f"{count:,}" for count in (*call.alone, call.results_differ))]
-        for call in report.calls
-    ]
-    headings = ("call", "only on canary>", "only on ours>", "results differ>")
-    return [Heading("By call"), Table(headings, rows)] if rows and not _is_one_event(report) else []
-
-
 def _sort_blocks(report: Report) -> list[Block]:
     """What differs, by sort."""
-    if _is_one_event(report):
-        return []
     rows = [
         [
-            str(number),
+            number,
             _sort_words(sort),
-            f"{sort.count:,}",
-            str(sort.threads),
+            sort.count,
+            sort.threads,
             f"{sort.first.canary_tid} #{sort.first.canary_idx} / {sort.first.ours_tid} #{sort.first.ours_idx}",
             _sort_example(sort),
             sort.explained_by.value.replace("_", " ") if sort.explained_by else "–",
@@ -10554,23 +10469,48 @@ def _sort_blocks(report: Report) -> list[Block]:
         for number, sort in enumerate(report.sorts, 1)
     ]
     headings = ("sort>", "what", "how many>", "threads>", "first: tid and index", "example", "explained by")
-    return [Heading("Sorts of divergences"), Table(headings, rows)]
+    return [] if _is_one_event(report) else _section("Sorts of divergences", Table(headings, rows))
 
 
-def _name_blocks(report: Report) -> list[Block]:
-    """The names that were bound; nothing where both engines use the same ones."""
-    names = report.names
-    if not names.breaks and not any(use.used for use in names.uses):
-        return []
-    rows = [[_shortened(use.source), *(f"{n:,}" for n in (use.bound, use.renamed, use.used))] for use in names.uses]
-    table = Table(("produced by", "names>", "which differ>", "fields that differ only so>"), rows)
-    asked = "let events match" if report.options.match_names else f"do not count ({quoted('--match-names')})"
-    breaks = [
-        f"**{_pair_words(broken.pair.canary_tid, broken.pair.ours_tid)}**: {_broken_sentence(broken)}"
-        for broken in names.breaks
+def _call_blocks(report: Report) -> list[Block]:
+    rows = [[_shortened(call.name), *call.alone, call.results_differ] for call in report.calls]
+    headings = ("call", "only on canary>", "only on ours>", "results differ>")
+    return [] if _is_one_event(report) else _section("By call", Table(headings, rows))
+
+
+def _summary_table(report: Report) -> Table:
+    """All pairs of threads in numbers."""
+    rows = [
+        [
+            str(thread.pair.canary_tid),
+            str(thread.pair.ours_tid),
+            _pairing_words(thread.pair),
+            *thread.events,
+            thread.matched,
+            f"{thread.floated.canary}/{thread.floated.ours}",
+            _STATUS_WORDS[thread.status],
+            f"{thread.divergences_found:,}{'' if thread.parity.complete else ' or more'}",
+            percent(thread.parity),
+            *((str(event.idx) for event in thread.divergence.events) if thread.divergence else "––"),
+        ]
+        for thread in report.threads
     ]
-    wrong: list[Block] = ["The wrong object is meant here:", Items(breaks)] if breaks else []
-    return [Heading("Names"), f"Values that the two engines give to the same objects {asked}.", table, *wrong]
+    of_events = ("canary events>", "ours events>", "matched>", "floating_skipped (c/o)", "status", "divergences>")
+    first = ("parity>", "first divergence, canary idx>", "ours idx>")
+    return Table(("canary tid>", "ours tid>", "paired by", *of_events, *first), rows)
+
+
+def _thread_sentence(thread: ThreadReport) -> str:
+    """What became of a pair, in a line."""
+    text = _STATUS_WORDS[thread.status]
+    if thread.divergence:
+        text += f" at {_event_index(thread.divergence.events)}: {_short_change(thread.divergence)}"
+    elif thread.status is not PairStatus.IDENTICAL:
+        text += f", {_counted(thread.remaining.canary + thread.remaining.ours, 'event')} before the other"
+    return text
+
+
+# ── divergences ──
 
 
 def _relation_lines(thread: ThreadReport, nth: int) -> list[str]:
@@ -10579,22 +10519,20 @@ def _relation_lines(thread: ThreadReport, nth: int) -> list[str]:
     return [*calls, *(_cause_lines(thread.cause) if nth == 0 else [])]
 
 
-def _divergence_sentences(thread: ThreadReport, nth: int) -> list[str]:
-    """Where a divergence is, in what the events differ, what became of it, and for the first one, its cause."""
-    divergence = thread.divergences[nth]
-    after = f"After {_counted(divergence.matched_before, 'matching event')}, at {_places(divergence.events)}:"
-    lines = [after, f"{_MISMATCH_WORDS[divergence.mismatch]}.", *_outcome_lines(divergence)]
-    return [*lines, *_relation_lines(thread, nth)]
-
-
-def _alignment_blocks(divergence: Divergence, most_context: int | None = None) -> list[Block]:
-    """The events around a divergence side by side, and the fields that differ."""
-    return [Diff(_diff_rows(divergence, most_context)), *_field_tables(compared_events(divergence))]
-
-
 def _divergence_evidence(thread: ThreadReport, nth: int) -> list[Block]:
-    """What there is to see of a divergence."""
-    return ["\n".join(_divergence_sentences(thread, nth)), *_alignment_blocks(thread.divergences[nth])]
+    """What there is to see of a divergence: where it is, what differs, what became of it, and its cause."""
+    divergence = thread.divergences[nth]
+    counts = f"{_counted(divergence.counts.canary, 'event')} of canary against {divergence.counts.ours:,} of ours"
+    lines = [
+        f"After {_counted(divergence.matched_before, 'matching event')}, at {_places(divergence.events)}:",
+        f"{_MISMATCH_WORDS[divergence.mismatch]}.",
+        f"What happened: **{_CHANGE_WORDS[divergence.change]}** ({counts}).",
+    ]
+    canary, ours = divergence.rejoin or (None, None)
+    if canary and ours:
+        place, matching = _places(Both(canary, ours)), _counted(divergence.matched_after, "event")
+        lines.append(f"The streams are together again at {place}, for {matching}.")
+    return ["\n".join([*lines, *_relation_lines(thread, nth)]), *_alignment_blocks(divergence)]
 
 
 def _first_event(divergence: Divergence) -> Event:
@@ -10605,16 +10543,14 @@ def _first_event(divergence: Divergence) -> Event:
 def _divergence_line(thread: ThreadReport, nth: int) -> str:
     """What a divergence is, in a line."""
     divergence, pair = thread.divergences[nth], thread.pair
-    event = _first_event(divergence)
-    canary, ours = divergence.counts
+    counts = " / ".join(dict.fromkeys(f"{count:,}" for count in divergence.counts))
     paths = [difference.path for pair in compared_events(divergence) for difference in pair.fields]
-    outcome = f"recovers after {canary:,}" + ("" if canary == ours else f" / {ours:,}")
     parts = [
         f"tid {pair.canary_tid} / {pair.ours_tid}",
         _short_change(divergence),
         " ↔ ".join(f"#{event.idx}" for event in divergence.events),
-        outcome if divergence.rejoin else "never recovers",
-        literal(f"{_short(event.kind)} {_short(event.name or '')}".rstrip()),
+        f"recovers after {counts}" if divergence.rejoin else "never recovers",
+        literal(_event_name(_first_event(divergence))),
         ", ".join(_shortened(path.removeprefix("payload.")) for path in dict.fromkeys(paths[:3])),
     ]
     return " · ".join(filter(None, parts))
@@ -10633,11 +10569,27 @@ def _divergence_blocks(report: Report) -> Iterator[Block]:
                 continue
             seen.add(divergence.sort)
             number = f", divergence {nth + 1} of {thread.divergences_found:,}" if len(thread.divergences) > 1 else ""
-            yield Heading(f"{_tids(thread)}{number}", 3)
+            yield Heading(f"{_tids(thread.pair)}{number}", 3)
             yield from _divergence_evidence(thread, nth)
     if others:
         yield Heading("More of the same sorts", 3)
         yield Items(others)
+
+
+# ── what stands behind the divergences ──
+
+
+def _name_blocks(report: Report) -> list[Block]:
+    """The names that were bound; nothing where both engines use the same ones."""
+    names = report.names
+    if not names.breaks and not any(use.used for use in names.uses):
+        return []
+    rows = [[_shortened(use.source), use.bound, use.renamed, use.used] for use in names.uses]
+    table = Table(("produced by", "names>", "which differ>", "fields that differ only so>"), rows)
+    asked = "let events match" if report.options.match_names else f"do not count ({quoted('--match-names')})"
+    breaks = [f"**{_tids(broken.pair)}**: {_broken_sentence(broken)}" for broken in names.breaks]
+    wrong: list[Block] = ["The wrong object is meant here:", Items(breaks)] if breaks else []
+    return _section("Names", f"Values that the two engines give to the same objects {asked}.", table, *wrong)
 
 
 def _ambiguity_blocks(report: Report) -> list[Block]:
@@ -10649,23 +10601,42 @@ def _ambiguity_blocks(report: Report) -> list[Block]:
         for pair in (thread.pair for thread in report.threads)
         if pair.alternative is not None
     ]
-    return [Heading("Ambiguous pairs"), Items(items)] if items else []
+    return _section("Ambiguous pairs", Items(items))
+
+
+_IDENTITY_DOUBT: Final = (
+    "Not certain: behind a divergence the alignment is a best guess, and which of several objects made alike is free "
+    "for a thread is timing."
+)
+
+
+def _identity_blocks(report: Report) -> list[Block]:
+    """The matching events that are about different objects, and what they mean for the gate."""
+    advice = f"advisory; {quoted('--check-identity')} makes them part of the gate"
+    gate = "part of the gate" if report.options.check_identity else advice
+    findings = []
+    for finding in report.identity:
+        more = f" {_counted(finding.count, 'event')} in all." if finding.count > 1 else ""
+        doubt = "" if finding.certain else f" ({_IDENTITY_DOUBT})"
+        findings.append(f"**{_tids(finding.pair)}**: {_finding_sentence(finding)}.{more}{doubt}")
+    introduction = f"Events that match and are about different objects ({gate}):"
+    return _section("Identity", introduction, Items(findings)) if findings else []
 
 
 def _ended_blocks(report: Report) -> list[Block]:
     """What the threads were in the middle of whose log ended on one side first."""
     items = [
-        " ".join([f"{_tids(thread)}: {_ending_sentence(thread.ending)}", *_cause_lines(thread.cause)])
+        " ".join([f"{_tids(thread.pair)}: {_ending_sentence(thread.ending)}", *_cause_lines(thread.cause)])
         for thread in report.threads
         if thread.ending
     ]
-    return [Heading("Ended on one side first"), Items(items)] if items else []
+    return _section("Ended on one side first", Items(items))
 
 
 def _baseline_blocks(baseline: BaselineComparison | None) -> list[Block]:
     if baseline is None:
         return []
-    blocks: list[Block] = [Heading("Against the baseline"), f"Baseline: {quoted(baseline.name)}."]
+    blocks: list[Block] = [f"Baseline: {quoted(baseline.name)}."]
     if not baseline.same_canary:
         blocks.append("It was made from another canary log: divergences are told by what stops a thread, not where.")
     rows = [
@@ -10681,50 +10652,41 @@ def _baseline_blocks(baseline: BaselineComparison | None) -> list[Block]:
     ]
     moved = "matching events before the first divergence>"
     headings = ("canary tid>", "ours tid>", "since then", moved, "new divergences")
-    return [*blocks, Table(headings, rows) if rows else "No thread moved."]
+    return _section("Against the baseline", *blocks, Table(headings, rows) if rows else "No thread moved.")
 
 
 def _unmapped_blocks(report: Report) -> list[Block]:
     rows = [
-        [side, str(thread.tid), f"{thread.events:,}", ", ".join(map(_shortened, thread.first_calls)) or "–"]
+        [side, str(thread.tid), thread.events, ", ".join(map(_shortened, thread.first_calls)) or "–"]
         for side, threads in report.unmapped.items()
         for thread in threads
     ]
-    table = Table(("log", "tid>", "events>", "first calls"), rows)
-    return [Heading("Threads without a partner"), table] if rows else []
+    return _section("Threads without a partner", Table(("log", "tid>", "events>", "first calls"), rows))
 
 
 def _lone_blocks(report: Report) -> list[Block]:
     rows = [
-        [
-            side,
-            *map(_shortened, (lone.sid, f"{lone.pointer:#010x}", lone.object_type)),
-            str(lone.tid),
-            str(lone.lineno),
-        ]
+        [side, *map(_shortened, (lone.sid, f"{lone.pointer:#010x}", lone.object_type)), str(lone.tid), str(lone.lineno)]
         for side, alone in report.lone_globals.items()
         for lone in alone
     ]
     table = Table(("log", "SID", "pointer", "type", "tid>", "line>"), rows)
-    return [Heading("Shared-global objects in one log only"), table] if rows else []
+    return _section("Shared-global objects in one log only", table)
 
 
 def _remaining_words(thread: ThreadReport) -> str:
     """What became of the events that the verdict does not look at."""
+    events = f"{_tids(thread.pair)}: {thread.remaining.canary:,} / {_counted(thread.remaining.ours, 'event')}"
     if not thread.divergence:
-        return "behind the end of the other side"
+        return f"{events} behind the end of the other side"
     words = "behind the first divergence, which the verdict does not look at; parity counts those that match"
-    if len(thread.divergences) == thread.divergences_found:
-        return words
-    return f"{words} ({thread.divergences_found:,} divergences in all, `--max-divergences 0` shows them)"
+    all_shown = len(thread.divergences) == thread.divergences_found
+    shows = f" ({thread.divergences_found:,} divergences in all, `--max-divergences 0` shows them)"
+    return f"{events} {words}{'' if all_shown else shows}"
 
 
 def _not_compared_blocks(report: Report) -> list[Block]:
-    items = []
-    for thread in report.threads:
-        if any(thread.remaining):
-            events = f"{thread.remaining.canary:,} / {_counted(thread.remaining.ours, 'event')}"
-            items.append(f"{_tids(thread)}: {events} {_remaining_words(thread)}")
+    items = [_remaining_words(thread) for thread in report.threads if any(thread.remaining)]
     unmapped = report.unmapped.map(lambda threads: sum(thread.events for thread in threads))
     if any(unmapped):
         items.append(f"threads without a partner: {unmapped.canary:,} events of canary, {unmapped.ours:,} of ours")
@@ -10733,39 +10695,33 @@ def _not_compared_blocks(report: Report) -> list[Block]:
     for kind, fields in SKIPPED_FIELDS.items():
         items.append(f"{quoted(kind)}: {', '.join(map(quoted, sorted(fields)))}, engine-local")
     items.append(f"of every event: {', '.join(map(quoted, SKIPPED_OF_EVERY_EVENT))}")
-    return [Heading("Not compared"), Items(items)]
+    return _section("Not compared", Items(items))
 
 
 def warning_text(warning: LogWarning) -> str:
     """What a warning says, in words."""
-    if warning.kind is WarningKind.TORN_TAIL:
-        return f"line {warning.lineno}: the last line is torn ({_counted(warning.count, 'byte')}), left out"
-    if warning.kind is WarningKind.GROWN:
-        return "it grew while it was read; what was added is left out"
-    if warning.kind is WarningKind.SWAPPED:
-        return "the headers name the engines the other way round: are --canary and --ours swapped?"
-    if warning.kind is WarningKind.SAME_FILE:
-        return "this is the other log's file: it was compared with itself"
-    lost = _counted(warning.count, "event")
-    return f"tid {warning.tid}: {lost} lost, the first at index {warning.idx}"
+    lost, torn = (_counted(warning.count, noun) for noun in ("event", "byte"))
+    return {
+        WarningKind.TORN_TAIL: f"line {warning.lineno}: the last line is torn ({torn}), left out",
+        WarningKind.HOLE: f"tid {warning.tid}: {lost} lost, the first at index {warning.idx}",
+        WarningKind.GROWN: "it grew while it was read; what was added is left out",
+        WarningKind.SWAPPED: "the headers name the engines the other way round: are --canary and --ours swapped?",
+        WarningKind.SAME_FILE: "this is the other log's file: it was compared with itself",
+    }[warning.kind]
 
 
 def _input_blocks(report: Report) -> list[Block]:
-    rows = [
-        [side, quoted(log.name), f"{log.bytes:,}", f"{log.events:,}", str(log.threads)]
-        for side, log in report.logs.items()
-    ]
+    rows = [[side, quoted(log.name), log.bytes, log.events, str(log.threads)] for side, log in report.logs.items()]
     warnings = [f"warning: {quoted(log.name)}: {warning_text(w)}" for log in report.logs for w in log.warnings]
     options = report.options
     pins = ",".join(f"{canary}={ours}" for canary, ours in options.tid_map.items()) or "none"
     pairing, most = "on" if options.auto_map else "off", options.max_divergences or "all"
     asked = f"pins {pins}; automatic pairing {pairing}; context {options.context}; divergences shown per pair {most}"
     table = Table(("side", "log", "bytes>", "events>", "threads>"), rows)
-    return [Heading("Inputs"), table, *([Items(warnings)] if warnings else []), f"Options: {asked}."]
+    return _section("Inputs", table, Items(warnings), f"Options: {asked}.")
 
 
 def _closing_blocks(report: Report) -> list[Block]:
-    """What stands behind the divergences."""
     return [
         *_profile_blocks(report),
         *_ambiguity_blocks(report),
@@ -10779,25 +10735,19 @@ def _closing_blocks(report: Report) -> list[Block]:
     ]
 
 
-def _summary_table(report: Report) -> Table:
-    return Table(_SUMMARY_HEADINGS, list(map(_summary_row, report.threads)))
-
-
-def _verdict_blocks(report: Report) -> list[Block]:
-    blocks: list[Block] = [_verdict_sentence(report)]
-    if report.options.gates:
-        blocks.append(gate_sentence(report))
-    if report.baseline is not None:
-        blocks.append(f"**Against the baseline:** {_baseline_sentence(report.baseline)}.")
-    return blocks
-
-
 def comparison_document(report: Report) -> list[Block]:
     """The report for people: verdict, summary, then the evidence."""
-    blocks: list[Block] = [Heading("Event log comparison", 1), *_verdict_blocks(report)]
-    blocks += [*_start_blocks(report), *_sort_blocks(report), *_call_blocks(report), _summary_table(report)]
-    blocks += _divergence_blocks(report)
-    return [*blocks, *_name_blocks(report), *_closing_blocks(report)]
+    return [
+        Heading("Event log comparison", 1),
+        *_verdict_blocks(report),
+        *_start_blocks(report),
+        *_sort_blocks(report),
+        *_call_blocks(report),
+        _summary_table(report),
+        *_divergence_blocks(report),
+        *_name_blocks(report),
+        *_closing_blocks(report),
+    ]
 
 
 def render_markdown(report: Report) -> str:
@@ -10811,25 +10761,24 @@ _MOST_THREADS_LISTED, _MOST_SORTS_LISTED = 40, 15
 def summary_document(report: Report) -> list[Block]:
     """The report for a terminal: what it comes to, and how to get more."""
     differing = [thread for thread in report.threads if thread.status is not PairStatus.IDENTICAL]
-    rows = [
+    threads = [
         [
             f"{thread.pair.canary_tid} / {thread.pair.ours_tid}",
             percent(thread.parity),
-            f"{thread.divergences_found:,}",
+            thread.divergences_found,
             _thread_sentence(thread),
         ]
         for thread in differing[:_MOST_THREADS_LISTED]
     ]
+    sorts = [
+        [number, sort.count, sort.threads, _sort_words(sort), _sort_example(sort)]
+        for number, sort in enumerate(report.sorts[:_MOST_SORTS_LISTED], 1)
+    ]
     blocks = [*_verdict_blocks(report), *_start_blocks(report)]
     if not _is_one_event(report):
-        sorts = [
-            [str(number), f"{sort.count:,}", str(sort.threads), _sort_words(sort), _sort_example(sort)]
-            for number, sort in enumerate(report.sorts[:_MOST_SORTS_LISTED], 1)
-        ]
-        blocks += [Heading("Sorts"), Table(("sort>", "how many>", "threads>", "what", "example"), sorts)]
-    if rows:
-        blocks += [Heading("Threads"), Table(("tids", "parity>", "divergences>", "first"), rows)]
-    if left_out := len(differing) - len(rows):
+        blocks += _section("Sorts", Table(("sort>", "how many>", "threads>", "what", "example"), sorts))
+    blocks += _section("Threads", Table(("tids", "parity>", "divergences>", "first"), threads))
+    if left_out := len(differing) - len(threads):
         blocks.append(f"{_counted(left_out, 'more thread')} differ.")
     more = ("--out report.md", "--report html:report.html", "--max-divergences 0")
     return [*blocks, *([f"More: {', '.join(map(quoted, more))}."] if differing else [])]
@@ -11399,7 +11348,7 @@ def _thread_details(thread: ThreadReport) -> str:
     parts.append(f"paired by {_pairing_words(pair)}" if pair.method is not PairingMethod.PINNED else "pinned")
     if thread.cause and thread.cause.upstream and thread.cause.relation is not Relation.EARLIER_IN_LOG:
         follows = "caused by" if thread.cause.relation.is_proof else "later than"
-        parts.append(f"{follows} {_pair_words(thread.cause.upstream.canary_tid, thread.cause.upstream.ours_tid)}")
+        parts.append(f"{follows} {_tids(thread.cause.upstream)}")
     if pair.alternative is not None:
         pin = f"--tid-map {pair.canary_tid}={pair.ours_tid}"
         parts.append(f"ours {pair.alternative} would be nearly as good: {pin} settles it")
@@ -11456,7 +11405,7 @@ def _lane_item(
         for row, shapes in enumerate(bars)
     )
     drawing += "".join(_markers(exhibits, places)) + _axis(exhibits, places)
-    label = html_text(TextWriter().text(f"{_tids(thread)}: {_thread_sentence(thread)}"))
+    label = html_text(TextWriter().text(f"{_tids(thread.pair)}: {_thread_sentence(thread)}"))
     return (
         f'<li class="lane{"" if exhibits else " still"}" id="t{number}"{data}><div class="who">{who}</div>\n'
         f'<svg role="group" aria-label="{label}">{drawing}</svg>\n'
@@ -11745,7 +11694,7 @@ def _thread_case(report: Report, thread: ThreadReport) -> TestCase:
         return TestCase("threads", thread.key)
     known = report.baseline.threads if report.baseline else ()
     progress = next((known for known in known if known.canary_tid == thread.pair.canary_tid), None)
-    words = [f"{_tids(thread)}: {_thread_sentence(thread)}", *([_progress_words(progress)] if progress else [])]
+    words = [f"{_tids(thread.pair)}: {_thread_sentence(thread)}", *([_progress_words(progress)] if progress else [])]
     if Gate.RATCHET in report.options.gates and not (progress and progress.is_worse):
         return TestCase("threads", thread.key, skipped="; ".join([*words, "no worse than the baseline"]))
     return TestCase("threads", thread.key, "; ".join(words), thread.status.value, list(_failure_blocks(thread)))
