@@ -12502,9 +12502,7 @@ class Token:
 class ShellSyntaxError(ValueError):
     """A command that is not whole: an open quote, say. ``tokens`` are those before the place."""
 
-    def __init__(self, problem: str, tokens: tuple[Token, ...] = ()) -> None:
-        super().__init__(problem)
-        self.tokens = tokens
+    tokens: tuple[Token, ...] = ()
 
 
 class ShellLimitError(ShellSyntaxError):
@@ -12524,10 +12522,9 @@ class Budget:
             raise ShellLimitError("more steps than one command may take")
 
 
-_BLANKS = re.compile(r"(?:[ \t\r]|\\\n)+")
-_COMMENT = re.compile(r"#[^\n]*")
+_BLANKS = re.compile(r"(?:[ \t\r]|\\\n)*(?:#[^\n]*)?")
 _OPERATOR = re.compile(r"\d*(?:<<<|<<-?|<>|<&|>>|>&|>\||[<>](?!\())|&>>?|&&|\|\||\|&|;;&|;;|;&|[;&|()\n]")
-_REDIRECT = re.compile(r"\d*(?:<<<|<<-?|<>|<&|>>|>&|>\||[<>])|&>>?")
+_PARENTHESIS = re.compile(r"[()]")
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*(?:\[[^\]\s]*\])?\+?=", re.ASCII)
 _ANSI_ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{1,4}|[0-7]{1,3}|.)", re.DOTALL)
 _ANSI_NAMED: Final = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "f": "\f", "v": "\v"}
@@ -12536,6 +12533,7 @@ _RESERVED: Final = _names(
 )
 _BEFORE_A_COMMAND: Final = _names("if then elif else while until do time coproc ! {")
 _BESIDE_A_NEWLINE: Final = frozenset(["|", "&&", "||", ";"])
+_SEPARATOR: Final = Token(TokenKind.OPERATOR, ";")
 
 _EXPANSION: Final = r"""
   | (?P<arithmetic> \$\(\( )
@@ -12598,152 +12596,125 @@ def _merged(parts: Iterable[Part]) -> tuple[Part, ...]:
     return tuple(merged)
 
 
-def _newlines_to_separators(tokens: Sequence[Token]) -> tuple[Token, ...]:
-    """The tokens with each newline that separates commands turned into ``;``, and without a ``;`` at the end."""
-    separator = Token(TokenKind.OPERATOR, ";")
-    result: list[Token] = []
-    for token, following in itertools.zip_longest(tokens, tokens[1:], fillvalue=separator):
-        if token != Token(TokenKind.OPERATOR, "\n"):
-            result.append(token)
-        elif following.text not in {*_BESIDE_A_NEWLINE, "\n"}:
-            before = result[-1] if result else separator
-            if before.kind is not TokenKind.OPERATOR or before.text not in _BESIDE_A_NEWLINE:
-                result.append(separator)
-    while result and result[-1] == separator:
-        result.pop()
-    return tuple(result)
-
-
-class _PendingHeredoc(NamedTuple):
-    """A here-document whose body begins on the next line: where its token goes, and what ends it."""
-
-    tokens: list[Token]
-    at: int
-    delimiter: str
-    quoted: bool
-    strip_tabs: bool
+def _is_redirection(operator: str) -> bool:
+    return "<" in operator or ">" in operator
 
 
 class _ShellReader:
     """Reads one command text from left to right, as the POSIX token rules and bash's additions to them say."""
 
-    def __init__(self, text: str, budget: Budget, depth: int = 0) -> None:
+    def __init__(self, text: str, budget: Budget, depth: int = 0, start: int = 0) -> None:
         if len(text) > MAX_SHELL_TEXT or depth > MAX_SHELL_NESTING:
             raise ShellLimitError(f"more than {MAX_SHELL_TEXT} characters or {MAX_SHELL_NESTING} levels")
-        self._text, self._budget, self._depth, self._pos = text, budget, depth, 0
+        self._text, self._budget, self._depth, self._pos = text, budget, depth, start
+        self._tokens: list[Token] = []
         self._at_command, self._open_cases = True, 0
-        self._heredocs: list[_PendingHeredoc] = []
-        self._closing: dict[int, int] | None = None
+        self._heredocs: list[tuple[int, str, bool]] = []
+        """Those whose bodies begin on the next line: the place of the token, the delimiter, whether tabs go."""
+
+    def _nested(self, text: str, start: int = 0) -> _ShellReader:
+        return _ShellReader(text, self._budget, self._depth + 1, start)
 
     # ── tokens ──
 
     def tokens(self, *, closing: bool = False) -> tuple[Token, ...]:
         """The tokens up to the end of the text, or ``closing``, up to the ``)`` that ends a substitution."""
-        tokens: list[Token] = []
-        parentheses = 0
         try:
-            while self._skip_blanks():
-                operator = self._operator()
-                if operator is None:
-                    tokens.append(self._word())
-                    continue
-                parentheses += (operator == "(") - (operator == ")" and not self._open_cases)
-                if closing and parentheses < 0:
-                    return _newlines_to_separators(tokens)
-                self._add_operator(tokens, operator)
-            if closing:
-                raise ShellSyntaxError("a substitution without its closing parenthesis")
+            self._read(closing=closing)
         except ShellSyntaxError as error:
-            error.tokens = _newlines_to_separators(tokens)
+            error.tokens = tuple(self._tokens)
             raise
-        return _newlines_to_separators(tokens)
+        while self._tokens and self._tokens[-1] == _SEPARATOR:
+            self._tokens.pop()
+        return tuple(self._tokens)
+
+    def _read(self, *, closing: bool) -> None:
+        parentheses = 0
+        while self._skip_blanks():
+            opens_twice = self._at_command and self._text.startswith("((", self._pos)
+            if opens_twice and (part := self._arithmetic(self._pos, self._pos, quoted=False)):
+                self._tokens.append(Token(TokenKind.WORD, parts=(part,)))
+                self._at_command = False
+            elif operator := _OPERATOR.match(self._text, self._pos):
+                self._budget.spend()
+                self._pos = operator.end()
+                parentheses += (operator[0] == "(") - (operator[0] == ")" and not self._open_cases)
+                if closing and parentheses < 0:
+                    return
+                self._add_operator(operator[0])
+            else:
+                self._tokens.append(self._word())
+        if closing:
+            raise ShellSyntaxError("a substitution without its closing parenthesis")
 
     def _skip_blanks(self) -> bool:
         """Passes white space and a comment; whether anything follows."""
-        for pattern in (_BLANKS, _COMMENT):
-            if found := pattern.match(self._text, self._pos):
-                self._pos = found.end()
+        blanks = _BLANKS.match(self._text, self._pos)
+        self._pos = blanks.end() if blanks else self._pos
         return self._pos < len(self._text)
 
-    def _operator(self) -> str | None:
-        found = _OPERATOR.match(self._text, self._pos)
-        if found is None or self._begins_arithmetic():
-            return None
-        self._budget.spend()
-        self._pos = found.end()
-        return found[0]
-
-    def _begins_arithmetic(self) -> bool:
-        return self._at_command and self._text.startswith("((", self._pos) and self._closes_twice(self._pos)
-
-    def _add_operator(self, tokens: list[Token], operator: str) -> None:
-        tokens.append(Token(TokenKind.OPERATOR, operator))
-        if _REDIRECT.fullmatch(operator):
-            self._add_target(tokens, operator)
-        else:
-            self._at_command = True
+    def _add_operator(self, operator: str) -> None:
+        """A newline is a ``;``, but not beside an operator that goes on."""
+        before = self._tokens[-1] if self._tokens else _SEPARATOR
         if operator == "\n":
             self._read_heredocs()
+            self._tokens += [_SEPARATOR] if before.text not in _BESIDE_A_NEWLINE else []
+        else:
+            if operator in _BESIDE_A_NEWLINE and before == _SEPARATOR and self._tokens:
+                self._tokens.pop()
+            self._tokens.append(Token(TokenKind.OPERATOR, operator))
+        if _is_redirection(operator):
+            self._add_target(operator)
+        else:
+            self._at_command = True
 
-    def _add_target(self, tokens: list[Token], operator: str) -> None:
+    def _add_target(self, operator: str) -> None:
         """The word behind a redirection, after which a command may begin as before it: ``<in A=1 make``."""
         self._skip_blanks()
         start, at_command = self._pos, self._at_command
         self._at_command = False
-        tokens.append(self._word())
+        self._tokens.append(self._word())
         self._at_command = at_command
         if operator.lstrip("0123456789") in ("<<", "<<-"):
-            raw = self._text[start : self._pos]
-            delimiter = re.sub(r"['\"\\]", "", raw)
-            tokens.append(Token(TokenKind.HEREDOC))
-            pending = _PendingHeredoc(tokens, len(tokens) - 1, delimiter, raw != delimiter, operator.endswith("-"))
-            self._heredocs.append(pending)
+            self._heredocs.append((len(self._tokens), self._text[start : self._pos], operator[-1] == "-"))
+            self._tokens.append(Token(TokenKind.HEREDOC))
 
     def _read_heredocs(self) -> None:
         """Reads the bodies of the here-documents that the line before began. The end of the text ends a body too."""
-        pending, self._heredocs = self._heredocs, []
-        for heredoc in pending:
-            lines: list[str] = []
-            while self._pos < len(self._text):
-                end = self._text.find("\n", self._pos) + 1 or len(self._text)
-                line, self._pos = self._text[self._pos : end], end
-                line = line.lstrip("\t") if heredoc.strip_tabs else line
-                if line.removesuffix("\n") == heredoc.delimiter:
-                    break
-                lines.append(line)
-            body = "".join(lines)
-            parts = (Part(PartKind.LITERAL, body),) if heredoc.quoted else self._nested(body)._quoted("")
-            heredoc.tokens[heredoc.at] = Token(TokenKind.HEREDOC, parts=_merged(parts))
+        for place, raw, strips_tabs in self._heredocs:
+            delimiter, tabs = re.sub(r"['\"\\]", "", raw), r"\t*" if strips_tabs else ""
+            end = re.compile(rf"^{tabs}{re.escape(delimiter)}(?:\n|\Z)", re.MULTILINE).search(self._text, self._pos)
+            body = self._text[self._pos : end.start() if end else None]
+            body = re.sub(r"(?m)^\t+", "", body) if strips_tabs else body
+            self._pos = end.end() if end else len(self._text)
+            parts = [Part(PartKind.LITERAL, body)] if raw != delimiter else self._nested(body)._quoted("")
+            self._tokens[place] = Token(TokenKind.HEREDOC, parts=_merged(parts))
+        self._heredocs = []
 
     # ── words ──
 
     def _word(self) -> Token:
         """One word; where a command begins it may be a reserved word or an assignment."""
         start, parts = self._pos, list[Part]()
-        if self._begins_arithmetic():
-            parts.append(self._arithmetic(start, quoted=False))
         while found := _PIECE.match(self._text, self._pos):
             self._add_piece(found, parts, quoted=False)
         if self._text.startswith(("'", "`"), self._pos):
             raise ShellSyntaxError("a quote without its end")
         if self._pos == start:  # an operator where a word must stand, as in "<< ;"
             raise ShellSyntaxError("a word is missing")
-        return self._classified(self._text[start : self._pos], _merged(parts))
-
-    def _classified(self, raw: str, parts: tuple[Part, ...]) -> Token:
-        if not self._at_command:
-            return Token(TokenKind.WORD, parts=parts)
-        if raw in _RESERVED:
+        raw, kind = self._text[start : self._pos], TokenKind.WORD
+        if self._at_command and raw in _RESERVED:
             self._at_command = raw in _BEFORE_A_COMMAND
             self._open_cases += (raw == "case") - (raw == "esac" and self._open_cases > 0)
             return Token(TokenKind.RESERVED, raw, (Part(PartKind.LITERAL, raw),))
-        if _ASSIGNED.match(raw):
-            return Token(TokenKind.ASSIGNMENT, parts=parts)
-        self._at_command = False
-        return Token(TokenKind.WORD, parts=parts)
+        if self._at_command and _ASSIGNED.match(raw):
+            kind = TokenKind.ASSIGNMENT
+        else:
+            self._at_command = False
+        return Token(kind, parts=_merged(parts))
 
     def _quoted(self, end: str) -> list[Part]:
-        """What stands up to ``end``: a double quote, a ``}``, or (empty) the end of a here-document's body."""
+        """What stands up to ``end``: a double quote, a ``}``, or (empty) the end of the text."""
         parts: list[Part] = []
         while found := _QUOTED_PIECE.match(self._text, self._pos):
             if found[0] == end:
@@ -12769,71 +12740,44 @@ class _ShellReader:
             parts.append(Part(PartKind.PATTERN, found[0]))
         elif kind == "parameter":
             parts.append(Part(PartKind.PARAMETER, found[0], quoted))
-        else:
-            parts.append(self._expansion(kind, found, quoted))
-
-    # ── expansions ──
-
-    def _expansion(self, kind: str, found: re.Match[str], quoted: bool) -> Part:
-        """An expansion that may hold others."""
-        start = found.start()
-        if kind == "backticks":
+        elif kind == "backticks":
             inner = re.sub(r"\\([$`\\])", r"\1", found[kind])
-            return Part(PartKind.COMMAND, "`", quoted, tokens=self._nested(inner).tokens())
-        if kind == "arithmetic" and self._closes_twice(start + 1):
-            return self._arithmetic(start, quoted=quoted)
+            parts.append(Part(PartKind.COMMAND, "`", quoted, self._nested(inner).tokens()))
+        else:
+            parts.append(self._expansion(kind, found.start(), quoted))
+
+    # ── expansions that may hold others ──
+
+    def _expansion(self, kind: str, start: int, quoted: bool) -> Part:
+        """``$((…))``, ``${…}``, ``$(…)`` or ``<(…)``."""
+        if kind == "arithmetic" and (part := self._arithmetic(start, start + 1, quoted=quoted)):
+            return part
         if kind == "braced":
-            with self._deeper():
-                parts = _merged(self._quoted("}"))
+            reader = self._nested(self._text, self._pos)
+            parts = _merged(reader._quoted("}"))
+            self._pos = reader._pos
             return Part(PartKind.PARAMETER, self._text[start : self._pos], quoted, parts=parts)
-        self._pos = start + 2
-        with self._deeper():
-            tokens = self.tokens(closing=True)
-        return Part(PartKind.COMMAND, self._text[start : start + 2], quoted, tokens=tokens)
+        reader = self._nested(self._text, start + 2)
+        tokens = reader.tokens(closing=True)
+        self._pos = reader._pos
+        return Part(PartKind.COMMAND, self._text[start : start + 2], quoted, tokens)
 
-    def _nested(self, text: str) -> _ShellReader:
-        """A reader for a text inside this one."""
-        return _ShellReader(text, self._budget, self._depth + 1)
-
-    @contextlib.contextmanager
-    def _deeper(self) -> Iterator[None]:
-        """Reads on in place, as at the beginning of a command, and comes back to where the reader was."""
-        if self._depth >= MAX_SHELL_NESTING:
-            raise ShellLimitError(f"nested deeper than {MAX_SHELL_NESTING} levels")
-        outer = self._depth, self._at_command, self._open_cases, self._heredocs
-        self._depth, self._at_command, self._open_cases, self._heredocs = self._depth + 1, True, 0, []
-        yield
-        self._depth, self._at_command, self._open_cases, self._heredocs = outer
-
-    def _closes_twice(self, start: int) -> bool:
-        """Whether the two parentheses that open at ``start`` are closed by ``))``: then it is arithmetic."""
-        if self._closing is None:
-            self._closing, opened = {}, list[int]()
-            for found in re.finditer(r"[()]", self._text):
-                if found[0] == "(":
-                    opened.append(found.start())
-                elif opened:
-                    self._closing[opened.pop()] = found.start()
-        end = self._closing.get(start)
-        if end is None:
+    def _arithmetic(self, start: int, opening: int, *, quoted: bool) -> Part | None:
+        """The ``((…))`` or ``$((…))`` that begins here; None where the parentheses are those of a group in a group."""
+        depth = 0
+        for found in _PARENTHESIS.finditer(self._text, opening + 1):
+            depth += 1 if found[0] == "(" else -1
+            if depth == 0:
+                break
+        else:
             raise ShellSyntaxError("a (( without its end")
-        return self._closing.get(start + 1) == end - 1
-
-    def _arithmetic(self, start: int, *, quoted: bool) -> Part:
-        """Everything up to the ``))``, of which only the expansions matter."""
-        opening = self._text.index("(", start)
-        assert self._closing is not None
-        end = self._closing[opening] - 1
-        self._pos, parts = opening + 2, list[Part]()
-        with self._deeper():
-            while self._pos < end and (found := _QUOTED_PIECE.match(self._text, self._pos)):
-                if found.lastgroup in _LITERALS:
-                    self._pos = min(found.end(), end)
-                else:
-                    self._add_piece(found, parts, quoted=True)
-        self._pos = max(self._pos, end + 2)
-        text = self._text[start : self._pos]
-        return Part(PartKind.ARITHMETIC, text, quoted, parts=tuple(parts))
+        self._budget.spend((found.end() - start) // 64)
+        if not self._text.startswith(")", found.end()):
+            return None
+        inner = self._nested(self._text[opening + 2 : found.start()])._quoted("")
+        self._pos = found.end() + 1
+        parts = tuple(part for part in inner if part.kind is not PartKind.LITERAL)
+        return Part(PartKind.ARITHMETIC, self._text[start : self._pos], quoted, parts=parts)
 
 
 def shell_tokens(command: str, budget: Budget | None = None) -> tuple[Token, ...]:
@@ -12861,15 +12805,13 @@ def word_text(token: Token) -> str:
     return "".join("$(…)" if part.kind is PartKind.COMMAND else part.text for part in token.parts)
 
 
+# ── what two runs of one command may have different ──
+
 _ISO_TIMESTAMP: Final = (
     r"\d{4}-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01])%s(?:[01]\d|2[0-4]):?[0-5]\d(?::?[0-6]\d(?:[.,]\d+)?)?"
     r"(?:[Zz]|[+-]\d\d(?::?\d\d)?)?"
 )
 _TIMESTAMP_TEXT = re.compile(r"(?<!\d)" + _ISO_TIMESTAMP % "[Tt ]" + r"(?!\d)", re.ASCII)
-_ALWAYS_VOLATILE: Final = (
-    rf"(?<!\d)(?P<timestamp>{_ISO_TIMESTAMP % '[Tt]'})(?!\d)"
-    r"|(?<![\w./-])/proc/(?P<proc>[1-9]\d*)(?![^/])|^--pid=(?P<pid>[1-9]\d*)$"
-)
 _BEFORE_KILL: Final = _names("sudo command builtin exec env nohup time")
 _PID = re.compile(r"-?[1-9]\d*")
 
@@ -12887,41 +12829,30 @@ def temporary_directories(command: str) -> Iterator[str]:
 
 @functools.lru_cache(maxsize=64)
 def _volatile(temporary_dirs: frozenset[str]) -> re.Pattern[str]:
-    """Matches what two runs of one command may have different: a mktemp path, a timestamp, a PID where one stands."""
+    """Matches what may differ: a path made by mktemp, a timestamp, a PID where its text tells that it is one."""
     places = "|".join(re.escape(place) for place in sorted({"/tmp", *temporary_dirs}))
-    made = rf"(?<![\w./-])(?P<mktemp>(?:{places})/tmp\.[A-Za-z0-9]{{10}})(?![A-Za-z0-9])"
-    return re.compile(f"{made}|{_ALWAYS_VOLATILE}", re.ASCII)
+    return re.compile(
+        rf"(?<![\w./-])(?P<mktemp>(?:{places})/tmp\.[A-Za-z0-9]{{10}})(?![A-Za-z0-9])"
+        rf"|(?<!\d)(?P<timestamp>{_ISO_TIMESTAMP % '[Tt]'})(?!\d)"
+        r"|(?<![\w./-])/proc/(?P<proc>[1-9]\d*)(?![^/])|^--pid=(?P<pid>[1-9]\d*)$",
+        re.ASCII,
+    )
 
 
-def _kind_name(found: re.Match[str]) -> str:
-    """What a volatile text is replaced by: the name of its kind, with what stands around the part that may differ."""
-    kind = found.lastgroup or ""
-    return found[0].replace(found[kind], f"\0{kind}")
-
-
-def _process_arguments(words: Sequence[str]) -> set[int]:
-    """The positions in one simple command at which a PID stands: the arguments of ``kill``, what follows ``--pid``."""
-    positions = {at for at in range(1, len(words)) if words[at - 1] == "--pid"}
-    kill = words.index("kill") if "kill" in words else len(words)
-    if all(word in _BEFORE_KILL or word[:1] == "-" or "=" in word for word in words[:kill]):
-        rest = range(kill + 1, len(words))
-        has_signal_before = {at for at in rest if words[at - 1] in ("-s", "-n")}
-        signal = kill + 1 if kill + 1 < len(words) and words[kill + 1][0:1] == "-" else None
-        positions |= {at for at in rest if at != signal} - has_signal_before
-    return {at for at in positions if _PID.fullmatch(words[at])}
-
-
-def _pid_positions(tokens: Sequence[Token]) -> set[int]:
-    """The positions among the tokens of a whole command at which a PID stands."""
-    found: set[int] = set()
-    words: list[int] = []
-    for at, token in enumerate((*tokens, Token(TokenKind.OPERATOR, ";"))):
-        if token.kind in (TokenKind.WORD, TokenKind.ASSIGNMENT):
-            words.append(at)
-        else:
-            found |= {words[index] for index in _process_arguments([word_text(tokens[word]) for word in words])}
-            words = []
-    return found
+def _pid_positions(tokens: Sequence[Token]) -> Iterator[int]:
+    """Where among the tokens of a command a PID stands: the arguments of ``kill``, what follows ``--pid``."""
+    before, is_prefix, is_kill = "", True, False
+    for at, token in enumerate(tokens):
+        if token.kind not in (TokenKind.WORD, TokenKind.ASSIGNMENT):
+            before, is_prefix, is_kill = "", True, False
+            continue
+        word = word_text(token)
+        is_signal = before in ("-s", "-n") or (before == "kill" and word[:1] == "-")
+        if (before == "--pid" or (is_kill and not is_signal)) and _PID.fullmatch(word):
+            yield at
+        is_kill |= is_prefix and word == "kill"
+        is_prefix &= word in _BEFORE_KILL or word[:1] == "-" or "=" in word
+        before = word
 
 
 def comparable_tokens(tokens: Sequence[Token], temporary_dirs: frozenset[str] = frozenset()) -> tuple[Token, ...]:
@@ -12932,11 +12863,11 @@ def comparable_tokens(tokens: Sequence[Token], temporary_dirs: frozenset[str] = 
     >>> comparable_tokens(shell_tokens("sleep 41")) == comparable_tokens(shell_tokens("sleep 977"))
     False
     """
-    pids, pattern = _pid_positions(tokens), _volatile(temporary_dirs)
+    pids, pattern = set(_pid_positions(tokens)), _volatile(temporary_dirs)
 
     def comparable(part: Part) -> Part:
         if part.kind is PartKind.LITERAL:
-            return Part(part.kind, pattern.sub(_kind_name, part.text))
+            return Part(part.kind, pattern.sub(lambda found: f"\0{found.lastgroup}", part.text))
         return replace(part, tokens=comparable_tokens(part.tokens, temporary_dirs)) if part.tokens else part
 
     blank = (Part(PartKind.LITERAL, "\0pid"),)
@@ -13617,18 +13548,19 @@ class Policy:
 
 # How a program's words name hosts. A variable in the place of a host is handed on as it is written: "$HOST".
 
-_AUTHORITY = re.compile(r"://([^/?#\\\s'\"<>]*)")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*$")
+_ANY_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,31})://([^/?#\\\s'\"<>]*)")
 _URL = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]{0,30}:){1,2}//")
 _MAX_PATH: Final = 4096
-_LOCAL_SCHEMES: Final = frozenset(["file", "unix", "about", "data", "chrome"])
+_LOCAL_SCHEMES: Final = _names("file unix about data chrome")
 _NO_ENDPOINT = re.compile(r"(?:about|blob|data|javascript|mailto):(?!\d)", re.IGNORECASE)
 _SCP_PATH = re.compile(r"(?P<user>[\w.-]+@)?(?P<host>\[[0-9A-Fa-f:]+\]|[$A-Za-z0-9][\w.-]*):(?!//)")
+_SOCAT_ADDRESS = re.compile(r"(?:tcp|udp|openssl|ssl)[46]?(?:-connect)?:([^:,]+):", re.IGNORECASE)
+_IMAGE_REGISTRY = re.compile(r"(?=[^/]*[.:$]|localhost/)([^/:]*)[^/]*/")
 
 Hosts = Iterator[str]
 
 
-def _no_host(word: str) -> Hosts:
+def _no_host(_: str) -> Hosts:
     """For programs that take a URL for a text: none, whatever the word."""
     yield from ()
 
@@ -13647,10 +13579,8 @@ def url_hosts(text: str) -> Hosts:
     >>> list(url_hosts("git+ssh://git@example.org:22/x and http://localhost@evil.example/ and file:///x"))
     ['example.org', 'evil.example']
     """
-    for found in _AUTHORITY.finditer(text):
-        scheme = _SCHEME.search(text, max(0, found.start() - 32), found.start())
-        host = _host_of_authority(found[1])
-        if host and scheme and scheme[0].lower() not in _LOCAL_SCHEMES:
+    for scheme, authority in _ANY_URL.findall(text):
+        if (host := _host_of_authority(authority)) and scheme.lower() not in _LOCAL_SCHEMES:
             yield host
 
 
@@ -13685,22 +13615,19 @@ def _listed_host(word: str) -> Hosts:
 
 
 def _socat_host(word: str) -> Hosts:
-    if address := re.match(r"(?:tcp|udp|openssl|ssl)[46]?(?:-connect)?:([^:,]+):", word, re.IGNORECASE):
-        yield address[1]
+    yield from _SOCAT_ADDRESS.findall(word)
 
 
 def _image_host(word: str) -> Hosts:
     """The registry that the name of a container image begins with, as in ``ghcr.io/owner/image``."""
-    registry, slash, _ = word.partition("/")
-    if slash and re.search(r"[.:$]|^localhost$", registry):
-        yield registry.partition(":")[0]
+    if registry := _IMAGE_REGISTRY.match(word):
+        yield registry[1]
 
 
 def _database_host(word: str) -> Hosts:
     """The host of a connection URL, or of ``host=… dbname=…``."""
     yield from itertools.islice(url_hosts(word), 1)
-    if found := re.search(r"\bhost(?:addr)?=([^\s/;,]+)", word):
-        yield found[1]
+    yield from re.findall(r"\bhost(?:addr)?=([^\s/;,]+)", word)
 
 
 # ── credentials ──
@@ -13748,36 +13675,20 @@ def _holds_credentials(path: str) -> bool:
 
 # ── programs ──
 
-_MESSAGE_OPTIONS: Final = _names(
-    "-m --message --body --title --description --notes --comment --subject --text --author --trailer --grep"
-)
+
+def _options(text: str) -> frozenset[str]:
+    """Names of options: letters, then long ones, with or without their dashes.
+
+    >>> sorted(_options("ab,user,-chdir"))
+    ['--user', '-a', '-b', '-chdir']
+    """
+    letters, *names = text.split(",")
+    long = (name if name.startswith("-") else f"--{name}" for name in names)
+    return frozenset([*(f"-{letter}" for letter in letters), *long])
 
 
-class Reads(enum.Enum):
-    """Which of its words a program takes for files to read."""
-
-    ALL = "all"
-    NOTHING = "nothing"
-    BUT_LAST = "but-last"  # the last one is written
-    BUT_FIRST = "but-first"  # the first one is a pattern
-
-
-class Runs(enum.Enum):
-    """What a program runs of what it is given."""
-
-    NOTHING = "nothing"
-    COMMAND = "command"  # its operands are a command: sudo, timeout
-    XARGS = "xargs"  # its operands and its input are commands
-    WORDS = "words"  # its operands are the text of a script: eval
-    SHELL = "shell"  # -c, its input or its first operand is a script
-    SOURCE = "source"  # its first operand is a script, run in the same shell
-    CODE = "code"  # an option, its input or its first operand is code
-    SU = "su"  # an option is a script
-    AWK = "awk"  # its first operand is code
-    FIND = "find"  # -exec is a command
-    REMOTE = "remote"  # a script on another host: ssh
-    INSIDE = "inside"  # a command behind run or exec: poetry
-    CONTAINER = "container"  # the same, in another place: docker
+_MESSAGE_OPTIONS: Final = _options("m,message,body,title,description,notes,comment,subject,text,author,trailer,grep")
+"""Their values are text for people, whatever a program does with the URLs in its other words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13787,8 +13698,10 @@ class Program:
     ``values`` are the options with a value; ``hosts`` finds the host in an operand, in the first one only where
     ``first``; the values of ``endpoints`` name a host, too, those of ``directory`` where it works, those of ``code``
     what it runs. ``outward`` are the subcommands (``*`` is all) that reach out even where no host is named, unless
-    there is an option of ``offline``. ``skip`` operands stand before the command that a program runs; ``leading``:
-    its options end at its first operand. A ``builtin`` starts no program. ``slashes`` begin comments in its code.
+    there is an option of ``offline``. ``reads`` says which words are files to read: all, nothing, but-first (that is a
+    pattern) or but-last (that is written). ``runs`` says what it runs: see `CommandInspector`; ``skip`` operands stand
+    before a command that it runs. ``leading``: its options end at its first operand. A ``builtin`` starts no program.
+    ``slashes`` begin comments in its code.
     """
 
     values: frozenset[str] = frozenset()
@@ -13798,8 +13711,8 @@ class Program:
     outward: frozenset[str] = frozenset()
     offline: frozenset[str] = frozenset()
     code: frozenset[str] = frozenset()
-    reads: Reads = Reads.ALL
-    runs: Runs = Runs.NOTHING
+    reads: str = "all"
+    runs: str = ""
     skip: int = 0
     first: bool = False
     leading: bool = False
@@ -13815,29 +13728,21 @@ class Program:
 
 _PROGRAM_TABLE: Final = """
 curl | hosts=url endpoints=x,url,proxy,preproxy,proxy1.0,socks4,socks4a,socks5,socks5-hostname,doh-url
-  values=AbcCdDeEFhHKmoPQrtTuUwXyYz,abstract-unix-socket,alt-svc,aws-sigv4,cacert,capath,cert,cert-type,ciphers,config,
-  connect-timeout,connect-to,continue-at,cookie,cookie-jar,create-file-mode,crlfile,curves,data,data-ascii,data-binary,
-  data-raw,data-urlencode,delegation,dns-interface,dns-ipv4-addr,dns-ipv6-addr,dns-servers,dump-header,ech,egd-file,
-  engine,etag-compare,etag-save,expect100-timeout,form,form-string,ftp-account,ftp-alternative-to-user,ftp-method,
-  ftp-port,ftp-ssl-ccc-mode,happy-eyeballs-timeout-ms,haproxy-clientip,header,help,hostpubmd5,hostpubsha256,hsts,
-  interface,ip-tos,ipfs-gateway,json,keepalive-cnt,keepalive-time,key,key-type,krb,libcurl,limit-rate,local-port,
-  login-options,mail-auth,mail-from,mail-rcpt,max-filesize,max-redirs,max-time,netrc-file,noproxy,oauth2-bearer,output,
-  output-dir,parallel-max,pass,pinnedpubkey,proto,proto-default,proto-redir,proxy-cacert,proxy-capath,proxy-cert,
-  proxy-cert-type,proxy-ciphers,proxy-crlfile,proxy-header,proxy-key,proxy-key-type,proxy-pass,proxy-pinnedpubkey,
-  proxy-service-name,proxy-tls13-ciphers,proxy-tlsauthtype,proxy-tlspassword,proxy-tlsuser,proxy-user,pubkey,quote,
-  random-file,range,rate,referer,request,request-target,resolve,retry,retry-delay,retry-max-time,sasl-authzid,
-  service-name,socks5-gssapi-service,speed-limit,speed-time,stderr,telnet-option,tftp-blksize,time-cond,tls-max,
-  tls13-ciphers,tlsauthtype,tlspassword,tlsuser,trace,trace-ascii,trace-config,unix-socket,upload-file,url-query,user,
-  user-agent,variable,vlan-priority,write-out
+  values=AbcCdDeEFhHKmoPQrtTuUwXyYz,abstract-unix-socket,aws-sigv4,cacert,capath,cert,cert-type,ciphers,config,
+  connect-timeout,connect-to,continue-at,cookie,cookie-jar,data,data-ascii,data-binary,data-raw,data-urlencode,
+  dns-servers,dump-header,engine,etag-compare,etag-save,expect100-timeout,form,form-string,header,help,hostpubsha256,
+  hsts,interface,json,keepalive-time,key,key-type,limit-rate,local-port,mail-auth,mail-from,mail-rcpt,max-filesize,
+  max-redirs,max-time,netrc-file,noproxy,oauth2-bearer,output,output-dir,parallel-max,pass,pinnedpubkey,proto,
+  proto-default,proto-redir,proxy-cacert,proxy-cert,proxy-header,proxy-key,proxy-user,pubkey,quote,range,rate,referer,
+  request,request-target,resolve,retry,retry-delay,retry-max-time,speed-limit,speed-time,stderr,time-cond,tls-max,
+  tls13-ciphers,trace,trace-ascii,trace-config,unix-socket,upload-file,url-query,user,user-agent,variable,write-out
 wget | hosts=url endpoints=,base
-  values=OoPaiUetTwQADRIXlB,accept,accept-regex,append-output,bind-address,body-data,body-file,ca-certificate,
-  ca-directory,certificate,certificate-type,ciphers,compression,config,connect-timeout,crl-file,cut-dirs,default-page,
-  directory-prefix,dns-timeout,domains,exclude-directories,exclude-domains,execute,follow-tags,ftp-password,ftp-user,
-  header,hsts-file,http-password,http-user,ignore-tags,include-directories,input-file,level,limit-rate,load-cookies,
-  local-encoding,max-redirect,method,output-document,output-file,password,pinnedpubkey,post-data,post-file,
-  prefer-family,private-key,private-key-type,progress,proxy-password,proxy-user,quota,read-timeout,referer,regex-type,
-  reject,reject-regex,rejected-log,remote-encoding,report-speed,restrict-file-names,retry-on-http-error,save-cookies,
-  secure-protocol,start-pos,timeout,tries,use-askpass,user,user-agent,wait,waitretry,warc-file
+  values=OoPaiUetTwQADRIXlB,accept,accept-regex,append-output,body-data,body-file,ca-certificate,certificate,config,
+  connect-timeout,cut-dirs,directory-prefix,domains,exclude-directories,exclude-domains,execute,header,http-password,
+  http-user,include-directories,input-file,level,limit-rate,load-cookies,max-redirect,method,output-document,
+  output-file,password,post-data,post-file,private-key,progress,proxy-password,proxy-user,quota,read-timeout,referer,
+  regex-type,reject,reject-regex,retry-on-http-error,save-cookies,secure-protocol,timeout,tries,user,user-agent,wait,
+  waitretry,warc-file
 ssh mosh autossh | hosts=url first leading values=BbcDEeFIiLlmoOpQRSw endpoints=JW runs=remote
 scp | hosts=remote values=cFiloPSDX endpoints=J
 sftp ssh-copy-id | hosts=url first values=BbcDFiloPRSsX endpoints=J
@@ -13866,7 +13771,6 @@ nmap masscan | hosts=url values=piegDST,top-ports,script
 gpg apt-key | endpoints=,keyserver
 flatpak | hosts=listed outward=install,update
 svn hg | hosts=listed outward=checkout,co,update,up,commit,ci,clone,pull,push
-
 gh glab hub aws gcloud gsutil az vercel netlify heroku flyctl wrangler firebase doctl ngrok claude codex gemini llm
   ansible ansible-playbook vagrant mail sendmail mutt cloudflared tailscale ollama sentry-cli twine gradlew mvnw |
   hosts=listed outward=*
@@ -13910,9 +13814,7 @@ env | runs=command leading values=uS,unset,split-string directory=C,chdir
 xargs parallel | runs=xargs leading values=aEIiLlnPsdj,max-args,max-procs,delimiter,jobs
 time | runs=command leading values=fo
 timeout | runs=command leading values=ks,kill-after,signal skip=1
-nice | runs=command leading values=n,adjustment
-ionice | runs=command leading values=cnp
-stdbuf | runs=command leading values=ioe
+nice ionice stdbuf | runs=command leading values=ncpioe,adjustment
 strace ltrace | runs=command leading values=eopsuP
 flock | runs=command leading values=wE skip=1
 nohup setsid caffeinate unbuffer cross-env dotenv | runs=command leading
@@ -13941,8 +13843,11 @@ sed | hosts=none reads=but-first values=ef
 awk gawk mawk | hosts=none reads=but-first values=fFv runs=awk
 ls stat rm rmdir mkdir touch chmod chown chgrp du ln readlink realpath basename dirname which tee mktemp unlink shred
   ssh-keygen date seq sleep | hosts=none reads=nothing
-echo printf : true false test [ exit return set export declare typeset local readonly unset alias unalias read shift
-  wait pwd dirs cd pushd popd hash type mapfile readarray ulimit umask | hosts=none reads=nothing builtin
+echo : true false test [ exit return set export declare typeset local readonly unset alias unalias shift wait pwd dirs
+  cd pushd popd hash type ulimit umask | hosts=none reads=nothing builtin
+printf | hosts=none reads=nothing builtin leading values=v
+read | hosts=none reads=nothing builtin values=adinNptu
+mapfile readarray | hosts=none reads=nothing builtin values=dnOsuCc
 """
 """A row a program (or several that are alike): its names, then the fields of `Program`.
 
@@ -13960,37 +13865,12 @@ _HOST_FORMS: Final[Mapping[str, Callable[[str], Hosts]]] = {
     "database": _database_host,
     "none": _no_host,
 }
-_OPTION_FIELDS: Final = ("values", "endpoints", "directory", "offline", "code")
-_HOME_OPTIONS: Final = _names("--offline --help --version -V help version")
-
-
-def _options(text: str) -> frozenset[str]:
-    """Names of options: letters, then long ones, with or without their dashes.
-
-    >>> sorted(_options("ab,user,-chdir"))
-    ['--user', '-a', '-b', '-chdir']
-    """
-    letters, *names = text.split(",")
-    long = (name if name.startswith("-") else f"--{name}" for name in names)
-    return frozenset([*(f"-{letter}" for letter in letters), *long])
-
-
-def _program(fields: Mapping[str, str]) -> Program:
-    """The program of one row, from the texts of its fields."""
-    lists = {name: _options(fields[name]) for name in _OPTION_FIELDS if name in fields}
-    outward = fields.get("outward", "").replace("_", " ").split(",") if "outward" in fields else ()
-    return Program(
-        **lists,
-        hosts=_HOST_FORMS[fields["hosts"]] if "hosts" in fields else None,
-        outward=frozenset(outward),
-        reads=Reads(fields.get("reads", "all")),
-        runs=Runs(fields.get("runs", "nothing")),
-        skip=int(fields.get("skip", "0")),
-        first="first" in fields,
-        leading="leading" in fields,
-        builtin="builtin" in fields,
-        slashes="slashes" in fields,
-    )
+_FIELD_READERS: Final[Mapping[str, Callable[[str], object]]] = {
+    **dict.fromkeys(("values", "endpoints", "directory", "offline", "code"), _options),
+    "outward": lambda text: frozenset(text.replace("_", " ").split(",")),
+    "hosts": _HOST_FORMS.__getitem__,
+    "skip": int,
+}
 
 
 @functools.cache
@@ -14000,12 +13880,14 @@ def programs() -> Mapping[str, Program]:
     >>> sorted(name for name, program in programs().items() if program.hosts is _remote_host)
     ['rsync', 'scp']
     """
-    rows: dict[str, dict[str, str]] = {}
+    rows: dict[str, dict[str, Any]] = {}
     for row in re.split(r"\n+(?=\S)", re.sub(r",\n  ", ",", _PROGRAM_TABLE.strip())):
         names, _, text = re.sub(r"\s+", " ", row).partition(" | ")
-        fields = {name: value for name, _, value in (field.partition("=") for field in text.split())}
-        rows |= dict.fromkeys(names.split(), rows.get(fields.get("like", ""), {}) | fields)
-    return {name: _program(fields) for name, fields in rows.items()}
+        texts = {name: value for name, _, value in (one.partition("=") for one in text.split())}
+        fields = dict(rows.get(texts.pop("like", ""), {}))
+        fields |= {name: _FIELD_READERS.get(name, str)(value) if value else True for name, value in texts.items()}
+        rows |= dict.fromkeys(names.split(), fields)
+    return {name: Program(**fields) for name, fields in rows.items()}
 
 
 _UNKNOWN_PROGRAM: Final = Program(hosts=_listed_host)
@@ -14032,16 +13914,6 @@ class Arguments:
         return any(name in names for name, _ in self.options)
 
 
-def _cluster(word: str, with_value: Container[str], rest: Iterator[str]) -> Iterator[tuple[str, str]]:
-    """The options of one word such as ``-xzf``: the value of the last one is the rest of the word or the next word."""
-    for index in range(1, len(word)):
-        name = f"-{word[index]}"
-        if name in with_value:
-            yield name, word[index + 1 :] or next(rest, "")
-            return
-        yield name, ""
-
-
 def split_arguments(words: Sequence[str], with_value: Container[str] = (), *, leading: bool = False) -> Arguments:
     """Tells options (with their values) from operands as getopt does; ``leading``: options end at the first operand.
 
@@ -14058,7 +13930,12 @@ def split_arguments(words: Sequence[str], with_value: Container[str] = (), *, le
         elif word.startswith("--") or (len(name) > 2 and word[0] == "-" and name in with_value):
             options.append((name, value if equals or name not in with_value else next(rest, "")))
         elif word.startswith("-") and len(word) > 1:
-            options += _cluster(word, with_value, rest)
+            for at in range(1, len(word)):  # the value of the last one is the rest of the word or the next word
+                name = f"-{word[at]}"
+                value = (word[at + 1 :] or next(rest, "")) if name in with_value else ""
+                options.append((name, value))
+                if name in with_value:
+                    break
         else:
             operands.append(word)
     return Arguments(tuple(operands), tuple(options))
@@ -14067,6 +13944,7 @@ def split_arguments(words: Sequence[str], with_value: Container[str] = (), *, le
 # ── code in other languages ──
 
 _MAX_VALUES, _MAX_VALUE = 256, 1024  # of a variable: "a=$a$a" over and over must not fill the memory
+_MOST_ARGUMENTS: Final = 64
 
 _CODE_TOKEN: Final = r"""
     (?P<comment> %s )
@@ -14081,7 +13959,6 @@ _CODE_TOKEN: Final = r"""
 """
 _HASH_COMMENTS = re.compile(_CODE_TOKEN % r"\#[^\n]*", re.VERBOSE | re.DOTALL)
 _SLASH_COMMENTS = re.compile(_CODE_TOKEN % r"//[^\n]*|/\*(?:.*?\*/|.*)", re.VERBOSE | re.DOTALL)
-_CODE_STRINGS: Final = frozenset(["long_single", "long_double", "double", "single", "backticks"])
 _METHOD: Final = r"(?:\.|::|->)(?:get|get_response|post|post_form|put|patch|delete|head|options|request|stream|open)"
 _URL_CLIENT = re.compile(
     r"(?:.*(?:\.|::|->))?(?:urlopen|urlretrieve|fetch|file_get_contents|curl_init|WebSocket|EventSource|create_engine"
@@ -14124,7 +14001,9 @@ _WHOLE_ENVIRONMENT = re.compile(
     r"|for \w+(?:, ?\w+)? in os\.environ|(?:in|of) (?:os\.environ|Object\.\w+\(process\.env\)):"
 )
 _READING = re.compile(r"\bopen\b|[Rr]ead|load|slurp|File\b|cat\b|file_get_contents")
-_MOST_ARGUMENTS: Final = 64
+_HOST_KEYWORDS: Final = _names("host= hostname= server=")
+_URL_KEYWORDS: Final = _names("base_url= endpoint_url= baseURL=")
+_EXECUTABLES: Final = {"$sys.executable": "python", "$process.execPath": "node"}
 
 
 class _Call(NamedTuple):
@@ -14133,18 +14012,16 @@ class _Call(NamedTuple):
     callee: str
     arguments: list[str]
 
+    def add(self, *more: str) -> None:
+        self.arguments.extend(more[: _MOST_ARGUMENTS - len(self.arguments)])
+
     def positional(self) -> list[str]:
         """The arguments before the first keyword."""
         return list(itertools.takewhile(lambda argument: not argument.endswith("="), self.arguments))
 
-
-def _add_arguments(arguments: list[str], *more: str) -> None:
-    arguments += more[: _MOST_ARGUMENTS - len(arguments)]
-
-
-def _formatted(text: str, variables: Mapping[str, str]) -> str:
-    """A string with the known names in its braces replaced: f"{BASE}/x", `${base}/x`."""
-    return re.sub(r"\$?\{(\w+)\}", lambda part: variables.get(part[1], part[0]), text)[:_MAX_VALUE]
+    def keywords(self, names: Container[str]) -> Iterator[str]:
+        """The values of the keyword arguments with one of these names."""
+        return (value for name, value in itertools.pairwise(self.arguments) if name in names)
 
 
 def _code_calls(pattern: re.Pattern[str], code: str) -> Iterator[_Call]:
@@ -14158,22 +14035,22 @@ def _code_calls(pattern: re.Pattern[str], code: str) -> Iterator[_Call]:
     name = assigned = ""  # the name before this token, and the one that is being assigned
     level = 0  # how many parentheses were open there
     for found in pattern.finditer(code):
-        kind, arguments = found.lastgroup or "", opened[-1].arguments
+        kind, call = found.lastgroup or "", opened[-1]
         text = found[kind][:_MAX_VALUE]
         if kind == "name":
-            _add_arguments(arguments, variables.get(text, f"${text}"))
-        elif kind in _CODE_STRINGS:
-            text = _formatted(text, variables)
+            call.add(variables.get(text, f"${text}"))
+        elif kind not in ("mark", "comment"):  # a string, with the names that are known in its braces replaced
+            text = re.sub(r"\$?\{(\w+)\}", lambda part: variables.get(part[1], part[0]), text)[:_MAX_VALUE]
             if len(opened) == level or "://" in text:  # "url = open('a.txt').read()" is not a.txt
                 variables[assigned] = text
-            _add_arguments(arguments, text)
+            call.add(text)
         elif text == "(":
             opened.append(_Call(name[-200:], []))
         elif text == ")" and len(opened) > 1:
-            yield (call := opened.pop())
-            _add_arguments(opened[-1].arguments, *call.arguments[:8])
-        elif text in ("=", ":") and name and arguments and arguments[-1] == variables.get(name, f"${name}"):
-            arguments[-1] = f"{name}="
+            yield opened.pop()
+            opened[-1].add(*call.arguments[:8])
+        elif text in ("=", ":") and name and call.arguments[-1:] == [variables.get(name, f"${name}")]:
+            call.arguments[-1] = f"{name}="
         if text in ("=", ":") and kind == "mark":
             assigned, level = name, len(opened)
         elif kind != "name" and text != "(":
@@ -14200,122 +14077,144 @@ class Command:
     after: str = ";"
 
 
-_OPENING: Final = _names("if for select while until case {")
-_CLOSING: Final = _names("fi done esac }")
-_WITH_HEAD: Final = _names("for select case")
-_PIPES: Final = frozenset(["|", "|&"])
-_AND_OR: Final = frozenset(["&&", "||", *_PIPES])
+_OPENING: Final = _names("( { if for select while until case function [[")
+_CLOSING: Final = _names(") } fi done esac ;; ;& ;;&")
+_PIPES: Final = _names("| |&")
+_AND_OR: Final = _names("&& || | |&")
 
 
 class _Grouping:
     """Puts the tokens of a command together to commands and groups of commands, whatever is missing or too much."""
 
-    def __init__(self) -> None:
-        self._open = [Command("{")]
-        self._current: Command | None = None
-        self._redirect = ""
-        self._in_pattern = False  # of a case: up to the ")"
+    def __init__(self, tokens: Iterable[Token]) -> None:
+        self._tokens = deque(tokens)
+        self._depth = 0
+        self._closed_by = ""
 
-    def commands(self, tokens: Sequence[Token]) -> list[Command]:
-        """The commands of a token list, in order."""
-        for token, following in itertools.zip_longest(tokens, tokens[1:]):
-            if self._in_pattern and token.text != "esac":
-                self._in_pattern = token.text != ")"
-            elif self._current is not None and self._current.kind == "[[":
-                self._add_to_test(token)
-            elif self._redirect or token.kind is TokenKind.HEREDOC:
-                self._command().redirects.append((self._redirect or "<<", token))
-                self._redirect = ""
-            elif token.kind is TokenKind.OPERATOR:
-                self._operator(token.text, following)
-            elif token.kind is TokenKind.RESERVED:
-                self._reserved(token)
-            else:
-                self._word(token)
-        return self._open[0].body
+    def commands(self) -> list[Command]:
+        """All of them, in order."""
+        found: list[Command] = []
+        while self._tokens:
+            found += self._group()
+        return found
+
+    def _next(self) -> str:
+        """The text of the next token, where it is an operator or a reserved word."""
+        return self._tokens[0].text if self._tokens else ""
+
+    def _group(self) -> list[Command]:
+        """The commands up to what closes the innermost group, which is passed."""
+        found: list[Command] = []
+        while self._tokens and self._next() not in _CLOSING:
+            if self._next() in ("", "time", *_OPENING) or _is_redirection(self._next()):
+                found.append(self._command())
+            else:  # an operator that is too much, or a word such as "then"
+                self._tokens.popleft()
+        self._closed_by = self._tokens.popleft().text if self._tokens else ""
+        return found
 
     def _command(self) -> Command:
-        """The command that is being read; a new one where there is none."""
-        if self._current is None:
-            self._current = Command()
-            self._open[-1].body.append(self._current)
-        return self._current
-
-    def _operator(self, text: str, following: Token | None) -> None:
-        top, current = self._open[-1], self._current
-        if _REDIRECT.fullmatch(text):
-            self._redirect = text
-        elif text == "(" and current and not current.kind and following == Token(TokenKind.OPERATOR, ")"):
-            current.kind = "function"
-        elif text == "(":
-            self._begin("(")
-        elif text == ")" and current and current.kind == "function" and not current.body:
+        self._depth += 1
+        if self._depth > MAX_SHELL_NESTING:
+            raise ShellLimitError(f"nested deeper than {MAX_SHELL_NESTING} levels")
+        command = Command()
+        if self._next() in _OPENING:
+            command.kind = self._tokens.popleft().text
+            self._read_body(command)
+        while self._tokens and self._takes(command, self._tokens[0]):
             pass
-        elif text == ")":
-            self._close()
-        elif text != ";" or current is None or current.kind != "function" or current.body:
-            if current:
-                current.after = text
-            self._current = None
-            self._in_pattern = top.kind == "case" and text.startswith(";") and text != ";"
+        if self._tokens and self._tokens[0].kind is TokenKind.OPERATOR and self._next() not in {"(", *_CLOSING}:
+            command.after = self._tokens.popleft().text
+        self._depth -= 1
+        return command
 
-    def _begin(self, kind: str) -> None:
-        """Opens a group; the body of a function belongs to the function."""
-        if self._current is None or self._current.kind != "function":
-            self._current = None
-            self._command().kind = kind
-        self._open.append(self._command())
-        if kind not in _WITH_HEAD:
-            self._current = None
-
-    def _close(self) -> None:
-        """Ends the innermost group, to which what follows (a redirection, a pipe) then belongs."""
-        if len(self._open) > 1:
-            self._current = self._open.pop()
-
-    def _reserved(self, token: Token) -> None:
-        if token.text in ("[[", "function"):
-            self._current = None
-            self._command().kind = token.text
-        elif token.text in _OPENING:
-            self._begin(token.text)
-        elif token.text in _CLOSING:
-            self._in_pattern = False
-            self._close()
-        elif token.text == "time":
-            self._current = None
-            self._word(token)
+    def _takes(self, command: Command, token: Token) -> bool:
+        """Adds the next token to a command if it belongs to it."""
+        second = self._tokens[1] if len(self._tokens) > 1 else None
+        if second and _is_redirection(token.text):
+            self._tokens.popleft()
+            command.redirects.append((token.text, self._tokens.popleft()))
+        elif second and token.text + second.text == "()" and command.words and not command.kind:
+            command.kind = "function"
+            self._read_function(command)
+        elif token.text not in ("", "time"):
+            return False
         else:
-            self._current = None
+            self._tokens.popleft()
+            if token.kind is TokenKind.HEREDOC:
+                command.redirects.append(("<<", token))
+            else:
+                (command.assignments if token.kind is TokenKind.ASSIGNMENT else command.words).append(token)
+        return True
 
-    def _word(self, token: Token) -> None:
-        command = self._command()
-        if command.kind == "function" and word_text(token) == "{":
-            self._begin("{")
-        elif token.kind is TokenKind.ASSIGNMENT:
-            command.assignments.append(token)
-        else:
+    def _read_body(self, command: Command) -> None:
+        """What a group holds, behind the word or parenthesis that opens it."""
+        end = {"case": "in", "[[": "]]"}.get(command.kind)
+        while end and self._tokens and word_text(token := self._tokens.popleft()) != end:
             command.words.append(token)
-            if command.kind == "case" and word_text(token) == "in":
-                self._current, self._in_pattern = None, True
+        if command.kind == "case":
+            self._read_cases(command)
+        elif command.kind == "function":
+            command.words.append(self._tokens.popleft())
+            self._read_function(command)
+        elif not end:
+            while command.kind in ("for", "select") and self._tokens and self._tokens[0].kind is TokenKind.WORD:
+                command.words.append(self._tokens.popleft())
+            command.body = self._group()
 
-    def _add_to_test(self, token: Token) -> None:
-        if token.text == "]]" or word_text(token) == "]]":
-            self._current = self._open[-1].body[-1]
-            self._current.kind = "test"
-        else:
-            self._command().words.append(token)
+    def _read_cases(self, command: Command) -> None:
+        while self._tokens:
+            text = self._tokens.popleft().text
+            if text == ")":  # the end of a pattern
+                command.body += self._group()
+                text = self._closed_by
+            if text == "esac":
+                return
+
+    def _read_function(self, command: Command) -> None:
+        """The body of a function, behind its name."""
+        for text in ("(", ")", ";"):
+            if self._next() == text:
+                self._tokens.popleft()
+        if self._tokens and word_text(self._tokens[0]) == "{":
+            self._tokens.popleft()
+            command.body = self._group()
+        elif self._tokens:
+            command.body = [self._command()]
 
 
 # ── the walk through a command ──
 
 _UNKNOWN_TEXT: Final = "$(…)"
 """What stands for a text that the command does not say."""
+_MAX_DETAIL: Final = 200
 _PARAMETER_NAME = re.compile(r"\$\{?!?([A-Za-z_]\w*|[0-9@*])(.*?)\}?$", re.DOTALL)
 _ENDPOINT_VARIABLE = re.compile(r"(?i)\w*_(?:url|uri|proxy|endpoint)|goproxy|(?:pg|mysql_|docker_|redis_)host")
 _ECHO_OPTION = re.compile(r"-[neE]+")
 _PRINTF_DIRECTIVE = re.compile(r"%[-+ #0-9.]*[A-Za-z]|\\n")
 _INSTALLED = re.compile(r"(?:^|/)s?\.?bin/[^/]+$")
+_BEFORE_A_PATH = re.compile(r"^(?:--[\w-]+=|(?:[\w.-]+=)?[@<])")
+_MODULE_OPTION = re.compile(r"^-[A-Zabd-ln-z]*m")
+_IS_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+_SHEBANG = re.compile(r"#!\s*(?:/usr/bin/env\s+(?:-S\s+)?)?(?:\S*/)?([\w.-]+)")
+_ENVIRONMENT_DUMP = re.compile(r"set|export(?: -p)?|(?:declare|typeset) -(?:p|x|px|xp)")
+_NO_ENVIRONMENT: Final = _names("--help --version -i - --ignore-environment")
+_LOCAL_SWITCHES: Final = _names("--offline --help --version -V help version")
+_HTTP_METHODS: Final = _names("GET POST PUT PATCH DELETE HEAD OPTIONS")
+_UNIX_SOCKETS: Final = ("--unix-socket", "--abstract-unix-socket")
+_LISTS_OF_HOSTS: Final = {"curl": _options("K,config"), "wget": _options("i,input-file")}
+_CONTAINER_HOSTS: Final[Mapping[str, Callable[[str], Hosts]]] = {
+    "login": _url_or_host,
+    "build": _listed_host,
+    **dict.fromkeys(("pull", "push", "run", "create"), _image_host),
+}
+_GIT_VALUES: Final = _options(
+    ",branch,origin,depth,deepen,shallow-since,shallow-exclude,filter,jobs,reference,template,config,push-option,"
+    "upload-pack,receive-pack,exec,strategy,strategy-option,name,separate-git-dir,prefix,output,format,repo,remote"
+)
+_GIT_SHORT_VALUES: Final = {"clone": "obucj", "fetch": "jo", "pull": "sXjo", "push": "o", "submodule": "bj"}
+_GIT_NETWORK: Final = {"remote": _names("update prune show"), "submodule": _names("add update"),
+                       "lfs": _names("pull fetch push prune")}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -14337,11 +14236,9 @@ class ShellState:
     remotes: dict[str, str] = field(default_factory=dict)
 
     def copy(self) -> ShellState:
-        """The same state for a subshell, which leaves this one alone."""
-        return replace(
-            self, variables=dict(self.variables), own=set(self.own), functions=dict(self.functions),
-            endpoints=list(self.endpoints),
-        )  # fmt: skip
+        """The same state for a subshell, which leaves this one alone, but for what it writes to files."""
+        copies = {name: getattr(self, name).copy() for name in ("variables", "own", "functions", "endpoints")}
+        return replace(self, **copies)
 
     def home(self) -> str:
         """The home directory, as far as the cwd lies in it."""
@@ -14357,6 +14254,10 @@ class ShellState:
         path = _normal(posixpath.join(self.directory or ".", target or "."))
         return path if len(path) <= _MAX_PATH else None
 
+    def content(self, path: str) -> str | None:
+        """What the command wrote to a file; none where it did not."""
+        return self.files.get(self.resolve(path) or "")
+
     def is_outside(self, directory: str | None) -> bool:
         """Whether a directory lies outside the cwd; one that cannot be told does not."""
         if directory is None:
@@ -14364,95 +14265,6 @@ class ShellState:
         if not directory.startswith("/") and self.policy.cwd is not None:
             directory = _normal(posixpath.join(self.policy.cwd, directory))
         return not self.policy.contains(directory)
-
-
-def _set_by(words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-    """The variables that a builtin sets: each with its value, where the command says it.
-
-    >>> [list(_set_by(text.split())) for text in ("export A=1 B", "read -r key value", "printf -v key %s x")]
-    [[('A', '1')], [('key', None), ('value', None)], [('key', None)]]
-    """
-    program, rest = words[0], words[1:]
-    if program in ("export", "readonly", "local", "declare", "typeset"):
-        arguments = split_arguments(rest)
-        is_new = program == "local" or arguments.has("-a", "-A")
-        for word in arguments.operands:
-            name, equals, value = word.partition("=")
-            if equals or is_new:
-                yield name.rstrip("+").partition("[")[0], value if equals else None
-    elif program in ("read", "mapfile", "readarray"):
-        arguments = split_arguments(rest, _options("adinNptu" if program == "read" else "dnOsuCc"))
-        arrays = arguments.values(("-a",)) if program == "read" else ()
-        yield from ((name, None) for name in (*arguments.operands, *arrays))
-    elif words[:2] == ["printf", "-v"] and len(words) > 2:
-        yield words[2], None
-
-
-def _dumps_environment(program: str, words: Sequence[str]) -> bool:
-    """Whether a command prints the whole environment: ``env`` or ``printenv`` alone, ``export -p``."""
-    operands = split_arguments(words, _options("uCS")).operands
-    if {"--help", "--version", "-i", "-", "--ignore-environment"} & set(words):
-        return False
-    if program in ("export", "declare", "typeset"):
-        return not operands and set(words) <= {"-p", "-x", "-px", "-xp"} and (program == "export" or bool(words))
-    return (program == "env" or (program == "printenv" and not operands)) or (program == "set" and not words)
-
-
-def _written_by(words: Sequence[str], stdin: str | None) -> str:
-    """What a command writes: the words of ``echo`` and ``printf``, what ``cat`` and ``tee`` are given."""
-    program, rest = (words[0], words[1:]) if words else ("", [])
-    if program == "echo":
-        return " ".join(itertools.dropwhile(_ECHO_OPTION.fullmatch, rest))
-    if program == "printf" and rest:
-        form = _PRINTF_DIRECTIVE.sub(" ", rest[0]).strip() if len(rest) > 1 else rest[0]
-        return " ".join([form, *rest[1:]]).replace("\\n", "\n")
-    if stdin is not None and (program == "tee" or (program == "cat" and all(word.startswith("-") for word in rest))):
-        return stdin
-    return _UNKNOWN_TEXT
-
-
-def _scripts_of_xargs(arguments: Arguments, command: Sequence[str], stdin: str | None) -> Iterator[list[str]]:
-    """The commands that ``xargs`` runs; input that nothing says is unknown, as a variable is."""
-    values = stdin.split() if stdin else [_UNKNOWN_TEXT]
-    mark = next((value or "{}" for name, value in arguments.options if name in ("-I", "-i", "-J", "--replace")), None)
-    if mark is None:
-        yield [*command, *values]
-        return
-    for value in values[:_MAX_VALUES]:
-        yield [word.replace(mark, value) for word in command]
-
-
-_MAX_DETAIL: Final = 200
-_HTTP_METHODS: Final = _names("GET POST PUT PATCH DELETE HEAD OPTIONS")
-_NETCATS: Final = _names("nc ncat netcat")
-_UNIX_SOCKETS: Final = ("--unix-socket", "--abstract-unix-socket")
-_LISTS_OF_HOSTS: Final = {"curl": _options("K,config"), "wget": _options("i,input-file")}
-_GIT_VALUES: Final = _options(
-    ",branch,origin,depth,deepen,shallow-since,shallow-exclude,filter,jobs,reference,template,config,push-option,"
-    "server-option,upload-pack,receive-pack,exec,strategy,strategy-option,name,refmap,reference-if-able,"
-    "separate-git-dir,negotiation-tip,bundle-uri,prefix,output,format,repo,remote"
-)
-_GIT_SHORT_VALUES: Final = {"clone": "obucj", "fetch": "jo", "pull": "sXjo", "push": "o", "submodule": "bj"}
-_CONTAINERS: Final = _names("docker podman nerdctl docker-compose")
-_CONTAINER_HOSTS: Final[Mapping[str, Callable[[str], Hosts]]] = {
-    "login": _url_or_host,
-    "build": _listed_host,
-    **dict.fromkeys(("pull", "push", "run", "create"), _image_host),
-}
-_GIT_LOCAL: Final = frozenset([("submodule", "show"), ("submodule", "sync"), ("remote", "add")])
-_DUMPERS: Final = _names("env printenv export declare typeset set")
-_BEFORE_A_PATH = re.compile(r"--[\w-]+=|(?:[\w.-]+=)?[@<]|")
-_MODULE_OPTION = re.compile(r"^-[A-Zabd-ln-z]*m")
-_IS_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
-_HOST_KEYWORDS: Final = _names("host= hostname= server=")
-_URL_KEYWORDS: Final = _names("base_url= endpoint_url= baseURL=")
-_EXECUTABLES: Final = {"$sys.executable": "python", "$process.execPath": "node"}
-
-
-def _can_reach_out(word: str) -> bool:
-    """Whether a word behind ``run`` or ``exec`` is a program that can reach out, or run one that can."""
-    row = _row(posixpath.basename(word))
-    return row is not None and row.hosts is not _no_host and (row.hosts is not None or row.runs is not Runs.NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14468,71 +14280,98 @@ class _Start:
 
     def inner(self) -> list[str]:
         """The command that a prefix such as ``sudo`` or ``timeout 5`` runs; empty where it runs none."""
-        if self.row.runs is not Runs.COMMAND or (self.program == "command" and self.arguments.has("-v", "-V")):
+        if self.row.runs != "command" or (self.program == "command" and self.arguments.has("-v", "-V")):
             return []
-        operands = list(itertools.dropwhile(_IS_ASSIGNMENT.match, self.arguments.operands))
         split = next(self.arguments.values(("-S", "--split-string")), "") if self.program == "env" else ""
+        operands = itertools.dropwhile(_IS_ASSIGNMENT.match, self.arguments.operands)
         return [*split.split(), *operands][self.row.skip :]
+
+    def variables_set(self) -> Iterator[tuple[str, str | None]]:
+        """The variables that a builtin sets: each with its value, where the command says it."""
+        if self.program in ("export", "readonly", "local", "declare", "typeset"):
+            is_new = self.program == "local" or self.arguments.has("-a", "-A")
+            for name, equals, value in (word.partition("=") for word in self.arguments.operands):
+                if equals or is_new:
+                    yield name.rstrip("+").partition("[")[0], value if equals else None
+        elif self.program in ("read", "mapfile", "readarray", "printf"):
+            names = self.arguments.operands if self.program != "printf" else ()
+            yield from ((name, None) for name in (*names, *self.arguments.values(("-a", "-v"))))
+
+    def dumps_environment(self) -> bool:
+        """Whether it prints the whole environment: ``env`` or ``printenv`` alone, ``export -p``."""
+        if self.program in ("env", "printenv"):
+            is_bare = not (self.inner() if self.program == "env" else self.arguments.operands)
+            return is_bare and _NO_ENVIRONMENT.isdisjoint(self.words)
+        return _ENVIRONMENT_DUMP.fullmatch(" ".join([self.program, *self.words[:2]])) is not None
 
     def files(self) -> Iterator[str]:
         """The words that stand for files to read; those of a command inside it are looked at with that command."""
-        words = self.words if self.row.reads is not Reads.NOTHING else ()
-        runs_in_container = self.row.runs is Runs.CONTAINER and {"exec", "run"} & set(self.arguments.operands[:2])
-        if runs_in_container or self.row.runs in (Runs.COMMAND, Runs.XARGS, Runs.REMOTE, Runs.INSIDE):
+        words = self.words if self.row.reads != "nothing" else ()
+        in_container = self.row.runs == "container" and {"exec", "run"} & set(self.arguments.operands[:2])
+        if in_container or self.row.runs in ("command", "xargs", "remote", "inside"):
             words = [value for _, value in self.arguments.options]
-        elif self.row.reads is Reads.BUT_LAST:
+        elif self.row.reads == "but-last":
             words = words[:-1]
-        elif self.row.reads is Reads.BUT_FIRST:
+        elif self.row.reads == "but-first":
             has_pattern = self.arguments.has("-e", "-f", "--regexp", "--file")
             words = self.arguments.operands[0 if has_pattern else 1 :]
-        for word in words:
-            yield word[cast(re.Match[str], _BEFORE_A_PATH.match(word)).end() :]
+        return (_BEFORE_A_PATH.sub("", word) for word in words)
 
     def hosts(self) -> Hosts:
         """The hosts that its words name."""
-        row, options = self.row, self.arguments.options
-        for value in self.arguments.values(row.endpoints):
+        row, arguments = self.row, self.arguments
+        for value in arguments.values(row.endpoints):
             yield from _url_or_host(value)
-        if row.hosts is _database_host and not self.arguments.has(*row.endpoints):
-            yield from (word for word in self.arguments.operands[:1] if word[:1] == "$")
-        operands = [word for word in self.arguments.operands if word not in _HTTP_METHODS]
-        if self.program in _CONTAINERS:
-            names = [word for word in operands if word not in ("image", "container", "buildx")]
-            for word in names[1:2]:
-                yield from _CONTAINER_HOSTS.get(names[0], _no_host)(word)
+        if row.hosts is _database_host and not arguments.has(*row.endpoints):
+            yield from (word for word in arguments.operands[:1] if word[:1] == "$")
+        operands = [word for word in arguments.operands if word not in _HTTP_METHODS]
+        if row.hosts is _image_host:
+            command, *operands = [word for word in operands if word not in ("image", "container", "buildx")] or [""]
+            for word in operands[:1]:
+                yield from _CONTAINER_HOSTS.get(command, _no_host)(word)
         elif row.hosts:
             if row.hosts in (_listed_host, url_hosts, _database_host):
-                operands += [value for name, value in options if name not in _MESSAGE_OPTIONS | row.endpoints]
+                operands += [value for name, value in arguments.options if name not in _MESSAGE_OPTIONS | row.endpoints]
             for word in operands[: 1 if row.first else None]:
                 yield from row.hosts(word)
-        for value in self.arguments.values(_LISTS_OF_HOSTS.get(self.program, ())):
+        for value in arguments.values(_LISTS_OF_HOSTS.get(self.program, ())):
             is_known = value == "-" and self.stdin is not None and self.stdin != _UNKNOWN_TEXT
             yield from url_hosts(self.stdin or "") if is_known else (f"${value}",)
+
+    def reaches_out(self) -> bool:
+        """Whether it reaches out even though no host is named."""
+        row, operands = self.row, self.arguments.operands
+        switches = {*operands[:1], *(word for word in self.words if word[:1] == "-")}
+        if not switches.isdisjoint(_LOCAL_SWITCHES | row.offline):
+            return False
+        names = [word for word in operands if word[:1] != "+"]
+        asked = {"*", *names[:1], " ".join(names[:2]), *self.words[:1]} if names or self.words else {"*", ""}
+        return not row.outward.isdisjoint(asked)
+
+
+def _written_by(words: Sequence[str], stdin: str | None) -> str:
+    """What a command writes: the words of ``echo`` and ``printf``, what ``cat`` and ``tee`` are given."""
+    program, rest = words[0], words[1:]
+    if program == "echo":
+        return " ".join(itertools.dropwhile(_ECHO_OPTION.fullmatch, rest))
+    if program == "printf" and rest:
+        form = _PRINTF_DIRECTIVE.sub(" ", rest[0]).strip() if len(rest) > 1 else rest[0]
+        return " ".join([form, *rest[1:]]).replace("\\n", "\n")
+    if stdin is not None and (program == "tee" or (program == "cat" and all(word.startswith("-") for word in rest))):
+        return stdin
+    return _UNKNOWN_TEXT
 
 
 class CommandInspector:
     """Walks through one shell command as a shell would, and gathers what it breaks and what cannot be told.
 
-    Nothing is run: programs are known by their rows in `programs`. What stands in a variable that the command itself
-    sets is known. What stands in any other is not, and leaves open where a program reaches.
+    Nothing is run: programs are known by their rows in `programs`; what a row says that it ``runs`` is looked at by
+    the method of that name, ``_run_xargs`` for xargs. What stands in a variable that the command itself sets is known.
+    What stands in any other is not, and leaves open where a program reaches.
     """
 
     def __init__(self, policy: Policy) -> None:
         self._policy, self._budget, self._depth, self._elsewhere = policy, Budget(), 0, False
-        self._runners: Final[Mapping[Runs, Callable[[_Start], None]]] = {
-            Runs.COMMAND: self._run_command,
-            Runs.XARGS: self._run_xargs,
-            Runs.WORDS: self._run_words,
-            Runs.SHELL: self._run_shell,
-            Runs.SOURCE: self._run_source,
-            Runs.CODE: self._run_code,
-            Runs.SU: self._run_su,
-            Runs.AWK: self._run_awk,
-            Runs.FIND: self._run_found,
-            Runs.REMOTE: self._run_remote,
-            Runs.INSIDE: self._run_inside,
-            Runs.CONTAINER: self._run_inside,
-        }
         self._violations: dict[Violation, None] = {}
         self._undecided: dict[Undecided, None] = {}
 
@@ -14557,9 +14396,8 @@ class CommandInspector:
 
     def doubt(self, reason: UndecidedReason, detail: str) -> None:
         """Notes what cannot be told; in which directory another host or a container works does not matter."""
-        if self._elsewhere and reason is UndecidedReason.UNKNOWN_DIRECTORY:
-            return
-        self._undecided[Undecided(reason, detail[:_MAX_DETAIL])] = None
+        if not (self._elsewhere and reason is UndecidedReason.UNKNOWN_DIRECTORY):
+            self._undecided[Undecided(reason, detail[:_MAX_DETAIL])] = None
 
     def reach(self, hosts: Iterable[str], *, is_used: bool = True) -> None:
         """Judges the hosts that an action names; ``is_used`` is false where it may only mention them."""
@@ -14597,27 +14435,28 @@ class CommandInspector:
             self.doubt(UndecidedReason.UNREADABLE, str(error))
             tokens = error.tokens
         with self._inside():
-            self._run(_Grouping().commands(tokens), state)
+            self._run(_Grouping(tokens).commands(), state)
 
     def _run(self, commands: Sequence[Command], state: ShellState, stdin: str | None = None) -> str:
         """Runs commands one after the other; returns what they write, as far as it is known."""
         written: list[str] = []
-        in_background = [False]  # of each command, whether the list that it belongs to ends with "&"
-        for command in reversed(commands):
-            in_background.append(command.after == "&" or (command.after in _AND_OR and in_background[-1]))
-        shell, given, piped, begins = state, stdin, False, True
+        chain: list[Command] = []
         for command in commands:
-            if in_background.pop() and begins:
-                shell = self._subshell(state)
-            elif begins:
-                shell = state
-            into_pipe = command.after in _PIPES
-            inner = self._subshell(shell) if piped or into_pipe else shell
-            output = self._run_one(command, inner, given)
-            given, piped, begins = (output if into_pipe else stdin), into_pipe, command.after not in _AND_OR
-            if not into_pipe:
-                written.append(output)
+            chain.append(command)
+            if command.after not in _AND_OR or command is commands[-1]:
+                written += self._run_chain(chain, self._subshell(state) if command.after == "&" else state, stdin)
+                chain = []
         return "\n".join(written)
+
+    def _run_chain(self, commands: Sequence[Command], state: ShellState, stdin: str | None) -> Iterator[str]:
+        """Runs what ``&&``, ``||`` and ``|`` join; what is part of a pipe runs in a subshell."""
+        given, is_piped = stdin, False
+        for command in commands:
+            into_pipe = command.after in _PIPES
+            output = self._run_one(command, self._subshell(state) if is_piped or into_pipe else state, given)
+            given, is_piped = (output if into_pipe else stdin), into_pipe
+            if not into_pipe:
+                yield output
 
     def _run_one(self, command: Command, state: ShellState, stdin: str | None) -> str:
         self._budget.spend()
@@ -14629,25 +14468,26 @@ class CommandInspector:
         written = ""
         if command.kind == "function":
             state.functions[words[0] if words else ""] = command.body
-        elif not command.kind and not words:
-            state.own.update(name for name, _ in assigned)
-        elif not command.kind:
-            written = self._simple(words, assigned, state, stdin)
-        elif command.kind not in ("[[", "test"):
+        elif command.kind and command.kind != "[[":
             if command.kind in ("for", "select") and words:
                 state.variables[words[0]] = tuple(words[2 : 2 + _MAX_VALUES]) or ("$@",)
                 state.own.add(words[0])
             with self._inside():
                 written = self._run(command.body, self._subshell(state) if command.kind == "(" else state, stdin)
+        elif words and not command.kind:
+            self._argv(words, state, stdin, self._endpoints(assigned))
+            written = _written_by(words, stdin)
+        else:
+            state.own.update(name for name, _ in assigned)
         return self._redirected_output(command, state, written)
+
+    # ── words ──
 
     def _assign(self, token: Token, state: ShellState) -> tuple[str, str]:
         name, _, value = self._texts(token, state)[0][: 2 * _MAX_VALUE].partition("=")
         name, value = name.rstrip("+").partition("[")[0], value[:_MAX_VALUE]
         state.variables[name] = (value,)
         return name, value
-
-    # ── words ──
 
     def _expanded(self, tokens: Iterable[Token], state: ShellState) -> list[str]:
         """The words that a command gets: a known variable by its values, any other as ``$name``."""
@@ -14678,7 +14518,7 @@ class CommandInspector:
         if name in ("PWD", "HOME"):
             return (state.home() if name == "HOME" else state.directory or "$PWD",)
         default = operation.removeprefix(":")[1:] if operation[:2] in (":-", ":=") or operation[:1] in "-=" else None
-        return state.variables.get(name, (default if default else f"${name}",))
+        return state.variables.get(name, (default or f"${name}",))
 
     def _check_expansions(self, token: Token, state: ShellState) -> None:
         """What the expansion of a word does: it reads a credential, or runs the commands of a substitution."""
@@ -14687,7 +14527,7 @@ class CommandInspector:
             parts += part.parts
             if part.tokens:
                 with self._inside():
-                    self._run(_Grouping().commands(part.tokens), self._subshell(state))
+                    self._run(_Grouping(part.tokens).commands(), self._subshell(state))
             found = _PARAMETER_NAME.match(part.text) if part.kind is PartKind.PARAMETER else None
             if found and not found[2].lstrip(":").startswith("+") and found[1] not in state.own:
                 self._read_variable(found[1])
@@ -14696,7 +14536,16 @@ class CommandInspector:
         if is_credential_name(name):
             self.violate(Reason.CREDENTIAL_READ, f"${name}")
 
-    # ── redirections and assignments ──
+    def _read_file(self, path: str) -> None:
+        if is_credential_file(path):
+            self.violate(Reason.CREDENTIAL_READ, path)
+
+    @staticmethod
+    def _endpoints(assigned: Iterable[tuple[str, str]]) -> list[str]:
+        """The hosts in variables such as ``*_URL`` and ``*_PROXY``."""
+        return [host for name, value in assigned if _ENDPOINT_VARIABLE.fullmatch(name) for host in _url_or_host(value)]
+
+    # ── redirections ──
 
     def _redirected_input(self, command: Command, state: ShellState, stdin: str | None) -> str | None:
         """What a command finds on its standard input, where its redirections say it."""
@@ -14709,7 +14558,8 @@ class CommandInspector:
                 self.reach([device[1]])
             elif kind == "<":
                 self._read_file(target)
-                stdin = "" if target == "/dev/null" else state.files.get(state.resolve(target) or "", _UNKNOWN_TEXT)
+                content = state.content(target)
+                stdin = "" if target == "/dev/null" else _UNKNOWN_TEXT if content is None else content
         return stdin
 
     @staticmethod
@@ -14721,29 +14571,6 @@ class CommandInspector:
                 state.files[path] = (state.files.get(path, "") + "\n" if operator == ">>" else "") + written
                 written = ""
         return written
-
-    def _read_file(self, path: str) -> None:
-        if is_credential_file(path):
-            self.violate(Reason.CREDENTIAL_READ, path)
-
-    def _simple(
-        self, words: list[str], assigned: Sequence[tuple[str, str]], state: ShellState, stdin: str | None
-    ) -> str:
-        """A command that is no group, and what it writes."""
-        for name, value_or_none in _set_by(words):
-            state.own.add(name)
-            state.variables[name] = (f"${name}" if value_or_none is None else value_or_none[:_MAX_VALUE],)
-            if words[0] == "export" and value_or_none:
-                state.endpoints += self._endpoints([(name, value_or_none)])
-        self._argv(words, state, stdin, self._endpoints(assigned))
-        if words[0] == "tee":
-            state.files.update((path, stdin) for path in map(state.resolve, words[1:]) if path and stdin)
-        return _written_by(words, stdin)
-
-    @staticmethod
-    def _endpoints(assigned: Iterable[tuple[str, str]]) -> list[str]:
-        """The hosts in variables such as ``*_URL`` and ``*_PROXY``."""
-        return [host for name, value in assigned if _ENDPOINT_VARIABLE.fullmatch(name) for host in _url_or_host(value)]
 
     # ── one program ──
 
@@ -14758,23 +14585,20 @@ class CommandInspector:
                 return
             row = self._row_of(words, state)
             arguments = split_arguments(words[1:], row.options, leading=row.leading)
-            program = posixpath.basename(words[0]) or words[0]
-            start = _Start(program, row, words[1:], arguments, state, stdin)
-            if program in ("cd", "pushd", "popd"):
-                self._change_directory(start)
+            start = _Start(posixpath.basename(words[0]) or words[0], row, words[1:], arguments, state, stdin)
+            self._change_state(start)
             if not row.builtin:
                 start = replace(start, state=self._started_in(start))
             if row.hosts is not _no_host:
                 self.reach([*endpoints, *(() if row.builtin else state.endpoints)])
             self._check_hosts(start)
             self._check_credentials(start)
-            if row.runs in self._runners:
-                self._runners[row.runs](start)
+            if row.runs:
+                getattr(self, f"_run_{row.runs}")(start)
 
     def _row_of(self, words: Sequence[str], state: ShellState) -> Program:
         """The row of a program; one that is run by its path is looked into, as far as the command wrote it."""
-        program = posixpath.basename(words[0])
-        row = _row(program) or _UNKNOWN_PROGRAM
+        row = _row(posixpath.basename(words[0])) or _UNKNOWN_PROGRAM
         if words[0][:1] == "$":
             self.doubt(UndecidedReason.UNKNOWN_SCRIPT, words[0])
         elif "/" in words[0] and not _INSTALLED.search(words[0]):
@@ -14782,44 +14606,34 @@ class CommandInspector:
             return _UNKNOWN_PROGRAM if row.hosts in (None, _no_host) else row
         return row
 
-    def _run_file(self, path: str, program: str, state: ShellState) -> None:
-        """A script that is run by its path: what is in it is known only where the command wrote it."""
-        content = state.files.get(state.resolve(path) or "")
-        if content is None:
-            self.doubt(UndecidedReason.UNKNOWN_SCRIPT, path)
-            return
-        shebang = re.match(r"#!\s*(?:/usr/bin/env\s+(?:-S\s+)?)?(?:\S*/)?([\w.-]+)", content)
-        program = shebang[1] if shebang and program == "sh" else program
-        self._run_text(content, program, state)
-
-    def _run_text(self, text: str, program: str, state: ShellState) -> None:
-        """A text that is run by a shell or an interpreter."""
-        row = _row(program) or _UNKNOWN_PROGRAM
-        if text == _UNKNOWN_TEXT:
-            self.doubt(UndecidedReason.UNKNOWN_SCRIPT, f"what {program} is given to run")
-        elif row.runs is Runs.CODE:
-            self._code(text, program, self._subshell(state))
-        elif row.runs is Runs.SHELL:
-            self._script(text, self._subshell(state))
-
     def _call_function(self, words: Sequence[str], state: ShellState, stdin: str | None) -> None:
         body = state.functions.pop(words[0])  # a function that calls itself is followed once
-        saved = {name: state.variables.get(name) for name in ("1", "2", "3", "@", "*")}
-        values = {"@": tuple(words[1:][:_MAX_VALUES]), "*": tuple(words[1:][:_MAX_VALUES])}
-        values |= {str(index): (word,) for index, word in enumerate(words[1:4], 1)}
-        state.variables |= {name: value for name, value in values.items() if value}
+        operands = tuple(words[1:][:_MAX_VALUES])
+        values = {"@": operands, "*": operands, **{str(place): (word,) for place, word in enumerate(operands, 1)}}
+        saved = {name: state.variables[name] for name in values if name in state.variables}
+        state.variables.update((name, value) for name, value in values.items() if value)
         self._run(body, state, stdin)
-        state.variables |= {name: value for name, value in saved.items() if value}
+        state.variables.update(saved)
         state.functions[words[0]] = body
 
-    def _change_directory(self, start: _Start) -> None:
-        state, operands = start.state, start.arguments.operands
-        targets = {word: state.resolve(word) for word in operands[:_MAX_VALUES] or ("~",)}  # several, in a loop
-        target = next((word for word, path in targets.items() if state.is_outside(path)), next(iter(targets)))
-        back = start.program == "popd" or "-" in start.words
-        state.directory, state.previous = state.previous if back else targets[target], state.directory
-        if state.directory is None:
-            self.doubt(UndecidedReason.UNKNOWN_DIRECTORY, target)
+    def _change_state(self, start: _Start) -> None:
+        """What a builtin does to the shell, and ``tee`` to a file."""
+        state = start.state
+        for name, value in start.variables_set():
+            state.own.add(name)
+            state.variables[name] = (f"${name}" if value is None else value[:_MAX_VALUE],)
+            if start.program == "export" and value:
+                state.endpoints += self._endpoints([(name, value)])
+        if start.program == "tee":
+            state.files.update((path, start.stdin) for path in map(state.resolve, start.words) if path and start.stdin)
+        if start.program in ("cd", "pushd", "popd"):
+            operands = start.arguments.operands[:_MAX_VALUES] or ("~",)  # several, in a loop
+            targets = {word: state.resolve(word) for word in operands}
+            target = next((word for word, path in targets.items() if state.is_outside(path)), operands[0])
+            goes_back = start.program == "popd" or "-" in start.words
+            state.directory, state.previous = state.previous if goes_back else targets[target], state.directory
+            if state.directory is None:
+                self.doubt(UndecidedReason.UNKNOWN_DIRECTORY, target)
 
     def _started_in(self, start: _Start) -> ShellState:
         """Judges the directory in which a program starts; returns the state for what it runs there."""
@@ -14832,85 +14646,93 @@ class CommandInspector:
             self.violate(Reason.SPAWN_OUTSIDE_CWD, f"{start.program} in {inner.directory}")
         return inner
 
-    # ── hosts ──
-
     def _check_hosts(self, start: _Start) -> None:
         row, arguments = start.row, start.arguments
         only_configures = arguments.operands[:1] in (("config",), ("configure",), ("set",))
-        only_listens = start.program in _NETCATS and arguments.has("-l", "--listen")
+        only_listens = start.program in ("nc", "ncat", "netcat") and arguments.has("-l", "--listen")
         if row.hosts is _no_host or only_configures or only_listens or arguments.has(*_UNIX_SOCKETS):
             return
         if start.program == "git":
-            self._git(start)
+            self._check_git(start)
             return
         hosts = [*start.hosts()]
         self.reach(hosts, is_used=row is not _UNKNOWN_PROGRAM)
-        if not hosts and self._reaches_out(row, start.words, arguments.operands):
+        if not hosts and start.reaches_out():
             self.doubt(UndecidedReason.UNNAMED_ENDPOINT, " ".join([start.program, *start.words]))
 
-    @staticmethod
-    def _reaches_out(row: Program, words: Sequence[str], operands: Sequence[str]) -> bool:
-        switches = {*operands[:1], *(word for word in words if word[:1] == "-")}
-        if not row.outward or not switches.isdisjoint(_HOME_OPTIONS | row.offline):
-            return False
-        names = [word for word in operands if word[:1] != "+"]
-        asked = {"*", *names[:1], " ".join(names[:2]), *words[:1]} if names or words else {"*", ""}
-        return not row.outward.isdisjoint(asked)
-
-    def _git(self, start: _Start) -> None:
+    def _check_git(self, start: _Start) -> None:
         """git reaches out in a few subcommands: to the repository that is an operand, or to a remote by its name."""
-        command, state = start.arguments, start.state
-        name, rest = (command.operands[0], command.operands[1:]) if command.operands else ("", ())
+        name, *rest = start.arguments.operands or ("",)
         arguments = split_arguments(rest, _GIT_VALUES | _options(_GIT_SHORT_VALUES.get(name, "o")))
-        operands = arguments.operands
+        operands, remotes = arguments.operands, start.state.remotes
         if name == "remote" and operands[:1] in (("add",), ("set-url",)) and len(operands) > 2:
-            state.remotes[operands[1]] = operands[2]
-        repositories = [*arguments.values(("--repo", "--remote")), *operands]
-        if name == "archive":
-            repositories = [*arguments.values(("--remote",))]
-        elif name in ("remote", "submodule", "lfs"):
-            is_local = not {"update", "add", "prune", "show", "sync", "pull", "fetch", "push"} & set(operands[:1])
-            if is_local or (name, *operands[:1]) in _GIT_LOCAL:
-                return
+            remotes[operands[1]] = operands[2]
+        repositories = [*arguments.values(("--repo", "--remote"))]
+        if name in ("clone", "fetch", "pull", "push", "ls-remote"):
+            repositories += [*operands, "origin"]
+        elif not _GIT_NETWORK.get(name, frozenset()).isdisjoint(operands[:1]):
             repositories = [word for word in operands[1:] if _URL.match(word) or _SCP_PATH.match(word)] or ["origin"]
-        elif name not in ("clone", "fetch", "pull", "push", "ls-remote"):
+        elif name != "archive":
             return
-        for repository in repositories[:1] if name == "archive" else (repositories or ["origin"])[:1]:
-            known = state.remotes.get(repository, repository)
+        for repository in repositories[:1]:
+            known = remotes.get(repository, repository)
             hosts = [*_remote_host(known)]
             self.reach(hosts)
             if not hosts and known == repository and not re.match(r"[./~$]|file:", known):
                 self.doubt(UndecidedReason.UNNAMED_ENDPOINT, " ".join(["git", *start.words]))
 
-    # ── credentials ──
-
     def _check_credentials(self, start: _Start) -> None:
-        program, arguments = start.program, start.arguments
         for path in start.files():
             if _holds_credentials(path):
                 self.violate(Reason.CREDENTIAL_READ, path)
-        if program == "printenv" or (program in ("declare", "typeset") and arguments.has("-p")):
-            for name in arguments.operands:
+        if start.program == "printenv" or (start.program in ("declare", "typeset") and start.arguments.has("-p")):
+            for name in start.arguments.operands:
                 self._read_variable(name)
-        if program in _DUMPERS and _dumps_environment(program, start.words) and not start.inner():
-            self.violate(Reason.CREDENTIAL_READ, f"the whole environment ({program})")
+        if start.dumps_environment():
+            self.violate(Reason.CREDENTIAL_READ, f"the whole environment ({start.program})")
 
-    # ── what a program runs ──
+    # ── what a program runs: `_run_xargs` for a row with ``runs=xargs`` ──
+
+    def _run_file(self, path: str, program: str, state: ShellState) -> None:
+        """A script that is run by its path: what is in it is known only where the command wrote it."""
+        content = state.content(path)
+        if content is None:
+            self.doubt(UndecidedReason.UNKNOWN_SCRIPT, path)
+            return
+        shebang = _SHEBANG.match(content)
+        self._run_text(content, shebang[1] if shebang and program == "sh" else program, state)
+
+    def _run_text(self, text: str, program: str, state: ShellState) -> None:
+        """A text that is run by a shell or an interpreter."""
+        runs = (_row(program) or _UNKNOWN_PROGRAM).runs
+        if text == _UNKNOWN_TEXT:
+            self.doubt(UndecidedReason.UNKNOWN_SCRIPT, f"what {program} is given to run")
+        elif runs == "code":
+            self._code(text, program, self._subshell(state))
+        elif runs == "shell":
+            self._script(text, self._subshell(state))
 
     def _run_command(self, start: _Start) -> None:
-        assigned = itertools.takewhile(_IS_ASSIGNMENT.match, start.arguments.operands)
         if inner := start.inner():
-            pairs = [(name, value) for name, _, value in (word.partition("=") for word in assigned)]
-            self._argv(inner, start.state, start.stdin, self._endpoints(pairs))
+            assigned = itertools.takewhile(_IS_ASSIGNMENT.match, start.arguments.operands)
+            endpoints = self._endpoints((name, value) for name, _, value in (word.partition("=") for word in assigned))
+            self._argv(inner, start.state, start.stdin, endpoints)
 
     def _run_xargs(self, start: _Start) -> None:
-        if start.arguments.operands:
-            for command in _scripts_of_xargs(start.arguments, start.arguments.operands, start.stdin):
-                self._argv(command, start.state)
+        """What is read is added to the command, or put where a mark stands; if unknown, it is as a variable is."""
+        command, options = start.arguments.operands, start.arguments.options
+        values = start.stdin.split() if start.stdin else [_UNKNOWN_TEXT]
+        marks = [value or "{}" for name, value in options if name in ("-I", "-i", "-J", "--replace")]
+        if not command:
+            return
+        if not marks:
+            self._argv([*command, *values], start.state)
+            return
+        for value in values[:_MAX_VALUES]:
+            self._argv([word.replace(marks[0], value) for word in command], start.state)
 
     def _run_words(self, start: _Start) -> None:
-        operands = start.arguments.operands
-        self._script(" ".join(operands[: 1 if start.program == "trap" else None]), start.state)
+        self._script(" ".join(start.arguments.operands[: 1 if start.program == "trap" else None]), start.state)
 
     def _run_shell(self, start: _Start) -> None:
         operands, arguments = start.arguments.operands, start.arguments
@@ -14925,7 +14747,7 @@ class CommandInspector:
 
     def _run_source(self, start: _Start) -> None:
         for path in start.arguments.operands[:1]:
-            content = start.state.files.get(start.state.resolve(path) or "")
+            content = start.state.content(path)
             if content is not None:
                 self._script(content, start.state)
             elif not _INSTALLED.search(path) and not is_credential_file(path):
@@ -14936,9 +14758,8 @@ class CommandInspector:
         codes = [*start.arguments.values(start.row.code)]
         script = next((word for word in operands[:2] if "." in word or "/" in word), None)
         if start.program.startswith(("python", "pypy")) and start.arguments.has("-m"):
-            behind = list(itertools.dropwhile(lambda word: not _MODULE_OPTION.match(word), words))
-            module = [word for word in (_MODULE_OPTION.sub("", behind[0]), *behind[1:]) if word] if behind else []
-            if module:
+            behind = " ".join(itertools.dropwhile(lambda word: not _MODULE_OPTION.match(word), words))
+            if module := _MODULE_OPTION.sub("", behind).split():
                 self._argv(module, start.state)
         elif codes:
             for code in codes:
@@ -14960,7 +14781,7 @@ class CommandInspector:
         with self._inside(elsewhere=True):
             self._script(" ".join(start.arguments.operands[1:]), self._subshell(start.state))
 
-    def _run_found(self, start: _Start) -> None:
+    def _run_find(self, start: _Start) -> None:
         """``find -exec``: each ``{}`` is a file under the first folder, with the name that is looked for."""
         words = start.words
         name = next((after for word, after in itertools.pairwise(words) if word in ("-name", "-iname", "-path")), "")
@@ -14969,18 +14790,24 @@ class CommandInspector:
         rest = iter(words)
         for word in rest:
             if word in ("-exec", "-execdir", "-ok", "-okdir"):
-                inner = list(itertools.takewhile(lambda word: word not in (";", "+"), rest))
-                if inner:
-                    self._argv([word.replace("{}", path) for word in inner], self._subshell(start.state))
+                inner = itertools.takewhile(lambda word: word not in (";", "+"), rest)
+                if command := [word.replace("{}", path) for word in inner]:
+                    self._argv(command, self._subshell(start.state))
 
     def _run_inside(self, start: _Start) -> None:
-        """``docker exec web sh -c …``: what begins with the first program that can reach out or run something."""
+        """``poetry run …``: what begins with the first program that can reach out or run something."""
         behind = list(itertools.dropwhile(lambda word: word not in ("run", "exec"), start.words))[1:]
         behind = behind[behind.index("--") + 1 :] if "--" in behind else behind
-        inner = list(itertools.dropwhile(lambda word: not _can_reach_out(word), behind))
-        if inner:
-            with self._inside(elsewhere=start.row.runs is Runs.CONTAINER):
-                self._argv(inner, self._subshell(start.state))
+        for place, word in enumerate(behind):
+            row = _row(posixpath.basename(word))
+            if row and row.hosts is not _no_host and (row.hosts or row.runs):
+                self._argv(behind[place:], self._subshell(start.state))
+                return
+
+    def _run_container(self, start: _Start) -> None:
+        """``docker exec web sh -c …``: the same in another place."""
+        with self._inside(elsewhere=True):
+            self._run_inside(start)
 
     # ── code ──
 
@@ -15012,27 +14839,26 @@ class CommandInspector:
             self._code_command(call, positional, state)
         elif callee.endswith("chdir") and positional:
             state.directory = state.resolve(positional[0])
+        self.reach(host for text in call.keywords(_URL_KEYWORDS) for host in url_hosts(text))
         names_client, names_host = _URL_CLIENT.fullmatch(callee), _HOST_CLIENT.fullmatch(callee)
-        pairs = [*itertools.pairwise(call.arguments)]
-        self.reach(host for name, text in pairs if name in _URL_KEYWORDS for host in url_hosts(text))
-        if not (names_client or names_host or _MAYBE_URL_CLIENT.fullmatch(callee)):
+        if not (names_client or names_host):
+            if _MAYBE_URL_CLIENT.fullmatch(callee):
+                texts = positional[: 2 if callee.endswith("request") else 1]
+                self.reach(host for text in texts for host in url_hosts(text))
             return
-        texts = call.arguments if names_client or names_host else positional[: 2 if callee.endswith("request") else 1]
-        hosts = [host for text in texts for host in url_hosts(text)]
-        if not hosts and (names_client or names_host):
-            named = [text for name, text in pairs if name in _HOST_KEYWORDS]
+        hosts = [host for text in call.arguments for host in url_hosts(text)]
+        if not hosts:
             plain = [text for text in positional if names_host and _HOST_LIKE.fullmatch(text)]
-            hosts = named or plain[:1]
-            if not hosts and names_client and positional and re.match(r"\$|https?://$", positional[0]):
-                hosts = [f"${callee}({positional[0].lstrip('$')})"]
+            hosts = [*call.keywords(_HOST_KEYWORDS)] or plain[:1]
+        if not hosts and names_client and positional and re.match(r"\$|https?://$", positional[0]):
+            hosts = [f"${callee}({positional[0].lstrip('$')})"]
         self.reach(hosts)
 
     def _code_command(self, call: _Call, positional: Sequence[str], state: ShellState) -> None:
         """A command that code starts: a text for a shell, or the words of a program."""
+        for directory in call.keywords(("cwd=",)):
+            state = replace(state, directory=state.resolve(directory))
         words = [_EXECUTABLES.get(word, word) for word in positional]
-        for name, directory in itertools.pairwise(call.arguments):
-            if name == "cwd=":
-                state = replace(state, directory=state.resolve(directory))
         if re.search(r"\s", words[0]):
             self._script(words[0], self._subshell(state))
         else:
@@ -15041,33 +14867,21 @@ class CommandInspector:
 
 # ── any tool ──
 
-_SHELL_TOOLS: Final = frozenset(["Bash", "Shell"])
-_FILE_READERS: Final = frozenset(["Read", "Edit", "MultiEdit", "NotebookRead", "NotebookEdit", "Grep"])
+_FILE_READERS: Final = _names("Read Edit MultiEdit NotebookRead NotebookEdit Grep")
 _ENDPOINT_FIELD = re.compile(r"(?:.*[_-])?(?:ur[il]s?|endpoint|href)|.*U(?:RL|rl|RI|ri)s?")
 _SEARCH_TOOL = re.compile(r"(?i)web_?search|mcp__.*")
 
 
-def _check_shell_tool(call: ToolCall, inspector: CommandInspector, policy: Policy) -> None:
-    command = call.input.get("command")
-    state = ShellState(policy)
-    directory = next((call.input[name] for name in ("cwd", "workdir", "working_directory") if name in call.input), None)
-    if isinstance(directory, str):
-        state.directory = state.resolve(directory)
-    if isinstance(command, str):
-        inspector.command(command, state)
-
-
-def _endpoint_values(value: object) -> Iterator[str]:
+def _endpoint_values(value: object, name: str = "") -> Iterator[str]:
     """The texts in fields such as ``url`` and ``href``, however deep they stand in the input of a tool."""
-    waiting: list[tuple[str, object]] = [("", value)]
-    while waiting:
-        name, value = waiting.pop()
-        if isinstance(value, Mapping):
-            waiting += reversed([*value.items()])
-        elif isinstance(value, list):
-            waiting += [(name, item) for item in reversed(value)]
-        elif isinstance(value, str) and _ENDPOINT_FIELD.fullmatch(name):
-            yield value
+    if isinstance(value, Mapping):
+        for key, member in value.items():
+            yield from _endpoint_values(member, key)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _endpoint_values(item, name)
+    elif isinstance(value, str) and _ENDPOINT_FIELD.fullmatch(name):
+        yield value
 
 
 def check_sovereignty(action: Action, policy: Policy) -> SovereigntyCheck:
@@ -15085,13 +14899,17 @@ def check_sovereignty(action: Action, policy: Policy) -> SovereigntyCheck:
     >>> check("git push origin main"), check("curl $URL")
     (([], ['unnamed_endpoint']), ([], ['unknown_endpoint']))
     """
-    inspector = CommandInspector(policy)
+    inspector, state = CommandInspector(policy), ShellState(policy)
     if not isinstance(action, ToolCall):
         return inspector.check()
-    if action.name in _SHELL_TOOLS:
-        _check_shell_tool(action, inspector, policy)
+    if action.name in ("Bash", "Shell"):
+        for name in ("cwd", "workdir", "working_directory"):
+            if isinstance(directory := action.input.get(name), str):
+                state.directory = state.resolve(directory)
+        if isinstance(command := action.input.get("command"), str):
+            inspector.command(command, state)
     elif action.name in _FILE_READERS:
-        path = _path_of(action) or action.input.get("notebook_path")
+        path = _path_of(action)
         if isinstance(path, str) and _holds_credentials(path):
             inspector.violate(Reason.CREDENTIAL_READ, path)
     elif action.name not in RULES:
