@@ -8877,7 +8877,10 @@ def compared_logs(canary: str, ours: str, options: DiffOptions, progress: Progre
     """Compares two event logs, and keeps them open. Raises what `diff_logs` raises."""
     with contextlib.closing(LogSource(canary)) as one, contextlib.closing(LogSource(ours)) as other:
         doubts = _doubts(one, other)
-        compared = _compare_in_any_format(one, other, options, progress)
+        try:
+            compared = _compare_in_any_format(one, other, options, progress)
+        finally:
+            progress.erase()
         compared.doubts = doubts
         yield compared
 
@@ -9462,7 +9465,9 @@ def calibrate(paths: Sequence[str], progress: Progress | None = None) -> Calibra
         raise UsageError(f"calibrate: {doubled[-1]} is the same run again: expected each run once")
     with contextlib.ExitStack() as stack:
         sources = [stack.enter_context(contextlib.closing(LogSource(path))) for path in paths]
-        runs = RunSet(sources, progress or Progress())
+        progress = progress or Progress()
+        stack.callback(progress.erase)
+        runs = RunSet(sources, progress)
         runs.apply(NO_PROFILE)
         pairs = list(itertools.combinations(range(len(paths)), 2))
         counts = _counts(runs.samples())
@@ -17310,21 +17315,9 @@ VALIDATION_FORMATS: Final[Formats[Sequence[FileValidation]]] = {"text": validati
 
 PROGRAM: Final = "diff_events.py"
 
-_EXIT_CODES: Final = """\
-exit codes:
-  0    the work was done, and the gate, if one was asked for, holds
-  1    the gate does not hold
-  2    it could not be done: usage, unreadable or malformed input, nothing to compare, a report that cannot be written
-  125  the same with --bisect: git bisect skips such a commit
-  130  interrupted (143: terminated)
-"""
-
 
 class OptionParser(argparse.ArgumentParser):
     """A parser whose complaints are errors like all others: one line, exit 2."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
 
     def error(self, message: str) -> NoReturn:
         """Raises `UsageError`."""
@@ -17359,39 +17352,38 @@ class Streams:
         except OSError as error:
             raise OutputError(f"standard output: {error.strerror or error}") from error
 
+    def say(self, text: str) -> None:
+        """A line on standard error."""
+        self.err.write(f"{PROGRAM}: {text}\n")
 
-# ── what options hold ──
+
+# ── options ──
 
 
-def _natural(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise argparse.ArgumentTypeError(f"expected a whole number of 0 or more, found {printable(text)!r}")
-    return int(text)
+def _value(expected: str, pattern: str, convert: Callable[[str], object]) -> Callable[[str], object]:
+    """What reads the values of an option that a pattern describes."""
+
+    def read(text: str) -> object:
+        if not re.fullmatch(pattern, text, re.DOTALL):
+            raise argparse.ArgumentTypeError(f"expected {expected}, found {printable(text)!r}")
+        return convert(text)
+
+    return read
 
 
 def _percentage(text: str) -> Fraction:
     from fractions import Fraction  # here, so that only who gives a percentage waits for it
 
-    match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)(%?)", text)
-    if match is None or Fraction(match[1]) > 100:
-        raise argparse.ArgumentTypeError(f"expected a percentage from 0 to 100, found {printable(text)!r}")
-    if Fraction(match[1]) <= 1 and not match[2]:  # a share of 1 would hold for nearly anything
-        whole = f"{float(100 * Fraction(match[1])):g}"
+    value = Fraction(text.rstrip("%"))
+    if value <= 1 and not text.endswith("%"):  # a share of 1 would hold for nearly anything
+        whole = f"{float(100 * value):g}"
         raise argparse.ArgumentTypeError(f"{text} % is hardly meant: write {whole} or {whole}% (or {text}%)")
-    return Fraction(match[1])
+    return value
 
 
 def _thread_place(text: str) -> ThreadPlace:
     thread, _, idx = text.rpartition(":")
-    if not thread:
-        raise argparse.ArgumentTypeError(f"expected the key or tid of a thread and an index, found {printable(text)!r}")
-    return ThreadPlace(thread, _natural(idx))
-
-
-def _share(text: str) -> float:
-    if re.fullmatch(r"[0-9]{0,4}\.?[0-9]{0,17}", text) and re.search("[0-9]", text) and SHARE.accepts(float(text)):
-        return float(text)
-    raise argparse.ArgumentTypeError(f"expected {SHARE.expected}, found {printable(text)!r}")
+    return ThreadPlace(thread, int(idx))
 
 
 def _host(text: str) -> str:
@@ -17401,164 +17393,116 @@ def _host(text: str) -> str:
         raise argparse.ArgumentTypeError(error.problem) from error
 
 
-# ── tables of options ──
+_VALUES: Final[Mapping[str, Callable[[str], object]]] = {
+    "HOST": _host,
+    "KEY:IDX": _value("the key or tid of a thread and an index", ".+:[0-9]{1,18}", _thread_place),
+    "N": _value("a whole number of 0 or more", "[0-9]{1,18}", int),
+    "PCT": _value("a percentage from 0 to 100", r"(?:100(?:\.0{1,9})?|[0-9]{1,2}(?:\.[0-9]{1,9})?)%?", _percentage),
+    "SCORE": _value(SHARE.expected, r"(?=\.?[0-9])0?(?:\.[0-9]{0,17})?|1(?:\.0{0,17})?", float),
+    "WHEN": _value("always, never or auto", "always|never|auto", str),
+}
+"""What may stand behind an option, by the word that its help has for it; behind all others, any text."""
 
-Option: TypeAlias = tuple[str, dict[str, Any]]
-"""The name of an option and what argparse wants to know of it."""
+_MARKS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "": {},
+    "!": {"required": True},
+    "*": {"action": "append", "default": []},
+    "+": {"nargs": "+"},
+}
+"""How the help of a command marks what must be given, can be given again, and is one or more; ``=5`` is a default."""
 
-
-def option(name: str, meaning: str, metavar: str | None = None, **settings: Any) -> Option:
-    """An option with its help: a switch, unless ``metavar`` says what stands behind it."""
-    if metavar is None:
-        return name, {"action": "store_true", "help": meaning}
-    return name, {"metavar": metavar, "help": meaning, **settings}
-
-
-_REPEATABLE: Final[dict[str, Any]] = {"action": "append", "default": []}
-
-
-_COLOR_OPTION: Final = option(
-    "--color",
-    "colour in a text report on standard output: always, never, or auto (a terminal, and no NO_COLOR)",
-    "WHEN",
-    choices=("always", "never", "auto"),
-    default="auto",
+_OPTION: Final = re.compile(
+    r"(?m)^ {4}(?P<name>[a-z-]+)(?: (?P<metavar>\S+?)(?P<mark>[!*+]|=\w+)?)?  +(?P<meaning>\S.*(?:\n {10,}.+)*)"
+    r"|^(?P<heading>[a-z ]+):$"
 )
+"""In the help of a command: an option, what stands behind it, and what it means; or the heading of further ones."""
 
 
-def report_options(formats: Collection[str]) -> tuple[Option, ...]:
-    """Where the reports of a command go."""
-    report = f"write a report as well (repeatable); FORMAT is {', '.join(formats)}; PATH - is standard output"
-    return (
-        option("--out", "write the Markdown report there and not to standard output", "FILE"),
-        option("--report", report, "FORMAT:PATH", **_REPEATABLE),
-        option("--quiet", "no Markdown on standard output, no progress, no warnings"),
-        _COLOR_OPTION,
+def command_parser(name: str, text: str) -> OptionParser:
+    """What reads the arguments of a command, of which ``text`` is the help: what it does, its options, its end."""
+    rows = list(_OPTION.finditer(text))
+    options = [row for row in rows if row["name"]]
+    parser = OptionParser(
+        prog=f"{PROGRAM} {name}".rstrip(),
+        usage=None if name else f"{PROGRAM} --canary LOG --ours LOG [options]",
+        description=text[: options[0].start()].strip(),
+        epilog=text[options[-1].end() :].strip(),
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-
-
-CONTRACT_OPTIONS: Final = (
-    option("--contract", "thresholds and allow list: .toml, .json, .yaml", "FILE"),
-    option(
-        "--allow-host",
-        "a host that the student may reach: an exact name or *.domain (repeatable)",
-        "HOST",
-        type=_host,
-        **_REPEATABLE,
-    ),
-    option("--individual-min", "the score that each pair of traces must reach (default 0.8)", "SCORE", type=_share),
-    option("--strict", "exit 2 where two traces do not belong together: roles, prompts, working directory"),
-    option("--strict-sovereignty", "exit 1 where it cannot be told whether an action breaks sovereignty"),
-    option("--json", "print JSON instead of Markdown: --report json:-"),
-)
-_MATRIX_OPTIONS: Final = (
-    option("--matrix", "the parity matrix whose rows the fixtures must cover", "FILE"),
-    option("--oos", "rows that need not be covered (repeatable)", "ROW,…", **_REPEATABLE),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Subcommand:
-    """One thing that the program does: what carries it out, and its options by heading."""
-
-    run: Callable[[argparse.Namespace, Streams], ExitCode]
-    description: str
-    options: Mapping[str, Sequence[Option]]
-    epilog: str = _EXIT_CODES
-    usage: str | None = None
-
-    def parser(self, name: str) -> OptionParser:
-        """Reads its arguments and writes its help."""
-        program = f"{PROGRAM} {name}".rstrip()
-        parser = OptionParser(prog=program, description=self.description, epilog=self.epilog, usage=self.usage)
-        for heading, options in self.options.items():
-            group = parser.add_argument_group(heading) if heading else parser
-            for option_name, settings in options:
-                group.add_argument(option_name, **settings)
-        return parser
+    if not name:
+        parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    group: argparse._ActionsContainer = parser
+    for row in rows:
+        mark, metavar = row["mark"] or "", row["metavar"]
+        if row["heading"]:
+            group = parser.add_argument_group(row["heading"])
+            continue
+        settings: dict[str, Any] = {"action": "store_true"}
+        if metavar:
+            settings = {"metavar": metavar, "type": _VALUES.get(metavar, str)}
+            settings |= {"default": mark[1:]} if mark.startswith("=") else _MARKS[mark]
+        group.add_argument(row["name"], help=" ".join(row["meaning"].split()), **settings)
+    return parser
 
 
 # ── where reports go ──
 
 
-@dataclass(frozen=True, slots=True)
-class ReportRequest:
-    """One ``--report FORMAT:PATH``."""
+def report_requests(options: argparse.Namespace, formats: Collection[str]) -> list[tuple[str, str]]:
+    """The reports that the options ask for, as format and path. Raises `UsageError`.
 
-    format: str
-    path: str
-
-
-def _path_or_stream(path: str) -> str:
-    """Where a report goes: ``/dev/stdout`` is the stream, be it a pipe, a terminal or a file that is appended to."""
-    return STANDARD_STREAM if path == "/dev/stdout" else path
-
-
-def report_requests(texts: Sequence[str], formats: Collection[str]) -> tuple[ReportRequest, ...]:
-    """What the ``--report`` options ask for. Raises `UsageError`."""
+    Standard output takes one document: a report that asks for it (``-``, ``--json``), or else Markdown, unless
+    ``--out`` has that.
+    """
     requests = []
-    for text in texts:
+    for text in options.report:
         name, _, path = text.partition(":")
         if name not in formats or not path:
             known = ", ".join(formats)
             raise UsageError(f"--report: expected FORMAT:PATH with a format of {known}; found {printable(text)!r}")
-        requests.append(ReportRequest(name, _path_or_stream(path)))
-    return tuple(requests)
+        requests.append((name, path))
+    if getattr(options, "json", False):
+        requests.append(("json", STANDARD_STREAM))
+    if options.out is not None:
+        requests.append(("markdown", options.out))
+    # the stream, be it a pipe, a terminal or a file that is appended to
+    requests = [(name, STANDARD_STREAM if path == "/dev/stdout" else path) for name, path in requests]
+    if options.out is None and not options.quiet and all(path != STANDARD_STREAM for _, path in requests):
+        requests.append(("markdown", STANDARD_STREAM))
+    return requests
 
 
-class Outputs(Generic[_Shown]):
-    """Where the reports of one command go: opened before the long work, written after it, each whole or not at all.
+@contextlib.contextmanager
+def opened_outputs(
+    formats: Formats[_Shown], options: argparse.Namespace, streams: Streams, *inputs: str
+) -> Iterator[Callable[[_Shown, str | None], None]]:
+    """Opens the reports of a command before its long work; yields what writes them, each whole or not at all.
 
-    Standard output takes one document: a report that asks for it (``-``, ``--json``), or else Markdown, unless
-    ``--out`` has that. Raises `UsageError` for two documents in one place or an input as output, `OutputError` for
-    what cannot be written.
+    It takes the report, and the path of a file to leave as it is. Raises `UsageError` for two documents in one place or
+    an input as output, `OutputError` for what cannot be written.
     """
+    requests = report_requests(options, formats)
+    taken = {os.path.realpath(path): "an input" for path in inputs if path != STANDARD_STREAM}
+    for _, path in requests:
+        place = path if path == STANDARD_STREAM else os.path.realpath(path)
+        if place in taken:
+            name = "standard output" if place == STANDARD_STREAM else path
+            raise UsageError(f"{name} is {taken[place]} already: it takes one document")
+        taken[place] = "an output"
+    with contextlib.ExitStack() as stack:
+        files = {path: stack.enter_context(PendingFile(path)) for _, path in requests if path != STANDARD_STREAM}
 
-    def __init__(self, formats: Formats[_Shown], options: argparse.Namespace, *inputs: str) -> None:
-        wanted = [*options.report, *(["json:-"] if getattr(options, "json", False) else [])]
-        self._formats = formats
-        self._colour = options.color
-        self._requests = list(report_requests(wanted, formats))
-        if options.out is not None:
-            self._requests.append(ReportRequest("markdown", _path_or_stream(options.out)))
-        elif not options.quiet and all(request.path != STANDARD_STREAM for request in self._requests):
-            self._requests.append(ReportRequest("markdown", STANDARD_STREAM))
-        self._check_paths(inputs)
-        self._stack = contextlib.ExitStack()
-        self._files: dict[str, PendingFile] = {}
+        def write(report: _Shown, left_alone: str | None) -> None:
+            kept = left_alone and os.path.realpath(left_alone)
+            for name, path in sorted(requests, key=lambda request: request[1] == STANDARD_STREAM):
+                if path == STANDARD_STREAM:  # last: nobody may be reading it
+                    streams.write(formats[name](report), options.color)
+                elif os.path.realpath(path) != kept:
+                    rendered = formats[name](report)
+                    files[path].commit(TextWriter().written(rendered) if isinstance(rendered, list) else rendered)
 
-    def _check_paths(self, inputs: Sequence[str]) -> None:
-        seen = {os.path.realpath(path): "an input" for path in inputs if path != STANDARD_STREAM}
-        for request in self._requests:
-            place = request.path if request.path == STANDARD_STREAM else os.path.realpath(request.path)
-            if place in seen:
-                name = "standard output" if place == STANDARD_STREAM else request.path
-                raise UsageError(f"{name} is {seen[place]} already: it takes one document")
-            seen[place] = "an output"
-
-    def __enter__(self) -> Outputs[_Shown]:
-        with self._stack:  # whatever was opened goes, should a later one fail
-            for request in self._requests:
-                if request.path != STANDARD_STREAM:
-                    self._files[request.path] = self._stack.enter_context(PendingFile(request.path))
-            self._stack = self._stack.pop_all()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stack.close()
-
-    def write(self, report: _Shown, streams: Streams, left_alone: str | None = None) -> None:
-        """Renders and writes everything that was asked for, standard output last; one file may be left as it is."""
-        kept = left_alone and os.path.realpath(left_alone)
-        for request in sorted(self._requests, key=lambda request: request.path == STANDARD_STREAM):
-            if request.path != STANDARD_STREAM and os.path.realpath(request.path) == kept:
-                continue
-            rendered = self._formats[request.format](report)
-            if request.path not in self._files:
-                streams.write(rendered, self._colour)
-            else:
-                text = TextWriter().written(rendered) if isinstance(rendered, list) else rendered
-                self._files[request.path].commit(text)
+        yield write
 
 
 # ── event logs: the comparison ──
@@ -17570,73 +17514,6 @@ REPORT_RENDERERS: Final[Formats[Report]] = {
     "junit": render_junit,
     "text": summary_document,
 }
-
-_LOG_OPTIONS: Final = (
-    option("--canary", "the log of the reference engine", "LOG", required=True),
-    option("--ours", "the log of the engine under test", "LOG", required=True),
-)
-_PROFILE_OPTION: Final = option(
-    "--profile", "what may differ: rules in TOML, as calibrate writes them", "FILE", **_REPEATABLE
-)
-_AT_OPTION: Final = option(
-    "--at",
-    "the event: TID:IDX of canary, ours:TID:IDX, line:N, ours:line:N, or start (default): Start here",
-    "PLACE",
-    default="start",
-)
-_PAIRING_OPTIONS: Final = (
-    option("--tid-map", "pin pairs: canary's tid = our tid", "C=O[,C=O…]", **_REPEATABLE),
-    option("--no-auto-map", "compare the pinned pairs only"),
-    option(
-        "--match-names",
-        "let events match that differ only in what the engines call the same handles and threads",
-    ),
-)
-_DIFF_OPTIONS: Final[Mapping[str, Sequence[Option]]] = {
-    "": (
-        ("--version", {"action": "version", "version": f"{PROGRAM} {__version__}"}),
-        *_LOG_OPTIONS,
-    ),
-    "gate": (
-        option("--validate-identical", "exit 1 on any divergence"),
-        option("--check-identity", "exit 1 if matching events are about different objects"),
-        option(
-            "--fail-under",
-            "exit 1 if fewer events match, in percent of the longer side, after all divergences that recover",
-            "PCT",
-            type=_percentage,
-        ),
-        option("--baseline", "say what moved since the run of that JSON report", "REPORT.json"),
-        _PROFILE_OPTION,
-        option("--strict-profile", "exit 1 if a rule of the profile hid nothing, or more than it may"),
-        option("--ratchet", "exit 1 if a divergence is earlier than there, or any is new, or parity is lower"),
-        option(
-            "--until",
-            "exit 1 if that thread (its key in the JSON, or canary's tid) diverges or ends before that index",
-            "KEY:IDX",
-            type=_thread_place,
-        ),
-        option("--bisect", "for git bisect run: exit 125 instead of 2"),
-    ),
-    "pairing of threads": _PAIRING_OPTIONS,
-    "reports": (
-        *report_options(REPORT_RENDERERS),
-        option("--context", "events shown before a divergence (default 5)", "N", type=_natural, default=5),
-        option(
-            "--max-divergences",
-            "report so many divergences of each pair (default 1000; 0 is all)",
-            "N",
-            type=_natural,
-            default=1000,
-        ),
-    ),
-}
-
-
-def _gates(options: argparse.Namespace) -> tuple[Gate, ...]:
-    """The conditions that the options ask for."""
-    asked = {gate.value: vars(options)[gate.value] for gate in Gate}
-    return tuple(Gate(name) for name, value in asked.items() if value not in (None, False))
 
 
 @contextlib.contextmanager
@@ -17655,20 +17532,20 @@ def told_what_it_is(expected: FileFormat) -> Iterator[None]:
         raise InputError(error.source, hint[found], lineno=error.lineno) from error
 
 
-def _say_warnings(report: Report, err: TextIO) -> None:
+def _say_warnings(report: Report, streams: Streams) -> None:
     if report.baseline is not None and not report.baseline.same_canary:
         name = printable(report.baseline.name)
-        err.write(f"{PROGRAM}: warning: {name}: it was made from another canary log than this one\n")
+        streams.say(f"warning: {name}: it was made from another canary log than this one")
     for rule in report.unused:
-        err.write(f"{PROGRAM}: warning: {printable(rule.source)}:{rule.lineno}: this rule hid nothing\n")
+        streams.say(f"warning: {printable(rule.source)}:{rule.lineno}: this rule hid nothing")
     for log in report.logs:
         for warning in log.warnings:
             if warning.kind is not WarningKind.SAME_FILE:  # which is how emitters are tested: the report says it
-                err.write(f"{PROGRAM}: warning: {printable(log.name)}: {warning_text(warning)}\n")
+                streams.say(f"warning: {printable(log.name)}: {warning_text(warning)}")
 
 
-def _comparison(options: argparse.Namespace) -> DiffOptions:
-    """How two logs are to be compared: what all commands that compare logs have in common."""
+def _comparison(options: argparse.Namespace, **others: Any) -> DiffOptions:
+    """How two logs are to be compared, as far as the options say it that all commands have which compare logs."""
     if options.canary == options.ours == STANDARD_STREAM:
         raise UsageError("--canary and --ours cannot both be standard input")
     profile = read_profile(options.profile)
@@ -17677,65 +17554,61 @@ def _comparison(options: argparse.Namespace) -> DiffOptions:
         auto_map=not options.no_auto_map,
         match_names=options.match_names or bool(profile.of_sort(RuleSort.NAME)),
         profile=profile,
+        **others,
     )
+
+
+def _progress(options: argparse.Namespace, streams: Streams) -> Progress:
+    return Progress(None if options.quiet else streams.err)
 
 
 def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """Compares two event logs and writes the reports."""
+    gates = tuple(gate for gate in Gate if vars(options)[gate.value] not in (None, False))
     if options.strict_profile and not options.profile:
         raise UsageError("--strict-profile needs --profile: the rules that must be of use")
     if options.ratchet and options.baseline is None:
         raise UsageError("--ratchet needs --baseline: the report to hold on to")
-    if options.bisect and not _gates(options):
+    if options.bisect and not gates:
         raise UsageError("--bisect needs a gate: --validate-identical, --fail-under, --ratchet or --until")
-    settings = replace(
-        _comparison(options),
+    settings = _comparison(
+        options,
         context=options.context,
         max_divergences=options.max_divergences,
         score_to_the_end=options.fail_under is not None or options.ratchet,
         check_identity=options.check_identity,
-        gates=_gates(options),
+        gates=gates,
         fail_under=options.fail_under,
         until=options.until,
     )
-    outputs = Outputs(REPORT_RENDERERS, options, options.canary, options.ours)
-    baseline = read_baseline(options.baseline) if options.baseline is not None else None
-    progress = Progress(None if options.quiet else streams.err)
-    with outputs:
-        try:
-            with told_what_it_is(FileFormat.EVENT_LOG):
-                report = diff_logs(options.canary, options.ours, settings, progress)
-        finally:
-            progress.erase()
+    with opened_outputs(REPORT_RENDERERS, options, streams, options.canary, options.ours) as write:
+        baseline = read_baseline(options.baseline) if options.baseline is not None else None
+        with told_what_it_is(FileFormat.EVENT_LOG):
+            report = diff_logs(options.canary, options.ours, settings, _progress(options, streams))
         if baseline is not None:
             report = replace(report, baseline=compare_with_baseline(report, baseline))
         if not options.quiet:
-            _say_warnings(report, streams.err)
-        held = report.gate.get(Gate.RATCHET, True)
-        outputs.write(report, streams, left_alone=None if held else options.baseline)
+            _say_warnings(report, streams)
+        write(report, None if report.gate.get(Gate.RATCHET, True) else options.baseline)
     if options.out is not None and not options.quiet:
         streams.err.write(f"{verdict_line(report)}\n")
     if not report.passes:
-        streams.err.write(f"{PROGRAM}: {TextWriter().text(gate_sentence(report))}\n")
+        streams.say(TextWriter().text(gate_sentence(report)))
     return ExitCode.OK if report.passes else ExitCode.GATE
 
 
 @contextlib.contextmanager
-def _two_logs(options: argparse.Namespace, streams: Streams, max_divergences: int = 1) -> Iterator[Compared]:
+def _two_logs(options: argparse.Namespace, streams: Streams, max_divergences: int) -> Iterator[Compared]:
     """The two logs that the options name, compared to their ends."""
-    settings = replace(_comparison(options), score_to_the_end=True, max_divergences=max_divergences)
-    progress = Progress(None if options.quiet else streams.err)
-    with told_what_it_is(FileFormat.EVENT_LOG), contextlib.ExitStack() as stack:
-        try:
-            compared = stack.enter_context(compared_logs(options.canary, options.ours, settings, progress))
-        finally:
-            progress.erase()
-        yield compared
+    settings = _comparison(options, score_to_the_end=True, max_divergences=max_divergences)
+    progress = _progress(options, streams)
+    with told_what_it_is(FileFormat.EVENT_LOG), compared_logs(options.canary, options.ours, settings, progress) as both:
+        yield both
 
 
 def show_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """``show``: the aligned view of a pair of threads around an event."""
-    with _two_logs(options, streams) as compared:
+    with _two_logs(options, streams, max_divergences=1) as compared:
         target = target_of(compared, options.at)
         view = view_around(compared, target, options.around, grep=options.grep, all_threads=options.all_threads)
     streams.write(view_json(view) if options.json else view_document(view), options.color)
@@ -17755,6 +17628,44 @@ def cut_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     return ExitCode.OK
 
 
+def calibrate_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
+    """``calibrate``: learns a profile from runs of one program; exit 1 where something is left over."""
+    if os.path.realpath(options.out) in map(os.path.realpath, options.runs):
+        raise UsageError(f"{options.out} is an input already")
+    with PendingFile(options.out) as file:
+        calibration = calibrate(options.runs, _progress(options, streams))
+        file.commit(profile_toml(calibration))
+    if not options.quiet:
+        under = DiffOptions(profile=calibration.profile, match_names=bool(calibration.profile.of_sort(RuleSort.NAME)))
+        calibration = replace(calibration, audit=tuple(audit_log(options.runs[0], under, only_under_rules=True)))
+        streams.write(MarkdownWriter().written(calibration_document(calibration)))
+    return ExitCode.GATE if calibration.left else ExitCode.OK
+
+
+def audit_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
+    """``audit``: says what a comparison would not see; exit 1 where it cannot say why."""
+    profile = read_profile(options.profile)
+    settings = DiffOptions(profile=profile, match_names=bool(profile.of_sort(RuleSort.NAME)))
+    paths = [path for path in (options.canary, options.ours) if path is not None]
+    found = [row for path in paths for row in audit_log(path, settings)]
+    found.sort(key=lambda row: -list(Sight).index(row.sight))  # of what both logs have, the worse
+    rows = list({(row.kind, row.call, row.change): row for row in found}.values())
+    streams.write(write_markdown(audit_document(rows)))
+    return ExitCode.GATE if any(row.sight is Sight.UNSEEN for row in rows) else ExitCode.OK
+
+
+def sid_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
+    """``sid``: prints the semantic id of a shared-global object, for the tests of emitters."""
+    text: str = options.pointer
+    pointer = guest_pointer(int(text) if re.fullmatch(r"[0-9]{1,20}", text) else text)
+    if pointer is None:
+        raise UsageError(f"POINTER {printable(text)}: expected 32 bits, as 0x828f0010 or decimal")
+    if not OBJECT_TYPE.accepts(options.type):
+        raise UsageError(f"TYPE {printable(options.type)}: expected {OBJECT_TYPE.expected}")
+    streams.write(shared_global_sid(pointer, options.type) + "\n")
+    return ExitCode.OK
+
+
 # ── agent traces, corpora, files ──
 
 
@@ -17766,14 +17677,9 @@ def _contract(options: argparse.Namespace) -> Contract:
     return replace(contract, allow_hosts=(*contract.allow_hosts, *options.allow_host), **limits)
 
 
-def _say_mismatches(report: ParityReport, err: TextIO) -> None:
-    for mismatch in report.mismatches:
-        err.write(f"{PROGRAM}: warning: are the traces comparable? {_MISMATCH_SENTENCES[mismatch]}\n")
-
-
 def parity_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """``parity``: compares two agent traces; exit 1 where the score is too low or anything is at Tier 3."""
-    with Outputs(PARITY_FORMATS, options, options.teacher, options.student) as outputs:
+    with opened_outputs(PARITY_FORMATS, options, streams, options.teacher, options.student) as write:
         contract = _contract(options)
         with told_what_it_is(FileFormat.AGENT_TRACE):
             teacher, student = (parse_trace(path, cwd=options.cwd) for path in (options.teacher, options.student))
@@ -17787,21 +17693,20 @@ def parity_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
         )
         if options.strict:
             refuse_mismatches(report)
-        if not options.quiet:
-            _say_mismatches(report, streams.err)
-        outputs.write(report, streams)
+        for mismatch in () if options.quiet else report.mismatches:
+            streams.say(f"warning: are the traces comparable? {_MISMATCH_SENTENCES[mismatch]}")
+        write(report, None)
     return ExitCode.OK if report.passes else ExitCode.GATE
 
 
 def _rows_out_of_scope(options: argparse.Namespace, matrix: Mapping[str, RowStatus], rows: Iterable[str]) -> list[str]:
     """The rows that need no fixture, each of which must be one of the matrix."""
     given = [row.strip() for text in options.oos for row in text.split(",") if row.strip()]
-    for row in (oos := [*rows, *given]):
-        if row not in matrix:
-            raise UsageError(
-                f"{'--oos' if row in given else 'oos_rows'} {printable(row)}: {options.matrix} has no such row"
-            )
-    return oos
+    for source, named in (("oos_rows", rows), ("--oos", given)):
+        for row in named:
+            if row not in matrix:
+                raise UsageError(f"{source} {printable(row)}: {options.matrix} has no such row")
+    return [*rows, *given]
 
 
 def _coverage_exit(coverage: Coverage | None, streams: Streams) -> ExitCode:
@@ -17828,7 +17733,7 @@ def corpus_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
         raise UsageError("--ratchet needs --baseline: the report to hold on to")
     if options.oos and options.matrix is None:
         raise UsageError("--oos needs --matrix")
-    with Outputs(CORPUS_FORMATS, options) as outputs:
+    with opened_outputs(CORPUS_FORMATS, options, streams) as write:
         contract = _contract(options)
         matrix = read_matrix(options.matrix) if options.matrix is not None else None
         oos = _rows_out_of_scope(options, matrix, contract.oos_rows) if matrix is not None else ()
@@ -17843,7 +17748,7 @@ def corpus_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
             strict_sovereignty=options.strict_sovereignty,
         )
         report = report if before is None else compare_scores(report, before)
-        outputs.write(report, streams)
+        write(report, None)
     code = _coverage_exit(report.coverage, streams)
     if report.broken:
         problems = "; ".join(f"{fixture.id}: {fixture.error}" for fixture in report.broken)
@@ -17864,216 +17769,223 @@ def validate_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     return ExitCode.OK if all(file.conforms for file in files) else ExitCode.GATE
 
 
-def sid_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
-    """``sid``: prints the semantic id of a shared-global object, for the tests of emitters."""
-    text: str = options.pointer
-    pointer = guest_pointer(int(text) if re.fullmatch(r"[0-9]{1,20}", text) else text)
-    if pointer is None:
-        raise UsageError(f"POINTER {printable(text)}: expected 32 bits, as 0x828f0010 or decimal")
-    if not OBJECT_TYPE.accepts(options.type):
-        raise UsageError(f"TYPE {printable(options.type)}: expected {OBJECT_TYPE.expected}")
-    streams.write(shared_global_sid(pointer, options.type) + "\n")
-    return ExitCode.OK
+# ── the commands, by their help ──
 
+_LOGS: Final = """
+    --canary LOG!           the log of the reference engine
+    --ours LOG!             the log of the engine under test
+"""
+_AT: Final = """
+    --at PLACE=start        the event: TID:IDX of canary, ours:TID:IDX, line:N, ours:line:N, or start (default): Start
+                            here
+"""
+_PAIRING: Final = """
+    --tid-map C=O[,C=O…]*   pin pairs: canary's tid = our tid
+    --no-auto-map           compare the pinned pairs only
+    --match-names           let events match that differ only in what the engines call the same handles and threads
+"""
+_PROFILE: Final = """
+    --profile FILE*         what may differ: rules in TOML, as calibrate writes them
+"""
+_REPORTS: Final = """
+reports:
+    --out FILE              write the Markdown report there and not to standard output
+    --report FORMAT:PATH*   write a report as well (repeatable); FORMAT is %s; PATH - is standard output
+    --quiet                 no Markdown on standard output, no progress, no warnings
+    --color WHEN=auto       colour in a text report on standard output: always, never, or auto (a terminal, and no
+                            NO_COLOR)
+"""
+_MATRIX: Final = """
+    directory DIR           a folder with one folder a fixture
+    --matrix FILE%s          the parity matrix whose rows the fixtures must cover
+    --oos ROW,…*            rows that need not be covered (repeatable)
+"""
+_CONTRACT_FILE: Final = """
+    --contract FILE         thresholds and allow list: .toml, .json, .yaml
+"""
+_CONTRACT: Final = f"""{_CONTRACT_FILE}
+    --allow-host HOST*      a host that the student may reach: an exact name or *.domain (repeatable)
+    --individual-min SCORE  the score that each pair of traces must reach (default 0.8)
+    --strict                exit 2 where two traces do not belong together: roles, prompts, working directory
+    --strict-sovereignty    exit 1 where it cannot be told whether an action breaks sovereignty
+    --json                  print JSON instead of Markdown: --report json:-
+"""
+_GATE_CODES: Final = """
+exit codes: 0 the gate holds, 1 it does not, 2 it could not be done
+"""
+_PARITY: Final = f"""
+    --cwd DIR               the agents' working directory, for a trace that does not say it
+{_CONTRACT}{_REPORTS % ", ".join(PARITY_FORMATS)}{_GATE_CODES}"""
 
-def calibrate_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
-    """``calibrate``: learns a profile from runs of one program; exit 1 where something is left over."""
-    if os.path.realpath(options.out) in map(os.path.realpath, options.runs):
-        raise UsageError(f"{options.out} is an input already")
-    progress = Progress(None if options.quiet else streams.err)
-    with PendingFile(options.out) as file:
-        try:
-            calibration = calibrate(options.runs, progress)
-        finally:
-            progress.erase()
-        file.commit(profile_toml(calibration))
-    if not options.quiet:
-        under = DiffOptions(profile=calibration.profile, match_names=bool(calibration.profile.of_sort(RuleSort.NAME)))
-        calibration = replace(calibration, audit=tuple(audit_log(options.runs[0], under, only_under_rules=True)))
-        streams.write(MarkdownWriter().written(calibration_document(calibration)))
-    return ExitCode.GATE if calibration.left else ExitCode.OK
-
-
-def audit_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
-    """``audit``: says what a comparison would not see; exit 1 where it cannot say why."""
-    profile = read_profile(options.profile)
-    settings = DiffOptions(profile=profile, match_names=bool(profile.of_sort(RuleSort.NAME)))
-    paths = [path for path in (options.canary, options.ours) if path is not None]
-    found = [row for path in paths for row in audit_log(path, settings)]
-    found.sort(key=lambda row: -list(Sight).index(row.sight))  # of what both logs have, the worse
-    rows = list({(row.kind, row.call, row.change): row for row in found}.values())
-    streams.write(write_markdown(audit_document(rows)))
-    return ExitCode.GATE if any(row.sight is Sight.UNSEEN for row in rows) else ExitCode.OK
-
-
-_PARITY_OPTIONS: Final = (
-    option("--cwd", "the agents' working directory, for a trace that does not say it", "DIR"),
-    *CONTRACT_OPTIONS,
-)
-_GATE_CODES: Final = "exit codes: 0 the gate holds, 1 it does not, 2 it could not be done"
-
-COMMANDS: Final[Mapping[str, Subcommand]] = {
-    "": Subcommand(
+COMMANDS: Final[Mapping[str, tuple[Callable[[argparse.Namespace, Streams], ExitCode], str]]] = {
+    "": (
         diff_command,
-        "Finds, on each guest thread, the first event where two engines' logs of one program part ways.\n"
-        "LOG is schema v1 JSON Lines, plain or .gz, .bz2, .xz (or .zst where this Python reads it); - is standard\n"
-        "input. What cannot be read twice is spooled to a temporary file (in $TMPDIR).\n\n"
-        "Other commands, each with a --help of its own: show (the aligned events around one), cut (a small fixture of\n"
-        "one divergence), calibrate (a profile of what differs between runs), audit (what a comparison does not see),\n"
-        "parity (two agent traces; in short: diff), corpus (a folder of fixtures), coverage (the rows that they\n"
-        "cover), validate (files against their schemas), sid (the id of a shared-global object).",
-        _DIFF_OPTIONS,
-        _EXIT_CODES + f"\nexamples:\n  {PROGRAM} --canary c.jsonl --ours o.jsonl\n"
-        f"  {PROGRAM} --canary c.jsonl.gz --ours o.jsonl --validate-identical --report json:diff.json\n",
-        f"{PROGRAM} --canary LOG --ours LOG [options]",
+        f"""
+Finds, on each guest thread, the first event where two engines' logs of one program part ways.
+LOG is schema v1 JSON Lines, plain or .gz, .bz2, .xz (or .zst where this Python reads it); - is standard
+input. What cannot be read twice is spooled to a temporary file (in $TMPDIR).
+
+Other commands, each with a --help of its own: show (the aligned events around one), cut (a small fixture of
+one divergence), calibrate (a profile of what differs between runs), audit (what a comparison does not see),
+parity (two agent traces; in short: diff), corpus (a folder of fixtures), coverage (the rows that they
+cover), validate (files against their schemas), sid (the id of a shared-global object).
+{_LOGS}
+gate:
+    --validate-identical    exit 1 on any divergence
+    --check-identity        exit 1 if matching events are about different objects
+    --fail-under PCT        exit 1 if fewer events match, in percent of the longer side, after all divergences that
+                            recover
+    --baseline REPORT.json  say what moved since the run of that JSON report
+{_PROFILE}
+    --strict-profile        exit 1 if a rule of the profile hid nothing, or more than it may
+    --ratchet               exit 1 if a divergence is earlier than there, or any is new, or parity is lower
+    --until KEY:IDX         exit 1 if that thread (its key in the JSON, or canary's tid) diverges or ends before that
+                            index
+    --bisect                for git bisect run: exit 125 instead of 2
+pairing of threads:
+{_PAIRING}{_REPORTS % ", ".join(REPORT_RENDERERS)}
+    --context N=5           events shown before a divergence (default 5)
+    --max-divergences N=1000  report so many divergences of each pair (default 1000; 0 is all)
+
+exit codes:
+  0    the work was done, and the gate, if one was asked for, holds
+  1    the gate does not hold
+  2    it could not be done: usage, unreadable or malformed input, nothing to compare, a report that cannot be written
+  125  the same with --bisect: git bisect skips such a commit
+  130  interrupted (143: terminated)
+
+examples:
+  {PROGRAM} --canary c.jsonl --ours o.jsonl
+  {PROGRAM} --canary c.jsonl.gz --ours o.jsonl --validate-identical --report json:diff.json
+""",
     ),
-    "show": Subcommand(
+    "show": (
         show_command,
-        "The aligned events of a pair of threads around one of them: what matches stands once, - is canary, + is ours.",
-        {
-            "": (
-                *_LOG_OPTIONS,
-                _AT_OPTION,
-                option("--around", "about so many rows on each side (default 20)", "N", type=_natural, default=20),
-                option("--all-threads", "between the rows, what the other threads of each log did meanwhile"),
-                option("--grep", "the nearest rows that have this text", "TEXT"),
-                option("--json", "print JSON instead of text"),
-                _COLOR_OPTION,
-                option("--quiet", "no progress"),
-            ),
-            "comparison": (*_PAIRING_OPTIONS, _PROFILE_OPTION),
-        },
-        "exit codes: 0 it is shown, 2 it could not be done\n\nexample:\n"
-        f"  {PROGRAM} show --canary c.jsonl --ours o.jsonl --at 6:1234 --all-threads",
+        f"""
+The aligned events of a pair of threads around one of them: what matches stands once, - is canary, + is ours.
+{_LOGS}{_AT}
+    --around N=20           about so many rows on each side (default 20)
+    --all-threads           between the rows, what the other threads of each log did meanwhile
+    --grep TEXT             the nearest rows that have this text
+    --json                  print JSON instead of text
+    --color WHEN=auto       colour: always, never, or auto (a terminal, and no NO_COLOR)
+    --quiet                 no progress
+comparison:
+{_PAIRING}{_PROFILE}
+exit codes: 0 it is shown, 2 it could not be done
+
+example:
+  {PROGRAM} show --canary c.jsonl --ours o.jsonl --at 6:1234 --all-threads
+""",
     ),
-    "cut": Subcommand(
+    "cut": (
         cut_command,
-        "The smallest pair of logs that is found to show one divergence: a fixture with canary.jsonl, ours.jsonl and\n"
-        "meta.toml. Each step of making it smaller is kept only if a comparison shows the same divergence first.",
-        {
-            "": (
-                *_LOG_OPTIONS,
-                _AT_OPTION,
-                option("--out", "the folder to write; it must not be there, or be empty", "DIR", required=True),
-                option(
-                    "--scrub",
-                    "hide what texts in payloads say, but names of calls and statuses; equal ones stay equal",
-                ),
-                option("--quiet", "no progress"),
-            ),
-            "comparison": (*_PAIRING_OPTIONS, _PROFILE_OPTION),
-        },
-        "exit codes: 0 it is written, 2 it could not be done\n\nexample:\n"
-        f"  {PROGRAM} cut --canary c.jsonl --ours o.jsonl --at 6:1234 --out fixtures/regression/0042-close",
+        f"""
+The smallest pair of logs that is found to show one divergence: a fixture with canary.jsonl, ours.jsonl and
+meta.toml. Each step of making it smaller is kept only if a comparison shows the same divergence first.
+{_LOGS}{_AT}
+    --out DIR!              the folder to write; it must not be there, or be empty
+    --scrub                 hide what texts in payloads say, but names of calls and statuses; equal ones stay equal
+    --quiet                 no progress
+comparison:
+{_PAIRING}{_PROFILE}
+exit codes: 0 it is written, 2 it could not be done
+
+example:
+  {PROGRAM} cut --canary c.jsonl --ours o.jsonl --at 6:1234 --out fixtures/regression/0042-close
+""",
     ),
-    "calibrate": Subcommand(
+    "calibrate": (
         calibrate_command,
-        "Learns from several runs of one program on one engine which differences are noise, and writes them as a\n"
-        "profile for --profile. Record the same thing three times, and give the runs here.",
-        {
-            "": (
-                option("runs", "an event log; two or more, better three", "RUN", nargs="+"),
-                option("--out", "the profile to write (TOML)", "FILE", required=True),
-                option("--quiet", "no report on standard output, no progress"),
-            )
-        },
-        "exit codes: 0 nothing is left over in any pair of runs, 1 something is, 2 it could not be done",
+        """
+Learns from several runs of one program on one engine which differences are noise, and writes them as a
+profile for --profile. Record the same thing three times, and give the runs here.
+
+    runs RUN+               an event log; two or more, better three
+    --out FILE!             the profile to write (TOML)
+    --quiet                 no report on standard output, no progress
+
+exit codes: 0 nothing is left over in any pair of runs, 1 something is, 2 it could not be done
+""",
     ),
-    "audit": Subcommand(
+    "audit": (
         audit_command,
-        "What a comparison would not see: real events are changed one at a time, each field of each kind and call,\n"
-        "dropped, doubled and swapped, and compared under the same options.",
-        {
-            "": (
-                option("--canary", "an event log", "LOG", required=True),
-                option("--ours", "another one, whose events are changed as well", "LOG"),
-                option("--profile", "what may differ (repeatable)", "FILE", **_REPEATABLE),
-            )
-        },
-        "exit codes: 0 all that is compared is caught, or hidden by a rule; 1 something is not; 2 it could not be done",
+        """
+What a comparison would not see: real events are changed one at a time, each field of each kind and call,
+dropped, doubled and swapped, and compared under the same options.
+
+    --canary LOG!           an event log
+    --ours LOG              another one, whose events are changed as well
+    --profile FILE*         what may differ (repeatable)
+
+exit codes: 0 all that is compared is caught, or hidden by a rule; 1 something is not; 2 it could not be done
+""",
     ),
-    "parity": Subcommand(
+    "parity": (
         parity_command,
-        "Whether a student agent did what its teacher did, action by action.",
-        {
-            "": (
-                option("--teacher", "the reference trace (.ccpa-trace.jsonl)", "TRACE", required=True),
-                option("--student", "the trace under test", "TRACE", required=True),
-                *_PARITY_OPTIONS,
-            ),
-            "reports": report_options(PARITY_FORMATS),
-        },
-        _GATE_CODES,
+        f"""
+Whether a student agent did what its teacher did, action by action.
+
+    --teacher TRACE!        the reference trace (.ccpa-trace.jsonl)
+    --student TRACE!        the trace under test
+{_PARITY}""",
     ),
-    "diff": Subcommand(
+    "diff": (
         parity_command,
-        "In short for parity: whether a student agent did what its teacher did, action by action.",
-        {
-            "": (
-                option("teacher", "the reference trace (.ccpa-trace.jsonl)", "TEACHER"),
-                option("student", "the trace under test", "STUDENT"),
-                *_PARITY_OPTIONS,
-            ),
-            "reports": report_options(PARITY_FORMATS),
-        },
-        _GATE_CODES,
+        f"""
+In short for parity: whether a student agent did what its teacher did, action by action.
+
+    teacher TEACHER         the reference trace (.ccpa-trace.jsonl)
+    student STUDENT         the trace under test
+{_PARITY}""",
     ),
-    "corpus": Subcommand(
+    "corpus": (
         corpus_command,
-        "Scores every fixture of a corpus: pairs of agent traces and pairs of event logs.",
-        {
-            "": (
-                option("directory", "a folder with one folder a fixture", "DIR"),
-                *_MATRIX_OPTIONS,
-                option("--must-fail", "turn the gate round: every fixture must drift"),
-                option("--aggregate-min", "the mean score that passes (default 0.95)", "SCORE", type=_share),
-                *CONTRACT_OPTIONS,
-                option("--baseline", "say which scores moved since the run of that JSON report", "CORPUS.json"),
-                option("--ratchet", "exit 1 if a score is lower than there, or a fixture is gone"),
-            ),
-            "reports": report_options(CORPUS_FORMATS),
-        },
-        _GATE_CODES,
+        f"""
+Scores every fixture of a corpus: pairs of agent traces and pairs of event logs.
+{_MATRIX % ""}
+    --must-fail             turn the gate round: every fixture must drift
+    --aggregate-min SCORE   the mean score that passes (default 0.95)
+{_CONTRACT}
+    --baseline CORPUS.json  say which scores moved since the run of that JSON report
+    --ratchet               exit 1 if a score is lower than there, or a fixture is gone
+{_REPORTS % ", ".join(CORPUS_FORMATS)}{_GATE_CODES}""",
     ),
-    "coverage": Subcommand(
+    "coverage": (
         coverage_command,
-        "Which rows of the parity matrix some fixture of a corpus covers; the fixtures are not scored.",
-        {
-            "": (
-                option("directory", "a folder with one folder a fixture", "DIR"),
-                option("--matrix", "the parity matrix whose rows the fixtures must cover", "FILE", required=True),
-                _MATRIX_OPTIONS[1],
-                CONTRACT_OPTIONS[0],
-                option("--json", "print JSON instead of text"),
-            )
-        },
-        "exit codes: 0 every row is covered, 2 one is not, or it could not be told",
+        f"""
+Which rows of the parity matrix some fixture of a corpus covers; the fixtures are not scored.
+{_MATRIX % "!"}{_CONTRACT_FILE}
+    --json                  print JSON instead of text
+
+exit codes: 0 every row is covered, 2 one is not, or it could not be told
+""",
     ),
-    "validate": Subcommand(
+    "validate": (
         validate_command,
-        "Checks event logs and agent traces (told by their first record) against their schemas.",
-        {
-            "": (
-                option("files", "an event log or an agent trace, compressed or not", "FILE", nargs="+"),
-                option("--strict", "refuse unknown fields, and session ids that are no UUID"),
-                option("--json", "print JSON instead of text"),
-            )
-        },
-        "exit codes: 0 every file conforms, 1 one does not, 2 one could not be read",
+        """
+Checks event logs and agent traces (told by their first record) against their schemas.
+
+    files FILE+             an event log or an agent trace, compressed or not
+    --strict                refuse unknown fields, and session ids that are no UUID
+    --json                  print JSON instead of text
+
+exit codes: 0 every file conforms, 1 one does not, 2 one could not be read
+""",
     ),
-    "sid": Subcommand(
+    "sid": (
         sid_command,
-        "The shared-global SID of a guest pointer and an object type: 16 hex digits.",
-        {
-            "": (
-                option("pointer", "the guest pointer, 32 bits: 0x828f0010 or decimal", "POINTER"),
-                option("type", "the object's type: Event, Semaphore, Mutant, …", "TYPE"),
-            )
-        },
-        "exit codes: 0 it was printed, 2 there is no such pointer or type",
+        """
+The shared-global SID of a guest pointer and an object type: 16 hex digits.
+
+    pointer POINTER         the guest pointer, 32 bits: 0x828f0010 or decimal
+    type TYPE               the object's type: Event, Semaphore, Mutant, …
+
+exit codes: 0 it was printed, 2 there is no such pointer or type
+""",
     ),
 }
-"""What the first argument may name; without a name it is the comparison of two logs."""
+"""What the first argument may name, and its help; without a name it is the comparison of two logs."""
 
 
 # ── the process ──
@@ -18103,14 +18015,14 @@ def run(argv: Sequence[str], streams: Streams) -> ExitCode:
         name = argv[0] if argv and argv[0] in COMMANDS else ""
         if not name and argv and not argv[0].startswith("-"):
             raise _not_a_command(argv)
-        command = COMMANDS[name]
+        command, text = COMMANDS[name]
         try:
             with contextlib.redirect_stdout(streams.out):  # --help and --version
-                options = command.parser(name).parse_args(argv[1:] if name else argv)
+                options = command_parser(name, text).parse_args(argv[1:] if name else argv)
         except SystemExit:
             streams.write("")
             return ExitCode.OK
-        return command.run(options, streams)
+        return command(options, streams)
     except KeyboardInterrupt as interrupt:
         return ExitCode.TERMINATED if isinstance(interrupt, Terminated) else ExitCode.INTERRUPTED
     except BrokenPipeError:

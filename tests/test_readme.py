@@ -88,7 +88,7 @@ class Commands(unittest.TestCase):
 class Tables(unittest.TestCase):
     def test_every_option_is_there_and_no_other(self) -> None:
         listed = set(re.findall(r"`(--[a-z-]+)", marked("options")))
-        actions = diff_events.COMMANDS[""].parser("")._actions
+        actions = diff_events.command_parser("", diff_events.COMMANDS[""][1])._actions
         known = {option for action in actions for option in action.option_strings if option.startswith("--")}
         self.assertEqual(listed, known)
 
