@@ -2356,16 +2356,20 @@ def values_at(value: object, path: FieldPath) -> Iterator[object]:
 def _with_edit(value: object, path: FieldPath, edit: Callable[[object], object]) -> object:
     """The value with what stands at a path edited, or taken out where that gives `MISSING`.
 
-    A list on the way becomes a map of its places: what is behind a place that is taken out stays where it is.
+    Nothing moves up in a list: NaN, which no log has, keeps a place.
     """
     if not path:
         return edit(value)
-    members = dict(enumerate(value)) if isinstance(value, list) else value
-    if not isinstance(members, dict):
+    if isinstance(value, dict) and path[0] in value:
+        edited = {**value, path[0]: _with_edit(value[path[0]], path[1:], edit)}
+        return {key: item for key, item in edited.items() if item is not MISSING}
+    if not isinstance(value, list):
         return value
-    places = {key for key in members if key == path[0] or (path[0] is AnyPlace.ANY_PLACE and isinstance(key, int))}
-    edited = {key: _with_edit(item, path[1:], edit) if key in places else item for key, item in members.items()}
-    return {key: item for key, item in edited.items() if item is not MISSING}
+    chosen = (path[0] in (AnyPlace.ANY_PLACE, place) for place in range(len(value)))
+    items = [_with_edit(item, path[1:], edit) if at else item for at, item in zip(chosen, value, strict=True)]
+    while items and items[-1] is MISSING:
+        items.pop()
+    return [math.nan if item is MISSING else item for item in items]
 
 
 @dataclass(frozen=True, slots=True)
@@ -2406,18 +2410,12 @@ class ProfileRule:
         """What it is about, as far as it says that: kind, call, field."""
         return tuple(label for label in (self.kind, self.call, path_text(self.field)) if label)
 
-    def is_about(self, kind: str, call: str | None) -> bool:
-        """Whether it names events of this kind and call."""
-        return self.kind == kind and self.call in (None, call)
-
     def lists(self, value: object) -> bool:
         """Whether it has a value in its list."""
         return any(json_equal(value, listed) for listed in self.values)
 
     def names_field(self, path: FieldPath) -> bool:
         """Whether it is about the field at a path, or one that is in a field that is not compared."""
-        if path == self.field:
-            return True
         if len(path) < len(self.field) or (len(path) > len(self.field) and not self.is_whole):
             return False
         return all(step in (AnyPlace.ANY_PLACE, at) for step, at in zip(self.field, path, strict=False))
@@ -2433,21 +2431,26 @@ class ProfileRule:
     def _is_close(self, canary: object, ours: object) -> bool:
         from fractions import Fraction  # here, so that only who has a profile waits for it
 
-        numbers = [
-            Fraction(str(value))  # as it is written: 0.3 is 0.1 more than 0.2
-            for value in (canary, ours)
-            if isinstance(value, int | float) and not isinstance(value, bool)
-        ]
-        if len(numbers) < 2:
+        if any(type(value) not in (int, float) for value in (canary, ours)):
             return False
-        limit = self.absolute if self.relative is None else self.relative * max(map(abs, numbers))
-        return limit is not None and abs(numbers[0] - numbers[1]) <= limit
+        one, other = Fraction(str(canary)), Fraction(str(ours))  # as written: 0.3 is 0.1 more than 0.2
+        limit = self.absolute if self.relative is None else self.relative * max(abs(one), abs(other))
+        return limit is not None and abs(one - other) <= limit
+
+    def seen(self, payload: object) -> list[object]:
+        """What stands in its field, as far as it lets that differ."""
+        found = values_at(payload, self.field)
+        return [value if not self.values or self.lists(value) else None for value in found]
 
     def floats(self, payload: Mapping[str, object]) -> bool:
         """Whether an event that it is about may stand anywhere, or be missing."""
         return self.sort is RuleSort.FLOAT and all(
             any(json_equal(found, value) for found in values_at(payload, path)) for path, value in self.where
         )
+
+
+Explains: TypeAlias = "Callable[[Both[Event], Sequence[FieldDifference]], bool]"
+"""Whether two events are the same although some fields differ: their names may."""
 
 
 class Profile:
@@ -2460,19 +2463,8 @@ class Profile:
         self.rules = tuple(rules)
         self.names = tuple(names)
         """The files that they stand in."""
-        self.of_events = [  # with their numbers
-            (n, rule) for n, rule in enumerate(self.rules) if rule.is_of_fields or rule.sort is RuleSort.FLOAT
-        ]
-        self._patterns = {rule.kind.encode(): self._pattern(rule.kind) for _, rule in self.of_events}
+        self.of_events = [rule for rule in self.rules if rule.is_of_fields or rule.sort is RuleSort.FLOAT]
         self._known: dict[tuple[str, str | None], tuple[tuple[int, ProfileRule], ...]] = {}
-
-    def _pattern(self, kind: str) -> re.Pattern[bytes]:
-        """What a payload of a kind has in it if a rule is about it; an escape may hide the name of a call."""
-        calls = [rule.call for _, rule in self.of_events if rule.kind == kind]
-        if None in calls:
-            return re.compile(b"")
-        names = (json.dumps(call, ensure_ascii=False).encode()[1:-1] for call in calls)
-        return re.compile(rb'"(?:%b)"' % b"|".join(map(re.escape, names)))
 
     def __bool__(self) -> bool:
         return bool(self.rules)
@@ -2481,60 +2473,74 @@ class Profile:
         """The rules of a sort, with their numbers."""
         return [(number, rule) for number, rule in enumerate(self.rules) if rule.sort is sort]
 
-    def may_be_about(self, kind: bytes, payload: bytes) -> bool:
-        """Whether a rule may name an event, as far as its bytes tell."""
-        pattern = self._patterns.get(kind)
-        return pattern is not None and (b"\\" in payload or pattern.search(payload) is not None)
+    @functools.cached_property
+    def patterns(self) -> dict[bytes, re.Pattern[bytes]]:
+        """By kind, what payloads have in them that rules may be about: the name of a call, or an escape."""
+        calls: dict[str, list[str]] = {}
+        for rule in self.of_events:
+            name = "" if rule.call is None else re.escape(json.dumps(rule.call, ensure_ascii=False))
+            calls.setdefault(rule.kind, [r"\\"]).append(name)
+        return {kind.encode(): re.compile("|".join(names).encode()) for kind, names in calls.items()}
 
-    def chosen(self, kinds: Sequence[bytes], payloads: Sequence[bytes]) -> list[int]:
-        """Which of many events a rule may name: `may_be_about` for all at once."""
-        searches = {kind: pattern.search for kind, pattern in self._patterns.items()}
-        named = itertools.compress(range(len(kinds)), map(searches.__contains__, kinds))
-        return [n for n in named if searches[kinds[n]](payloads[n]) or b"\\" in payloads[n]]
-
-    def rules_about(self, event: Event) -> tuple[tuple[int, ProfileRule], ...]:
+    def rules_about(self, kind: str, call: str | None) -> tuple[tuple[int, ProfileRule], ...]:
         """The rules for the fields of an event, or for its place."""
-        key = event.kind, event.name
-        if key not in self._known:
-            self._known[key] = tuple((number, rule) for number, rule in self.of_events if rule.is_about(*key))
-        return self._known[key]
+        if (kind, call) not in self._known:
+            self._known[kind, call] = tuple(
+                (number, rule)
+                for number, rule in enumerate(self.rules)
+                if rule in self.of_events and rule.kind == kind and rule.call in (None, call)
+            )
+        return self._known[kind, call]
 
-    def floating(self, event: Event) -> int | None:
-        """The number of the rule by which an event may stand anywhere or be missing; None where there is none."""
-        return next((number for number, rule in self.rules_about(event) if rule.floats(event.payload)), None)
+    @functools.cached_property
+    def _stand_ins(self) -> dict[int, int]:
+        """Of each rule with a list of values, the first that shares one: what both let pass is masked alike."""
+        lists = [(number, rule) for number, rule in enumerate(self.rules) if rule.values]
+        return {n: next(m for m, other in lists if m == n or any(map(rule.lists, other.values))) for n, rule in lists}
 
-    def masked(self, event: Event) -> object:
+    @functools.cached_property
+    def asked(self) -> frozenset[int]:
+        """The rules that do not let everything pass that is masked alike: two events have to be read."""
+        shared = {stand_in for number, stand_in in self._stand_ins.items() if stand_in != number}
+        return frozenset(
+            number
+            for number, rule in enumerate(self.rules)
+            if rule.only_absent or rule.sort is RuleSort.TOLERANCE or self._stand_ins.get(number, number) != number
+        ) | shared
+
+    def masked(self, payload: object, rules: Iterable[tuple[int, ProfileRule]]) -> object:
         """A payload without what may differ: two that are equal under the rules are the same here, and few others."""
-        masked: object = compared_payload(event)
-        rules = [(number, rule) for number, rule in self.rules_about(event) if rule.is_of_fields]
+
+        def mask(number: int, rule: ProfileRule, value: object) -> object:
+            if not rule.values:
+                return MISSING
+            return f"one that rule {self._stand_ins[number]} lists" if rule.lists(value) else value
+
         for number, rule in rules:
-            # Lists that share a value have one stand-in: what each of them lets pass must be the same here.
-            stand_in = min(n for n, other in rules if n == number or any(map(rule.lists, other.values)))
-            masked = _with_edit(masked, rule.field, functools.partial(self._mask, stand_in, rule))
-        return masked
+            if rule.is_of_fields:
+                payload = _with_edit(payload, rule.field, functools.partial(mask, number, rule))
+        return payload
 
-    @staticmethod
-    def _mask(stand_in: int, rule: ProfileRule, value: object) -> object:
-        if not rule.values:
-            return MISSING
-        return f"one that rule {stand_in} lists" if rule.lists(value) else value
-
-    def judge(self, canary: Event, ours: Event) -> tuple[tuple[int, ...], tuple[FieldDifference, ...]]:
-        """By which rules fields of two events of one kind may differ, one each, and what differs beyond."""
-        used, beyond = [], []
+    def judge(self, canary: Event, ours: Event) -> tuple[set[int], tuple[FieldDifference, ...]]:
+        """By which rules fields of two events of one kind may differ, and what differs beyond."""
+        used, beyond = set(), []
+        about = self.rules_about(canary.kind, canary.name)
         for difference in field_differences(compared_payload(canary), compared_payload(ours), "payload"):
             path = parse_field_path(difference.path.removeprefix("payload").removeprefix("."))
-            allowing = (
-                number
-                for number, rule in self.rules_about(canary)
-                if rule.is_of_fields and rule.allows(path, difference.left, difference.right)
-            )
-            number = next(allowing, None)
+            values = difference.left, difference.right
+            number = next((n for n, rule in about if rule.is_of_fields and rule.allows(path, *values)), None)
             if number is None:
                 beyond.append(difference)
             else:
-                used.append(number)
-        return tuple(used), tuple(beyond)
+                used.add(number)
+        return used, tuple(beyond)
+
+    def equal(self, canary: Event, ours: Event, explains: Explains | None = None) -> bool:
+        """Whether two events are the same under the rules; ``explains`` may account for fields that differ beyond."""
+        if canary.kind != ours.kind or event_shared_global(canary) != event_shared_global(ours):
+            return False
+        _, beyond = self.judge(canary, ours)
+        return not beyond or (explains is not None and explains(Both(canary, ours), beyond))
 
 
 NO_PROFILE: Final = Profile()
@@ -2813,6 +2819,16 @@ class PayloadGroup(NamedTuple):
         values = zip(*map(self.columns.__getitem__, keys), strict=True) if keys else itertools.repeat(())
         return map(fingerprint, zip(itertools.repeat((self.kind, *keys)), values, sids, strict=False))
 
+    def by_call(self) -> Iterator[tuple[str | None, PayloadGroup]]:
+        """The events that are about one call after the other."""
+        places: dict[bytes, list[int]] = {}
+        for nth, name in enumerate(self.column("name")):
+            places.setdefault(name, []).append(nth)
+        for name, chosen in places.items():
+            columns = {key: list(map(column.__getitem__, chosen)) for key, column in self.columns.items()}
+            group = PayloadGroup(self.kind, list(map(self.places.__getitem__, chosen)), columns)
+            yield (json.loads(name) if name.startswith(b'"') else None), group
+
 
 @dataclass(frozen=True, slots=True)
 class _PayloadLayout:
@@ -2899,14 +2915,6 @@ class PayloadReader:
         respelled = tuple(n for n, form in enumerate(forms) if form == _ANY_VALUE)
         self._layouts[leads] = _PayloadLayout(re.compile(pattern.encode()), keys, tuple(forms), respelled)
         return self._layouts[leads]
-
-
-def masked_fingerprint(profile: Profile, event: Event) -> int:
-    """The fingerprint of an event under a profile: of what must be equal alone."""
-    masked = _canonical_json(profile.masked(event))
-    return fingerprint(
-        (event.kind.encode(), b"under rules %b %b" % ((event_shared_global(event) or "").encode(), masked))
-    )
 
 
 # ══ index ═════════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -3188,28 +3196,26 @@ class Stream:
 
 
 class RuleMarks:
-    """The events of one thread that rules of a profile name: their fingerprint is of what must be equal alone."""
+    """The events of one thread that a rule of a profile names."""
 
-    __slots__ = ("fingerprints", "floats", "indexes", "producing")
+    __slots__ = ("floats", "indexes", "values")
 
-    def __init__(self) -> None:
+    def __init__(self, floats: bool = False) -> None:
+        self.floats = floats
+        """Whether the rule lets them float."""
         self.indexes = array("q")
-        self.fingerprints = array("q")
-        """What their fingerprints were without the profile."""
-        self.floats = array("q")
-        """The number of the rule by which they float, or -1."""
-        self.producing = array("q")
-        """The indexes of those that give a name to something."""
+        self.values = array("q")
+        """Hashes of what they have in the field that the rule is about; 0 where there is nothing."""
 
     def extend(self, other: RuleMarks) -> None:
         """Takes in those of the next part of the log."""
-        for name in self.__slots__:
-            getattr(self, name).extend(getattr(other, name))
+        self.indexes += other.indexes
+        self.values += other.values
 
     def into_index_order(self) -> None:
         """Puts what was written out of order in order."""
         order = sorted(range(len(self.indexes)), key=self.indexes.__getitem__)
-        for column in (self.indexes, self.fingerprints, self.floats):
+        for column in (self.indexes, self.values):
             column[:] = array("q", [column[place] for place in order])
 
 
@@ -3235,10 +3241,8 @@ class LogIndex:
     shared_globals: list[SharedGlobal] = field(default_factory=list)
     creations: list[Creation] = field(default_factory=list)
     objects: ObjectRefs = field(default_factory=ObjectRefs)
-    marks: dict[int, RuleMarks] = field(default_factory=dict)
-    """By tid, the events that rules of a profile name."""
-    named: Counter[tuple[int, ...]] = field(default_factory=Counter)
-    """How many events have which rules."""
+    marks: dict[tuple[int, int], RuleMarks] = field(default_factory=dict)
+    """By number of a profile's rule and tid, the events that it names."""
     warnings: list[LogWarning] = field(default_factory=list)
     chunks: list[_Chunk] = field(default_factory=list)
     next_lineno: int = 1
@@ -3254,6 +3258,14 @@ class LogIndex:
         """How many events all threads have together."""
         return sum(map(len, self.streams.values()))
 
+    def into_index_order(self) -> None:
+        """Puts what is known of events in order, as the streams are."""
+        reordered = {tid for tid, stream in self.streams.items() if stream.reordered}
+        self.objects.into_index_order(reordered)
+        for (_, tid), marks in self.marks.items():
+            if tid in reordered:
+                marks.into_index_order()
+
     def extend(self, other: LogIndex) -> None:
         """Takes in the index of the next part of the log, whose lines are numbered from 0."""
         for tid, stream in other.streams.items():
@@ -3263,9 +3275,8 @@ class LogIndex:
         self.shared_globals += other.shared_globals
         self.creations += other.creations
         self.objects.extend(other.objects)
-        for tid, marks in other.marks.items():
-            self.marks.setdefault(tid, RuleMarks()).extend(marks)
-        self.named += other.named
+        for of_thread, marks in other.marks.items():
+            self.marks.setdefault(of_thread, RuleMarks(marks.floats)).extend(marks)
         self.chunks += [chunk._replace(first_lineno=self.next_lineno + chunk.first_lineno) for chunk in other.chunks]
         for warning in other.warnings:
             self.warnings.append(replace(warning, lineno=self.next_lineno + (warning.lineno or 0)))
@@ -3439,29 +3450,87 @@ def _shared_globals(
                 yield place, SharedGlobal(tid, indexes[place], text, pointer, object_type)
 
 
-class _UnderRules(NamedTuple):
-    """What a profile makes of an event that its rules name."""
-
-    fingerprint: int
-    """Of what must be equal."""
-    floats: int
-    """The number of the rule by which it floats, or -1."""
-    numbers: tuple[int, ...]
-    """Of all rules that are about it."""
-    produces: bool
-    """Whether it gives a name to something."""
+_LIST_ITEM: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[^][{},"]+')
 
 
-def _under_rules(profile: Profile, kind: bytes, payload: bytes) -> _UnderRules | None:
-    """What a profile makes of an event; None if no rule is about it."""
-    event = Event(0, kind.decode(), 0, 0, parse_payload(payload))
-    rules = profile.rules_about(event)
-    if not rules:
-        return None
-    floats = profile.floating(event)
-    numbers = tuple(number for number, rule in rules if rule.is_of_fields or rule.floats(event.payload))
-    produces = any(rule.sort is RuleSort.NAME for _, rule in rules)
-    return _UnderRules(masked_fingerprint(profile, event), -1 if floats is None else floats, numbers, produces)
+class _MemberRules:
+    """The rules about one member of the payloads of a call, and what they make of it."""
+
+    def __init__(self, profile: Profile, key: str, rules: Sequence[tuple[int, ProfileRule]]) -> None:
+        self.key = _canonical_json(key)
+        self.numbers = [number for number, _ in rules]
+        self._profile, self._name, self._rules = profile, key, rules
+        self._is_dropped = all(rule.field == (key,) and not rule.values for _, rule in rules)
+        steps = [rule.field[1] if len(rule.field) == 2 and not rule.values else None for _, rule in rules]
+        self._places = [step for step in steps if isinstance(step, int)]
+        self._all_places = steps == [AnyPlace.ANY_PLACE]
+        self._is_of_lists = self._all_places or len(self._places) == len(rules)
+        # loops repeat themselves
+        self.masked = functools.lru_cache(1 << 14)(self._masked)
+
+    def _masked(self, text: bytes) -> tuple[bytes, ...]:
+        """What must be equal of a value, as canonical JSON, and what each rule lets differ of it."""
+        if self._is_dropped:
+            return (b"", *(text for _ in self._rules))
+        if self._is_of_lists and text.startswith(b"[") and not (b"[" in text[1:] or b"{" in text):
+            return self._masked_list(text)
+        payload = {self._name: parse_json(text)} if text else {}
+        masked = self._profile.masked(payload, self._rules)
+        assert isinstance(masked, dict)
+        rest = _canonical_json(masked[self._name]) if self._name in masked else b""
+        return (rest, *(b",".join(map(_canonical_json, rule.seen(payload))) for _, rule in self._rules))
+
+    def _masked_list(self, text: bytes) -> tuple[bytes, ...]:
+        """The same for a list of scalars of which some places may differ: without the detour through values."""
+        if self._all_places:
+            return b"[]", text[1:-1]
+        items = _LIST_ITEM.findall(text) if b'"' in text else text[1:-1].split(b",")
+        seen = [items[place] if place < len(items) else b"" for place in self._places]
+        for place in self._places:
+            items[place : place + 1] = [b"NaN"] * (place < len(items))
+        while items and items[-1] == b"NaN":
+            items.pop()
+        return (b"[%b]" % b",".join(items), *seen)
+
+
+_Marked: TypeAlias = "tuple[int, Sequence[int], Sequence[int]]"
+"""The number of a rule, the places of events that it names, and hashes of what it lets differ of each."""
+
+
+class _CallRules:
+    """The rules about the events of one kind and call."""
+
+    def __init__(self, profile: Profile, rules: Sequence[tuple[int, ProfileRule]]) -> None:
+        of_keys: dict[str, list[tuple[int, ProfileRule]]] = {}
+        for number, rule in rules:
+            if rule.is_of_fields:
+                of_keys.setdefault(str(rule.field[0]), []).append((number, rule))
+        self._members = [_MemberRules(profile, key, of_key) for key, of_key in of_keys.items()]
+        self._floating = [(number, rule) for number, rule in rules if rule.sort is RuleSort.FLOAT]
+
+    def marks(self, group: PayloadGroup) -> tuple[PayloadGroup, list[_Marked]]:
+        """The same events without what may differ, and those that each rule names."""
+        columns = dict(group.columns)
+        marked = [self._floats(number, rule, group) for number, rule in self._floating]
+        for of_key in self._members:
+            texts = group.columns.get(of_key.key) or [b""] * len(group.places)
+            columns[of_key.key], *seen = zip(*map(of_key.masked, texts), strict=True)
+            for number, parts in zip(of_key.numbers, seen, strict=True):
+                marked.append((number, group.places, [fingerprint((part,)) if part else 0 for part in parts]))
+        return group._replace(columns=columns), marked
+
+    @staticmethod
+    def _floats(number: int, rule: ProfileRule, group: PayloadGroup) -> _Marked:
+        """The events that float by a rule."""
+        keys = list(dict.fromkeys(str(path[0]) for path, _ in rule.where))
+        columns = [group.columns.get(_canonical_json(key)) or [b""] * len(group.places) for key in keys]
+
+        @functools.lru_cache(1 << 14)
+        def floats(*texts: bytes) -> bool:
+            return rule.floats({key: parse_json(text) for key, text in zip(keys, texts, strict=True) if text})
+
+        places = list(itertools.compress(group.places, map(floats, *columns))) if keys else group.places
+        return number, places, [0] * len(places)
 
 
 class _SegmentIndexer:
@@ -3471,8 +3540,7 @@ class _SegmentIndexer:
         self._canonical, self._profile = canonical, profile
         self._reader = LayoutReader()
         self._payloads: dict[bytes, PayloadReader] = {}  # by kind
-        # loops repeat themselves
-        self._rules_for = functools.lru_cache(1 << 14)(functools.partial(_under_rules, profile))
+        self._rules: dict[tuple[bytes, str | None], _CallRules | None] = {}
 
     def index(self, segment: Segment) -> LogIndex | InputError:
         """The index of a segment, or what is wrong with its first bad line; lines are numbered from 0."""
@@ -3510,7 +3578,9 @@ class _SegmentIndexer:
             columns = self._reader.columns(text)
             indexes = list(map(int, columns.indexes))
             values = self._fingerprints(columns, indexes)
-            self._add_events(columns, indexes, self._apply_rules(columns, indexes, values) if self._profile else values)
+            if self._profile.of_events:
+                self._apply_rules(columns, indexes, values)
+            self._add_events(columns, indexes, values)
         except (NotJsonError, UnicodeDecodeError) as error:
             raise self._first_error(text) from error
         self._index.next_lineno += columns.lines
@@ -3532,7 +3602,8 @@ class _SegmentIndexer:
             try:
                 if line.strip():
                     raw = decode_raw_event(line)
-                    named = self._profile.may_be_about(raw.kind, raw.payload)
+                    pattern = self._profile.patterns.get(raw.kind)
+                    named = pattern is not None and pattern.search(raw.payload)
                     if self._canonical or named or raw.kind in SPECIAL_KINDS:
                         parse_payload(raw.payload)
             except NotJsonError as error:
@@ -3584,6 +3655,9 @@ class _SegmentIndexer:
                     stream.add_run(position, idx, chunk)
             self._counters[tid] = itertools.count(found[-1] + 1)
 
+    def _payload_reader(self, kind: bytes) -> PayloadReader:
+        return self._payloads.get(kind) or self._payloads.setdefault(kind, PayloadReader(kind))
+
     def _fingerprints(self, columns: Columns, indexes: list[int]) -> list[int]:
         """One fingerprint an event: of its bytes where they say just what counts, else of its canonical members."""
         kinds, payloads = columns.kinds, columns.payloads
@@ -3595,8 +3669,7 @@ class _SegmentIndexer:
         refs: list[ObjectRef] = []
         shared: dict[int, SharedGlobal] = {}
         for kind, places in of_kinds.items():
-            reader = self._payloads.get(kind) or self._payloads.setdefault(kind, PayloadReader(kind))
-            for group in reader.groups(places, payloads):
+            for group in self._payload_reader(kind).groups(places, payloads):
                 refs += object_refs(group)
                 shared.update(_shared_globals(group, columns, indexes) if kind == b"handle.create" else ())
                 sids = (int(shared[place].sid, 16) if place in shared else 0 for place in group.places)
@@ -3609,20 +3682,46 @@ class _SegmentIndexer:
             self._note_creation(int(columns.tids[place]), indexes[place], parse_payload(payloads[place]))
         return values
 
-    def _apply_rules(self, columns: Columns, indexes: list[int], found: list[int]) -> list[int]:
+    def _apply_rules(self, columns: Columns, indexes: list[int], values: list[int]) -> None:
         """Gives the events that rules name a fingerprint of what must be equal alone, and marks them."""
-        for n in self._profile.chosen(columns.kinds, columns.payloads):
-            rules = self._rules_for(columns.kinds[n], columns.payloads[n])
-            if rules:
-                self._index.named[rules.numbers] += 1
-                marks = self._index.marks.setdefault(int(columns.tids[n]), RuleMarks())
-                marks.indexes.append(indexes[n])
-                marks.fingerprints.append(found[n])
-                marks.floats.append(rules.floats)
-                if rules.produces:
-                    marks.producing.append(indexes[n])
-                found[n] = rules.fingerprint
-        return found
+        patterns = self._profile.patterns
+        marked: dict[int, list[tuple[int, int]]] = {}
+        of_kinds: dict[bytes, list[int]] = {}
+        for place in itertools.compress(range(len(values)), map(patterns.__contains__, columns.kinds)):
+            if patterns[columns.kinds[place]].search(columns.payloads[place]):
+                of_kinds.setdefault(columns.kinds[place], []).append(place)
+        for kind, of_kind in of_kinds.items():
+            for group in self._payload_reader(kind).groups(of_kind, columns.payloads):
+                shared = dict(_shared_globals(group, columns, indexes)) if kind == b"handle.create" else {}
+                for call, of_call in group.by_call():
+                    rules = self._rules_about(kind, call)
+                    if rules:
+                        rest, found = rules.marks(of_call)
+                        sids = (int(shared[place].sid, 16) if place in shared else 0 for place in rest.places)
+                        deque(map(values.__setitem__, rest.places, rest.fingerprints(sids)), maxlen=0)
+                        for number, places, hashes in found:
+                            marked.setdefault(number, []).extend(zip(places, hashes, strict=True))
+        for number, events in marked.items():
+            if events:
+                self._mark(number, sorted(events), columns.tids, indexes)
+
+    def _rules_about(self, kind: bytes, call: str | None) -> _CallRules | None:
+        if (kind, call) not in self._rules:
+            rules = self._profile.rules_about(kind.decode(), call)
+            self._rules[kind, call] = _CallRules(self._profile, rules) if rules else None
+        return self._rules[kind, call]
+
+    def _mark(self, number: int, events: list[tuple[int, int]], tids: Sequence[bytes], indexes: list[int]) -> None:
+        """Notes the places that a rule names, and what it lets differ there."""
+        places, hashes = zip(*events, strict=True)
+        threads = list(map(tids.__getitem__, places))
+        floats = self._profile.rules[number].sort is RuleSort.FLOAT
+        marks = {
+            tid: self._index.marks.setdefault((number, int(tid)), RuleMarks(floats)) for tid in dict.fromkeys(threads)
+        }
+        for column, found in (("indexes", map(indexes.__getitem__, places)), ("values", hashes)):
+            appenders = {tid: getattr(of_thread, column).append for tid, of_thread in marks.items()}
+            deque(map(invoke, map(appenders.__getitem__, threads), found), maxlen=0)
 
     def _note_creation(self, tid: int, idx: int, payload: Mapping[str, object]) -> None:
         child = payload.get("child_tid")
@@ -3709,8 +3808,6 @@ class _LogBuilder:
                 first, second = itertools.islice(log.lines_with(tid, doubled), 2)
                 problem = f"index {doubled} of tid {tid} stands on line {first} already"
                 raise InputError(self._source.name, problem, lineno=second, field="tid_event_idx")
-            if stream.reordered and tid in index.marks:
-                index.marks[tid].into_index_order()
             lost, first_lost = stream.lost()
             if lost:
                 index.warnings.append(LogWarning(WarningKind.HOLE, tid=tid, count=lost, idx=first_lost))
@@ -3723,7 +3820,7 @@ class _LogBuilder:
             except NotJsonError as error:
                 lineno, _ = log.line_of(tid, index.streams[tid].position_of(idx))
                 raise InputError(self._source.name, str(error), lineno=lineno, field=error.field) from error
-        index.objects.into_index_order({tid for tid, stream in index.streams.items() if stream.reordered})
+        index.into_index_order()
         return index
 
 
@@ -5028,6 +5125,10 @@ class Cursor:
         """All events of the thread."""
         return self.log.index.streams[self.tid]
 
+    def event(self, position: int) -> Event:
+        """The event at a position that is there."""
+        return self.log.event(self.tid, position)
+
     @property
     def at_end(self) -> bool:
         """Whether there is no next event."""
@@ -5074,56 +5175,107 @@ class StepKind(enum.Enum):
 
     MATCHED = enum.auto()
     FLOATED = enum.auto()
+    """Shared-global creates, and what a profile hides."""
     DIFFERED = enum.auto()
+    REST = enum.auto()
+    """What is behind the end of the other side, or was not compared any more."""
 
 
 class Step(NamedTuple):
-    """A stretch of a walk: so many events of canary and of ours, from two positions on."""
+    """A stretch of a walk: some events of canary and some of ours, by position."""
 
     kind: StepKind
-    canary_position: int
-    ours_position: int
-    canary: int
-    ours: int
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A place where a walk met two events that differ, and what became of it."""
-
-    hunk: Hunk
-    """Its positions count all events of a stream. It ends where the streams are together again, or end."""
-    lost: bool
-    """The indexes differ: one log lost events here, or left an index out."""
-    counts: Both[int]
+    places: Both[range]
+    counts: Both[int] = Both(0, 0)
     """Events that have no counterpart, the floating ones apart."""
-    matched_before: int
-    """Matches of the whole walk before this."""
+    change: Change = Change.REPLACED
+    common: int = 0
+    """Matches in what differs, too few to be together again; they count for the score."""
+    lost: bool = False
+    """The indexes differ: one log lost events here, or left an index out."""
+    rule: int | None = None
+    """The number of the rule of a profile that hides it as a whole."""
 
     @property
     def starts(self) -> Both[int]:
         """The positions at which it begins."""
-        return Both(self.hunk.c_start, self.hunk.o_start)
+        return Both(self.places.canary.start, self.places.ours.start)
 
     @property
     def ends(self) -> Both[int]:
         """The positions behind it."""
-        return Both(self.hunk.c_end, self.hunk.o_end)
+        return Both(self.places.canary.stop, self.places.ours.stop)
+
+    @property
+    def matched(self) -> int:
+        """How many pairs of events match in it."""
+        return len(self.places.canary) if self.kind is StepKind.MATCHED else 0
+
+    @property
+    def differs(self) -> bool:
+        """Whether its events have no counterpart."""
+        return self.kind in (StepKind.DIFFERED, StepKind.REST)
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether its events stand against each other one by one."""
+        same = self.change is Change.CHANGED and len(self.places.canary) == len(self.places.ours)
+        return self.kind is StepKind.MATCHED or (self.kind is StepKind.DIFFERED and same)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether `common` is the most that can match, and not only the most near the diagonal."""
+        return min(map(len, self.places)) <= _SEARCHED_COMPLETELY
+
+
+def _step(kind: StepKind, starts: Both[int], ends: Both[int], **more: Any) -> Step:
+    return Step(kind, Both(range(starts.canary, ends.canary), range(starts.ours, ends.ours)), **more)
 
 
 class FormatsDifferError(Exception):
     """The fingerprints of bytes are of no use: the logs spell equal payloads differently. Never leaves `diff_logs`."""
 
 
+class RuleUses:
+    """Where two threads have events that match although a profile lets something in them differ."""
+
+    def __init__(self, cursors: Both[Cursor], profile: Profile) -> None:
+        self._marks: dict[int, Both[tuple[Sequence[int], array[int]]]] = {}
+        for number, rule in enumerate(profile.rules if profile.of_events else ()):
+            marks = [(cursor, cursor.log.index.marks.get((number, cursor.tid))) for cursor in cursors]
+            sides = [(cursor.stream.positions_of(of.indexes), of.values) for cursor, of in marks if of]
+            if rule.is_of_fields and len(sides) == 2:
+                self._marks[number] = Both(*sides)
+        self.asked = profile.asked & self._marks.keys()
+
+    def of(self, number: int, places: Both[range]) -> Iterable[int]:
+        """The positions of canary in two stretches that match at which a rule is needed."""
+        if number not in self._marks:
+            return ()
+        found = []
+        for (positions, values), place in zip(self._marks[number], places, strict=True):
+            at = slice(bisect.bisect_left(positions, place.start), bisect.bisect_left(positions, place.stop))
+            found.append((positions[at], values[at]))
+        (canary, one), (ours, other) = found
+        if one == other:
+            return ()
+        shift = places.canary.start - places.ours.start
+        unlike = set(zip(canary, one, strict=True)) ^ set(zip(map(shift.__add__, ours), other, strict=True))
+        return {position for position, _ in unlike}
+
+
 class Walker:
     """Walks a mapped pair by the rules of schema v1 ("Walking a mapped pair"), from difference to difference."""
 
     def __init__(
-        self, canary: Cursor, ours: Cursor, most_equal_after_all: int, equal: Callable[[Event, Event], bool]
+        self,
+        cursors: Both[Cursor],
+        equal: Callable[[Event, Event], bool],
+        most_equal_after_all: int = sys.maxsize,
+        uses: RuleUses | None = None,
     ) -> None:
-        self.canary, self.ours = canary, ours
-        self._equal = equal
-        self.matched = 0
+        self.canary, self.ours = self._cursors = cursors
+        self._equal, self._uses = equal, uses
         self.equal_after_all = 0
         """Matches whose fingerprints differ: the writers spell equal payloads differently."""
         self._most_equal_after_all = most_equal_after_all
@@ -5135,8 +5287,8 @@ class Walker:
         """Whether both sides have a next event, and at the same adjusted index."""
         return not self.canary.at_end and not self.ours.at_end and self.canary.level == self.ours.level
 
-    def walk(self) -> PairStatus:
-        """Goes on until both sides are at their end, or differ; says which."""
+    def walk(self) -> bool:
+        """Goes on until one side is at its end, or both differ; whether they do."""
         while True:
             self._match_equal_fingerprints()
             if self.level and self._next_events_equal():
@@ -5151,7 +5303,7 @@ class Walker:
             elif self.ours.sid is not None:
                 self._pass(StepKind.FLOATED, self.canary.position, self.ours.position + 1)
             else:
-                return self._status()
+                return not self.canary.at_end and not self.ours.at_end
 
     def _match_equal_fingerprints(self) -> None:
         canary, ours = self.canary, self.ours
@@ -5160,63 +5312,67 @@ class Walker:
             most = min(ends[0] - canary.position, ends[1] - ours.position)
             fingerprints = canary.stream.fingerprints, ours.stream.fingerprints
             count = equal_run(fingerprints[0], canary.position, fingerprints[1], ours.position, most)
+            count = self._allowed(count)
             self._match(count)
             if count < most:
                 break
 
-    def _match(self, count: int) -> None:
-        if self.steps and self.steps[-1].kind is StepKind.MATCHED:
-            last = self.steps.pop()
-            self.steps.append(last._replace(canary=last.canary + count, ours=last.ours + count))
-        elif count:
-            self.steps.append(Step(StepKind.MATCHED, self.canary.position, self.ours.position, count, count))
-        self.matched += count
-        self.canary.position += count
-        self.ours.position += count
+    def _allowed(self, count: int) -> int:
+        """How many of the next events match, whose fingerprints do, when the rules of a profile are asked as well."""
+        if not self._uses or not self._uses.asked:
+            return count
+        canary, ours = self.canary.position, self.ours.position
+        places = Both(range(canary, canary + count), range(ours, ours + count))
+        asked = {position for number in self._uses.asked for position in self._uses.of(number, places)}
+        for position in sorted(asked):
+            if not self._equal(self.canary.event(position), self.ours.event(position - canary + ours)):
+                return position - canary
+        return count
 
-    def _pass(self, kind: StepKind, canary_position: int, ours_position: int) -> None:
+    def _match(self, count: int) -> None:
+        starts = self._cursors.map(lambda cursor: cursor.position)
+        for cursor in self._cursors:
+            cursor.position += count
+        if self.steps and self.steps[-1].kind is StepKind.MATCHED:
+            starts = self.steps.pop().starts
+        elif not count:
+            return
+        self.steps.append(_step(StepKind.MATCHED, starts, self._cursors.map(lambda cursor: cursor.position)))
+
+    def _pass(self, kind: StepKind, canary_position: int, ours_position: int, **more: Any) -> None:
         """Goes on to two positions; what is passed has no counterpart."""
-        canary, ours = self.canary, self.ours
-        counts = canary_position - canary.position, ours_position - ours.position
-        self.steps.append(Step(kind, canary.position, ours.position, *counts))
-        canary.skip_to(canary_position)
-        ours.skip_to(ours_position)
+        starts = self._cursors.map(lambda cursor: cursor.position)
+        self.steps.append(_step(kind, starts, Both(canary_position, ours_position), **more))
+        self.canary.skip_to(canary_position)
+        self.ours.skip_to(ours_position)
 
     def _next_events_equal(self) -> bool:
         """The exact rules' answer where the fingerprints differ."""
         if self.canary.sid != self.ours.sid:
             return False  # no need to read them
-        canary, ours = (side.log.event(side.tid, side.position) for side in (self.canary, self.ours))
-        return self._equal(canary, ours)
+        return self._equal(*self._cursors.map(lambda cursor: cursor.event(cursor.position)))
 
-    def _status(self) -> PairStatus:
-        if self.canary.at_end and self.ours.at_end:
-            return PairStatus.IDENTICAL
-        if self.canary.at_end:
-            return PairStatus.CANARY_ENDED
-        if self.ours.at_end:
-            return PairStatus.OURS_ENDED
-        return PairStatus.DIVERGED
-
-    def pass_difference(self) -> Difference:
+    def pass_difference(self) -> Change:
         """From a place where both sides differ on to where they are together again, or to their ends."""
         canary, ours = self._floatless
         lost = not self.level
-        inner = (self._lost_events() if lost else None) or self._edited_events()
-        hunk = inner._replace(
-            c_start=self.canary.position,
-            c_end=canary.outward(inner.c_end),
-            o_start=self.ours.position,
-            o_end=ours.outward(inner.o_end),
+        hunk = (self._lost_events() if lost else None) or self._edited_events()
+        self._pass(
+            StepKind.DIFFERED,
+            canary.outward(hunk.c_end),
+            ours.outward(hunk.o_end),
+            counts=Both(hunk.canary_events, hunk.ours_events),
+            change=hunk.change,
+            common=hunk.common,
+            lost=lost,
         )
-        self._pass(StepKind.DIFFERED, hunk.c_end, hunk.o_end)
         if not self.canary.at_end and not self.ours.at_end:
             self.ours.shift += self.ours.level - self.canary.level
-        return Difference(hunk, lost, Both(inner.canary_events, inner.ours_events), self.matched)
+        return hunk.change
 
     @functools.cached_property
     def _floatless(self) -> Both[_FloatlessEvents]:
-        return Both(self.canary, self.ours).map(_FloatlessEvents)
+        return self._cursors.map(_FloatlessEvents)
 
     def _here(self) -> tuple[int, int]:
         """The next events' positions among those that do not float."""
@@ -5232,7 +5388,7 @@ class Walker:
 
         If all goes on as if nothing lacked, the writer left out the index and not the events.
         """
-        behind, ahead = sorted((self.canary, self.ours), key=lambda side: side.level)
+        behind, ahead = sorted(self._cursors, key=lambda side: side.level)
         end, floated = behind.position, 0
         idx = ahead.level + behind.shift + behind.floated  # where the first goes on, as the other counts
         while end < len(behind.stream) and behind.stream.idx_at(end) - floated < idx:
@@ -5254,8 +5410,8 @@ class Walker:
 
     def _compare(self, c: int, o: int) -> Likeness:
         """How alike two events are, by their positions among those that do not float."""
-        canary = self.canary.log.event(self.canary.tid, self._floatless.canary.outward(c))
-        ours = self.ours.log.event(self.ours.tid, self._floatless.ours.outward(o))
+        canary = self.canary.event(self._floatless.canary.outward(c))
+        ours = self.ours.event(self._floatless.ours.outward(o))
         if self._equal(canary, ours):
             return Likeness.EQUAL
         same_call = (canary.kind, canary.name) == (ours.kind, ours.name)
@@ -5264,6 +5420,8 @@ class Walker:
     def _edited_events(self) -> Hunk:
         """What the alignment makes of the difference here."""
         c, o = self._here()
+        if self._run_from(c, o) and self.level:  # no rule allows what differs, though it has no part in the fingerprint
+            return Hunk(c, c + 1, o, o + 1, Change.CHANGED)
         hunk = next((hunk for hunk in self._planned if hunk.c_end > c or hunk.o_end > o), None)
         if hunk is None or (hunk.c_start, hunk.o_start) != (c, o):  # the exact rules led elsewhere
             self._planned = self._alignment.hunks(c, o)
@@ -5271,152 +5429,147 @@ class Walker:
         return hunk
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PairWalk:
     """The whole walk of a pair: up to the first difference as schema v1 says, and how it went on from there."""
 
     canary: Cursor
     ours: Cursor
-    status: PairStatus
-    """How the walk up to the first difference ended."""
-    matched: int
-    """Matches up to there."""
-    floated: tuple[int, int]
-    """Shared-global creates that floated up to there, of canary and of ours."""
-    left: tuple[int, int]
-    """Events behind that place, of canary and of ours."""
-    differences: tuple[Difference, ...]
-    end: PairStatus
-    """How the last stretch ended: `DIVERGED` if there are more differences, or the last one never ended."""
-    matched_in_all: int
     steps: tuple[Step, ...]
-    equal_after_all: int
+    equal_after_all: int = 0
 
     @property
     def sides(self) -> Both[Cursor]:
         """Both cursors."""
         return Both(self.canary, self.ours)
 
+    @functools.cached_property
+    def differences(self) -> tuple[Step, ...]:
+        """The places where the walk met two events that differ, and what became of it."""
+        return tuple(step for step in self.steps if step.kind is StepKind.DIFFERED)
+
+    @property
+    def rest(self) -> Both[range]:
+        """The positions that it did not come to."""
+        if self.steps and self.steps[-1].kind is StepKind.REST:
+            return self.steps[-1].places
+        return self.sides.map(lambda cursor: range(len(cursor.stream), len(cursor.stream)))
+
+    @property
+    def end(self) -> PairStatus:
+        """How the last stretch ended: `DIVERGED` if there are more differences, or the last one never ended."""
+        rest = self.rest
+        never = bool(self.differences) and self.differences[-1].change is Change.UNRECOVERED
+        if never or all(rest):
+            return PairStatus.DIVERGED
+        ended = PairStatus.CANARY_ENDED if rest.ours else PairStatus.OURS_ENDED
+        return ended if any(rest) else PairStatus.IDENTICAL
+
+    @property
+    def status(self) -> PairStatus:
+        """How the walk up to the first difference ended."""
+        return PairStatus.DIVERGED if self.differences else self.end
+
+    @functools.cached_property
+    def before(self) -> tuple[Step, ...]:
+        """The walk up to the first difference."""
+        compared = (StepKind.MATCHED, StepKind.FLOATED)
+        return tuple(itertools.takewhile(lambda step: step.kind in compared, self.steps))
+
+    @property
+    def floated(self) -> Both[int]:
+        """Events that floated up to there."""
+        passed = [step.places for step in self.before if step.kind is StepKind.FLOATED]
+        return Both(sum(len(places.canary) for places in passed), sum(len(places.ours) for places in passed))
+
+    @property
+    def left(self) -> Both[int]:
+        """Events behind that place."""
+        starts = self.before[-1].ends if self.before else Both(0, 0)
+        return Both(*(len(cursor.stream) - start for cursor, start in zip(self.sides, starts, strict=True)))
+
+    @functools.cached_property
+    def matches(self) -> list[int]:
+        """How many events match before each difference, and in all."""
+        totals = itertools.accumulate(step.matched for step in self.steps)
+        before = [total for step, total in zip(self.steps, totals, strict=True) if step.kind is StepKind.DIFFERED]
+        return [*before, sum(step.matched for step in self.steps)]
+
     @property
     def aligned(self) -> int:
         """The matches of the best alignment: also those that are too few to be together again."""
-        return self.matched_in_all + sum(difference.hunk.common for difference in self.differences)
+        return self.matches[-1] + sum(difference.common for difference in self.differences)
 
     @property
     def comparable(self) -> int:
         """The events of the longer side, those that floated apart: what a perfect walk would have matched."""
-        return max(len(side.stream) - side.floated for side in (self.canary, self.ours))
+        alone = [step for step in self.steps if step.kind in (StepKind.FLOATED, StepKind.DIFFERED)]
+        return max(
+            len(self.sides[side].stream) - sum(len(step.places[side]) - step.counts[side] for step in alone)
+            for side in Side
+        )
 
 
-def walk_pair(
-    canary: Cursor,
-    ours: Cursor,
-    most_differences: int,
-    most_equal_after_all: int,
-    equal: Callable[[Event, Event], bool] = events_equal,
-) -> PairWalk:
+def walk_pair(walker: Walker, most_differences: int) -> PairWalk:
     """Walks a pair to its end, or to one difference more than ``most_differences``.
 
-    ``equal`` decides where the fingerprints of two events differ. Raises `FormatsDifferError` when more fingerprints
-    than ``most_equal_after_all`` were of no use.
+    Raises `FormatsDifferError` when more fingerprints than the walker bears were of no use.
     """
-    walker = Walker(canary, ours, most_equal_after_all, equal)
-    status = end = walker.walk()
-    first = walker.matched, (canary.floated, ours.floated)
-    left = len(canary.stream) - canary.position, len(ours.stream) - ours.position
-    differences: list[Difference] = []
-    while end is PairStatus.DIVERGED and len(differences) < most_differences:
-        differences.append(walker.pass_difference())
-        if differences[-1].hunk.change is Change.UNRECOVERED:
+    count = 0
+    while walker.walk() and count < most_differences:
+        count += 1
+        if walker.pass_difference() is Change.UNRECOVERED:
             break
-        end = walker.walk()
-    return PairWalk(
-        canary=canary,
-        ours=ours,
-        status=status,
-        matched=first[0],
-        floated=first[1],
-        left=left,
-        differences=tuple(differences),
-        end=end,
-        matched_in_all=walker.matched,
-        steps=tuple(walker.steps),
-        equal_after_all=walker.equal_after_all,
-    )
+    canary, ours = walker.canary, walker.ours
+    rest = Both(range(canary.position, len(canary.stream)), range(ours.position, len(ours.stream)))
+    if any(rest):
+        walker.steps.append(Step(StepKind.REST, rest, rest.map(len)))
+    return PairWalk(canary, ours, tuple(walker.steps), walker.equal_after_all)
 
 
 # ══ hiding ════════════════════════════════════════════════════════════════════════════════════════════════════════
 #
-# The walk compares what must be equal under a profile. Three things are left, in this order: where two events matched
-# that were not the same without the profile, the rules must allow the difference; a block that is turns of a loop is
-# no difference where a rule says so; and what is left over on one member of a pool is none where another has it.
+# A walk under a profile matches what is equal under its rules and lets float what they let float. Two things are left,
+# in this order: a block that is turns of a loop is no difference where a rule says so; and what is left over on one
+# member of a pool is none where another has it. What is hidden so becomes a stretch that floats.
 
 
-@dataclass(slots=True)
-class Piece:
-    """A stretch of a walk; ``difference`` is set where both sides differ, and taken away where a rule hides that."""
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """Walks without what a profile hides, and what that was."""
 
-    step: Step
-    difference: Difference | None = None
-    is_tail: bool = False
-    """It is what one side has behind the other's end."""
-
-    @property
-    def matched(self) -> int:
-        """How many pairs of events match in it."""
-        return self.step.canary if self.step.kind is StepKind.MATCHED else 0
-
-    def positions(self, side: Side) -> range:
-        """The positions of one side's events."""
-        start, count = (
-            (self.step.canary_position, self.step.canary)
-            if side is Side.CANARY
-            else (self.step.ours_position, self.step.ours)
-        )
-        return range(start, start + count)
+    walks: list[PairWalk]
+    used: Counter[int]
+    """How often each rule was used, by number."""
+    pools: Mapping[int, int]
+    """By canary's tid: the number of the rule whose pool both threads of a pair are members of."""
+    pooled: Sequence[Both[Event]]
+    """Events of a pool that cancel each other."""
 
 
-class _Marks:
-    """The events of one side of a walk that rules name, by position."""
-
-    def __init__(self, cursor: Cursor) -> None:
-        marks = cursor.log.index.marks.get(cursor.tid, RuleMarks())
-        self.positions = cursor.stream.positions_of(marks.indexes) if marks.indexes else []
-        self.fingerprints = marks.fingerprints
-
-    def between(self, positions: range) -> slice:
-        """Those at some positions."""
-        return slice(
-            bisect.bisect_left(self.positions, positions.start), bisect.bisect_left(self.positions, positions.stop)
-        )
+def staying(walk: PairWalk, step: Step, side: Side) -> list[int]:
+    """The positions of one side of a stretch without what floats."""
+    return list(itertools.filterfalse(walk.sides[side].shared.__contains__, step.places[side]))
 
 
-Explains: TypeAlias = "Callable[[Both[Event], Sequence[FieldDifference]], bool]"
-"""Whether two events are the same although some fields differ: their names may."""
+def floating(walk: PairWalk, side: Side) -> Iterator[tuple[int, int]]:
+    """The events of one side that float and match nothing: position, and the number of the rule."""
+    shared = walk.sides[side].shared
+    for step in walk.steps if shared else ():
+        for position in step.places[side] if step.kind is not StepKind.MATCHED else ():
+            rule = shared.get(position)
+            if isinstance(rule, int):
+                yield position, rule
 
 
-def unexplained(_events: Both[Event], fields: Sequence[FieldDifference]) -> bool:
-    """For who knows no names: only that is the same which does not differ."""
-    return not fields
-
-
-def equal_by(profile: Profile, events: Both[Event], explains: Explains = unexplained) -> tuple[int, ...] | None:
-    """The numbers of the rules by which two events are equal, one a field that differs; None if they are not."""
-    if events.canary.kind != events.ours.kind or len(set(map(event_shared_global, events))) > 1:
-        return None
-    rules, beyond = profile.judge(*events)
-    return rules if not beyond or explains(events, beyond) else None
-
-
-def _matched(canary: int, ours: int, count: int) -> Piece:
-    return Piece(Step(StepKind.MATCHED, canary, ours, count, count))
-
-
-def _differing(hunk: Hunk, *, is_tail: bool = False) -> Piece:
-    """A stretch in which all events differ."""
-    counts = hunk.canary_events, hunk.ours_events
-    step = Step(StepKind.DIFFERED, hunk.c_start, hunk.o_start, *counts)
-    return Piece(step, Difference(hunk, False, Both(*counts), 0), is_tail)
+def same_under_rules(walk: PairWalk, profile: Profile) -> Iterator[tuple[int, int, int]]:
+    """Where a rule lets something differ: its number, and the positions of both events, which match."""
+    uses = RuleUses(walk.sides, profile)
+    for step in walk.steps if profile.of_events else ():
+        shift = step.starts.ours - step.starts.canary
+        for number in range(len(profile.rules)) if step.kind is StepKind.MATCHED else ():
+            for position in uses.of(number, step.places):
+                yield number, position, position + shift
 
 
 def _is_whole_turns(block: Sequence[Event], calls: Sequence[str]) -> bool:
@@ -5426,6 +5579,96 @@ def _is_whole_turns(block: Sequence[Event], calls: Sequence[str]) -> bool:
         return False
     turns = [*calls] * (len(made) // len(calls) + 1)
     return any(turns[start : start + len(made)] == made for start in range(len(calls)))
+
+
+def _turns(walk: PairWalk, step: Step, loops: Sequence[tuple[int, ProfileRule]]) -> tuple[Step, ...]:
+    """A difference that is turns of a loop, as what floats and what matches behind it; nothing if it is none."""
+    ends = step.ends
+    one, other = (cursor.stream.fingerprints for cursor in walk.sides)
+    while all(map(int.__gt__, ends, step.starts)) and one[ends.canary - 1] == other[ends.ours - 1]:
+        ends = ends.map((-1).__add__)  # what is equal at its end is too little to be together again
+    core = _step(StepKind.FLOATED, step.starts, ends)
+    if all(core.places):
+        return ()
+    block = [walk.sides[side].event(at) for side in Side for at in staying(walk, core, side)]
+    rule = next((number for number, rule in loops if _is_whole_turns(block, rule.calls)), None)
+    behind = _step(StepKind.MATCHED, ends, step.ends)
+    return () if rule is None else (core._replace(rule=rule), *([behind] if any(behind.places) else []))
+
+
+def _without_turns(walk: PairWalk, loops: Sequence[tuple[int, ProfileRule]]) -> PairWalk:
+    """The walk without differences that are turns of a loop that may run more or fewer."""
+    if not loops:
+        return walk
+    parts = ((_turns(walk, step, loops) if step.differs else ()) or (step,) for step in walk.steps)
+    return replace(walk, steps=tuple(itertools.chain.from_iterable(parts)))
+
+
+def pool_tids(log: Log, rule: ProfileRule) -> set[int]:
+    """The members of a pool."""
+    if rule.first_call is not None:
+        return {tid for tid, call in log.index.first_calls.items() if call == rule.first_call}
+    return {created.child_tid for created in log.index.creations if created.entry_point == rule.entry_point}
+
+
+def is_of_pool(walk: PairWalk, rule: ProfileRule) -> bool:
+    """Whether both threads are members of a pool."""
+    return all(cursor.tid in pool_tids(cursor.log, rule) for cursor in walk.sides)
+
+
+class _LeftOver(NamedTuple):
+    """An event that differs, in the order in which those of a pool are matched: the fullest first."""
+
+    emptiness: int
+    """The fewer fields it has, the greater: an event whose list was cut short may equal several."""
+    text: str
+    tid: int
+    """Canary's, of the walk that it is of."""
+    position: int
+    event: Event
+
+
+_MOST_TRIED: Final = 64
+"""Events of the other side that one event of a pool is held against."""
+
+
+def _left_over(walks: Iterable[PairWalk], side: Side) -> dict[int, list[_LeftOver]]:
+    """The events of one side that differ, by their fingerprint."""
+    groups: dict[int, list[_LeftOver]] = {}
+    for walk in walks:
+        cursor = walk.sides[side]
+        for step in walk.steps:
+            for position in staying(walk, step, side) if any(step.counts) else ():
+                event = cursor.event(position)
+                values = compared_payload(event)
+                size = sum(len(value) if isinstance(value, list | dict) else 1 for value in values.values())
+                left = _LeftOver(-size, json_text(values), walk.canary.tid, position, event)
+                groups.setdefault(cursor.stream.fingerprints[position], []).append(left)
+    for group in groups.values():
+        group.sort(key=lambda left: left[:2])
+    return groups
+
+
+def _pool_pairs(
+    canary: Sequence[_LeftOver], ours: Sequence[_LeftOver], profile: Profile
+) -> Iterator[Both[_LeftOver]]:
+    """What matches of one group: full events that are the same, then what is equal by rules."""
+    fullest = min(left.emptiness for left in (*canary, *ours))
+    same: dict[str, list[_LeftOver]] = {}
+    for left in ours:
+        same.setdefault(left.text if left.emptiness == fullest else "", []).append(left)
+    waiting = []
+    for left in canary:
+        if left.emptiness == fullest and same.get(left.text):
+            yield Both(left, same[left.text].pop(0))
+        else:
+            waiting.append(left)
+    rest = sorted(itertools.chain.from_iterable(same.values()), key=lambda left: left[:2])
+    for left in waiting:
+        near = enumerate(rest[:_MOST_TRIED])
+        place = next((place for place, other in near if profile.equal(left.event, other.event)), None)
+        if place is not None:
+            yield Both(left, rest.pop(place))
 
 
 def _runs(positions: Iterable[int]) -> list[range]:
@@ -5443,293 +5686,65 @@ def _runs(positions: Iterable[int]) -> list[range]:
     return runs
 
 
-def _split(piece: Piece, left: Both[list[range]]) -> Iterator[Piece]:
-    """A difference of which some runs are left: each a difference of its own, and the rest none."""
-    canary, ours = (piece.positions(side) for side in Side)
-    c, o = canary.start, ours.start
+def _without_taken(walk: PairWalk, step: Step, taken: Both[set[int]]) -> Iterator[Step]:
+    """A stretch of which a pool has taken some events: each run that is left differs for itself."""
+    left = Both(*(_runs(at for at in staying(walk, step, side) if at not in taken[side]) for side in Side))
+    is_touched = any(step.counts) and any(at in taken[side] for side in Side for at in step.places[side])
+    if not is_touched or (step.kind is StepKind.REST and any(left)):
+        yield step
+        return
+    here, last = step.starts, len(walk.canary.stream) - 1
     for run in left.canary:
-        yield Piece(Step(StepKind.DIFFERED, c, o, run.start - c, 0))
-        yield _differing(Hunk(run.start, run.stop, o, o, Change.MISSING_ON_OURS))
-        c = run.stop
+        yield _step(StepKind.FLOATED, here, Both(run.start, here.ours))
+        here = Both(run.stop, here.ours)
+        places = Both(run, range(here.ours, here.ours))
+        yield Step(StepKind.DIFFERED, places, places.map(len), Change.MISSING_ON_OURS)
     for run in left.ours:
-        yield Piece(Step(StepKind.DIFFERED, c, o, canary.stop - c, run.start - o))
-        place = canary.stop - 1 if canary else canary.stop  # an event of canary, and not the end of its stream
-        alone = _differing(Hunk(place, place, run.start, run.stop, Change.EXTRA_ON_OURS))
-        yield Piece(alone.step._replace(canary_position=canary.stop), alone.difference)
-        c, o = canary.stop, run.stop
-    yield Piece(Step(StepKind.DIFFERED, c, o, canary.stop - c, ours.stop - o))
+        yield _step(StepKind.FLOATED, here, Both(step.ends.canary, run.start))
+        here = Both(step.ends.canary, run.stop)
+        place = min(here.canary, last)  # an event of canary, and not the end of its stream
+        places = Both(range(place, place), run)
+        yield Step(StepKind.DIFFERED, places, places.map(len), Change.EXTRA_ON_OURS)
+    yield _step(StepKind.FLOATED, here, step.ends)
 
 
-class HiddenWalk:
-    """One walk, without the differences that a profile hides."""
-
-    pool: int | None = None
-    """The number of the rule whose pool both threads are members of."""
-
-    def __init__(self, walk: PairWalk, profile: Profile, used: Counter[int], explains: Explains) -> None:
-        self.walk, self._profile, self._used, self._explains = walk, profile, used, explains
-        self._cursors = Both(walk.canary, walk.ours)
-        self.passed: list[tuple[int, HiddenWalk, int]] = []
-        """Events that are equal under rules: the position of canary's, and ours's walk and position."""
-        self._marks = self._cursors.map(_Marks)
-        self.turns: list[int] = []
-        """The number of the rule of each block that is turns of a loop."""
-        checked = (piece for whole in self._whole_pieces() for piece in self._checked(whole))
-        self.pieces = [part for piece in checked for part in self._without_turns(piece)]
-        used.update(rule for side in Side for _, rule in self.floating(side))
-
-    def _whole_pieces(self) -> Iterator[Piece]:
-        """The stretches of the walk, and what only one side has at its end."""
-        differences = iter(self.walk.differences)
-        for step in self.walk.steps:
-            yield Piece(step, next(differences) if step.kind is StepKind.DIFFERED else None)
-        canary, ours = self._cursors.map(lambda cursor: (cursor.position, len(cursor.stream)))
-        if canary[0] < canary[1] or ours[0] < ours[1]:
-            change = Change.MISSING_ON_OURS if canary[0] < canary[1] else Change.EXTRA_ON_OURS
-            yield _differing(Hunk(*canary, *ours, change), is_tail=True)
-
-    def _checked(self, piece: Piece) -> Iterator[Piece]:
-        """A matched stretch, split where the rules do not allow what differs."""
-        if piece.step.kind is not StepKind.MATCHED:
-            yield piece
-            return
-        start = piece.step.canary_position, piece.step.ours_position
-        end = piece.positions(Side.CANARY).stop
-        for canary, ours in self._unlike(piece):
-            if self._is_hidden(canary, ours):
-                continue
-            yield _matched(*start, canary - start[0])
-            if canary in self._cursors.canary.shared:
-                yield Piece(Step(StepKind.FLOATED, canary, ours, 1, 1))
-                start = canary + 1, ours + 1
-                continue
-            yield _differing(Hunk(canary, canary + 1, ours, ours + 1, Change.CHANGED))
-            start = canary + 1, ours + 1
-        yield _matched(*start, end - start[0])
-
-    def _unlike(self, piece: Piece) -> Iterator[tuple[int, int]]:
-        """The positions of matched events that are not the same without the profile."""
-        canary, ours = (self._marks[side].between(piece.positions(side)) for side in Side)
-        before = self._marks.canary.fingerprints[canary], self._marks.ours.fingerprints[ours]
-        if before[0] != before[1]:
-            positions = zip(self._marks.canary.positions[canary], self._marks.ours.positions[ours], strict=True)
-            for (c, o), one, other in zip(positions, *before, strict=True):
-                if one != other:
-                    yield c, o
-
-    def event(self, side: Side, position: int) -> Event:
-        """An event of one side."""
-        return self._cursors[side].log.event(self._cursors[side].tid, position)
-
-    def calls_around(self, side: Side, piece: Piece, most_events: int) -> Both[list[str | None]]:
-        """The names of the calls that one side makes shortly before and after a stretch, in their order."""
-        here, length = piece.positions(side), len(self._cursors[side].stream)
-        near = (
-            range(max(0, here.start - most_events), here.start),
-            range(here.stop, min(length, here.stop + most_events)),
-        )
-        events = ([self.event(side, position) for position in positions] for positions in near)
-        return Both(*([event.name for event in some if event.kind == "kernel.call"] for some in events))
-
-    def _is_hidden(self, canary: int, ours: int) -> bool:
-        events = Both(self.event(Side.CANARY, canary), self.event(Side.OURS, ours))
-        rules = equal_by(self._profile, events, self._explains)
-        if rules:
-            self._used.update(rules)
-            self.passed.append((canary, self, ours))
-        return rules is not None
-
-    def staying(self, piece: Piece, side: Side) -> list[int]:
-        """The positions of one side of a stretch without what floats."""
-        shared = self._cursors[side].shared
-        return [position for position in piece.positions(side) if position not in shared]
-
-    def floating(self, side: Side) -> Iterator[tuple[int, int]]:
-        """The events of one side that float and match nothing: position, and the number of the rule."""
-        for piece in self.pieces:
-            for position in piece.positions(side) if piece.step.kind is not StepKind.MATCHED else ():
-                rule = self._cursors[side].shared.get(position)
-                if isinstance(rule, int):
-                    yield position, rule
-
-    def core(self, piece: Piece) -> Both[range]:
-        """The positions of a difference without what is equal at its end: too little to be together again."""
-        canary, ours = (piece.positions(side) for side in Side)
-        events = self._cursors.map(lambda cursor: cursor.stream.fingerprints)
-        while canary and ours and events.canary[canary[-1]] == events.ours[ours[-1]]:
-            canary, ours = canary[:-1], ours[:-1]
-        return Both(canary, ours)
-
-    def _without_turns(self, piece: Piece) -> list[Piece]:
-        """The same stretch; no difference is left where it is turns of a loop that may run more or fewer."""
-        if piece.difference is None or not self._profile.of_sort(RuleSort.REPEAT):
-            return [piece]
-        core = self.core(piece)
-        if all(core):
-            return [piece]
-        floating = self._cursors.map(lambda cursor: cursor.shared)
-        block = [self.event(side, at) for side in Side for at in core[side] if at not in floating[side]]
-        for number, rule in self._profile.of_sort(RuleSort.REPEAT):
-            if _is_whole_turns(block, rule.calls):
-                self._used[number] += 1
-                self.turns.append(number)
-                counts = len(core.canary), len(core.ours)
-                turns = Piece(Step(StepKind.DIFFERED, core.canary.start, core.ours.start, *counts), None, piece.is_tail)
-                return [turns, _matched(core.canary.stop, core.ours.stop, piece.step.canary - counts[0])]
-        return [piece]
-
-    def split(self, taken: Both[set[int]]) -> None:
-        """Leaves of each difference what is not among the positions that a pool has taken."""
-        pieces: list[Piece] = []
-        for piece in self.pieces:
-            staying = Both(*(self.staying(piece, side) for side in Side))
-            if piece.difference is None or not any(map(set.intersection, taken, map(set, staying))):
-                pieces.append(piece)
-                continue
-            left = Both(*(_runs(position for position in staying[s] if position not in taken[s]) for s in Side))
-            if not piece.is_tail:
-                pieces += _split(piece, left)
-            elif any(left):
-                pieces.append(piece)
-            else:
-                pieces.append(Piece(piece.step, None, is_tail=True))
-        self.pieces = pieces
-
-    def result(self) -> PairWalk:
-        """The walk, as if what is hidden did not differ."""
-        walk, pieces = self.walk, self.pieces
-        for piece in pieces:
-            if piece.difference is None and piece.step.kind is StepKind.DIFFERED:
-                self._pass(piece)
-        tail = [piece for piece in pieces if piece.is_tail and piece.difference is not None]
-        inner = [piece for piece in pieces if not piece.is_tail or piece.difference is None]
-        first = next((n for n, piece in enumerate(pieces) if piece.difference is not None), len(pieces))
-        matched = [0, *itertools.accumulate(p.step.canary * (p.step.kind is StepKind.MATCHED) for p in inner)]
-        differences = tuple(
-            replace(piece.difference, matched_before=matched[n]) for n, piece in enumerate(inner) if piece.difference
-        )
-        ended = PairStatus.IDENTICAL
-        if tail:
-            ended = PairStatus.CANARY_ENDED if tail[0].step.ours else PairStatus.OURS_ENDED
-        start = pieces[first].step if first < len(pieces) else None
-        passed = (
-            sum(p.step.canary - p.matched for p in pieces[:first]),
-            sum(p.step.ours - p.matched for p in pieces[:first]),
-        )
-        return replace(
-            walk,
-            status=PairStatus.DIVERGED if first < len(inner) and differences else ended,
-            matched=matched[min(first, len(inner))],
-            floated=passed,
-            left=(
-                len(walk.canary.stream) - start.canary_position if start else 0,
-                len(walk.ours.stream) - start.ours_position if start else 0,
-            ),
-            differences=differences,
-            end=walk.end if differences and differences[-1].hunk.change is Change.UNRECOVERED else ended,
-            matched_in_all=matched[-1],
-            steps=tuple(piece.step for piece in inner),
-        )
-
-    def _pass(self, piece: Piece) -> None:
-        """Takes a stretch whose difference is hidden for one that floats."""
-        for side in Side:
-            self._cursors[side].floated += len(self.staying(piece, side))
-            if piece.is_tail:
-                self._cursors[side].position = len(self._cursors[side].stream)
-        piece.step = piece.step._replace(kind=StepKind.FLOATED)
+def _rule_uses(walk: PairWalk, profile: Profile) -> Counter[int]:
+    """How often a walk needs each rule."""
+    places = list(same_under_rules(walk, profile))
+    asked = {(canary, ours) for number, canary, ours in places if number in profile.asked}
+    used = Counter(number for number, *place in places if (*place,) not in asked)
+    for canary, ours in asked:
+        used.update(profile.judge(walk.canary.event(canary), walk.ours.event(ours))[0])
+    used.update(number for side in Side for _, number in floating(walk, side))
+    used.update(step.rule for step in walk.steps if step.rule is not None)
+    return used
 
 
-def pool_tids(log: Log, rule: ProfileRule) -> set[int]:
-    """The members of a pool."""
-    if rule.first_call is not None:
-        return {tid for tid, call in log.index.first_calls.items() if call == rule.first_call}
-    return {created.child_tid for created in log.index.creations if created.entry_point == rule.entry_point}
-
-
-class _LeftOver(NamedTuple):
-    """An event that differs, in the order in which those of a pool are matched: the fullest first."""
-
-    emptiness: int
-    """The fewer fields it has, the greater: an event whose list was cut short may equal several."""
-    text: str
-    walk: HiddenWalk
-    position: int
-    event: Event
-
-
-_MOST_TRIED: Final = 64
-"""Events of the other side that one event of a pool is held against."""
-
-
-def _left_over(walks: Iterable[HiddenWalk], side: Side, profile: Profile) -> dict[int, list[_LeftOver]]:
-    """The events of one side that differ, by their fingerprint under the profile."""
-    groups: dict[int, list[_LeftOver]] = {}
-    for walk in walks:
-        for piece in walk.pieces:
-            for position in walk.staying(piece, side) if piece.difference is not None else ():
-                event = walk.event(side, position)
-                values = compared_payload(event)
-                size = sum(len(value) if isinstance(value, list | dict) else 1 for value in values.values())
-                left = _LeftOver(-size, json_text(values), walk, position, event)
-                groups.setdefault(masked_fingerprint(profile, event), []).append(left)
-    for group in groups.values():
-        group.sort(key=lambda left: left[:2])
-    return groups
-
-
-def _pool_pairs(
-    canary: Sequence[_LeftOver], ours: Sequence[_LeftOver], profile: Profile
-) -> Iterator[tuple[_LeftOver, _LeftOver, tuple[int, ...]]]:
-    """What matches of one group: full events that are the same, then what is equal by rules."""
-    fullest = min(left.emptiness for left in (*canary, *ours))
-    same: dict[str, list[_LeftOver]] = {}
-    for left in ours:
-        same.setdefault(left.text if left.emptiness == fullest else "", []).append(left)
-    waiting = []
-    for left in canary:
-        if left.emptiness == fullest and same.get(left.text):
-            yield left, same[left.text].pop(0), ()
-        else:
-            waiting.append(left)
-    rest = sorted(itertools.chain.from_iterable(same.values()), key=lambda left: left[:2])
-    for left in waiting:
-        for place, other in enumerate(rest[:_MOST_TRIED]):
-            rules = equal_by(profile, Both(left.event, other.event))
-            if rules is not None:
-                del rest[place]
-                yield left, other, rules
-                break
-
-
-def _cancel_pool(number: int, walks: Sequence[HiddenWalk], profile: Profile, used: Counter[int]) -> None:
-    """Hides what is left over on one member of a pool and equal to what is left over on another, on the other side."""
-    canary, ours = (_left_over(walks, side, profile) for side in Side)
-    taken: dict[HiddenWalk, Both[set[int]]] = {walk: Both(set(), set()) for walk in walks}
-    for key, group in canary.items():
-        for one, other, rules in _pool_pairs(group, ours[key], profile) if key in ours else ():
-            used.update((number, *rules))
-            one.walk.passed.append((one.position, other.walk, other.position))
-            taken[one.walk].canary.add(one.position)
-            taken[other.walk].ours.add(other.position)
-    for walk in walks:
-        walk.split(taken[walk])
-
-
-def hidden_walks(
-    walks: Iterable[PairWalk], profile: Profile, used: Counter[int], explains: Explains = unexplained
-) -> list[HiddenWalk]:
-    """The walks without what a profile hides; how often each rule was used is added up, by number."""
-    hidden = [HiddenWalk(walk, profile, used, explains) for walk in walks]
+def hide(walks: Iterable[PairWalk], profile: Profile) -> Hidden:
+    """Walks under a profile without the turns of loops and the work of pools that it hides."""
+    by_tid = {walk.canary.tid: _without_turns(walk, profile.of_sort(RuleSort.REPEAT)) for walk in walks}
+    used = Counter[int]()
+    pools: dict[int, int] = {}
+    pooled: list[Both[Event]] = []
     for number, rule in profile.of_sort(RuleSort.POOL):
-        members = []
-        for walk in hidden:
-            pair = walk.walk.canary, walk.walk.ours
-            if walk.pool is None and all(cursor.tid in pool_tids(cursor.log, rule) for cursor in pair):
-                walk.pool = number
-                members.append(walk)
-        _cancel_pool(number, members, profile, used)
-    return hidden
+        members = [walk for tid, walk in by_tid.items() if tid not in pools and is_of_pool(walk, rule)]
+        pools.update((walk.canary.tid, number) for walk in members)
+        canary, ours = (_left_over(members, side) for side in Side)
+        taken: dict[int, Both[set[int]]] = {walk.canary.tid: Both(set(), set()) for walk in members}
+        for key, group in canary.items():
+            for pair in _pool_pairs(group, ours[key], profile) if key in ours else ():
+                events = pair.map(lambda left: left.event)
+                used.update((number, *profile.judge(*events)[0]))
+                pooled.append(events)
+                taken[pair.canary.tid].canary.add(pair.canary.position)
+                taken[pair.ours.tid].ours.add(pair.ours.position)
+        for walk in members:
+            parts = [part for step in walk.steps for part in _without_taken(walk, step, taken[walk.canary.tid])]
+            steps = tuple(part for part in parts if any(part.places) or any(part.counts) or part.lost)
+            by_tid[walk.canary.tid] = replace(walk, steps=steps)
+    for walk in by_tid.values():
+        used += _rule_uses(walk, profile)
+    return Hidden(list(by_tid.values()), used, pools, pooled)
 
 
 # ══ statuses ══════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -6689,17 +6704,16 @@ class _Conflict(NamedTuple):
 def _matching_places(step: Step, canary: list[int], ours: list[int]) -> Iterator[tuple[slice, slice]]:
     """The places in a matched stretch, given the positions of all places of both threads; as many on both sides."""
 
-    def within(positions: list[int], start: int, count: int) -> slice:
-        return slice(bisect.bisect_left(positions, start), bisect.bisect_left(positions, start + count))
+    def within(positions: list[int], place: range) -> slice:
+        return slice(bisect.bisect_left(positions, place.start), bisect.bisect_left(positions, place.stop))
 
-    one = within(canary, step.canary_position, step.canary)
-    other = within(ours, step.ours_position, step.ours)
-    shift = step.ours_position - step.canary_position
+    one, other = within(canary, step.places.canary), within(ours, step.places.ours)
+    shift = step.starts.ours - step.starts.canary
     if [position + shift for position in canary[one]] == ours[other]:
         yield one, other
         return
     for position in sorted(set(canary[one])):  # one side lacks some ids, or names more objects in a wait
-        one, other = within(canary, position, 1), within(ours, position + shift, 1)
+        one, other = (within(of, range(at, at + 1)) for of, at in ((canary, position), (ours, position + shift)))
         if one.stop - one.start == other.stop - other.start:
             yield one, other
 
@@ -6989,13 +7003,11 @@ class Counterparts:
         for walk in walks:
             canary = self._pieces.canary[walk.canary.tid] = []
             ours = self._pieces.ours[walk.ours.tid] = []
-            changed = {d.hunk.c_start for d in walk.differences if d.hunk.change is Change.CHANGED}
             for step in walk.steps:
-                equal = step.kind is StepKind.MATCHED
-                if equal or (step.canary_position in changed and step.canary == step.ours):
-                    starts = step.canary_position, step.ours_position
-                    canary.append(_Piece(starts[0], step.canary, walk.ours.tid, starts[1], equal))
-                    ours.append(_Piece(starts[1], step.ours, walk.canary.tid, starts[0], equal))
+                if step.is_paired:
+                    equal, size = step.kind is StepKind.MATCHED, len(step.places.canary)
+                    canary.append(_Piece(step.starts.canary, size, walk.ours.tid, step.starts.ours, equal))
+                    ours.append(_Piece(step.starts.ours, size, walk.canary.tid, step.starts.canary, equal))
 
     def of(self, side: Side, tid: int, position: int, *, equal: bool = False) -> tuple[int, int] | None:
         """Tid and position of what an event stands against; None where it is alone, or only alike and not ``equal``."""
@@ -7078,14 +7090,12 @@ def name_productions(log: Log, profile: Profile = NO_PROFILE) -> Iterator[NamePr
     for made in log.index.creations:
         position = log.position(made.creator_tid, made.idx)
         yield NameProduction("thread.create child_tid", made.creator_tid, position, made.child_tid)
-    for tid, marks in log.index.marks.items():
-        for position in log.index.streams[tid].positions_of(marks.producing):
-            event = log.event(tid, position)
-            for _, rule in profile.rules_about(event):
-                for value in values_at(event.payload, rule.field) if rule.sort is RuleSort.NAME else ():
-                    number = name_value(value)
-                    if number is not None:
-                        yield NameProduction(" ".join(rule.labels), tid, position, number)
+    for number, rule in profile.of_sort(RuleSort.NAME):
+        for tid, stream in log.index.streams.items():
+            for position in stream.positions_of(log.index.marks.get((number, tid), RuleMarks()).indexes):
+                for name in map(name_value, values_at(log.event(tid, position).payload, rule.field)):
+                    if name is not None:
+                        yield NameProduction(" ".join(rule.labels), tid, position, name)
 
 
 class _Productions:
@@ -7141,10 +7151,7 @@ _UNBOUND: Final = NameJudgement(NameVerdict.UNBOUND)
 
 def unmatched_blocks(walk: PairWalk) -> Iterator[tuple[range, range]]:
     """The positions of both sides that have no counterpart, block by block."""
-    for kind, canary, ours, canary_events, ours_events in walk.steps:
-        if kind is StepKind.DIFFERED:
-            yield range(canary, canary + canary_events), range(ours, ours + ours_events)
-    yield range(walk.canary.position, len(walk.canary.stream)), range(walk.ours.position, len(walk.ours.stream))
+    return ((step.places.canary, step.places.ours) for step in walk.steps if step.differs)
 
 
 class NameTable:
@@ -7161,7 +7168,7 @@ class NameTable:
         self.counterparts = Counterparts(walks)
         self._profile = profile
         self._threads = {walk.canary.tid: walk.ours.tid for walk in walks}
-        self._used: Counter[tuple[str, int, int]] = Counter()
+        self._used: set[tuple[str, EventId, str]] = set()
         self._fields_with_names: set[tuple[str, str | None, str]] = set()
         self._mistaken: dict[EventId, tuple[NameBreak, ...]] = {}
 
@@ -7210,9 +7217,8 @@ class NameTable:
         judgements = [(f, self.judge(Both(f.left, f.right), events, f.path)) for f in fields]
         if not judgements or any(judgement.verdict is not NameVerdict.SAME for _, judgement in judgements):
             return False
-        for difference, judgement in judgements:
-            canary, ours = name_value(difference.left), name_value(difference.right)
-            self._used[judgement.source, canary or 0, ours or 0] += 1
+        place = events.canary.tid, events.canary.idx
+        self._used.update((judgement.source, place, difference.path) for difference, judgement in judgements)
         return True
 
     def breaks(self, pair: ThreadPair, events: Both[Event], fields: Iterable[FieldDifference]) -> Iterator[NameBreak]:
@@ -7241,9 +7247,7 @@ class NameTable:
         """Whether two events are the same behaviour, whatever the engines call the objects."""
         if (canary.tid, canary.idx) in self._mistaken:
             return False
-        if events_equal(canary, ours):
-            return True
-        return equal_by(self._profile, Both(canary, ours), self.explains) is not None
+        return events_equal(canary, ours) or self._profile.equal(canary, ours, self.explains)
 
     def fields(self, canary: Event, ours: Event) -> tuple[FieldDifference, ...]:
         """The fields of two events of one kind that differ in more than a name."""
@@ -7278,8 +7282,9 @@ class NameTable:
         return renamed
 
     def _blanked(self, cursor: Cursor, position: int) -> str:
-        event = cursor.log.event(cursor.tid, position)
-        return json.dumps([event.kind, self._blank(self._profile.masked(event))], sort_keys=True, default=str)
+        event = cursor.event(position)
+        masked = self._profile.masked(compared_payload(event), self._profile.rules_about(event.kind, event.name))
+        return json.dumps([event.kind, self._blank(masked)], sort_keys=True)
 
     def _rename_event(self, walk: PairWalk, canary: int, ours: int) -> bool:
         events = Both(walk.canary.log.event(walk.canary.tid, canary), walk.ours.log.event(walk.ours.tid, ours))
@@ -7344,7 +7349,7 @@ class NameTable:
 
     def report(self, breaks: Iterable[NameBreak]) -> Names:
         """What was bound and used, and where that broke."""
-        bound, renamed, used = Counter[str](), Counter[str](), Counter[str]()
+        bound, renamed, used = Counter[str](), Counter[str](), Counter(source for source, *_ in self._used)
         for production in self._productions.canary:
             other = None if production.ends else self._counterpart(Side.CANARY, production)
             if other:
@@ -7352,8 +7357,6 @@ class NameTable:
                 renamed[other.source] += other.value != production.value
         bound[THREADS_SOURCE] = len(self._threads)
         renamed[THREADS_SOURCE] = sum(canary != ours for canary, ours in self._threads.items())
-        for (source, _, _), count in self._used.items():
-            used[source] += count
         uses = tuple(NameUse(source, count, renamed[source], used[source]) for source, count in sorted(bound.items()))
         once: dict[tuple[int, int, str], NameBreak] = {}
         for broken in (*itertools.chain.from_iterable(self._mistaken.values()), *breaks):
@@ -7369,7 +7372,7 @@ class Found:
     """A divergence as the analysis sees it: what differs, what explains it, and what became of its values."""
 
     pair: ThreadPair
-    difference: Difference
+    difference: Step
     mismatch: Mismatch
     shown: ComparedEvents
     """Its first events, and what differs in them."""
@@ -7535,8 +7538,8 @@ def divergence_mark(found: Found, canary: Stream) -> DivergenceMark:
     """A divergence in short. Its sort must be known."""
     change, *rest = found.essence
     what = hashlib.blake2b(json.dumps([change.value, *rest, _lasting(found)]).encode(), digest_size=8)
-    hunk = found.difference.hunk
-    start, end = (idx_behind(canary, position) for position in (hunk.c_start, hunk.c_end))
+    places = found.difference.places.canary
+    start, end = (idx_behind(canary, position) for position in (places.start, places.stop))
     doubtful = found.explained_by is not None or is_doubtful(found)
     return DivergenceMark(start, end, found.sort, what.hexdigest(), doubtful)
 
@@ -8277,17 +8280,16 @@ def _check_until(canary: Log, keys: Mapping[int, str], until: ThreadPlace | None
 
 def _floating_events(log: Log) -> Iterator[tuple[int, int, int]]:
     """Tid, position and rule of the events that float by a rule of the profile."""
-    for tid, marks in log.index.marks.items():
-        for idx, rule in zip(marks.indexes, marks.floats, strict=True):
-            if rule >= 0:
-                yield tid, log.position(tid, idx), rule
+    for (number, tid), marks in log.index.marks.items():
+        for position in log.index.streams[tid].positions_of(marks.indexes) if marks.floats else ():
+            yield tid, position, number
 
 
 def _shared_positions(log: Log) -> dict[int, dict[int, str | int]]:
     """What floats, by thread and position: the number of a profile's rule, or the SID of a shared-global create."""
     positions: dict[int, dict[int, str | int]] = {}
     for tid, position, rule in _floating_events(log):
-        positions.setdefault(tid, {})[position] = rule
+        positions.setdefault(tid, {}).setdefault(position, rule)
     for made in log.index.shared_globals:
         positions.setdefault(made.tid, {}).setdefault(log.position(made.tid, made.idx), made.sid)
     return positions
@@ -8331,18 +8333,18 @@ def _event_at(cursor: Cursor, position: int) -> Event | None:
     return cursor.log.event(cursor.tid, position) if position < len(cursor.stream) else None
 
 
-def _context(walk: PairWalk, difference: Difference, count: int) -> tuple[Both[Event | None], ...]:
+def _context(walk: PairWalk, difference: Step, count: int) -> tuple[Both[Event | None], ...]:
     """The last ``count`` places of a walk between a difference and the one before, oldest first."""
-    here = (*difference.starts,)
-    last = bisect.bisect_left(walk.steps, here, key=lambda step: (step.canary_position, step.ours_position))
     pairs: list[Both[Event | None]] = []
-    for step in reversed(walk.steps[:last]):
+    for step in reversed(walk.steps[: walk.steps.index(difference)]):
         if step.kind is StepKind.DIFFERED:
             break
-        for back in range(1, min(max(step.canary, step.ours), count - len(pairs)) + 1):
-            canary = _event_at(walk.canary, step.canary_position + step.canary - back) if back <= step.canary else None
-            ours = _event_at(walk.ours, step.ours_position + step.ours - back) if back <= step.ours else None
-            pairs.append(Both(canary, ours))
+        for back in range(1, min(max(map(len, step.places)), count - len(pairs)) + 1):
+            events = (
+                walk.sides[side].event(step.places[side][-back]) if back <= len(step.places[side]) else None
+                for side in Side
+            )
+            pairs.append(Both(*events))
         if len(pairs) == count:
             break
     return tuple(reversed(pairs))
@@ -8372,7 +8374,7 @@ def _compared(canary: Event, ours: Event, fields_of: _Fields = payload_differenc
     return ComparedEvents(Both(canary, ours), fields, meanings, sum(1 for _ in found))
 
 
-def _mismatch(difference: Difference, compared: ComparedEvents) -> tuple[Mismatch, ComparedEvents]:
+def _mismatch(difference: Step, compared: ComparedEvents) -> tuple[Mismatch, ComparedEvents]:
     """In what two events differ: the class, as schema v1 has it, and the fields."""
     canary, ours = compared.events
     if difference.lost:
@@ -8383,13 +8385,13 @@ def _mismatch(difference: Difference, compared: ComparedEvents) -> tuple[Mismatc
     return Mismatch.PAYLOAD, compared
 
 
-def _same_but_for_names(names: NameTable, walk: PairWalk, difference: Difference, first: tuple[Event, Event]) -> int:
+def _same_but_for_names(names: NameTable, walk: PairWalk, difference: Step, first: tuple[Event, Event]) -> int:
     """How many pairs of events at the beginning of a block differ in names and nothing else."""
     if difference.lost:
         return 0
     most = min(difference.counts.canary, difference.counts.ours)
     for n in range(most):
-        canary, ours = difference.hunk.c_start + n, difference.hunk.o_start + n
+        canary, ours = difference.starts.canary + n, difference.starts.ours + n
         floats = canary in walk.canary.shared or ours in walk.ours.shared
         events = (_event(walk.canary, canary), _event(walk.ours, ours)) if n else first
         if floats or not names.equal(*events):
@@ -8431,24 +8433,24 @@ def _found(
         firsts, when = (canary, ours), Both(canary_when, ours_when)
         mismatch, shown = _mismatch(difference, _compared(*firsts, fields_of))
         same = _same_but_for_names(names, walk, difference, firsts)
-        compared, positions, change = shown, at, difference.hunk.change
+        compared, positions, change = shown, at, difference.change
         rest = difference.counts.canary - same, difference.counts.ours - same
         if same and any(rest):
-            change = _rest_of_change(difference.hunk.change, rest)
+            change = _rest_of_change(difference.change, rest)
             ends = len(walk.canary.stream) - 1, len(walk.ours.stream) - 1
             positions = Both(min(at.canary + same, ends[0]), min(at.ours + same, ends[1]))
             events = _event(walk.canary, positions.canary), _event(walk.ours, positions.ours)
             _, compared = _mismatch(difference, _compared(*events, fields_of))
             when = Both(names.timelines.canary.of(events[0]), names.timelines.ours.of(events[1]))
         found = Found(pair, difference, mismatch, shown, change, compared, positions, when)
-        if same and (not any(rest) or (difference.hunk.change is Change.UNRECOVERED and not all(rest))):
+        if same and (not any(rest) or (difference.change is Change.UNRECOVERED and not all(rest))):
             found.explained_by = Explained.NAME  # as far as both logs go
         elif found.compares_one_call:
             found.breaks = tuple(names.breaks(pair, found.events, found.fields))
         yield found
 
 
-def _divergence(walk: PairWalk, found: Found, matched_after: int, context: int, *, detailed: bool) -> Divergence:
+def _divergence(walk: PairWalk, found: Found, matches: Sequence[int], context: int, *, detailed: bool) -> Divergence:
     """A difference with what a report shows of it: everything, or only where it is and what it is."""
     difference, first, sides = found.difference, found.shown, walk.sides
     starts, ends, counts = difference.starts, difference.ends, difference.counts
@@ -8458,7 +8460,7 @@ def _divergence(walk: PairWalk, found: Found, matched_after: int, context: int, 
     changed = itertools.starmap(_compared, zip(block.canary.first, block.ours.first, strict=True))
     return Divergence(
         mismatch=found.mismatch,
-        change=difference.hunk.change,
+        change=difference.change,
         events=first.events,
         fields=first.fields,
         fields_omitted=first.fields_omitted,
@@ -8467,13 +8469,13 @@ def _divergence(walk: PairWalk, found: Found, matched_after: int, context: int, 
         block=block,
         counts=counts,
         rejoin=rejoin if rejoin.canary and rejoin.ours else None,
-        matched_before=difference.matched_before,
-        matched_after=matched_after,
+        matched_before=matches[0],
+        matched_after=matches[1] - matches[0],
         explanation=Explanation(
             meanings=first.meanings,
             calls=Both(*map(call_of, (walk.canary.log, walk.ours.log), first.events)) if detailed else Both(None, None),
         ),
-        changed=tuple(changed) if difference.hunk.change is Change.CHANGED else (),
+        changed=tuple(changed) if difference.change is Change.CHANGED else (),
         sort=found.sort,
         explained_by=found.explained_by,
     )
@@ -8482,10 +8484,9 @@ def _divergence(walk: PairWalk, found: Found, matched_after: int, context: int, 
 def _divergences(walk: PairWalk, found: Sequence[Found], options: DiffOptions, detailed: int) -> tuple[Divergence, ...]:
     """The first divergences of a walk, as many as were asked for; the first of them with all evidence."""
     asked = found[: options.max_divergences or None]
-    ends = [*(difference.matched_before for difference in walk.differences[1:]), walk.matched_in_all]
     return tuple(
-        _divergence(walk, one, end - one.difference.matched_before, options.context, detailed=number < detailed)
-        for number, (one, end) in enumerate(zip(asked, ends, strict=False))  # there may be more ends
+        _divergence(walk, one, walk.matches[number : number + 2], options.context, detailed=number < detailed)
+        for number, one in enumerate(asked)
     )
 
 
@@ -8502,8 +8503,7 @@ def _call_summaries(walks: Iterable[PairWalk], found: Iterable[Found]) -> tuple[
     """The calls that only one side makes and those whose results differ, the most frequent first."""
     alone = Both(Counter[str](), Counter[str]())
     for walk in walks:
-        changed = {d.hunk.c_start for d in walk.differences if d.hunk.change is Change.CHANGED}  # the same calls
-        blocks = (block for block in unmatched_blocks(walk) if block[0].start not in changed)
+        blocks = (step.places for step in walk.steps if step.differs and step.change is not Change.CHANGED)
         for block in itertools.islice(blocks, _MOST_BLOCKS_SUMMARIZED):
             for side, cursor, positions in zip(Side, (walk.canary, walk.ours), block, strict=True):
                 alone[side].update(_calls_alone(cursor.log, cursor.tid, positions[:_MOST_EVENTS_SUMMARIZED]))
@@ -8548,13 +8548,12 @@ def _stretches(walk: PairWalk) -> Iterator[tuple[StepKind, Stretch]]:
     """What a walk went through, stretch by stretch, and what neither it nor the other side came to."""
     phase = Phase.BEFORE
     for step in walk.steps:
-        matched, places = (step.canary if step.kind is StepKind.MATCHED else 0), max(step.canary, step.ours)
         if step.kind is StepKind.DIFFERED:
             phase = Phase.AFTER
-        yield step.kind, Stretch(phase, places, matched, step.canary - matched, step.ours - matched)
-    rest = tuple(len(side.stream) - side.position for side in (walk.canary, walk.ours))
-    if any(rest):
-        yield StepKind.DIFFERED, Stretch(phase if walk.end in _ENDED_SIDE else Phase.NOT_COMPARED, max(rest), 0, *rest)
+        if step.kind is StepKind.REST and walk.end not in _ENDED_SIDE:
+            phase = Phase.NOT_COMPARED
+        alone = (len(places) - step.matched for places in step.places)
+        yield step.kind, Stretch(phase, max(map(len, step.places)), step.matched, *alone)
 
 
 def _lane(walk: PairWalk, divergences: int) -> Lane:
@@ -8567,7 +8566,7 @@ def _lane(walk: PairWalk, divergences: int) -> Lane:
         if kind is StepKind.FLOATED:
             floats.append(FloatMark(place, stretch.canary_alone, stretch.ours_alone))
             continue
-        if kind is StepKind.DIFFERED:
+        if kind in (StepKind.DIFFERED, StepKind.REST):
             differences.append(place)
         stretches.append(stretch)
         place += stretch.places
@@ -8589,24 +8588,24 @@ def _thread_report(
     options: DiffOptions,
     detailed: int,
 ) -> ThreadReport:
-    at_end = walk.end is not PairStatus.DIVERGED or walk.differences[-1].hunk.change is Change.UNRECOVERED
-    complete = at_end and all(difference.hunk.is_counted for difference in walk.differences)
+    at_end = walk.end is not PairStatus.DIVERGED or walk.differences[-1].change is Change.UNRECOVERED
+    complete = at_end and all(difference.is_counted for difference in walk.differences)
     divergences = _divergences(walk, found, options, detailed)
     return ThreadReport(
         pair=pair,
         key=key,
         status=walk.status,
         events=Both(len(walk.canary.stream), len(walk.ours.stream)),
-        matched=walk.matched,
-        floated=Both(*walk.floated),
-        remaining=Both(*walk.left),
+        matched=walk.matches[0],
+        floated=walk.floated,
+        remaining=walk.left,
         divergences=divergences,
         divergences_found=len(walk.differences),
         parity=ParityScore(walk.aligned, walk.comparable, complete),
         ending=_ending(walk, found),
         lane=_lane(walk, len(divergences)),
         marks=tuple(divergence_mark(one, walk.canary.stream) for one in found),
-        compared_to=idx_behind(walk.canary.stream, walk.canary.position),
+        compared_to=idx_behind(walk.canary.stream, walk.rest.canary.start),
         lines=walk.sides.map(_ends),
         creator=created.creator_tid if created else None,
     )
@@ -8618,7 +8617,7 @@ def _walk_pairs(
     options: DiffOptions,
     progress: Progress,
     most_equal: int,
-    equal: Callable[[Event, Event], bool] = events_equal,
+    equal: Callable[[Event, Event], bool],
 ) -> list[PairWalk]:
     """The walks of all pairs."""
     shared = logs.map(_shared_positions)
@@ -8627,11 +8626,11 @@ def _walk_pairs(
     walks = []
     for number, pair in enumerate(pairs, 1):
         progress.show(f"comparing thread {number} of {len(pairs)}")
-        cursors = (
+        cursors = Both(
             Cursor(logs.canary, pair.canary_tid, shared.canary.get(pair.canary_tid, {})),
             Cursor(logs.ours, pair.ours_tid, shared.ours.get(pair.ours_tid, {})),
         )
-        walks.append(walk_pair(*cursors, most, most_equal, equal))
+        walks.append(walk_pair(Walker(cursors, equal, most_equal, RuleUses(cursors, options.profile)), most))
     return walks
 
 
@@ -8656,13 +8655,12 @@ class _Analysis:
     ) -> None:
         self._logs, self._pairs, self._options, self._progress = logs, pairs, options, progress
         self.walks, self._names = walks, NameTable(logs, logs.map(Timeline), walks, options.profile)
-        self._hidden: Counter[int] = Counter()
+        self._hidden = Counter[int]()
         if options.match_names:
             self._match_by_name()
         if options.profile:
-            explains = self._names.explains if options.match_names else unexplained
-            hidden = hidden_walks(self.walks, options.profile, self._hidden, explains)
-            self.walks = [one.result() for one in hidden]
+            hidden = hide(self.walks, options.profile)
+            self.walks, self._hidden = hidden.walks, hidden.used
         first = Both(*(_first_events(self._names, self.walks, side) for side in Side))
         self._found = [
             list(_found(self._names, walk, pair, first, options)) for walk, pair in zip(self.walks, pairs, strict=True)
@@ -8760,9 +8758,9 @@ def _spelled_differently(walks: Iterable[PairWalk]) -> int:
     for walk in walks:
         if walk.differences:
             count += walk.equal_after_all
-            first = walk.differences[0].hunk
-            ours = _by_value(walk.ours, first.o_start)
-            for key, positions in _by_value(walk.canary, first.c_start).items():
+            first = walk.differences[0].starts
+            ours = _by_value(walk.ours, first.ours)
+            for key, positions in _by_value(walk.canary, first.canary).items():
                 wanted = walk.canary.stream.fingerprints[positions[0]]
                 for cursor, of_cursor in ((walk.canary, positions), (walk.ours, ours.get(key, ()))):
                     fingerprints = cursor.stream.fingerprints
@@ -8779,13 +8777,15 @@ def walk_logs(
     """The pairs of threads, and their walks. Raises `UsageError` where the options pin threads that are not there."""
     pins = _checked_pins(canary, ours, options.tid_map)
     pairs = pair_threads(_evidence(canary), _evidence(ours), pins, options.auto_map)
-    return pairs, _walk_pairs(Both(canary, ours), pairs, options, progress, most_equal)
+    equal = options.profile.equal if options.profile else events_equal
+    return pairs, _walk_pairs(Both(canary, ours), pairs, options, progress, most_equal, equal)
 
 
 def _is_excused(finding: IdentityFinding, logs: Both[Log], options: DiffOptions) -> bool:
     """Whether it is timing which object events are about: they float by a rule, or their threads are of a pool."""
     tids = finding.pair.canary_tid, finding.pair.ours_tid
-    return any(options.profile.floating(event) is not None for event in finding.events) or any(
+    rules = ((event, options.profile.rules_about(event.kind, event.name)) for event in finding.events)
+    return any(rule.floats(event.payload) for event, about in rules for _, rule in about) or any(
         all(tid in pool_tids(log, rule) for tid, log in zip(tids, logs, strict=True))
         for _, rule in options.profile.of_sort(RuleSort.POOL)
     )
@@ -9134,8 +9134,7 @@ class Comparison:
     """Two runs under a profile: what it leaves over, and how often each of its rules was used."""
 
     runs: _Runs
-    walks: Sequence[HiddenWalk]
-    used: Counter[int]
+    hidden: Hidden
     unmapped: int
     """Threads without a partner."""
     lone: tuple[tuple[int, Event], ...]
@@ -9143,15 +9142,15 @@ class Comparison:
     named: Counter[int]
     """How many events of the first run each rule names."""
 
-    def differences(self) -> Iterator[tuple[HiddenWalk, Piece]]:
+    def differences(self) -> Iterator[tuple[PairWalk, Step]]:
         """Where the runs still differ."""
-        return ((walk, piece) for walk in self.walks for piece in walk.pieces if piece.difference is not None)
+        return ((walk, step) for walk in self.hidden.walks for step in walk.steps if step.differs)
 
     def examples(self) -> Iterator[Event]:
         """An event of each place where the runs still differ."""
-        for walk, piece in self.differences():
-            places = [(side, position) for side in Side for position in walk.staying(piece, side)]
-            yield from (walk.event(*place) for place in places[:1])
+        for walk, step in self.differences():
+            places = [(side, position) for side in Side for position in staying(walk, step, side)]
+            yield from (walk.sides[side].event(position) for side, position in places[:1])
         yield from (event for _, event in self.lone)
 
     @property
@@ -9208,8 +9207,6 @@ class RunSet:
         if not pairs:
             names = " and ".join(printable(self._sources[run].name) for run in runs)
             raise UsageError(f"no thread of {names} could be paired: expected runs of one program")
-        used: Counter[int] = Counter()
-        hidden = hidden_walks(walks, self.profile, used)
         lone = [
             (run, log.event(made.tid, log.index.streams[made.tid].position_of(made.idx)))
             for run, log, other in ((runs[0], canary, ours), (runs[1], ours, canary))
@@ -9217,9 +9214,9 @@ class RunSet:
         ]
         unmapped = len(canary.index.streams) + len(ours.index.streams) - 2 * len(pairs)
         named = Counter[int]()
-        for numbers, count in canary.index.named.items():
-            named.update(dict.fromkeys(numbers, count))
-        return Comparison(runs, hidden, used, unmapped, tuple(lone), named)
+        for (number, _), marks in canary.index.marks.items():
+            named[number] += len(marks.indexes)
+        return Comparison(runs, hide(walks, self.profile), unmapped, tuple(lone), named)
 
     def pools(self) -> list[ProfileRule]:
         """A rule for each start that several threads have in every run."""
@@ -9238,16 +9235,26 @@ class RunSet:
             yield from itertools.islice(log.events(), _COUNTED_EVENTS)
 
 
-def _turn(walk: HiddenWalk, piece: Piece) -> tuple[str, ...] | None:
+def _calls_around(cursor: Cursor, here: range) -> Both[list[str | None]]:
+    """The names of the calls that one side makes shortly before and after a stretch, in their order."""
+    near = (
+        range(max(0, here.start - _LONGEST_TURN), here.start),
+        range(here.stop, min(len(cursor.stream), here.stop + _LONGEST_TURN)),
+    )
+    events = (map(cursor.event, positions) for positions in near)
+    return Both(*([event.name for event in some if event.kind == "kernel.call"] for some in events))
+
+
+def _turn(walk: PairWalk, piece: Step) -> tuple[str, ...] | None:
     """The calls of one turn of a loop, if what only one side has are turns of the loop that stands around them."""
-    sides = [side for side in Side if walk.staying(piece, side)]
+    sides = [side for side in Side if staying(walk, piece, side)]
     if len(sides) != 1:
         return None
-    block = [walk.event(sides[0], position) for position in walk.staying(piece, sides[0])]
+    block = [walk.sides[sides[0]].event(position) for position in staying(walk, piece, sides[0])]
     made = [event.name for event in block if event.kind == "kernel.call" and event.name]
     if any(event.name not in (None, *made) for event in block):
         return None
-    around = walk.calls_around(sides[0], piece, _LONGEST_TURN)
+    around = _calls_around(walk.sides[sides[0]], piece.places[sides[0]])
     for length in range(1, min(_LONGEST_TURN, len(made)) + 1):
         turn = made[:length]
         rotations = [(*turn[start:], *turn[:start]) for start in range(length)]
@@ -9257,18 +9264,19 @@ def _turn(walk: HiddenWalk, piece: Piece) -> tuple[str, ...] | None:
     return None
 
 
-def _note_fields(comparison: Comparison, evidence: Evidence) -> tuple[bool, list[tuple[HiddenWalk, Piece]]]:
+def _note_fields(comparison: Comparison, evidence: Evidence) -> tuple[bool, list[tuple[PairWalk, Step]]]:
     """Takes what differs in fields for evidence; whether any does, and the differences that are of another sort."""
     found, others = False, []
     pools: dict[int, Both[list[Event]]] = {}
     for walk, piece in comparison.differences():
-        events = Both(*([walk.event(side, position) for position in walk.staying(piece, side)] for side in Side))
-        if walk.pool is not None:
-            pool = pools.setdefault(walk.pool, Both([], []))
+        events = Both(*([walk.sides[s].event(position) for position in staying(walk, piece, s)] for s in Side))
+        number = comparison.hidden.pools.get(walk.canary.tid)
+        if number is not None:
+            pool = pools.setdefault(number, Both([], []))
             pool.canary.extend(events.canary)
             pool.ours.extend(events.ours)
         calls = [[(event.kind, event.name) for event in side] for side in events]
-        is_same = walk.pool is None and calls[0] == calls[1]
+        is_same = number is None and calls[0] == calls[1]
         pairs = list(zip(*events, strict=True)) if is_same else []
         if any([evidence.note_fields(comparison.runs, *pair) for pair in pairs]):
             found = True
@@ -9282,7 +9290,7 @@ def _note_fields(comparison: Comparison, evidence: Evidence) -> tuple[bool, list
     return found, others
 
 
-def _note_structure(comparison: Comparison, others: Iterable[tuple[HiddenWalk, Piece]], evidence: Evidence) -> None:
+def _note_structure(comparison: Comparison, others: Iterable[tuple[PairWalk, Step]], evidence: Evidence) -> None:
     """Takes blocks that differ as a whole for evidence."""
     for walk, piece in others:
         turn = _turn(walk, piece)
@@ -9290,8 +9298,8 @@ def _note_structure(comparison: Comparison, others: Iterable[tuple[HiddenWalk, P
             evidence.note_turns(comparison.runs, turn)
             continue
         for run, side in zip(comparison.runs, Side, strict=True):
-            for position in walk.staying(piece, side):
-                evidence.note_alone(run, walk.event(side, position))
+            for position in staying(walk, piece, side):
+                evidence.note_alone(run, walk.sides[side].event(position))
     for run, event in comparison.lone:
         evidence.note_alone(run, event)
 
@@ -9382,14 +9390,18 @@ def _hidden_evidence(comparisons: Iterable[Comparison], profile: Profile) -> Evi
     """What a profile hides, pair of runs by pair of runs."""
     evidence = Evidence()
     for comparison in comparisons:
-        for walk in comparison.walks:
-            for position, other, at in walk.passed:
-                evidence.note_fields(comparison.runs, walk.event(Side.CANARY, position), other.event(Side.OURS, at))
-            for number in walk.turns:
-                evidence.note_turns(comparison.runs, profile.rules[number].calls)
+        for events in comparison.hidden.pooled:
+            evidence.note_fields(comparison.runs, *events)
+        for walk in comparison.hidden.walks:
+            places = {(canary, ours) for _, canary, ours in same_under_rules(walk, profile)}
+            for canary, ours in sorted(places):
+                evidence.note_fields(comparison.runs, walk.canary.event(canary), walk.ours.event(ours))
+            for step in walk.steps:
+                if step.rule is not None:
+                    evidence.note_turns(comparison.runs, profile.rules[step.rule].calls)
             for run, side in zip(comparison.runs, Side, strict=True):
-                for position, _ in walk.floating(side):
-                    evidence.note_alone(run, walk.event(side, position))
+                for position, _ in floating(walk, side):
+                    evidence.note_alone(run, walk.sides[side].event(position))
     return evidence
 
 
@@ -9406,13 +9418,13 @@ def _narrowed(
         comparisons = [runs.compare(pair) for pair in pairs]
         if not any(comparison.left for comparison in comparisons):
             break
-    used = sum((comparison.used for comparison in comparisons), Counter[int]())
+    used = sum((comparison.hidden.used for comparison in comparisons), Counter[int]())
     return evidence, [rule for number, rule in enumerate(rules) if used[number]]
 
 
 def _reason(number: int, rule: ProfileRule, comparisons: Sequence[Comparison]) -> str:
     """In how many pairs of runs, and how often, a rule was used."""
-    used = [comparison.used[number] for comparison in comparisons]
+    used = [comparison.hidden.used[number] for comparison in comparisons]
     pairs = f"in {sum(map(bool, used))} of {len(used)} pairs of runs"
     if rule.sort is RuleSort.REPEAT:
         return f"ran more or fewer turns {pairs}, {sum(used):,} times"
@@ -9428,10 +9440,6 @@ def _rule_order(rule: ProfileRule) -> tuple[object, ...]:
     return (list(RuleSort).index(rule.sort), *texts, rule.calls, rule.entry_point or "", rule.first_call or "")
 
 
-def _floating(marks: RuleMarks) -> int:
-    return sum(number >= 0 for number in marks.floats)
-
-
 def _left_out(runs: RunSet, run: int, evidence: Evidence, counts: _Counts) -> int:
     """What a run still shows against the others under what they alone teach."""
     pools = [rule for rule in runs.profile.rules if rule.sort is RuleSort.POOL]
@@ -9444,7 +9452,7 @@ def _compared_fields(events: Iterable[Event], profile: Profile) -> tuple[int, in
     """How many fields events have; how many of them a profile does not compare, and compares in part."""
     total = ignored = partly = 0
     for event in events:
-        rules = [rule for _, rule in profile.rules_about(event) if rule.is_of_fields]
+        rules = [rule for _, rule in profile.rules_about(event.kind, event.name) if rule.is_of_fields]
         for path in _fields_of(event):
             total += 1
             of_field = [rule for rule in rules if rule.names_field(path)]
@@ -9483,7 +9491,7 @@ def calibrate(paths: Sequence[str], progress: Progress | None = None) -> Calibra
             tuple(comparisons),
             tuple(_left_out(runs, run, evidence, counts) for run in range(len(paths))) if len(paths) > 2 else (),
             sum(log.index.events for log in runs.logs),
-            sum(marked for log in runs.logs for marked in map(_floating, log.index.marks.values())),
+            sum(len(marks.indexes) for log in runs.logs for marks in log.index.marks.values() if marks.floats),
             *_compared_fields(runs.samples(), profile),
         )
 
@@ -9658,7 +9666,7 @@ def audit_log(path: str, options: DiffOptions, only_under_rules: bool = False) -
         ):
             threads, at = specimens.around(tid, position)
             event = threads[tid][at]
-            if only_under_rules and not options.profile.rules_about(event):
+            if only_under_rules and not options.profile.rules_about(kind, call):
                 continue
             _write_log(paths[0], threads)
             pinned = replace(options, tid_map={tid: tid for tid in threads}, max_divergences=1)
@@ -11754,55 +11762,45 @@ class AlignedRows:
 
     def __init__(self, walk: PairWalk) -> None:
         self.walk = walk
-        last = walk.steps[-1] if walk.steps else Step(StepKind.MATCHED, 0, 0, 0, 0)
-        ends = last.canary_position + last.canary, last.ours_position + last.ours
-        rest = len(walk.canary.stream) - ends[0], len(walk.ours.stream) - ends[1]
-        self._steps = (*walk.steps, Step(StepKind.DIFFERED, *ends, *rest))
-        hunks = (difference.hunk for difference in walk.differences)
-        self._changed = {(hunk.c_start, hunk.o_start) for hunk in hunks if hunk.change is Change.CHANGED}
-        counts = (step.canary if self._is_paired(step) else step.canary + step.ours for step in self._steps)
+        counts = (len(step.places.canary) if step.is_paired else sum(map(len, step.places)) for step in walk.steps)
         self._starts = [0, *itertools.accumulate(counts)]
 
     def __len__(self) -> int:
         return self._starts[-1]
 
-    def _is_paired(self, step: Step) -> bool:
-        changed = (step.canary_position, step.ours_position) in self._changed and step.canary == step.ours
-        return step.kind is StepKind.MATCHED or changed
-
     def _step_of(self, number: int) -> tuple[Step, int]:
         """The step that a row is of, and which row of it that is."""
         nth = bisect.bisect_right(self._starts, number) - 1
-        return self._steps[nth], number - self._starts[nth]
+        return self.walk.steps[nth], number - self._starts[nth]
 
     def __getitem__(self, number: int) -> Row:
         step, nth = self._step_of(number)
-        if self._is_paired(step):
-            return Row(Both(step.canary_position + nth, step.ours_position + nth), step.kind)
-        if nth < step.canary:
-            return Row(Both(step.canary_position + nth, None), step.kind)
-        return Row(Both(None, step.ours_position + nth - step.canary), step.kind)
+        kind = StepKind.DIFFERED if step.kind is StepKind.REST else step.kind
+        canary, ours = step.places
+        if step.is_paired:
+            return Row(Both(canary[nth], ours[nth]), kind)
+        return Row(Both(canary[nth], None) if nth < len(canary) else Both(None, ours[nth - len(canary)]), kind)
 
-    def rows_of(self, c_start: int, o_start: int) -> range:
-        """The rows of the difference that begins at two positions."""
-        starts = [(step.canary_position, step.ours_position, step.kind is StepKind.DIFFERED) for step in self._steps]
-        nth = bisect.bisect_left(starts, (c_start, o_start, True))
+    def rows_of(self, difference: Step) -> range:
+        """The rows of a difference."""
+        nth = self.walk.steps.index(difference)
         return range(self._starts[nth], self._starts[nth + 1])
 
     def find(self, side: Side, position: int) -> int:
         """The number of the row that has an event."""
-        starts = [step.canary_position if side is Side.CANARY else step.ours_position for step in self._steps]
-        nth = bisect.bisect_right(starts, position) - 1
-        step, within = self._steps[nth], position - starts[nth]
-        behind = 0 if side is Side.CANARY or self._is_paired(step) else step.canary
+        nth = bisect.bisect_right(self.walk.steps, position, key=lambda step: step.starts[side]) - 1
+        step = self.walk.steps[nth]
+        within = position - step.starts[side]
+        behind = 0 if side is Side.CANARY or step.is_paired else len(step.places.canary)
         return self._starts[nth] + behind + within
 
     def near(self, number: int) -> Both[int]:
         """Of both sides, the position of an event that stands there or near."""
         step, nth = self._step_of(number)
         ends = Both(len(self.walk.canary.stream) - 1, len(self.walk.ours.stream) - 1)
-        ours = step.ours_position + (nth if self._is_paired(step) else max(0, nth - step.canary))
-        canary = step.canary_position + min(nth, step.canary)
+        size = len(step.places.canary)
+        ours = step.starts.ours + (nth if step.is_paired else max(0, nth - size))
+        canary = step.starts.canary + min(nth, size)
         return Both(min(canary, ends.canary), min(ours, ends.ours))
 
     def matching_run(self, number: int, direction: int) -> int:
@@ -11810,7 +11808,7 @@ class AlignedRows:
         step, nth = self._step_of(number)
         if step.kind is not StepKind.MATCHED:
             return 0
-        return step.canary - nth if direction > 0 else nth + 1
+        return step.matched - nth if direction > 0 else nth + 1
 
     def around(self, number: int, count: int) -> list[int]:
         """About so many rows before and behind one. Of a long run that matches, only those next to something else."""
@@ -11856,13 +11854,13 @@ def _start_target(compared: Compared) -> Target:
     if start is None:
         for walk in compared.walks:  # a name or a hole is never where to start, but all that there is
             if walk.differences:
-                return Target(Side.CANARY, walk.canary.tid, walk.differences[0].hunk.c_start)
+                return Target(Side.CANARY, walk.canary.tid, walk.differences[0].starts.canary)
         raise UsageError("--at start: nothing differs; name an event, as --at 6:1234")
     if start.canary_tid is None or start.ours_tid is None:
         raise UsageError("--at start: that is nothing on a pair of threads; name an event, as --at 6:1234")
     stream = compared.logs.canary.index.streams[start.canary_tid]
     walk = next(walk for walk in compared.walks if walk.canary.tid == start.canary_tid)
-    there = walk.canary.position if start.canary_idx is None else stream.position_of(start.canary_idx)
+    there = walk.rest.canary.start if start.canary_idx is None else stream.position_of(start.canary_idx)
     return Target(Side.CANARY, start.canary_tid, min(there, len(stream) - 1))
 
 
@@ -16339,8 +16337,7 @@ class _Cutter:
         self._partner = {walk.ours.tid: walk.canary.tid for walk in compared.walks}
         self._divergence = self._reported(compared.report).divergences[nth]
         self._wanted = _essence_of(compared.report, self._divergence, scrub)
-        hunk = walk.differences[nth].hunk
-        self._block = self._rows[walk.canary.tid].rows_of(hunk.c_start, hunk.o_start)
+        self._block = self._rows[walk.canary.tid].rows_of(walk.differences[nth])
         self._left = _MOST_COMPARISONS
 
     def _reported(self, report: Report) -> ThreadReport:
@@ -16470,9 +16467,8 @@ def _divergence_at(compared: Compared, at: str) -> tuple[PairWalk, int]:
     target = target_of(compared, at)
     walk = walk_with(compared, target)
     for nth, difference in enumerate(walk.differences):
-        hunk = difference.hunk
-        start, end = (hunk.c_start, hunk.c_end) if target.side is Side.CANARY else (hunk.o_start, hunk.o_end)
-        if target.position < end or target.position <= start:
+        places = difference.places[target.side]
+        if target.position < places.stop or target.position <= places.start:
             return walk, nth
     raise UsageError(f"--at: there is no divergence there or behind it, on canary's tid {walk.canary.tid}")
 
