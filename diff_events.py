@@ -3285,29 +3285,34 @@ class LogIndex:
         self.exact_lines += other.exact_lines
 
 
+EventPlace: TypeAlias = "tuple[int, int]"
+"""The tid of an event, and its position in the stream."""
+EventId: TypeAlias = "tuple[int, int]"
+"""Its tid and index."""
+
+
 class Log:
     """An indexed log and its source: finds events again. Raises `InputError` where one cannot be decoded."""
 
-    _CHUNKS_AT_HAND: ClassVar = 64
+    _CHUNKS_AT_HAND: ClassVar = 32
     _EVENTS_AT_HAND: ClassVar = 4096  # those around a difference are asked for again and again
+    _ROWS_AT_HAND: ClassVar = 8
+    _READ_TOGETHER: ClassVar = 8  # so many events of a chunk are found faster by reading all of it
 
     def __init__(self, source: LogSource, index: LogIndex) -> None:
         self.source, self.index = source, index
         self._reader = LayoutReader()
         self._text = functools.lru_cache(self._CHUNKS_AT_HAND)(self._read_text)
-        self._starts = functools.lru_cache(self._CHUNKS_AT_HAND)(self._starts_of_lines)
-        self._event = functools.lru_cache(self._EVENTS_AT_HAND)(self._decoded)
+        self._rows = functools.lru_cache(self._ROWS_AT_HAND)(self._rows_of)
+        self.held: dict[EventPlace, Event] = {}
+        """Events that are wanted again and again."""
+        self._event = functools.lru_cache(self._EVENTS_AT_HAND)(lambda *place: self._decoded(*self.raw_event(*place)))
 
     def _read_text(self, number: int) -> bytes:
         """The lines of a chunk."""
         chunk = self.index.chunks[number]
         text = self.source.read_back(chunk.offset, chunk.length)
         return text if text.endswith(b"\n") else text + b"\n"
-
-    def _starts_of_lines(self, number: int) -> Sequence[int]:
-        """Where in a chunk each line starts, and where the text ends."""
-        lengths = map((1).__add__, map(len, self._text(number).split(b"\n")))
-        return array("q", itertools.accumulate(lengths, initial=0))
 
     def columns(self, number: int) -> Columns:
         """All events of a chunk, in the order of the file."""
@@ -3364,13 +3369,13 @@ class Log:
         """Line number and text of the event of a thread at a position, and what is on it."""
         stream = self.index.streams[tid]
         number, idx = stream.chunk_of(position), stream.idx_at(position)
-        text, starts = self._text(number), self._starts(number)
+        text = self._text(number)
         for place in self._reader.places(text, tid, idx):
-            nth = bisect.bisect_right(starts, place)
-            line = text[starts[nth - 1] : starts[nth] - 1]
+            start = text.rfind(b"\n", 0, place) + 1
+            line = text[start : text.index(b"\n", place)]
             raw = self._raw_event(line)
             if (int(raw.tid), int(raw.tid_event_idx)) == (tid, idx):
-                return self.index.chunks[number].first_lineno + nth - 1, line, raw
+                return self.index.chunks[number].first_lineno + text.count(b"\n", 0, start), line, raw
         try:
             lineno, line = self.events_of_chunk(number)[tid, idx]
         except KeyError as error:
@@ -3398,14 +3403,48 @@ class Log:
 
     def event(self, tid: int, position: int) -> Event:
         """The event of a thread at a position, decoded."""
-        return self._event(tid, position)
+        return self.held.get((tid, position)) or self._event(tid, position)
+
+    def hold(self, places: Iterable[EventPlace]) -> None:
+        """Decodes events and keeps them at hand: much faster than to ask for one after the other."""
+        for place, lineno, raw in self.raw_events_at(set(places).difference(self.held)):
+            self.held[place] = self._decoded(lineno, raw)
+
+    def raw_events_at(self, places: Iterable[EventPlace]) -> Iterator[tuple[EventPlace, int, RawEvent]]:
+        """The events at some places, with their line numbers, chunk by chunk: the file is read in its order."""
+        wanted: defaultdict[int, list[EventPlace]] = defaultdict(list)
+        for place in places:
+            wanted[self.index.streams[place[0]].chunk_of(place[1])].append(place)
+        for number in sorted(wanted):
+            find = self._in_rows if len(wanted[number]) >= self._READ_TOGETHER else self.raw_event
+            for place in wanted[number]:
+                yield place, *find(*place)
+
+    def before(self, tid: int, position: int, most: int) -> Iterator[Event]:
+        """The events of a thread before a position, the last one first; fast where it is asked in the file's order."""
+        for place in range(position - 1, max(-1, position - 1 - most), -1):
+            yield self.held.get((tid, place)) or self._decoded(*self._in_rows(tid, place))
+
+    def _in_rows(self, tid: int, position: int) -> tuple[int, RawEvent]:
+        """The event of a thread at a position, with its line number, after a look at all of its chunk."""
+        stream = self.index.streams[tid]
+        number = stream.chunk_of(position)
+        columns, rows = self._rows(number)
+        row = rows.get((b"%d" % tid, b"%d" % stream.idx_at(position)))
+        if row is None or columns.lines > len(rows):  # there are blank lines
+            return self.raw_event(tid, position)
+        return self.index.chunks[number].first_lineno + row, RawEvent(*(column[row] for column in columns[:4]))
+
+    def _rows_of(self, number: int) -> tuple[Columns, dict[tuple[bytes, bytes], int]]:
+        """All events of a chunk, and which row each is, by tid and index."""
+        columns = self.columns(number)
+        return columns, dict(zip(zip(columns.tids, columns.indexes, strict=True), itertools.count(), strict=False))
 
     def position(self, tid: int, idx: int) -> int:
         """Where an index stands in the stream of a thread."""
         return self.index.streams[tid].position_of(idx)
 
-    def _decoded(self, tid: int, position: int) -> Event:
-        lineno, raw = self.raw_event(tid, position)
+    def _decoded(self, lineno: int, raw: RawEvent) -> Event:
         with self.at_line(lineno):
             return event_of(raw, lineno)
 
@@ -6856,11 +6895,6 @@ MOST_EVENTS_BACK: Final = 64
 """How far back the call is looked for that an event belongs to: it is nearly always a few events away."""
 
 
-def _backwards(log: Log, tid: int, position: int) -> Iterator[Event]:
-    """The events of a thread before a position, the last one first; not all that there are."""
-    return (log.event(tid, before) for before in range(position - 1, max(-1, position - 1 - MOST_EVENTS_BACK), -1))
-
-
 def _caller(events: Iterable[Event], pending: list[str]) -> Event | None:
     """The innermost call that is open after some events (newest first).
 
@@ -6886,7 +6920,13 @@ def call_of(log: Log, event: Event) -> Event | None:
     if event.kind == "kernel.call":
         return None
     pending = [call_name(event.payload)] if event.kind == "kernel.return" else []
-    return _caller(_backwards(log, event.tid, log.position(event.tid, event.idx)), pending)
+    return _caller(log.before(event.tid, log.position(event.tid, event.idx), MOST_EVENTS_BACK), pending)
+
+
+def calls_of(log: Log, events: Iterable[Event]) -> dict[EventId, Event | None]:
+    """The calls that some events belong to; the file is read in its order."""
+    in_order = sorted(events, key=lambda event: event.lineno)
+    return {(event.tid, event.idx): call_of(log, event) for event in in_order}
 
 
 def _open_wait(events: Iterable[Event]) -> Event | None:
@@ -6898,12 +6938,12 @@ def _open_wait(events: Iterable[Event]) -> Event | None:
 def ending_of(log: Log, tid: int, side: Side) -> Ending:
     """What a thread was in the middle of when its log ended."""
     end = len(log.index.streams[tid])
-    last = log.event(tid, end - 1)
-    call = _caller(_backwards(log, tid, end), [])
-    calls_before = (event.kind for event in (_backwards(log, tid, end) if call else ()) if event != call)
-    if "kernel.call" in (kinds := set(calls_before)) and "kernel.return" not in kinds:
+    events = list(log.before(tid, end, 1 + MOST_EVENTS_BACK))
+    call = _caller(events[:MOST_EVENTS_BACK], [])
+    kinds = {event.kind for event in events[:MOST_EVENTS_BACK] if event != call}
+    if "kernel.call" in kinds and "kernel.return" not in kinds:
         call = None  # this log has calls only: whether one returned cannot be told
-    return Ending(side, last, call, _open_wait(_backwards(log, tid, end)))
+    return Ending(side, events[0], call, _open_wait(events[:MOST_EVENTS_BACK]))
 
 
 # ══ order ═════════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -6916,8 +6956,6 @@ _SAMPLES_FROM_FEW_CHUNKS: Final = 64
 _SAMPLES_FROM_MANY_CHUNKS: Final = 5
 """Events of a thread that are looked at for their clock: each may cost the reading of a chunk."""
 
-EventId: TypeAlias = "tuple[int, int]"
-"""Tid and index."""
 When: TypeAlias = "tuple[int, int]"
 """When an event happened, as against the other events of its log."""
 
@@ -7392,6 +7430,8 @@ class Found:
     """Whether a value that differs here is there again in a later divergence."""
     moved: bool = False
     """Whether its first events are as often in the one log as in the other: they only stand elsewhere."""
+    calls: Both[Event | None] = Both(None, None)
+    """Those that its first events belong to; looked up where they are shown."""
     sort: int = 0
 
     @property
@@ -8079,7 +8119,7 @@ class CauseAnalysis:
         reason = reason_of(found) if found else _reason_of_ending(timelines.ours, thread, when.ours)
         stop = _Stop(thread, walk, reason, idx, when, ours_before, found)
         if found:
-            stop.rarity = self._spreads[found.sort], self._sizes[found.sort]
+            stop.rarity = self._rarity(found)
         return stop
 
     def _first_stops(self) -> Iterator[_Stop]:
@@ -8158,17 +8198,19 @@ class CauseAnalysis:
     def _candidates(self) -> list[_Stop]:
         """All places to start at, the best first."""
         first = list(self._stops.values())
-        behind = [
-            self._stop_of(one.pair.canary_tid, one)
-            for one in self._found
-            if self._stops[one.pair.canary_tid].found is not one
-        ]
-        depth = {id(stop): _depth(stop, self._chosen, self._stops) for stop in first} | {id(s): 3 for s in behind}
-        weight = {id(stop): gravity(stop.reason) for stop in behind} | self._weights()
-        return sorted(
-            (*first, *behind),
-            key=lambda stop: (depth[id(stop)], weight[id(stop)], stop.doubtful, stop.rarity, stop.when.ours),
+        depth = {id(stop): _depth(stop, self._chosen, self._stops) for stop in first}
+        weight = self._weights()
+        first.sort(key=lambda stop: (depth[id(stop)], weight[id(stop)], stop.doubtful, stop.rarity, stop.when.ours))
+        behind = (one for one in self._found if self._stops[one.pair.canary_tid].found is not one)
+        best = heapq.nsmallest(
+            1 + MOST_NEXT_STARTS,
+            behind,
+            key=lambda one: (gravity(reason_of(one)), is_doubtful(one), self._rarity(one), one.when.ours),
         )
+        return [*first, *(self._stop_of(one.pair.canary_tid, one) for one in best)]
+
+    def _rarity(self, found: Found) -> tuple[int, int]:
+        return self._spreads[found.sort], self._sizes[found.sort]
 
     @property
     def _proven(self) -> dict[int, _Link]:
@@ -8406,21 +8448,20 @@ def _rest_of_change(change: Change, rest: tuple[int, int]) -> Change:
     return Change.MISSING_ON_OURS if rest[0] else Change.EXTRA_ON_OURS
 
 
-_Events: TypeAlias = "dict[tuple[int, int], tuple[Event, When]]"
-"""By tid and position."""
+def _shown_places(walk: PairWalk, side: Side, options: DiffOptions, detailed: int) -> Iterator[EventPlace]:
+    """The events of one side that are compared and shown: of the first differences all evidence."""
+    cursor, end_of_stream = walk.sides[side], len(walk.sides[side].stream)
+    for number, difference in enumerate(walk.differences):
+        start, end = difference.starts[side], difference.ends[side]
+        shown = {start, *range(start, min(end, start + _FIRST_OF_BLOCK))}
+        if number < (options.max_divergences or sys.maxsize):
+            shown.add(end)
+        if number < detailed:
+            shown.update((*range(start - options.context, start), start + 1, *range(end - _LAST_OF_BLOCK, end)))
+        yield from ((cursor.tid, position) for position in shown if 0 <= position < end_of_stream)
 
 
-def _first_events(names: NameTable, walks: Sequence[PairWalk], side: Side) -> _Events:
-    """The first event of one side of every difference, and when it happened; each chunk is read once."""
-    log, timeline = names.logs[side], names.timelines[side]
-    places = [(walk.sides[side].tid, difference.starts[side]) for walk in walks for difference in walk.differences]
-    places.sort(key=lambda place: log.index.streams[place[0]].chunk_of(place[1]))
-    return {place: (log.event(*place), timeline.at(*place)) for place in places}
-
-
-def _found(
-    names: NameTable, walk: PairWalk, pair: ThreadPair, first: Both[_Events], options: DiffOptions
-) -> Iterator[Found]:
+def _found(names: NameTable, walk: PairWalk, pair: ThreadPair, options: DiffOptions) -> Iterator[Found]:
     """Every divergence of a walk."""
 
     def fields_of(canary: Event, ours: Event) -> Iterable[FieldDifference]:
@@ -8428,11 +8469,9 @@ def _found(
 
     for difference in walk.differences:
         at = difference.starts
-        canary, canary_when = first.canary[walk.canary.tid, at.canary]
-        ours, ours_when = first.ours[walk.ours.tid, at.ours]
-        firsts, when = (canary, ours), Both(canary_when, ours_when)
-        mismatch, shown = _mismatch(difference, _compared(*firsts, fields_of))
-        same = _same_but_for_names(names, walk, difference, firsts)
+        events = _event(walk.canary, at.canary), _event(walk.ours, at.ours)
+        mismatch, shown = _mismatch(difference, _compared(*events, fields_of))
+        same = _same_but_for_names(names, walk, difference, events)
         compared, positions, change = shown, at, difference.change
         rest = difference.counts.canary - same, difference.counts.ours - same
         if same and any(rest):
@@ -8441,7 +8480,7 @@ def _found(
             positions = Both(min(at.canary + same, ends[0]), min(at.ours + same, ends[1]))
             events = _event(walk.canary, positions.canary), _event(walk.ours, positions.ours)
             _, compared = _mismatch(difference, _compared(*events, fields_of))
-            when = Both(names.timelines.canary.of(events[0]), names.timelines.ours.of(events[1]))
+        when = Both(names.timelines.canary.of(events[0]), names.timelines.ours.of(events[1]))
         found = Found(pair, difference, mismatch, shown, change, compared, positions, when)
         if same and (not any(rest) or (difference.change is Change.UNRECOVERED and not all(rest))):
             found.explained_by = Explained.NAME  # as far as both logs go
@@ -8473,7 +8512,7 @@ def _divergence(walk: PairWalk, found: Found, matches: Sequence[int], context: i
         matched_after=matches[1] - matches[0],
         explanation=Explanation(
             meanings=first.meanings,
-            calls=Both(*map(call_of, (walk.canary.log, walk.ours.log), first.events)) if detailed else Both(None, None),
+            calls=found.calls,
         ),
         changed=tuple(changed) if difference.change is Change.CHANGED else (),
         sort=found.sort,
@@ -8490,23 +8529,26 @@ def _divergences(walk: PairWalk, found: Sequence[Found], options: DiffOptions, d
     )
 
 
-def _calls_alone(log: Log, tid: int, positions: range) -> Iterator[str]:
-    """The names of the calls at some positions."""
-    for position in positions:
+def _calls_alone(log: Log, blocks: Iterable[tuple[int, range]]) -> Iterator[str]:
+    """The names of the calls in blocks of threads, given by tid and positions."""
+    places = [(tid, position) for tid, positions in blocks for position in positions[:_MOST_EVENTS_SUMMARIZED]]
+    held = (log.held[place] for place in places if place in log.held)
+    yield from (call_name(event.payload) for event in held if event.kind == "kernel.call")
+    for _, _, raw in log.raw_events_at(place for place in places if place not in log.held):
         with contextlib.suppress(NotJsonError):  # a payload that nobody had to read so far
-            _, raw = log.raw_event(tid, position)
             if raw.kind == b"kernel.call":
                 yield call_name(parse_payload(raw.payload))
 
 
-def _call_summaries(walks: Iterable[PairWalk], found: Iterable[Found]) -> tuple[CallSummary, ...]:
+def _call_summaries(logs: Both[Log], walks: Iterable[PairWalk], found: Iterable[Found]) -> tuple[CallSummary, ...]:
     """The calls that only one side makes and those whose results differ, the most frequent first."""
-    alone = Both(Counter[str](), Counter[str]())
+    blocks: Both[list[tuple[int, range]]] = Both([], [])
     for walk in walks:
-        blocks = (step.places for step in walk.steps if step.differs and step.change is not Change.CHANGED)
-        for block in itertools.islice(blocks, _MOST_BLOCKS_SUMMARIZED):
-            for side, cursor, positions in zip(Side, (walk.canary, walk.ours), block, strict=True):
-                alone[side].update(_calls_alone(cursor.log, cursor.tid, positions[:_MOST_EVENTS_SUMMARIZED]))
+        of_walk = (step.places for step in walk.steps if step.differs and step.change is not Change.CHANGED)
+        for canary, ours in itertools.islice(of_walk, _MOST_BLOCKS_SUMMARIZED):
+            blocks.canary.append((walk.canary.tid, canary))
+            blocks.ours.append((walk.ours.tid, ours))
+    alone = Both(*(Counter(_calls_alone(logs[side], blocks[side])) for side in Side))
     results = Counter(
         one.events.canary.name or ""
         for one in found
@@ -8583,7 +8625,7 @@ def _thread_report(
     walk: PairWalk,
     pair: ThreadPair,
     key: str,
-    created: Creation | None,
+    created: Mapping[int, Creation],
     found: Sequence[Found],
     options: DiffOptions,
     detailed: int,
@@ -8607,7 +8649,7 @@ def _thread_report(
         marks=tuple(divergence_mark(one, walk.canary.stream) for one in found),
         compared_to=idx_behind(walk.canary.stream, walk.rest.canary.start),
         lines=walk.sides.map(_ends),
-        creator=created.creator_tid if created else None,
+        creator=created[pair.canary_tid].creator_tid if pair.canary_tid in created else None,
     )
 
 
@@ -8661,9 +8703,12 @@ class _Analysis:
         if options.profile:
             hidden = hide(self.walks, options.profile)
             self.walks, self._hidden = hidden.walks, hidden.used
-        first = Both(*(_first_events(self._names, self.walks, side) for side in Side))
+        self._detailed = max(5, MOST_DETAILED // len(walks))
+        for side in Side:
+            shown = (_shown_places(walk, side, options, self._detailed) for walk in self.walks)
+            logs[side].hold(itertools.chain.from_iterable(shown))
         self._found = [
-            list(_found(self._names, walk, pair, first, options)) for walk, pair in zip(self.walks, pairs, strict=True)
+            list(_found(self._names, walk, pair, options)) for walk, pair in zip(self.walks, pairs, strict=True)
         ]
 
     def _match_by_name(self) -> None:
@@ -8679,6 +8724,14 @@ class _Analysis:
         equal = self._names.equal
         self.walks = _walk_pairs(self._logs, self._pairs, self._options, self._progress, sys.maxsize, equal)
         self._names = self._names.along(self.walks)
+
+    def _note_calls(self) -> None:
+        """Notes the calls that divergences belong to, where a report has all evidence."""
+        detailed = [one for of_thread in self._found for one in of_thread[: self._detailed]]
+        calls = Both(*(calls_of(self._logs[side], [one.shown.events[side] for one in detailed]) for side in Side))
+        for one in detailed:
+            ids = one.shown.events.map(lambda event: (event.tid, event.idx))
+            one.calls = Both(calls.canary[ids.canary], calls.ours[ids.ours])
 
     def _note_moved(self) -> None:
         """Notes which divergences begin with events that are as often in both logs, on whatever thread."""
@@ -8712,12 +8765,10 @@ class _Analysis:
         note_echoes(found)
         self._note_moved()
         sorts = sort_divergences(found)
-        detailed = max(5, MOST_DETAILED // len(self.walks))
+        self._note_calls()
         created = _first_creations(self._logs.canary)
         threads = [
-            _thread_report(
-                walk, pair, keys[pair.canary_tid], created.get(pair.canary_tid), of_thread, self._options, detailed
-            )
+            _thread_report(walk, pair, keys[pair.canary_tid], created, of_thread, self._options, self._detailed)
             for walk, pair, of_thread in zip(self.walks, self._pairs, self._found, strict=True)
         ]
         breaks = [broken for one in found for broken in one.breaks]
@@ -8733,7 +8784,7 @@ class _Analysis:
             start_here=causes.start() or start_without_divergence(unmapped, lone),
             identity=identity,
             sorts=sorts,
-            calls=_call_summaries(self.walks, found),
+            calls=_call_summaries(self._logs, self.walks, found),
             names=names,
             hidden=tuple(self._hidden[number] for number in range(len(self._options.profile.rules))),
         )
@@ -16276,8 +16327,6 @@ _TELLING_KEYS: Final = _names("name object_type wait_type status return_value")
 """Payload fields whose texts are no secret, and tell what happened."""
 _NUMBER_TEXT: Final = re.compile(r"(?:0[xX])?[0-9a-fA-F]{1,16}|-?[0-9]+|")
 
-EventPlace: TypeAlias = tuple[int, int]
-"""The tid and the position of an event."""
 Unit: TypeAlias = "Both[tuple[EventPlace, ...]]"
 """Events that are kept or left out together."""
 
