@@ -12983,6 +12983,7 @@ class ActionDifference:
 
 Differences = Iterator[ActionDifference]
 Rule = Callable[[ToolCall, ToolCall], Differences]
+"""In what a teacher's and a student's call of one tool are not equivalent, as far as this rule looks."""
 
 
 def with_strings(value: object, change: Callable[[str], str]) -> object:
@@ -13001,11 +13002,6 @@ def folded(value: object) -> object:
     return with_strings(value, lambda text: " ".join(text.split()))
 
 
-def without_timestamps(value: object) -> object:
-    """``value`` with the timestamps in its strings blanked."""
-    return with_strings(value, lambda text: _TIMESTAMP_TEXT.sub("<timestamp>", text))
-
-
 def classify_drift(differences: Sequence[ActionDifference]) -> tuple[DriftCategory, Reason | None]:
     """The category of a pair of actions, and the reason: of the first difference that is more than cosmetic.
 
@@ -13019,21 +13015,14 @@ def classify_drift(differences: Sequence[ActionDifference]) -> tuple[DriftCatego
         sides = folded(difference.teacher), folded(difference.student)
         if json_equal(*sides):
             continue
-        if not json_equal(*map(folded, map(without_timestamps, sides))):
+        timeless = (with_strings(side, lambda text: _TIMESTAMP_TEXT.sub("<timestamp>", text)) for side in sides)
+        if not json_equal(*map(folded, timeless)):
             return DriftCategory.SEMANTIC, difference.reason
         cosmetic = Reason.TIMESTAMP
     return DriftCategory.COSMETIC, cosmetic
 
 
-def verdict_on(rule: Rule, teacher: Mapping[str, object], student: Mapping[str, object], *contents: str | None) -> str:
-    """What a rule says of two inputs (and of the ``contents`` of two results): the rules' examples are written so."""
-    results = [None if content is None else ToolResult(content) for content in (*contents, None, None)]
-    calls = [ToolCall("", tool_input, result) for tool_input, result in zip((teacher, student), results, strict=False)]
-    category, reason = classify_drift(list(rule(*calls)))
-    return f"{category.value}({reason.value})" if reason else category.value
-
-
-# ── what the rules share ──
+# ── what the rules look at ──
 
 
 def _normal(path: str) -> str:
@@ -13071,47 +13060,6 @@ def _path_of(call: ToolCall) -> object:
     return next((call.input[name] for name in _PATH_FIELDS if call.input.get(name) is not None), None)
 
 
-def _unequal(reason: Reason, field: str, teacher: object, student: object) -> Differences:
-    """A difference, unless two values are equal as JSON."""
-    if not json_equal(teacher, student):
-        yield ActionDifference(reason, field, teacher, student)
-
-
-def _path_differences(teacher: ToolCall, student: ToolCall, default: str | None = None) -> Differences:
-    paths = [path if path is not None else default for path in (_path_of(teacher), _path_of(student))]
-    if all(isinstance(path, str) for path in paths):
-        forms = [canonical_paths(str(path), call.cwd) for path, call in zip(paths, (teacher, student), strict=True)]
-        if forms[0] & forms[1]:
-            return
-    yield from _unequal(Reason.TOOL_INPUT, "path", *paths)
-
-
-def _field_differences(teacher: ToolCall, student: ToolCall, *names: str, **defaults: object) -> Differences:
-    """The fields of the input that are not equal as JSON; ``null`` is as good as absent, and both mean the default."""
-    for name in (*names, *defaults):
-        values = [call.input.get(name) for call in (teacher, student)]
-        yield from _unequal(
-            Reason.TOOL_INPUT, name, *(defaults.get(name) if value is None else value for value in values)
-        )
-
-
-def _result_differences(
-    teacher: ToolCall, student: ToolCall, field: str, view: Callable[[ToolCall, ToolResult], object]
-) -> Differences:
-    """What the two results show to ``view``; a result that only one side has is a difference."""
-    if teacher.result and student.result:
-        yield from _unequal(Reason.RESULT, field, view(teacher, teacher.result), view(student, student.result))
-    elif teacher.result or student.result:
-        contents = [MISSING if call.result is None else call.result.content for call in (teacher, student)]
-        yield ActionDifference(Reason.RESULT, "result", *contents)
-
-
-def _outcome_differences(teacher: ToolCall, student: ToolCall) -> Differences:
-    """A call that failed is not a call that succeeded, where both results are known."""
-    if teacher.result and student.result:
-        yield from _unequal(Reason.RESULT, "result.ok", teacher.result.ok, student.result.ok)
-
-
 def _lines(text: str) -> list[str]:
     """The lines of a text; a newline at its end does not begin another one."""
     return text.removesuffix("\n").split("\n") if text else []
@@ -13130,42 +13078,80 @@ def _state_of(call: ToolCall) -> str | None:
     return call.result.post_state_sha256 if call.result else None
 
 
-# ── one rule a tool ──
+# ── rules ──
 
 
-def any_tool(teacher: ToolCall, student: ToolCall) -> Differences:
-    """Any other tool: ``input`` equal as JSON, the path of a file in its canonical form.
-
-    >>> verdict_on(any_tool, {"query": "x", "n": 1}, {"n": 1.0, "query": "x"})
-    'Tier0NoDrift'
-    >>> verdict_on(any_tool, {"n": 1}, {"n": True})
-    'Tier2Semantic(tool_input)'
-    >>> verdict_on(any_tool, {"notebook_path": "./a.ipynb"}, {"notebook_path": "b/../a.ipynb"})
-    'Tier0NoDrift'
-    """
-    inputs = [dict(call.input) for call in (teacher, student)]
-    paths = [[name for name in _PATH_FIELDS if isinstance(values.get(name), str)] for values in inputs]
-    if [len(names) for names in paths] == [1, 1]:
-        yield from _path_differences(teacher, student)
-        for values, names in zip(inputs, paths, strict=True):
-            del values[names[0]]
-    for difference in field_differences(inputs[0], inputs[1], "input"):
-        yield ActionDifference(Reason.TOOL_INPUT, difference.path, difference.left, difference.right)
+def _unequal(reason: Reason, field: str, teacher: object, student: object) -> Differences:
+    """A difference, unless two values are equal as JSON."""
+    if not json_equal(teacher, student):
+        yield ActionDifference(reason, field, teacher, student)
 
 
-def agent(teacher: ToolCall, student: ToolCall) -> Differences:
-    """Agent, Task: as any other tool, but the ``description`` is for people and does not count.
+def _same(reason: Reason, field: str, view: Callable[[ToolCall], object]) -> Rule:
+    """The rule that what ``view`` shows of a call is equal as JSON."""
+    return lambda teacher, student: _unequal(reason, field, view(teacher), view(student))
 
-    >>> verdict_on(agent, {"prompt": "Look", "description": "a look"}, {"prompt": "Look", "description": "look"})
-    'Tier0NoDrift'
-    >>> verdict_on(agent, {"prompt": "Look", "subagent_type": "a"}, {"prompt": "Look", "subagent_type": "b"})
-    'Tier2Semantic(tool_input)'
-    """
-    calls = (
-        replace(call, input={name: value for name, value in call.input.items() if name != "description"})
-        for call in (teacher, student)
-    )
-    yield from any_tool(*calls)
+
+def _same_input(name: str, default: object = None) -> Rule:
+    """The same of a field of the input; ``null`` is as good as absent, and both mean the default."""
+
+    def view(call: ToolCall) -> object:
+        value = call.input.get(name)
+        return default if value is None else value
+
+    return _same(Reason.TOOL_INPUT, name, view)
+
+
+def _same_path(default: str | None = None) -> Rule:
+    """The rule that the paths have a canonical form in common."""
+
+    def rule(teacher: ToolCall, student: ToolCall) -> Differences:
+        paths = [default if (path := _path_of(call)) is None else path for call in (teacher, student)]
+        if all(isinstance(path, str) for path in paths):
+            forms = [canonical_paths(str(path), call.cwd) for path, call in zip(paths, (teacher, student), strict=True)]
+            if forms[0] & forms[1]:
+                return
+        yield from _unequal(Reason.TOOL_INPUT, "path", *paths)
+
+    return rule
+
+
+def _same_result(field: str, view: Callable[[ToolCall, ToolResult], object]) -> Rule:
+    """The rule that ``view`` shows the same of both results; a result that only one side has is a difference."""
+
+    def rule(teacher: ToolCall, student: ToolCall) -> Differences:
+        if teacher.result and student.result:
+            yield from _unequal(Reason.RESULT, field, view(teacher, teacher.result), view(student, student.result))
+        elif teacher.result or student.result:
+            contents = [MISSING if call.result is None else call.result.content for call in (teacher, student)]
+            yield ActionDifference(Reason.RESULT, "result", *contents)
+
+    return rule
+
+
+def _same_outcome(teacher: ToolCall, student: ToolCall) -> Differences:
+    """A call that failed is not a call that succeeded, where both results are known."""
+    if teacher.result and student.result:
+        yield from _unequal(Reason.RESULT, "result.ok", teacher.result.ok, student.result.ok)
+
+
+def _same_inputs(*ignored: str) -> Rule:
+    """The rule that the inputs are equal as JSON, the path of a file in its canonical form."""
+
+    def rule(teacher: ToolCall, student: ToolCall) -> Differences:
+        inputs = [{name: call.input[name] for name in call.input if name not in ignored} for call in (teacher, student)]
+        paths = [[name for name in _PATH_FIELDS if isinstance(values.get(name), str)] for values in inputs]
+        if [len(names) for names in paths] == [1, 1]:
+            yield from _same_path()(teacher, student)
+            for values, names in zip(inputs, paths, strict=True):
+                del values[names[0]]
+        for difference in field_differences(inputs[0], inputs[1], "input"):
+            yield ActionDifference(Reason.TOOL_INPUT, difference.path, difference.left, difference.right)
+
+    return rule
+
+
+_ANY_TOOL: Final = (_same_inputs(),)
 
 
 def _command_key(call: ToolCall) -> object:
@@ -13177,44 +13163,27 @@ def _command_key(call: ToolCall) -> object:
         return folded(command)
 
 
-def bash(teacher: ToolCall, student: ToolCall) -> Differences:
-    r"""Bash, Shell: the command's shell tokens equal one by one. A command without an end compares as text.
-
-    >>> verdict_on(bash, {"command": "ls  -l ;"}, {"command": "ls -l"})
-    'Tier0NoDrift'
-    >>> verdict_on(bash, {"command": "cat /tmp/tmp.aB3dE6gH9j"}, {"command": "cat /tmp/tmp.0123456789"})
-    'Tier0NoDrift'
-    >>> verdict_on(bash, {"command": "make &&\n  make test"}, {"command": "make && make test"})
-    'Tier0NoDrift'
-    >>> verdict_on(bash, {"command": "echo 'a  b'"}, {"command": "echo 'a b'"})
-    'Tier1Cosmetic(whitespace)'
-    >>> verdict_on(bash, {"command": "a | b"}, {"command": "a '|' b"})
-    'Tier2Semantic(tool_input)'
-    """
+def _same_command(teacher: ToolCall, student: ToolCall) -> Differences:
+    """The shell tokens are equal one by one; a command without an end compares as text."""
     commands = teacher.input.get("command"), student.input.get("command")
     if not (isinstance(commands[0], str) and isinstance(commands[1], str)):
-        yield from any_tool(teacher, student)
+        yield from _ANY_TOOL[0](teacher, student)
     elif commands[0] != commands[1] and _command_key(teacher) != _command_key(student):
         yield ActionDifference(Reason.TOOL_INPUT, "command", *commands)
 
 
 _WHOLE_FILE: Final = range(1, sys.maxsize)
+_GUTTER = re.compile(r" *([0-9]{1,9})[→\t]")
 _LINE_NUMBER: Final = field_type("int|null")
 
 
-def _has_line_range(call: ToolCall) -> bool:
-    """Whether offset and limit, where they are given, are whole numbers."""
-    return all(_LINE_NUMBER.accepts(call.input.get(name)) for name in ("offset", "limit"))
-
-
-def _line_range(call: ToolCall) -> range:
-    """The lines of the file that a call asks for, counted from 1."""
+def _line_range(call: ToolCall) -> range | None:
+    """The lines that a call asks for, counted from 1; None where offset or limit is no whole number."""
     offset, limit = call.input.get("offset"), call.input.get("limit")
-    start = min(max(1, offset), sys.maxsize) if isinstance(offset, int) else 1
-    return range(start, min(start + max(0, limit), sys.maxsize) if isinstance(limit, int) else sys.maxsize)
-
-
-_GUTTER = re.compile(r" *([0-9]{1,9})[→\t]")
+    if not (_LINE_NUMBER.accepts(offset) and _LINE_NUMBER.accepts(limit)):
+        return None
+    start = min(max(1, cast(int, offset or 1)), sys.maxsize)
+    return range(start, sys.maxsize if limit is None else min(start + max(0, cast(int, limit)), sys.maxsize))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -13227,89 +13196,41 @@ def _without_gutter(text: str) -> str | None:
     return "\n".join(line for _, line in found) if is_numbered else None
 
 
-def _excerpt_differences(results: Sequence[ToolResult], ranges: Sequence[range], both: range) -> Differences:
-    """Compares what both results show of the lines that ``both`` asked for: all of it where they asked for the same."""
-    texts = [result.content for result in results]
-    bare = [_without_gutter(text) for text in texts]
-    if bare[0] is not None and bare[1] is not None:
-        texts = [bare[0], bare[1]]
-    if ranges[0] != ranges[1]:
-        texts = [
-            "\n".join(_lines(text)[both.start - lines.start : both.stop - lines.start])
-            for text, lines in zip(texts, ranges, strict=True)
-        ]
-    yield from _unequal(Reason.RESULT, "result.content", *texts)
-
-
-def read(teacher: ToolCall, student: ToolCall) -> Differences:
-    r"""Read: the same path, line ranges that overlap, and the lines that both saw equal.
-
-    >>> verdict_on(read, {"path": "./a.py"}, {"file_path": "a.py", "offset": 2}, "x\ny\n", "y\n")
-    'Tier0NoDrift'
-    >>> verdict_on(read, {"path": "a.py", "limit": 5}, {"path": "a.py", "offset": 9})
-    'Tier2Semantic(tool_input)'
-    >>> verdict_on(read, {"path": "a.py"}, {"path": "a.py"}, "x = 1\n", "x = 2\n")
-    'Tier2Semantic(result)'
-    >>> verdict_on(read, {"path": "a.py"}, {"path": "a.py"}, "x = 1\n", None)
-    'Tier2Semantic(result)'
-    """
-    yield from _path_differences(teacher, student)
-    yield from _field_differences(teacher, student, "pages")
-    ranges = [_line_range(call) for call in (teacher, student)]
-    if not (_has_line_range(teacher) and _has_line_range(student)):
-        yield from _field_differences(teacher, student, "offset", "limit")
-        ranges = [_WHOLE_FILE, _WHOLE_FILE]
+def _same_excerpt(teacher: ToolCall, student: ToolCall) -> Differences:
+    """The line ranges overlap, and the lines that both saw are equal."""
+    known = _line_range(teacher), _line_range(student)
+    if known[0] is None or known[1] is None:
+        yield from _same_input("offset")(teacher, student)
+        yield from _same_input("limit")(teacher, student)
+    ranges = [_WHOLE_FILE, _WHOLE_FILE] if known[0] is None or known[1] is None else [known[0], known[1]]
     both = range(max(lines.start for lines in ranges), min(lines.stop for lines in ranges))
     if not both and ranges[0] != ranges[1]:
-        shown = [f"{lines.start}-{lines.stop - 1}" for lines in ranges]
-        yield ActionDifference(Reason.TOOL_INPUT, "offset, limit", *shown)
-        return
-    if teacher.result and student.result:
-        yield from _excerpt_differences((teacher.result, student.result), ranges, both)
+        yield ActionDifference(
+            Reason.TOOL_INPUT, "offset, limit", *(f"{lines.start}-{lines.stop - 1}" for lines in ranges)
+        )
+    elif teacher.result and student.result:
+        texts = [teacher.result.content, student.result.content]
+        bare = [_without_gutter(text) for text in texts]
+        texts = texts if None in bare else cast(list[str], bare)
+        if ranges[0] != ranges[1]:
+            shown = [_lines(text)[both.start - own.start :] for text, own in zip(texts, ranges, strict=True)]
+            texts = ["\n".join(lines[: len(both)]) for lines in shown]
+        yield from _unequal(Reason.RESULT, "result.content", *texts)
     else:
-        yield from _result_differences(teacher, student, "result", lambda _, result: result.content)
+        yield from _same_result("result", lambda _, result: result.content)(teacher, student)
 
 
-def write(teacher: ToolCall, student: ToolCall) -> Differences:
-    """Write: the same path, the same file after it, and both failed or both succeeded.
-
-    >>> verdict_on(write, {"path": "a", "content": "x"}, {"path": "b/../a", "content": "x"})
-    'Tier0NoDrift'
-    >>> verdict_on(write, {"path": "a", "content": "x"}, {"path": "a", "post_state_sha256": sha256("x")})
-    'Tier0NoDrift'
-    >>> verdict_on(write, {"path": "a", "content": "x"}, {"path": "a", "content": "y"})
-    'Tier2Semantic(file_state)'
-    """
-    yield from _path_differences(teacher, student)
+def _same_file_after(teacher: ToolCall, student: ToolCall) -> Differences:
+    """What was written has the same hash: the one that is given, or else that of the content."""
     contents = teacher.input.get("content"), student.input.get("content")
-    states = [_state_of(call) for call in (teacher, student)]
+    states = _state_of(teacher), _state_of(student)
     hashes = [sha256(text) if isinstance(text, str) else None for text in contents]
     known = [state or content for state, content in zip(states, hashes, strict=True)]
     if known[0] is None or known[1] is None:
-        yield from _field_differences(teacher, student, "content", "post_state_sha256")
+        yield from _same_input("content")(teacher, student)
+        yield from _same_input("post_state_sha256")(teacher, student)
     elif known[0] != known[1]:
         yield ActionDifference(Reason.FILE_STATE, "content", *(known if any(states) else contents))
-    yield from _outcome_differences(teacher, student)
-
-
-def edit(teacher: ToolCall, student: ToolCall) -> Differences:
-    """Edit: the same path, replacement and outcome, and the same file after it where either side says which.
-
-    >>> verdict_on(edit, {"path": "a", "old_string": "x", "new_string": "y"},
-    ...            {"path": "./a", "old_string": "x", "new_string": "y", "replace_all": False})
-    'Tier0NoDrift'
-    >>> verdict_on(edit, {"path": "a", "old_string": "x", "new_string": "y"},
-    ...            {"path": "a", "old_string": "x", "new_string": "y ", "replace_all": False})
-    'Tier1Cosmetic(whitespace)'
-    >>> verdict_on(edit, {"path": "a", "old_string": "x", "new_string": "y"},
-    ...            {"path": "a", "old_string": "x", "new_string": "y", "replace_all": True})
-    'Tier2Semantic(tool_input)'
-    """
-    yield from _path_differences(teacher, student)
-    yield from _field_differences(teacher, student, "old_string", "new_string", replace_all=False)
-    states = (_state_of(call) or MISSING for call in (teacher, student))
-    yield from _unequal(Reason.FILE_STATE, "post_state_sha256", *states)
-    yield from _outcome_differences(teacher, student)
 
 
 _NOTHING_FOUND: Final = frozenset({"", "No files found", "No matches found"})
@@ -13326,27 +13247,7 @@ def _found_paths(call: ToolCall, result: ToolResult) -> list[str]:
     return sorted(max(canonical_paths(line, call.cwd)) for line in lines if line)
 
 
-def glob(teacher: ToolCall, student: ToolCall) -> Differences:
-    r"""Glob: the same pattern and folder, and the same paths found, in whatever order.
-
-    >>> verdict_on(glob, {"pattern": "*.py"}, {"pattern": "*.py"}, "a.py\nb.py", "./b.py\na.py\n")
-    'Tier0NoDrift'
-    >>> verdict_on(glob, {"pattern": "*.py"}, {"pattern": "*.py"}, "No files found", "")
-    'Tier0NoDrift'
-    >>> verdict_on(glob, {"pattern": "*.py"}, {"pattern": "*.py"}, "a.py\nb.py", "a.py")
-    'Tier2Semantic(result)'
-    """
-    yield from _field_differences(teacher, student, "pattern")
-    yield from _path_differences(teacher, student, default=".")
-    yield from _result_differences(teacher, student, "result.content", _found_paths)
-
-
-_GREP_DEFAULTS: Final[Mapping[str, object]] = {
-    "output_mode": "files_with_matches",
-    **dict.fromkeys(("head_limit", "offset"), 0),
-}
-
-
+_GREP_DEFAULTS: Final = {"output_mode": "files_with_matches", "head_limit": 0, "offset": 0}
 _SWITCHES = re.compile(r"-[a-zEFGHILPRTUZ]+")
 
 
@@ -13376,11 +13277,11 @@ def _context_lines(flags: Sequence[str]) -> list[str]:
     return sorted([*others, *(f"{name} {value}" for name, value in lines.items() if value != "0")])
 
 
-def _grep_flags(tool_input: Mapping[str, object]) -> dict[str, object]:
+def _grep_flags(call: ToolCall) -> dict[str, object]:
     """Every flag of a Grep that is not at its default; a switch that is off, ``null`` and an empty list are so."""
     flags: dict[str, object] = {}
     written: list[str] = []
-    for name, value in tool_input.items():
+    for name, value in call.input.items():
         is_default = value is None or value is False or value == [] or json_equal(value, _GREP_DEFAULTS.get(name))
         if name in ("pattern", *_PATH_FIELDS) or is_default:
             continue
@@ -13396,91 +13297,67 @@ def _grep_flags(tool_input: Mapping[str, object]) -> dict[str, object]:
     return {**flags, "flags": _context_lines(written)}
 
 
-def grep(teacher: ToolCall, student: ToolCall) -> Differences:
-    r"""Grep: the same pattern, path and flags, and as many lines found.
-
-    >>> verdict_on(grep, {"pattern": "TODO ", "flags": ["-n", "-i"]}, {"pattern": "TODO", "path": ".", "flags": "-in"})
-    'Tier0NoDrift'
-    >>> verdict_on(grep, {"pattern": "x", "-C": 2}, {"pattern": "x", "-A": 2, "-B": 2})
-    'Tier0NoDrift'
-    >>> verdict_on(grep, {"pattern": "x", "-A": 2}, {"pattern": "x", "-A": 3})
-    'Tier2Semantic(tool_input)'
-    >>> verdict_on(grep, {"pattern": "x"}, {"pattern": "x"}, "a:1\nb:2\n", "a:1\n")
-    'Tier2Semantic(result)'
-    """
-    patterns = [call.input.get("pattern") for call in (teacher, student)]
-    patterns = [pattern.strip() if isinstance(pattern, str) else pattern for pattern in patterns]
-    yield from _unequal(Reason.TOOL_INPUT, "pattern", *patterns)
-    yield from _path_differences(teacher, student, default=".")
-    yield from _unequal(Reason.TOOL_INPUT, "flags", _grep_flags(teacher.input), _grep_flags(student.input))
-    count = "lines of result.content"
-    yield from _result_differences(teacher, student, count, lambda _, result: len(_found_lines(result)))
+def _grep_pattern(call: ToolCall) -> object:
+    pattern = call.input.get("pattern")
+    return pattern.strip() if isinstance(pattern, str) else pattern
 
 
-RULES: Final[Mapping[str, Rule]] = {
-    "Agent": agent,
-    "Task": agent,
-    "Bash": bash,
-    "Shell": bash,
-    "Read": read,
-    "Write": write,
-    "Edit": edit,
-    "Glob": glob,
-    "Grep": grep,
+RULES: Final[Mapping[str, Sequence[Rule]]] = {
+    **dict.fromkeys(("Agent", "Task"), (_same_inputs("description"),)),
+    **dict.fromkeys(("Bash", "Shell"), (_same_command,)),
+    "Read": (_same_path(), _same_input("pages"), _same_excerpt),
+    "Write": (_same_path(), _same_file_after, _same_outcome),
+    "Edit": (
+        _same_path(),
+        *map(_same_input, ("old_string", "new_string")),
+        _same_input("replace_all", False),
+        _same(Reason.FILE_STATE, "post_state_sha256", lambda call: _state_of(call) or MISSING),
+        _same_outcome,
+    ),
+    "Glob": (_same_input("pattern"), _same_path("."), _same_result("result.content", _found_paths)),
+    "Grep": (
+        _same(Reason.TOOL_INPUT, "pattern", _grep_pattern),
+        _same_path("."),
+        _same(Reason.TOOL_INPUT, "flags", _grep_flags),
+        _same_result("lines of result.content", lambda _, result: len(_found_lines(result))),
+    ),
 }
-"""The rule of each tool by its name; what is not here compares by `any_tool`."""
+"""The rules of each tool by its name; for any other, the inputs are equal."""
 
 
-def tool_differences(teacher: ToolCall, student: ToolCall) -> Differences:
-    """In what two tool calls are not equivalent: another tool, or what the tool's own rule finds."""
-    if teacher.name != student.name:
-        yield ActionDifference(Reason.TOOL_NAME, "name", teacher.name, student.name)
-    else:
-        yield from RULES.get(teacher.name, any_tool)(teacher, student)
-
-
-def hook_differences(teacher: HookEvent, student: HookEvent) -> Differences:
-    """A hook: the same trigger, matcher, decision and exit code, output equal but for white space, same tool call.
-
-    >>> warn = HookEvent("PreToolUse", "Bash", "warn", 1, "mind  the gap")
-    >>> list(hook_differences(warn, replace(warn, output="mind the gap")))
-    []
-    >>> [difference.field for difference in hook_differences(warn, replace(warn, decision="block"))]
-    ['decision']
-    """
-    for name in ("event", "matcher", "decision", "exit_code"):
-        yield from _unequal(Reason.HOOK_EVENT, name, getattr(teacher, name), getattr(student, name))
-    if folded(teacher.output) != folded(student.output):
-        yield ActionDifference(Reason.HOOK_EVENT, "output", teacher.output, student.output)
-    calls = teacher.call, student.call
-    if calls[0] and calls[1]:
-        for difference in tool_differences(calls[0], calls[1]):
-            yield replace(difference, reason=Reason.HOOK_EVENT, field=f"its tool call: {difference.field}")
-    elif calls[0] or calls[1]:
-        yield ActionDifference(Reason.HOOK_EVENT, "its tool call", *(call.name if call else MISSING for call in calls))
-
-
-def skill_differences(teacher: SkillInvocation, student: SkillInvocation) -> Differences:
-    """A skill: the same name and source, injected or not, and arguments equal as JSON.
-
-    >>> debug = SkillInvocation("rust-debug", "auto_matched", args={"a": 1, "b": 2})
-    >>> list(skill_differences(debug, replace(debug, args={"b": 2, "a": 1.0})))
-    []
-    >>> [difference.field for difference in skill_differences(debug, replace(debug, args=None))]
-    ['args']
-    """
-    for name in ("name", "source", "instructions_injected", "args"):
-        yield from _unequal(Reason.SKILL_INVOCATION, name, getattr(teacher, name), getattr(student, name))
+def _same_fields(reason: Reason, names: str, teacher: object, student: object) -> Differences:
+    for name in names.split():
+        yield from _unequal(reason, name, getattr(teacher, name), getattr(student, name))
 
 
 def action_differences(teacher: Action, student: Action) -> Differences:
-    """In what two actions that stand at the same place are not equivalent."""
+    """In what two actions that stand at the same place are not equivalent.
+
+    >>> warn = HookEvent("PreToolUse", "Bash", "warn", 1, "mind  the gap")
+    >>> [[one.field for one in action_differences(warn, replace(warn, **other))]
+    ...     for other in ({"output": "mind the gap"}, {"decision": "block"})]
+    [[], ['decision']]
+    >>> [one.reason.value for one in action_differences(warn, SkillInvocation("rust-debug", "auto_matched"))]
+    ['action_kind']
+    """
     if isinstance(teacher, ToolCall) and isinstance(student, ToolCall):
-        yield from tool_differences(teacher, student)
+        if teacher.name != student.name:
+            yield ActionDifference(Reason.TOOL_NAME, "name", teacher.name, student.name)
+            return
+        for rule in RULES.get(teacher.name, _ANY_TOOL):
+            yield from rule(teacher, student)
     elif isinstance(teacher, HookEvent) and isinstance(student, HookEvent):
-        yield from hook_differences(teacher, student)
+        yield from _same_fields(Reason.HOOK_EVENT, "event matcher decision exit_code", teacher, student)
+        if folded(teacher.output) != folded(student.output):
+            yield ActionDifference(Reason.HOOK_EVENT, "output", teacher.output, student.output)
+        if teacher.call and student.call:
+            for difference in action_differences(teacher.call, student.call):
+                yield replace(difference, reason=Reason.HOOK_EVENT, field=f"its tool call: {difference.field}")
+        elif teacher.call or student.call:
+            names = [call.name if call else MISSING for call in (teacher.call, student.call)]
+            yield ActionDifference(Reason.HOOK_EVENT, "its tool call", *names)
     elif isinstance(teacher, SkillInvocation) and isinstance(student, SkillInvocation):
-        yield from skill_differences(teacher, student)
+        yield from _same_fields(Reason.SKILL_INVOCATION, "name source instructions_injected args", teacher, student)
     else:
         yield ActionDifference(Reason.ACTION_KIND, "action", type(teacher).__name__, type(student).__name__)
 
@@ -15269,7 +15146,7 @@ def _sort_of(action: Action) -> object:
     if not isinstance(action, ToolCall):
         return type(action), action_label(action)
     path = _path_of(action) if action.name in _FILE_TOOLS else None
-    command = _command_key(action) if RULES.get(action.name) is bash else None
+    command = _command_key(action) if action.name in ("Bash", "Shell") else None
     return action.name, posixpath.basename(posixpath.normpath(str(path))), command
 
 

@@ -9,7 +9,7 @@ import json
 import random
 import re
 import unittest
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import diff_events as d
@@ -83,9 +83,12 @@ EQUIVALENT: dict[str, list[Call]] = {
         ({"command": "ls  -l;"}, {"command": "ls -l", "description": "x", "timeout": 5}, "a", "b"),
         ({"command": "echo 'a"}, {"command": "echo  'a "}, None, None),
         ({"command": 1}, {"command": 1.0}, None, None),
+        ({"command": "cat /tmp/tmp.aB3dE6gH9j"}, {"command": "cat /tmp/tmp.0123456789"}, None, None),
+        ({"command": "make &&\n  make test"}, {"command": "make && make test"}, None, None),
     ],
     "Read": [
         ({"path": "a/../b"}, {"file_path": "./b"}, "x\ny", "x\ny"),
+        ({"path": "b"}, {"path": "b", "offset": 2}, "x\ny\n", "y\n"),
         ({"path": "b"}, {"path": "b"}, "     1→x\n     2→y", "1\tx\n2\ty\n"),
         ({"path": "b", "offset": 9}, {"path": "b", "offset": 10, "limit": 1}, "  9→x\n 10→y", "10\ty\n"),
         ({"path": "b", "offset": None}, {"path": "b", "offset": 0}, "x\ny", "x\ny"),
@@ -100,6 +103,7 @@ EQUIVALENT: dict[str, list[Call]] = {
         ({"path": 1, "content": ""}, {"path": 1, "content": ""}, None, None),
     ],
     "Edit": [({"path": "a", "replace_all": False}, {"path": "a", "replace_all": None}, "x", None)],
+    "Other": [({"query": "x", "n": 1}, {"n": 1.0, "query": "x"}, "a", "b")],
     "Agent": [({"prompt": "x", "description": "a"}, {"prompt": "x"}, "said", None)],
     "Glob": [
         ({"pattern": "*", "path": "./"}, {"pattern": "*"}, "b\n./a\n", "a\nb"),
@@ -124,33 +128,41 @@ EQUIVALENT: dict[str, list[Call]] = {
 }
 
 
-class Rules(unittest.TestCase):
-    def verdict(self, name: str, call: Call) -> str:
-        return d.verdict_on(d.RULES[name], *call)
+def verdict(
+    name: str,
+    teacher: Mapping[str, object],
+    student: Mapping[str, object],
+    said: str | None = None,
+    too: str | None = None,
+) -> str:
+    """What is said of two calls of a tool, and of the contents of their results."""
+    results = [None if content is None else d.ToolResult(content) for content in (said, too)]
+    calls = [d.ToolCall(name, use, found) for use, found in zip((teacher, student), results, strict=True)]
+    category, reason = d.classify_drift(list(d.action_differences(*calls)))
+    return f"{category.value}({reason.value})" if reason else category.value
 
+
+class Rules(unittest.TestCase):
     def test_every_tool_has_a_rule_a_falsifier_and_a_row_in_the_documentation(self) -> None:
         text = (ROOT / "schema-v1.md").read_text(encoding="utf-8")
         table = text[text.index("<!-- tools -->") : text.index("<!-- /tools -->")]
         first_cells = " ".join(row.split("|")[1] for row in table.splitlines() if row.startswith("|"))
         self.assertEqual(set(re.findall(r"`(\w+)`", first_cells)), set(d.RULES))
         self.assertEqual(set(FALSIFIERS), set(d.RULES))
-        for name, rule in d.RULES.items():
-            with self.subTest(name=name):
-                self.assertIn(">>> verdict_on", rule.__doc__ or "")
 
     def test_falsifiers_drift(self) -> None:
         for name, calls in FALSIFIERS.items():
             for call in calls:
                 with self.subTest(name=name, call=call):
-                    self.assertNotEqual(self.verdict(name, call), "Tier0NoDrift")
-                    self.assertNotEqual(self.verdict(name, (call[1], call[0], call[3], call[2])), "Tier0NoDrift")
+                    self.assertNotEqual(verdict(name, *call), "Tier0NoDrift")
+                    self.assertNotEqual(verdict(name, call[1], call[0], call[3], call[2]), "Tier0NoDrift")
 
     def test_equivalent_pairs(self) -> None:
         for name, calls in EQUIVALENT.items():
             for call in calls:
                 with self.subTest(name=name, call=call):
-                    self.assertEqual(self.verdict(name, call), "Tier0NoDrift")
-                    self.assertEqual(self.verdict(name, (call[1], call[0], call[3], call[2])), "Tier0NoDrift")
+                    self.assertEqual(verdict(name, *call), "Tier0NoDrift")
+                    self.assertEqual(verdict(name, call[1], call[0], call[3], call[2]), "Tier0NoDrift")
 
     def test_paths(self) -> None:
         def same(left: str, right: str, left_cwd: str | None = "/w/p", right_cwd: str | None = "/w/p") -> bool:
@@ -171,11 +183,15 @@ class Rules(unittest.TestCase):
         edit = {"path": "a", "old_string": "x y", "new_string": "z 2026-01-01T00:00:00Z"}
         later = {"path": "a", "old_string": "x  y", "new_string": "z 2026-01-01 00:00:01"}
         other = {**later, "new_string": "q"}
-        self.assertEqual(d.verdict_on(d.edit, edit, later), "Tier1Cosmetic(timestamp)")
-        self.assertEqual(d.verdict_on(d.edit, edit, {**edit, "old_string": "x  y"}), "Tier1Cosmetic(whitespace)")
-        self.assertEqual(d.verdict_on(d.edit, edit, other), "Tier2Semantic(tool_input)")
+        self.assertEqual(verdict("Edit", edit, later), "Tier1Cosmetic(timestamp)")
+        self.assertEqual(verdict("Edit", edit, {**edit, "old_string": "x  y"}), "Tier1Cosmetic(whitespace)")
+        self.assertEqual(verdict("Edit", edit, other), "Tier2Semantic(tool_input)")
+        self.assertEqual(verdict("Other", {"n": 1}, {"n": True}), "Tier2Semantic(tool_input)")
         self.assertEqual(
-            d.verdict_on(d.any_tool, {"a": ["x y", {"b": "c"}]}, {"a": ["x  y", {"b": "c"}]}),
+            verdict("Bash", {"command": "echo 'a  b'"}, {"command": "echo 'a b'"}), "Tier1Cosmetic(whitespace)"
+        )
+        self.assertEqual(
+            verdict("Other", {"a": ["x y", {"b": "c"}]}, {"a": ["x  y", {"b": "c"}]}),
             "Tier1Cosmetic(whitespace)",
         )
 
@@ -863,7 +879,8 @@ class RandomRecords(FolderCase):
             with self.subTest(command=command[:20]):
                 call = d.ToolCall("Bash", {"command": command})
                 self.assertLessEqual(len(d.check_sovereignty(call, d.Policy()).violations), 1)
-                self.assertEqual(list(d.bash(call, dataclasses.replace(call, input={"command": command + " "}))), [])
+                other = dataclasses.replace(call, input={"command": command + " "})
+                self.assertEqual(list(d.action_differences(call, other)), [])
 
 
 class Interface(FolderCase):
