@@ -12219,42 +12219,37 @@ class TraceChecker:
         yield from record_problems(record)
         if not isinstance(record, dict):
             return
-        kind = record.get("kind", MISSING)
-        yield from self._order_problems(kind)
-        if kind == "assistant_turn" and isinstance(blocks := record.get("blocks"), list):
-            for place, block in enumerate(blocks):
-                if isinstance(block, dict) and block.get("type") == "tool_use" and isinstance(block.get("id"), str):
-                    yield from self._use_problems(block["id"], f"blocks[{place}].id")
-        elif kind == "tool_result" and isinstance(use_id := record.get("tool_use_id"), str):
-            yield from self._result_problems(use_id)
-        elif kind == "hook_event" and record.get("decision") == "block" and record.get("exit_code") == 0:
-            yield Problem(Finding.BLOCK_EXIT_CODE, "exit_code", "the hook blocks, and exits as if it allowed")
-        session = record.get("session_id")
-        if kind == "session_start" and isinstance(session, str) and not _UUID.fullmatch(session):
-            yield Problem(Finding.SESSION_ID, "session_id", f"expected a UUID, found {described(session)}")
-
-    def _use_problems(self, use_id: str, path: str) -> Iterator[Problem]:
-        if use_id in self._results:
-            text = f"expected an id that no earlier tool use has, found {described(use_id)}"
-            yield Problem(Finding.REUSED_ID, path, text)
-        self._results[use_id] = 0
-
-    def _order_problems(self, kind: object) -> Iterator[Problem]:
+        kind, session = record.get("kind", MISSING), record.get("session_id")
         if (kind == "session_start") != (self.records == 1):
             expected = "session_start first" if self.records == 1 else "one session_start only"
             yield Problem(Finding.ORDER, "kind", f"expected {expected}, found {described(kind)}")
         if self._last_kind == "session_end":
             yield Problem(Finding.NO_END, "kind", "a record after session_end")
         self._last_kind = kind
+        if kind in ("assistant_turn", "tool_result"):
+            yield from self._id_problems(record)
+        elif kind == "hook_event" and record.get("decision") == "block" and record.get("exit_code") == 0:
+            yield Problem(Finding.BLOCK_EXIT_CODE, "exit_code", "the hook blocks, and exits as if it allowed")
+        elif kind == "session_start" and isinstance(session, str) and not _UUID.fullmatch(session):
+            yield Problem(Finding.SESSION_ID, "session_id", f"expected a UUID, found {described(session)}")
 
-    def _result_problems(self, use_id: str) -> Iterator[Problem]:
-        count = self._results.get(use_id)
-        if count is None:
-            text = f"expected the id of an earlier tool use, found {described(use_id)}"
-            yield Problem(Finding.UNKNOWN_TOOL_USE, "tool_use_id", text)
-        elif count:
-            yield Problem(Finding.SECOND_RESULT, "tool_use_id", f"a second result for {described(use_id)}")
-        self._results[use_id] = (count or 0) + 1
+    def _id_problems(self, record: Mapping[str, Any]) -> Iterator[Problem]:
+        """What is wrong with the ids of tool uses, and with those that results are for."""
+        blocks, answered = record.get("blocks"), record.get("tool_use_id")
+        for place, block in enumerate(blocks if isinstance(blocks, list) else ()):
+            if isinstance(block, dict) and block.get("type") == "tool_use" and isinstance(use := block.get("id"), str):
+                if use in self._results:
+                    text = f"expected an id that no earlier tool use has, found {described(use)}"
+                    yield Problem(Finding.REUSED_ID, f"blocks[{place}].id", text)
+                self._results[use] = 0
+        if isinstance(answered, str):
+            count = self._results.get(answered)
+            if count is None:
+                text = f"expected the id of an earlier tool use, found {described(answered)}"
+                yield Problem(Finding.UNKNOWN_TOOL_USE, "tool_use_id", text)
+            elif count:
+                yield Problem(Finding.SECOND_RESULT, "tool_use_id", f"a second result for {described(answered)}")
+            self._results[answered] = (count or 0) + 1
 
     def problems_at_end(self) -> Iterator[Problem]:
         """What only the whole trace can tell."""
@@ -12336,31 +12331,30 @@ TraceSource: TypeAlias = str | os.PathLike[str] | bytes | TextIO | BinaryIO
 """A path, the text of a trace (a string that begins with a brace, or bytes), or an open file."""
 
 
-def _source_lines(source: TraceSource) -> Iterator[bytes]:
-    """The lines of a file, with their newlines. Raises `InputError` where it cannot be read or a line is too long."""
-    if isinstance(source, str | os.PathLike) and not str(source).lstrip().startswith("{"):
-        with contextlib.closing(LogSource(os.fspath(source))) as log:
-            yield from log.lines()
-    else:
-        lines = io.BytesIO(source) if isinstance(source, bytes) else source
-        for line in io.StringIO(source) if isinstance(source, str) else cast(Iterable[str | bytes], lines):
-            yield line.encode(errors="surrogatepass") if isinstance(line, str) else line
+def _log_lines(path: str) -> Iterator[bytes]:
+    with contextlib.closing(LogSource(path)) as log:
+        yield from log.lines()
 
 
-def _source_name(source: TraceSource) -> str:
+def _opened(source: TraceSource) -> tuple[str, Iterable[str | bytes]]:
+    """What a source is called, and its lines. Reading them raises `InputError` where a file cannot be read."""
+    if isinstance(source, bytes):
+        return "<text>", io.BytesIO(source)
     if isinstance(source, str | os.PathLike):
-        return "<text>" if str(source).lstrip().startswith("{") else os.fspath(source)
-    if not isinstance(source, bytes) and not hasattr(source, "read"):
+        path = os.fspath(source)
+        return ("<text>", io.StringIO(path)) if path.lstrip().startswith("{") else (path, _log_lines(path))
+    if not hasattr(source, "read"):
         raise TypeError(f"expected a path, a text or an open file, found {type(source).__name__}")
-    return "<text>" if isinstance(source, bytes) else str(getattr(source, "name", "<file>"))
+    return str(getattr(source, "name", "<file>")), source
 
 
-def numbered_lines(source: TraceSource) -> Iterator[tuple[int, bytes, bool]]:
+def numbered_lines(lines: Iterable[str | bytes]) -> Iterator[tuple[int, bytes, bool]]:
     """The lines that hold anything: number from 1, text, and whether a newline ends it.
 
     A BOM and white space at the ends of a line go.
     """
-    for lineno, line in enumerate(_source_lines(source), 1):
+    for lineno, one in enumerate(lines, 1):
+        line = one.encode(errors="surrogatepass") if isinstance(one, str) else one
         if text := line.removeprefix(BYTE_ORDER_MARK if lineno == 1 else b"").strip():
             yield lineno, text, line.endswith(b"\n")
 
@@ -12385,15 +12379,6 @@ def matching_tools(matcher: str | None, tools: Collection[str]) -> set[str]:
     return found
 
 
-def _triggers(places: Iterable[list[int]]) -> Iterator[int]:
-    """The places from several sorted lists, in order, the last one over and over."""
-    place = None
-    for place in heapq.merge(*places):
-        yield place
-    if place is not None:
-        yield from itertools.repeat(place)
-
-
 def _with_triggers(actions: Sequence[Action]) -> Iterator[Action]:
     """The actions, each hook of a tool together with the call that triggered it.
 
@@ -12405,7 +12390,8 @@ def _with_triggers(actions: Sequence[Action]) -> Iterator[Action]:
         if isinstance(call, ToolCall):
             for turn in {call.turn, call.result.turn if call.result else call.turn}:
                 calls.setdefault(turn, {}).setdefault(call.name, []).append(position)
-    waiting: dict[tuple[int, str, str | None], Iterator[int]] = {}
+    waiting: dict[object, Iterator[int]] = {}
+    latest: dict[object, int | None] = {}
     for action in actions:
         if not (isinstance(action, HookEvent) and "ToolUse" in action.event):
             yield action
@@ -12413,9 +12399,20 @@ def _with_triggers(actions: Sequence[Action]) -> Iterator[Action]:
         key = (action.turn, action.event, action.matcher)
         if key not in waiting:
             of_turn = calls.get(action.turn, {})
-            waiting[key] = _triggers(of_turn[tool] for tool in matching_tools(action.matcher, of_turn))
-        place = next(waiting[key], None)
+            waiting[key] = heapq.merge(*(of_turn[tool] for tool in matching_tools(action.matcher, of_turn)))
+        place = latest[key] = next(waiting[key], latest.get(key))
         yield action if place is None else replace(action, call=cast(ToolCall, actions[place]))
+
+
+def temporary_directories(command: str) -> Iterator[str]:
+    """The directories in which ``mktemp -p DIR`` or ``--tmpdir=DIR`` makes its files.
+
+    >>> list(temporary_directories("f=$(mktemp -p build/tmp) && mktemp --tmpdir=/var/tmp"))
+    ['build/tmp', '/var/tmp']
+    """
+    for found in re.finditer(r"\bmktemp\b([^|;&\n()`]*)", command):
+        for place in re.finditer(r"(?:\s-[dqtu]*p\s*|\s--tmpdir=)(['\"]?)([^\s'\"$]+)\1", found[1]):
+            yield place[2].rstrip("/")
 
 
 class TraceBuilder:
@@ -12464,10 +12461,12 @@ class TraceBuilder:
 
     def trace(self) -> Trace:
         """All that was taken."""
-        start = self._start
-        actions = tuple(_with_triggers(self._actions))
+        start, actions = self._start, self._actions
+        commands = (str(action.input.get("command")) for action in actions if isinstance(action, ToolCall))
+        if places := frozenset(itertools.chain.from_iterable(map(temporary_directories, commands))):
+            actions = [replace(one, temporary_dirs=places) if isinstance(one, ToolCall) else one for one in actions]
         about = (start["actor"], start["model"], self._cwd, start["cwd_sha256"].lower())
-        return Trace(self._source, actions, *about, tuple(self._prompts))
+        return Trace(self._source, tuple(_with_triggers(actions)), *about, tuple(self._prompts))
 
 
 def parse_trace(source: TraceSource, *, cwd: str | None = None) -> Trace:
@@ -12481,9 +12480,9 @@ def parse_trace(source: TraceSource, *, cwd: str | None = None) -> Trace:
     ...
     diff_events.InputError: <text>:1: kind: expected session_start first, found a string: "user_prompt"
     """
-    name = _source_name(source)
+    name, lines = _opened(source)
     checker, builder = TraceChecker(), TraceBuilder(name, cwd)
-    for lineno, line, _ in numbered_lines(source):
+    for lineno, line, _ in numbered_lines(lines):
         try:
             record = parse_json(line)
         except NotJsonError as error:
@@ -12868,17 +12867,6 @@ _ISO_TIMESTAMP: Final = (
 _TIMESTAMP_TEXT = re.compile(r"(?<!\d)" + _ISO_TIMESTAMP % "[Tt ]" + r"(?!\d)", re.ASCII)
 _BEFORE_KILL: Final = _names("sudo command builtin exec env nohup time")
 _PID = re.compile(r"-?[1-9]\d*")
-
-
-def temporary_directories(command: str) -> Iterator[str]:
-    """The directories in which ``mktemp -p DIR`` or ``--tmpdir=DIR`` makes its files.
-
-    >>> list(temporary_directories("f=$(mktemp -p build/tmp) && mktemp --tmpdir=/var/tmp"))
-    ['build/tmp', '/var/tmp']
-    """
-    for found in re.finditer(r"\bmktemp\b([^|;&\n()`]*)", command):
-        for place in re.finditer(r"(?:\s-[dqtu]*p\s*|\s--tmpdir=)(['\"]?)([^\s'\"$]+)\1", found[1]):
-            yield place[2].rstrip("/")
 
 
 @functools.lru_cache(maxsize=64)
@@ -14884,13 +14872,14 @@ class FileState:
         return frozenset([self.given]) if self.given is not None else self.replayed
 
 
-def _edited(text: str, edit: object) -> str | None:
-    """A text after one edit; None where the edit does not fit it."""
-    old, new = (edit.get(name) if isinstance(edit, dict) else None for name in ("old_string", "new_string"))
-    if not (isinstance(old, str) and old and isinstance(new, str) and isinstance(edit, dict)):
-        return None
-    fits = text.count(old) >= 1 if edit.get("replace_all") is True else text.count(old) == 1
-    return text.replace(old, new) if fits else None
+def _edited(text: str, edit: object) -> Iterator[str]:
+    """A text after one edit; nothing where the edit does not fit it."""
+    fields = ("old_string", "new_string", "replace_all")
+    old, new, everywhere = (edit.get(name) if isinstance(edit, dict) else None for name in fields)
+    if isinstance(old, str) and old and isinstance(new, str):
+        count = text.count(old)
+        if count == 1 or (count and everywhere is True):
+            yield text.replace(old, new)
 
 
 def _texts_after(call: ToolCall, before: Sequence[str]) -> list[str]:
@@ -14908,10 +14897,10 @@ def _texts_after(call: ToolCall, before: Sequence[str]) -> list[str]:
         bare = _without_gutter(call.result.content)
         return [call.result.content] if bare is None else [bare, bare + "\n"]
     edits = call.input.get("edits") if call.name == "MultiEdit" else [dict(call.input)]
-    texts: list[str | None] = list(before)
+    texts = list(before)
     for edit in edits if isinstance(edits, list) else [None]:
-        texts = [_edited(text, edit) for text in texts if text is not None]
-    return [text for text in texts if text is not None]
+        texts = [after for text in texts for after in _edited(text, edit)]
+    return texts
 
 
 def replay_files(actions: Iterable[Action]) -> dict[int, FileState]:
@@ -14924,14 +14913,14 @@ def replay_files(actions: Iterable[Action]) -> dict[int, FileState]:
     texts: dict[str, list[str]] = {}
     budget = _REPLAYED_CHARACTERS
     for position, action in enumerate(actions):
-        path = _path_of(action) if isinstance(action, ToolCall) else None
-        if isinstance(action, SkillInvocation) or (isinstance(action, HookEvent) and "Post" not in action.event):
+        if isinstance(action, HookEvent) and "Post" in action.event:
+            texts.clear()
+        if not isinstance(action, ToolCall) or action.name in _LEAVES_FILES_ALONE:
             continue
-        if isinstance(action, ToolCall) and (
-            action.name in _LEAVES_FILES_ALONE or (action.result is not None and not action.result.ok)
-        ):
+        if action.result is not None and not action.result.ok:
             continue
-        if isinstance(action, HookEvent) or action.name not in _FILE_TOOLS or not isinstance(path, str):
+        path = _path_of(action)
+        if action.name not in _FILE_TOOLS or not isinstance(path, str):
             texts.clear()
             continue
         key = max(canonical_paths(path, action.cwd))
@@ -14940,8 +14929,7 @@ def replay_files(actions: Iterable[Action]) -> dict[int, FileState]:
         if budget < 0:
             break
         if action.name != "Read":
-            state = FileState(action, _state_of(action), frozenset(map(sha256, after)))
-            states[position] = state
+            state = states[position] = FileState(action, _state_of(action), frozenset(map(sha256, after)))
             after = [text for text in after if sha256(text) in state.known]
         texts[key] = after
     return states
@@ -15099,13 +15087,8 @@ _SURPLUS: Final[Mapping[type, tuple[Reason, Reason]]] = {
 }
 
 
-def _drift(
-    position: int, teacher: Action | None, student: Action | None, violations: tuple[Violation, ...]
-) -> Drift | None:
-    """The drift at one position, or none. What breaks sovereignty comes before whatever else is different."""
-    if student and violations:
-        category, label = DriftCategory.SOVEREIGNTY_VIOLATION, action_label(student)
-        return Drift(position, category, violations[0].reason, label, teacher, student, violations=violations)
+def _drift(position: int, teacher: Action | None, student: Action | None) -> Drift | None:
+    """The drift at one position, or none, but for what breaks sovereignty."""
     if teacher is None or student is None:
         one = cast(Action, teacher or student)
         reason = _SURPLUS[type(one)][teacher is None]
@@ -15113,22 +15096,6 @@ def _drift(
     differences = tuple(action_differences(teacher, student))
     found, why = classify_drift(differences)
     return Drift(position, found, why, action_label(teacher), teacher, student, differences) if why else None
-
-
-def _with_temporary_dirs(trace: Trace) -> tuple[Action, ...]:
-    """The actions, the shell commands together with the directories in which this trace's ``mktemp`` makes files."""
-    commands = [action.input.get("command") for action in trace.actions if isinstance(action, ToolCall)]
-    texts = [command for command in commands if isinstance(command, str) and "mktemp" in command]
-    places = frozenset(itertools.chain.from_iterable(map(temporary_directories, texts)))
-    if not places:
-        return trace.actions
-
-    def placed(action: Action) -> Action:
-        if isinstance(action, HookEvent) and action.call:
-            return replace(action, call=replace(action.call, temporary_dirs=places))
-        return replace(action, temporary_dirs=places) if isinstance(action, ToolCall) else action
-
-    return tuple(map(placed, trace.actions))
 
 
 # ── how two lists of actions fit ──
@@ -15216,25 +15183,34 @@ def _with_same_files(drifts: Sequence[Drift], teacher: Trace, student: Trace) ->
         return
     files = [replay_files(trace.actions) for trace in (teacher, student)]
     for drift in drifts:
-        states = [of_trace.get(drift.position) for of_trace in files]
-        one, other = states[0], states[1]
+        one, other = (of_trace.get(drift.position) for of_trace in files)
         is_same = one and other and one.known and one.known == other.known
         same_path = not any(difference.field in ("path", "name") for difference in drift.differences)
         yield replace(drift, same_file=True) if is_same and same_path and drift.differences else drift
 
 
-def _with_remedies(drifts: Sequence[Drift], teacher: Trace, policy: Policy) -> Iterator[Drift]:
-    """The drifts, those at Tier 3 with what to do about them."""
-    theirs: frozenset[Violation] = frozenset()
-    if any(drift.violations for drift in drifts):
-        in_its_place = replace(policy, cwd=teacher.cwd, cwd_sha256=teacher.cwd_sha256)
-        checks = (check_sovereignty(action, in_its_place) for action in teacher.actions)
-        theirs = frozenset(itertools.chain.from_iterable(check.violations for check in checks))
-    for drift in drifts:
-        hosts = [violation.what for violation in drift.violations if violation.reason is Reason.NETWORK_EGRESS]
-        allowable = tuple(dict.fromkeys(host.lower() for host in hosts if not policy.forbids(host)))
-        did_too = bool(drift.violations) and theirs.issuperset(drift.violations)
-        yield replace(drift, teacher_did_too=did_too, allow_hosts=allowable) if drift.violations else drift
+def _violating_drifts(
+    student: Sequence[Action], checks: Sequence[SovereigntyCheck], teacher: Trace, policy: Policy
+) -> Iterator[Drift]:
+    """The drifts at Tier 3, with what to do about them; they come before whatever else is different."""
+    if not any(check.violations for check in checks):
+        return
+    in_its_place = replace(policy, cwd=teacher.cwd, cwd_sha256=teacher.cwd_sha256)
+    theirs = {found for action in teacher.actions for found in check_sovereignty(action, in_its_place).violations}
+    for position, (action, check) in enumerate(zip(student, checks, strict=True)):
+        if found := check.violations:
+            hosts = (one.what for one in found if one.reason is Reason.NETWORK_EGRESS and not policy.forbids(one.what))
+            yield Drift(
+                position,
+                DriftCategory.SOVEREIGNTY_VIOLATION,
+                found[0].reason,
+                action_label(action),
+                teacher.actions[position] if position < len(teacher.actions) else None,
+                action,
+                violations=found,
+                teacher_did_too=theirs.issuperset(found),
+                allow_hosts=tuple(dict.fromkeys(host.lower() for host in hosts)),
+            )
 
 
 def compute_parity_score(
@@ -15266,22 +15242,22 @@ def compute_parity_score(
         if isinstance(hosts, str | bytes):
             raise TypeError(f"{name}: expected a list of hosts, found {type(hosts).__name__}")
     policy = Policy(tuple(allow_hosts), student.cwd, student.cwd_sha256, tuple(forbidden_hosts))
-    actions = [_with_temporary_dirs(trace) for trace in (teacher, student)]
-    pairs = list(itertools.zip_longest(*actions))
-    checks = [check_sovereignty(other, policy) if other else SovereigntyCheck() for _, other in pairs]
-    judged = enumerate(zip(pairs, checks, strict=True))
-    found = (_drift(position, one, other, check.violations) for position, ((one, other), check) in judged)
-    drifts = list(_with_same_files([drift for drift in found if drift], teacher, student))
+    checks = [check_sovereignty(action, policy) for action in student.actions]
+    drifts = {drift.position: drift for drift in _violating_drifts(student.actions, checks, teacher, policy)}
+    for position, pair in enumerate(itertools.zip_longest(teacher.actions, student.actions)):
+        if position not in drifts and (drift := _drift(position, *pair)):
+            drifts[position] = drift
+    in_order = [drifts[position] for position in sorted(drifts)]
     undecided = ((position, doubt) for position, check in enumerate(checks) for doubt in check.undecided)
     return ParityReport(
         teacher.source,
         student.source,
-        len(actions[0]),
-        len(actions[1]),
-        tuple(_with_remedies(drifts, teacher, policy)),
+        len(teacher.actions),
+        len(student.actions),
+        tuple(_with_same_files(in_order, teacher, student)),
         individual_min,
         tuple(_mismatches(teacher, student)),
-        align_actions(*actions) if drifts else None,
+        align_actions(teacher.actions, student.actions) if drifts else None,
         tuple(undecided),
         strict_sovereignty,
     )
@@ -16496,7 +16472,7 @@ def parsed_lines(path: str, notes: Notes) -> Iterator[tuple[int, object]]:
     """
     lineno = 1
     try:
-        for lineno, line, is_whole in numbered_lines(path):
+        for lineno, line, is_whole in numbered_lines(_opened(path)[1]):
             try:
                 value = parse_json(line)
             except NotJsonError as error:
@@ -16814,7 +16790,7 @@ def format_of_file(path: str) -> FileFormat | None:
     """What a file is, as far as its first line tells; None for anything else, and for what can be read once only."""
     with contextlib.suppress(DiffEventsError, NotJsonError):
         if os.path.isfile(path):
-            return next((_format_of(parse_json(line)) for _, line, _ in numbered_lines(path)), None)
+            return next((_format_of(parse_json(line)) for _, line, _ in numbered_lines(_opened(path)[1])), None)
     return None
 
 
