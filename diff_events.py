@@ -2502,11 +2502,14 @@ class Profile:
     def asked(self) -> frozenset[int]:
         """The rules that do not let everything pass that is masked alike: two events have to be read."""
         shared = {stand_in for number, stand_in in self._stand_ins.items() if stand_in != number}
-        return frozenset(
-            number
-            for number, rule in enumerate(self.rules)
-            if rule.only_absent or rule.sort is RuleSort.TOLERANCE or self._stand_ins.get(number, number) != number
-        ) | shared
+        return (
+            frozenset(
+                number
+                for number, rule in enumerate(self.rules)
+                if rule.only_absent or rule.sort is RuleSort.TOLERANCE or self._stand_ins.get(number, number) != number
+            )
+            | shared
+        )
 
     def masked(self, payload: object, rules: Iterable[tuple[int, ProfileRule]]) -> object:
         """A payload without what may differ: two that are equal under the rules are the same here, and few others."""
@@ -5688,9 +5691,7 @@ def _left_over(walks: Iterable[PairWalk], side: Side) -> dict[int, list[_LeftOve
     return groups
 
 
-def _pool_pairs(
-    canary: Sequence[_LeftOver], ours: Sequence[_LeftOver], profile: Profile
-) -> Iterator[Both[_LeftOver]]:
+def _pool_pairs(canary: Sequence[_LeftOver], ours: Sequence[_LeftOver], profile: Profile) -> Iterator[Both[_LeftOver]]:
     """What matches of one group: full events that are the same, then what is equal by rules."""
     fullest = min(left.emptiness for left in (*canary, *ours))
     same: dict[str, list[_LeftOver]] = {}
@@ -6258,50 +6259,16 @@ class Stretch(NamedTuple):
     phase: Phase
     places: int
     matched: int
-    canary_alone: int
-    """Events of canary without a counterpart."""
-    ours_alone: int
+    alone: Both[int]
+    """Events of each side without a counterpart."""
+    floated: Both[int] = Both(0, 0)
+    """Shared-global creates that floated where it begins, or a little behind."""
 
-
-class FloatMark(NamedTuple):
-    """Shared-global creates that floated at, or a little behind, a place of a lane."""
-
-    place: int
-    canary: int
-    ours: int
-
-
-def merged_stretches(stretches: Iterable[Stretch], most_places: int) -> tuple[Stretch, ...]:
-    """The same stretches, neighbours of one phase put together up to so many places, and all that only match.
-
-    >>> one, other = Stretch(Phase.AFTER, 5, 5, 0, 0), Stretch(Phase.AFTER, 1, 0, 1, 1)
-    >>> merged_stretches([one, one, other], 6)[1:]
-    (Stretch(phase=<Phase.AFTER: 'after'>, places=1, matched=0, canary_alone=1, ours_alone=1),)
-    """
-    merged: list[Stretch] = []
-    for stretch in stretches:
-        last = merged[-1] if merged else None
-        if last is None or last.phase is not stretch.phase:
-            merged.append(stretch)
-            continue
-        both = Stretch(last.phase, *map(sum, zip(last[1:], stretch[1:], strict=True)))
-        if both.places <= most_places or both.matched == both.places:
-            merged[-1] = both
-        else:
-            merged.append(stretch)
-    return tuple(merged)
-
-
-def merged_floats(floats: Iterable[FloatMark], most_places: int) -> tuple[FloatMark, ...]:
-    """The same marks, those that are less than so many places apart put together, where the first of them stands."""
-    merged: list[FloatMark] = []
-    for mark in floats:
-        last = merged[-1] if merged else None
-        if last is not None and mark.place - last.place < max(1, most_places):
-            merged[-1] = FloatMark(last.place, last.canary + mark.canary, last.ours + mark.ours)
-        else:
-            merged.append(mark)
-    return tuple(merged)
+    def with_next(self, other: Stretch) -> Stretch:
+        """Two of one phase put together."""
+        alone = Both(self.alone.canary + other.alone.canary, self.alone.ours + other.alone.ours)
+        floated = Both(self.floated.canary + other.floated.canary, self.floated.ours + other.floated.ours)
+        return Stretch(self.phase, self.places + other.places, self.matched + other.matched, alone, floated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -6310,15 +6277,26 @@ class Lane:
 
     places: int
     stretches: tuple[Stretch, ...] = ()
-    floats: tuple[FloatMark, ...] = ()
     divergences: tuple[int, ...] = ()
     """The places of the first divergences, as many as are reported."""
 
     def coarser(self, pieces: int) -> Lane:
-        """The lane in about so many pieces."""
+        """The lane in about so many pieces: neighbours of one phase are put together, and all that only match.
+
+        >>> one, other = Stretch(Phase.AFTER, 5, 5, Both(0, 0)), Stretch(Phase.AFTER, 1, 0, Both(1, 1))
+        >>> Lane(11, (one, one, other)).coarser(4).stretches == (one.with_next(one), other)
+        True
+        """
         most_places = -(-2 * self.places // pieces)
-        stretches = merged_stretches(self.stretches, most_places)
-        return replace(self, stretches=stretches, floats=merged_floats(self.floats, most_places))
+        merged: list[Stretch] = []
+        for stretch in self.stretches:
+            both = merged[-1].with_next(stretch) if merged and merged[-1].phase is stretch.phase else None
+            only_matches = both and both.matched == both.places and not any(stretch.floated)
+            if both and (both.places <= most_places or only_matches):
+                merged[-1] = both
+            else:
+                merged.append(stretch)
+        return replace(self, stretches=tuple(merged))
 
 
 @dataclass(frozen=True, slots=True)
@@ -8586,33 +8564,27 @@ def _ending(walk: PairWalk, found: Sequence[Found]) -> Ending | None:
     return ending_of(walk.sides[side].log, walk.sides[side].tid, side)
 
 
-def _stretches(walk: PairWalk) -> Iterator[tuple[StepKind, Stretch]]:
-    """What a walk went through, stretch by stretch, and what neither it nor the other side came to."""
-    phase = Phase.BEFORE
-    for step in walk.steps:
-        if step.kind is StepKind.DIFFERED:
-            phase = Phase.AFTER
-        if step.kind is StepKind.REST and walk.end not in _ENDED_SIDE:
-            phase = Phase.NOT_COMPARED
-        alone = (len(places) - step.matched for places in step.places)
-        yield step.kind, Stretch(phase, max(map(len, step.places)), step.matched, *alone)
-
-
 def _lane(walk: PairWalk, divergences: int) -> Lane:
     """The lane of a walk of which so many divergences are reported. What floats takes no place in it."""
-    place = 0
+    phase, place, floated = Phase.BEFORE, 0, Both(0, 0)
     stretches: list[Stretch] = []
-    floats: list[FloatMark] = []
     differences: list[int] = []
-    for kind, stretch in _stretches(walk):
-        if kind is StepKind.FLOATED:
-            floats.append(FloatMark(place, stretch.canary_alone, stretch.ours_alone))
+    for step in walk.steps:
+        counts = step.places.map(len)
+        if step.kind is StepKind.FLOATED:
+            floated = Both(floated.canary + counts.canary, floated.ours + counts.ours)
             continue
-        if kind in (StepKind.DIFFERED, StepKind.REST):
+        if step.differs:
             differences.append(place)
-        stretches.append(stretch)
-        place += stretch.places
-    return Lane(place, tuple(stretches), tuple(floats), tuple(differences[:divergences])).coarser(_LANE_PIECES)
+        if step.kind is StepKind.DIFFERED:
+            phase = Phase.AFTER
+        elif step.kind is StepKind.REST and walk.end not in _ENDED_SIDE:
+            phase = Phase.NOT_COMPARED
+        alone = Both(counts.canary - step.matched, counts.ours - step.matched)
+        stretches.append(Stretch(phase, max(counts), step.matched, alone, floated))
+        place, floated = place + max(counts), Both(0, 0)
+    stretches += [Stretch(phase, 0, 0, Both(0, 0), floated)] if any(floated) else []
+    return Lane(place, tuple(stretches), tuple(differences[:divergences])).coarser(_LANE_PIECES)
 
 
 def _ends(cursor: Cursor) -> tuple[int, int]:
@@ -11037,24 +11009,21 @@ _MOST_SHAPES: Final = 1_500
 """Shapes that lanes are made of, in all; markers come on top."""
 
 _HTML_STYLE: Final = """
-button { font: inherit; padding: .2rem .8rem; color: inherit; background: var(--card); border: 1px solid var(--soft);
-  border-radius: 6px; cursor: pointer }
-.top { display: flex; justify-content: space-between; align-items: start; gap: 1rem }
+button, select { font: inherit; padding: .2rem .6rem; color: inherit; background: var(--card);
+  border: 1px solid var(--soft); border-radius: 6px; max-width: min(22rem, 65vw) }
+.top, .bar, .facts, .legend { display: flex; flex-wrap: wrap; gap: .4rem 1rem; align-items: center }
+.top { justify-content: space-between }
 .note, .what small { color: var(--soft); font-size: .875rem }
-.facts { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.25rem 0 0 }
-.facts div { flex: 1 1 8rem; padding: .6rem .9rem; background: var(--card); border: 1px solid var(--edge);
-  border-radius: 8px }
+.facts { margin: 1.25rem 0 0; align-items: stretch }
+.facts div, .start, .card, dialog { background: var(--card); border: 1px solid var(--edge); border-radius: 8px }
+.facts div { flex: 1 1 8rem; padding: .6rem .9rem }
 .facts dt { color: var(--soft); font-size: .8rem }
 .facts dd { margin: 0; font-size: 1.25rem; font-variant-numeric: tabular-nums }
-.legend { display: flex; flex-wrap: wrap; gap: .3rem 1.4rem; margin: 0 0 .9rem; padding: 0; list-style: none;
-  font-size: .85rem }
+.legend, .lanes { margin: 0 0 .9rem; padding: 0; list-style: none; font-size: .85rem }
 .legend svg { width: 34px; height: 14px; margin-right: .45rem; vertical-align: -2px; overflow: visible }
-.lanes { margin: 0; padding: 0; list-style: none }
+.lanes { position: relative }
 .lane { display: grid; grid-template-columns: 11.5rem minmax(0, 1fr) 18rem; gap: 0 1.4rem; align-items: center;
-  padding: .3rem 1rem; background: var(--card); border: 1px solid var(--edge); border-width: 0 1px 1px }
-.lane:first-child { border-top-width: 1px; border-radius: 8px 8px 0 0 }
-.lane:last-child { border-radius: 0 0 8px 8px }
-.lane:only-child { border-radius: 8px }
+  padding: .3rem 1rem; background: var(--card); border: 1px solid var(--edge); margin-top: -1px }
 .lane svg { display: block; width: 100%; height: 70px; overflow: visible }
 .still svg { height: 38px }
 .who { display: grid; row-gap: 2px; font-size: .8rem; line-height: 16px; font-variant-numeric: tabular-nums }
@@ -11062,58 +11031,46 @@ button { font: inherit; padding: .2rem .8rem; color: inherit; background: var(--
 .what { margin: 0; font-size: .9rem; line-height: 1.35 }
 .what small { display: block }
 .gap { fill: none; stroke: var(--edge); stroke-dasharray: 3 3 }
-.same { fill: var(--same) }
+.same, .weave-same { fill: var(--same) }
 .after { fill: url(#after) }
 .alone { fill: url(#alone); stroke: var(--alone); stroke-width: .75 }
 .unseen { fill: url(#unseen) }
 .float { fill: var(--card); stroke: var(--float); stroke-width: 2.5 }
-.cut { stroke: var(--ink); stroke-width: 1 }
+.cut { stroke: var(--ink) }
 .weave-after { fill: var(--after) }
-.weave-same { fill: var(--same) }
 .weave-pale { fill: var(--pale) }
 .weave-alone { fill: var(--alone) }
 .weave-soft { fill: var(--soft) }
-.hit { fill: transparent }
-svg text { fill: var(--ink); font: 12px system-ui, sans-serif; text-anchor: middle }
-svg .axis { fill: var(--soft); font-size: 11px }
-svg a path, .mark { fill: var(--ink) }
-svg a text { font-weight: 600 }
+.mark, svg a path { fill: var(--ink) }
 svg a:hover path, svg a:focus path { fill: var(--alone) }
+.hit { fill: transparent }
+svg text { fill: var(--ink); font: 600 12px system-ui, sans-serif; text-anchor: middle }
+svg .axis { fill: var(--soft); font: 11px system-ui, sans-serif }
 svg a:focus-visible { outline: none }
 svg a:focus-visible .hit { stroke: var(--link); stroke-width: 3; rx: 4px }
-.start { margin: 1.4rem 0 0; padding: .9rem 1.1rem; background: var(--card); border: 2px solid var(--link);
-  border-radius: 8px }
-.start h2 { margin: 0 }
-.start ul { margin: .3rem 0 0; padding-left: 1.2rem }
-.lanes { position: relative }
 .links { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none }
+body:not(.common) .links { display: none }
 .links line { stroke: var(--float); stroke-width: 1.5 }
 .links .woken { stroke: var(--alone); stroke-dasharray: 5 3 }
-.bar { display: flex; flex-wrap: wrap; gap: .4rem 1rem; align-items: center; margin: .6rem 0 }
-.bar[hidden] { display: none }
-select { font: inherit; max-width: min(22rem, 65vw); padding: .15rem .3rem; color: inherit; background: var(--card);
-  border: 1px solid var(--soft); border-radius: 6px }
-.card { margin: .35rem 0; background: var(--card); border: 1px solid var(--edge); border-left: 5px solid var(--alone);
-  border-radius: 4px 8px 8px 4px; scroll-margin-top: 1rem }
-.card[hidden] { display: none }
+.start { margin: 1.4rem 0 0; padding: .9rem 1.1rem; border: 2px solid var(--link) }
+.start h2, dialog h2 { margin: 0 }
+.start ul { margin: .3rem 0 0; padding-left: 1.2rem }
+.bar { margin: .6rem 0 }
+.card { margin: .35rem 0; border-left: 5px solid var(--alone); scroll-margin-top: 1rem }
+.card[hidden], .bar[hidden] { display: none }
 .card summary, .line { margin: 0; padding: .35rem .9rem; font-size: .92rem; overflow-wrap: anywhere }
 .card summary b { display: inline-block; min-width: 2.4rem }
 .evidence { padding: 0 1.1rem 1rem; scroll-margin-top: 4rem }
 .card:has(:target), .line:target { border-color: var(--link); box-shadow: 0 0 0 2px var(--link) }
-.card nav { display: flex; gap: 1rem; font-size: .875rem }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem }
-dialog { max-width: 32rem; padding: 1.2rem 1.6rem; color: inherit; background: var(--card);
-  border: 1px solid var(--soft); border-radius: 10px }
-dialog h2 { margin-top: 0 }
-dialog::backdrop { background: #0008 }
+dialog { max-width: 32rem; padding: 1.2rem 1.6rem; color: inherit }
 dialog dl { display: grid; grid-template-columns: max-content 1fr; gap: .4rem 1rem }
 dialog dd { margin: 0 }
+dialog::backdrop { background: #0008 }
 kbd { padding: .05rem .45rem; border: 1px solid var(--soft); border-radius: 4px; font: .85rem ui-monospace, monospace }
 @media (max-width: 56rem) {
   .lane { grid-template-columns: minmax(0, 1fr); padding: .6rem .9rem }
-  .who { display: flex; flex-wrap: wrap; gap: 0 1.2rem; order: -1 }
-  .what { order: -1 }
-  .lane svg { margin-top: .35rem } }
+  .who, .what { display: flex; flex-wrap: wrap; gap: 0 1.2rem; order: -1 } }
 @media (max-width: 40rem) {
   .pair { grid-template-columns: minmax(0, 1fr) }
   .events thead, .events colgroup { display: none }
@@ -11121,47 +11078,45 @@ kbd { padding: .05rem .45rem; border: 1px solid var(--soft); border-radius: 4px;
 @media print {
   .help, .bar, .links { display: none }
   .card, .lane, .start, tr { break-inside: avoid }
-  .after, .weave-after { fill: var(--after) }
+  .after { fill: var(--after) }
   .alone { fill: var(--alone) }
   .unseen { fill: var(--edge) } }
 """
 
 _HTML_SCRIPT: Final = """
 "use strict";
-const all = (selector, from = document) => Array.from(from.querySelectorAll(selector));
-const help = document.getElementById("help");
-const button = document.querySelector(".help");
+const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+const [help, filters, scale] = ["help", "filters", "scale"].map((id) => document.getElementById(id));
 const cards = all(".card");
 
 // keys: from divergence to divergence
-const stops = () => all(".stop").filter((stop) => !stop.closest(".card").hidden);
+const stops = () => all(".card:not([hidden]) .stop");
+const isHere = (stop) => `#${stop.id}` === location.hash;
 const visit = (stop) => {
   if (!stop) return;
-  const details = stop.closest("details");
-  if (details) details.open = true;
+  stop.closest("details")?.setAttribute("open", "");
   location.hash = stop.id;
   stop.focus();
 };
 const step = (by) => {
-  const known = stops();
-  const here = known.findIndex((stop) => `#${stop.id}` === location.hash);
-  visit(here < 0 && by < 0 ? known.at(-1) : known[here + by]);
+  const here = stops().findIndex(isHere);
+  visit(stops().at(here < 0 && by < 0 ? -1 : Math.max(here + by, 0)));
 };
-const keys = new Map([["j", () => step(1)], ["k", () => step(-1)], ["?", () => help.showModal()]]);
+const keys = {j: () => step(1), k: () => step(-1), "?": () => help.showModal()};
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("select");
-  if (help.open || typing || event.ctrlKey || event.altKey || event.metaKey || !keys.has(event.key)) return;
+  if (help.open || event.target.closest("select") || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (!Object.hasOwn(keys, event.key)) return;
   event.preventDefault();
-  keys.get(event.key)();
+  keys[event.key]();
 });
-window.addEventListener("hashchange", () => visit(stops().find((stop) => `#${stop.id}` === location.hash)));
-button.addEventListener("click", () => help.showModal());
-help.querySelector("button").addEventListener("click", () => help.close());
-button.hidden = false;
+window.addEventListener("hashchange", () => visit(stops().find(isHere)));
+all("button").forEach((button) => {
+  button.addEventListener("click", () => help.open ? help.close() : help.showModal());
+  button.hidden = false;
+});
 
 // filters: by what the cards say of themselves
-const filters = document.getElementById("filters");
-const apply = () => {
+const filter = () => {
   const asked = all("select", filters).filter((select) => select.value);
   cards.forEach((card) => { card.hidden = asked.some((select) => card.dataset[select.name] !== select.value); });
   filters.querySelector("output").value = `${cards.filter((card) => !card.hidden).length} of ${cards.length} shown`;
@@ -11172,70 +11127,36 @@ if (filters) {
     cards.forEach(({dataset}) => counts.set(dataset[select.name], (counts.get(dataset[select.name]) ?? 0) + 1));
     [...counts].sort((one, other) => other[1] - one[1])
       .forEach(([value, count]) => select.add(new Option(`${value} (${count})`, value)));
-    select.addEventListener("change", apply);
   });
-  apply();
+  filters.addEventListener("change", filter);
+  filter();
   filters.hidden = false;
 }
 
-// lanes: each in its own scale, or all along the order of the log
-const lanes = all(".lane");
-const onAxis = (axis, side, share) => {
-  const after = axis.findIndex((mark, n) => n > 0 && share <= mark[0]);
-  const [left, right] = after < 0 ? axis.slice(-2) : [axis[after - 1], axis[after]];
-  const part = right[0] > left[0] ? Math.min(1, Math.max(0, (share - left[0]) / (right[0] - left[0]))) : 0;
-  return left[side] + part * (right[side] - left[side]);
+// lanes: each in its own scale, or all along the order of the log; what is drawn knows its place in the other one
+const swap = (shape) => {
+  const other = shape.dataset.other.split(" ").map((pair) => pair.split("="));
+  shape.dataset.other = other.map(([name]) => `${name}=${shape.getAttribute(name)}`).join(" ");
+  other.forEach(([name, value]) => shape.setAttribute(name, value));
 };
-const place = (shape, name, side, axis, common) => {
-  shape.dataset[name] ??= shape.getAttribute(name);
-  const share = parseFloat(shape.dataset[name]);
-  shape.setAttribute(name, `${common ? onAxis(axis, side, share) : share}%`);
-};
-const drawLane = (lane, common) => {
-  const axis = JSON.parse(lane.dataset.axis);
-  [1, 2].forEach((side) => all(`[data-side="${side}"] rect:not(.gap)`, lane).forEach((rect) => {
-    rect.dataset.x ??= rect.getAttribute("x");
-    rect.dataset.width ??= rect.getAttribute("width");
-    const [x, width] = [parseFloat(rect.dataset.x), parseFloat(rect.dataset.width)];
-    const ends = common ? [x, x + width].map((share) => onAxis(axis, side, share)) : [x, x + width];
-    rect.setAttribute("x", `${ends[0]}%`);
-    rect.setAttribute("width", `${Math.max(ends[1] - ends[0], 0.15)}%`);
-  }));
-  [1, 2].forEach((side) => all(`[data-side="${side}"] circle`, lane)
-    .forEach((circle) => place(circle, "cx", side, axis, common)));
-  all("a > svg, .axis", lane).forEach((marker) => place(marker, "x", 1, axis, common));
-  all(".cut", lane).forEach((cut) => { place(cut, "x1", 1, axis, common); place(cut, "x2", 2, axis, common); });
-};
-const drawLinks = (common) => {
-  all(".links").forEach((drawing) => {
-    drawing.replaceChildren();
-    const frame = drawing.getBoundingClientRect();
-    const at = (lane, side, share) => {
-      const bar = lane.querySelector(`[data-side="${side}"]`).getBoundingClientRect();
-      const area = lane.querySelector("svg").getBoundingClientRect();
-      return [area.x - frame.x + area.width * share / 100, bar.y - frame.y + bar.height / 2];
-    };
-    const links = common ? all(".lane[data-links]", drawing.parentElement) : [];
-    links.flatMap((lane) => JSON.parse(lane.dataset.links).map((link) => [lane, link])).forEach(([lane, link]) => {
-      const upstream = document.getElementById(link.lane);
-      if (!upstream || !drawing.parentElement.contains(upstream)) return;
-      const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
-      const ends = [at(upstream, link.side, link.from), at(lane, link.side, link.to)].flat();
-      ["x1", "y1", "x2", "y2"].forEach((name, n) => line.setAttribute(name, ends[n]));
-      line.setAttribute("class", link.kind);
-      drawing.append(line);
-    });
+const drawLinks = () => all(".links line").forEach((line) => {
+  const frame = line.parentElement.getBoundingClientRect();
+  ["from", "to"].forEach((end, n) => {
+    const lane = document.getElementById(line.dataset[end]);
+    const area = lane.querySelector("svg").getBoundingClientRect();
+    const bar = lane.querySelector(`[data-side=${line.dataset.side}]`).getBoundingClientRect();
+    line.setAttribute(`x${n + 1}`, area.x - frame.x + area.width * line.dataset[`x${n + 1}`] / 100);
+    line.setAttribute(`y${n + 1}`, bar.y - frame.y + bar.height / 2);
   });
-};
-const scale = document.getElementById("scale");
+});
 if (scale) {
-  const draw = () => {
-    lanes.forEach((lane) => drawLane(lane, scale.value === "common"));
-    drawLinks(scale.value === "common");
-  };
-  scale.addEventListener("change", draw);
-  window.addEventListener("resize", () => drawLinks(scale.value === "common"));
-  all("details").forEach((details) => details.addEventListener("toggle", () => drawLinks(scale.value === "common")));
+  scale.addEventListener("change", () => {
+    all("[data-other]").forEach(swap);
+    document.body.classList.toggle("common", scale.value === "common");
+    drawLinks();
+  });
+  window.addEventListener("resize", drawLinks);
+  all("details").forEach((details) => details.addEventListener("toggle", drawLinks));
   scale.closest(".bar").hidden = false;
 }
 """
@@ -11253,12 +11174,42 @@ _HTML_PATTERNS: Final = """<svg width="0" height="0" aria-hidden="true" focusabl
 <pattern id="unseen" width="6" height="6" patternUnits="userSpaceOnUse">
 <path class="weave-soft" d="M2 2h1.5v1.5h-1.5zM5 5h1v1h-1z"/></pattern></defs></svg>"""
 
+_LOOK_WORDS: Final = {
+    "same": "matched",
+    "after": "matched again, after the first divergence",
+    "alone": "without an equal on the other side",
+    "unseen": "not compared",
+}
+_LEGEND: Final = (
+    *((f'<rect class="{look}" width="100%" height="14"/>', words) for look, words in _LOOK_WORDS.items()),
+    ('<rect class="gap" width="100%" height="14"/>', "nothing on this side"),
+    ('<circle class="float" cx="50%" cy="7" r="4"/>', "a shared-global create that floated"),
+    ('<path class="mark" d="M11 2h12l-6 10z"/>', "a divergence: leads to its evidence"),
+)
+_LANES_HEAD: Final = (
+    """<h2 id="threads">Threads</h2>
+<p class="note">Each lane is a pair of threads from its first event to its last: canary above, ours below, matching \
+events one above the other. A piece that is drawn partly high is a mixture.</p>
+<ul class="legend">"""
+    + "".join(f'<li><svg aria-hidden="true">{shape}</svg>{words}</li>' for shape, words in _LEGEND)
+    + """</ul>
+<p class="bar" hidden><label>Scale <select id="scale" autocomplete="off"><option value="own">each lane its own</option>
+<option value="common">one common axis: the order of the log</option></select></label></p>
+"""
+)
+_FILTERS: Final = """<form id="filters" class="bar" autocomplete="off" hidden>Show only
+<label>class <select name="change"><option value="">all</option></select></label>
+<label>call <select name="call"><option value="">all</option></select></label>
+<label>thread <select name="thread"><option value="">all</option></select></label> <output></output></form>
+"""
+
 
 class _Exhibit(NamedTuple):
     """A divergence that a page lists, with its number on it."""
 
     number: int
-    thread_number: int
+    lane: int
+    """The number of its thread on the page."""
     thread: ThreadReport
     nth: int
     """Which divergence of its thread it is, from 0."""
@@ -11267,11 +11218,6 @@ class _Exhibit(NamedTuple):
     def divergence(self) -> Divergence:
         """What there is to show."""
         return self.thread.divergences[self.nth]
-
-    @property
-    def place(self) -> int:
-        """Where it stands on its lane."""
-        return self.thread.lane.divergences[self.nth]
 
 
 def _in_order(report: Report) -> list[ThreadReport]:
@@ -11289,266 +11235,210 @@ def _in_order(report: Report) -> list[ThreadReport]:
 def _exhibits(report: Report, threads: Sequence[ThreadReport]) -> list[_Exhibit]:
     """What a page has room for: the first divergence of each thread before the second of any; where to start on top."""
     start = report.start_here
-    thread, place = _start_thread(report, start), (start.canary_idx, start.ours_idx) if start else None
-
-    def is_elsewhere(number: int, nth: int) -> bool:
-        of = threads[number - 1]
-        return of is not thread or tuple(of.divergences[nth].events.map(lambda event: event.idx)) != place
-
-    places = (
-        (is_elsewhere(number, nth), nth, number)
-        for number, of in enumerate(threads, 1)
-        for nth in range(len(of.divergences))
-    )
-    shown = sorted((elsewhere, number, nth) for elsewhere, nth, number in heapq.nsmallest(_MOST_EXHIBITS, places))
+    first, place = _start_thread(report, start), (start.canary_idx, start.ours_idx) if start else None
+    places = [
+        (thread is not first or tuple(divergence.events.map(lambda event: event.idx)) != place, nth, number)
+        for number, thread in enumerate(threads, 1)
+        for nth, divergence in enumerate(thread.divergences)
+    ]
+    shown = sorted((elsewhere, number, nth) for elsewhere, nth, number in sorted(places)[:_MOST_EXHIBITS])
     return [_Exhibit(n, number, threads[number - 1], nth) for n, (_, number, nth) in enumerate(shown, 1)]
 
 
-# Lanes: two bars a pair, in percent of the width, so that nothing is distorted whatever the window's size
+# ── lanes: two bars a pair, in percent of the width, so that nothing is distorted whatever the window's size ──
 
-
-def _percent_of(part: float, whole: int) -> str:
-    return f"{100 * part / max(1, whole):.2f}".rstrip("0").rstrip(".") + "%"
-
-
-_LOOK_WORDS: Final = {
-    "same": "matched",
-    "after": "matched again, after the first divergence",
-    "alone": "without an equal on the other side",
-    "unseen": "not compared",
-}
 _BAR_HEIGHT: Final = 16
 
 
-def _box(look: str, events: int, start: str, width: str, height: int = _BAR_HEIGHT) -> str:
-    title = f"<title>{_counted(events, 'event')} {_LOOK_WORDS[look]}</title>"
-    place = f'x="{start}" y="{_BAR_HEIGHT - height}" width="{width}" height="{height}"'
-    return f'<rect class="{look}" {place}>{title}</rect>'
+class _Axis:
+    """Where the places of a lane are drawn, in percent: on a scale of its own, and along the order of both logs."""
+
+    def __init__(self, report: Report, thread: ThreadReport) -> None:
+        self._places = [0, *thread.lane.divergences, max(1, thread.lane.places)]
+        lines = [divergence.events.map(lambda event: event.lineno) for divergence in thread.divergences]
+        self._lines = [thread.lines.map(lambda ends: ends[0]), *lines, thread.lines.map(lambda ends: ends[1])]
+        self._whole = report.logs.map(lambda log: log.events + 1)
+
+    def along_log(self, side: Side, place: float) -> float:
+        """Where a place is along a log, between the divergences whose lines are known."""
+        behind = min(max(1, bisect.bisect_left(self._places, place)), len(self._places) - 1)
+        start, end = self._places[behind - 1 : behind + 1]
+        first, last = (lines[side] for lines in self._lines[behind - 1 : behind + 1])
+        return 100 * (first + (last - first) * (place - start) / max(1, end - start)) / self._whole[side]
+
+    def attributes(self, **places: tuple[Side, float]) -> str:
+        """Attributes of a shape by their names; ``width`` tells where it ends."""
+        own = {name: 100 * place / self._places[-1] for name, (_, place) in places.items()}
+        common = {name: self.along_log(*place) for name, place in places.items()}
+        for shares in (own, common):
+            if "width" in shares:
+                shares["width"] = max(0.15, shares["width"] - shares["x"])
+        drawn = " ".join(f'{name}="{round(share, 2):g}%"' for name, share in own.items())
+        return f'{drawn} data-other="{" ".join(f"{name}={round(share, 2):g}%" for name, share in common.items())}"'
 
 
-def _stretch_boxes(stretch: Stretch, alone: int, start: int, places: int) -> Iterator[str]:
-    """One side of a stretch: what matches, and over it, as high as its share, what is without an equal."""
-    left = _percent_of(start, places)
-    if stretch.matched:
-        look = "same" if stretch.phase is Phase.BEFORE else "after"
-        yield _box(look, stretch.matched, left, _percent_of(stretch.places, places))
-    if alone:
-        look = "unseen" if stretch.phase is Phase.NOT_COMPARED else "alone"
-        width = stretch.places if stretch.matched else min(alone, stretch.places)
-        share = -(-8 * alone // (alone + stretch.matched))  # in eighths, rounded up
-        yield _box(look, alone, left, _percent_of(max(width, places / 160), places), _BAR_HEIGHT * share // 8)
+def _bar(lane: Lane, axis: _Axis, side: Side) -> list[str]:
+    """One side of a lane: what matches, over it, as high as its share, what is without an equal; and what floated."""
 
+    def box(look: str, events: int, start: float, end: float, eighths: int = 8) -> str:
+        height = _BAR_HEIGHT * eighths // 8
+        place = f'{axis.attributes(x=(side, start), width=(side, end))} y="{_BAR_HEIGHT - height}" height="{height}"'
+        return f'<rect class="{look}" {place}><title>{_counted(events, "event")} {_LOOK_WORDS[look]}</title></rect>'
 
-def _bar_boxes(lane: Lane, alone: Callable[[Stretch], int]) -> list[str]:
-    boxes = []
-    if any(stretch.places > stretch.matched for stretch in lane.stretches):
-        boxes.append(f'<rect class="gap" width="100%" height="{_BAR_HEIGHT}"/>')
+    has_gaps = any(stretch.places > stretch.matched for stretch in lane.stretches)
+    boxes, dots = [f'<rect class="gap" width="100%" height="{_BAR_HEIGHT}"/>'] * has_gaps, []
     start = 0
     for stretch in lane.stretches:
-        boxes += _stretch_boxes(stretch, alone(stretch), start, lane.places)
-        start += stretch.places
-    return boxes
+        matched, alone, floated = stretch.matched, stretch.alone[side], stretch.floated[side]
+        end = start + stretch.places
+        if matched:
+            boxes.append(box("same" if stretch.phase is Phase.BEFORE else "after", matched, start, end))
+        if alone:
+            look = "unseen" if stretch.phase is Phase.NOT_COMPARED else "alone"
+            width = max(stretch.places if matched else min(alone, stretch.places), lane.places / 160)
+            boxes.append(box(look, alone, start, start + width, -(-8 * alone // (alone + matched))))
+        if floated:
+            title = f"<title>{_counted(floated, 'shared-global create')} floated</title>"
+            place = f'{axis.attributes(cx=(side, start))} cy="{_BAR_HEIGHT // 2}" r="4"'
+            dots.append(f'<circle class="float" {place}>{title}</circle>')
+        start = end
+    return boxes + dots
 
 
-def _float_dots(lane: Lane, count: Callable[[FloatMark], int]) -> list[str]:
-    return [
-        f'<circle class="float" cx="{_percent_of(mark.place, lane.places)}" cy="{_BAR_HEIGHT // 2}" r="4">'
-        f"<title>{_counted(count(mark), 'shared-global create')} floated</title></circle>"
-        for mark in lane.floats
-        if count(mark)
-    ]
-
-
-def _bars(lane: Lane) -> list[list[str]]:
-    """The shapes of both sides, canary's first."""
-    return [
-        _bar_boxes(lane, lambda stretch: stretch.canary_alone) + _float_dots(lane, lambda mark: mark.canary),
-        _bar_boxes(lane, lambda stretch: stretch.ours_alone) + _float_dots(lane, lambda mark: mark.ours),
-    ]
-
-
-def _all_bars(lanes: Sequence[Lane]) -> list[list[list[str]]]:
-    """The bars of all lanes, as finely as the number of shapes allows."""
-    bars: list[list[list[str]]] = []
+def _drawable(lanes: Sequence[Lane]) -> Sequence[Lane]:
+    """All lanes, as finely as the number of shapes allows."""
     for pieces in (240, 120, 60, 30, 16, 8, 4, 2, 1):
-        bars = [_bars(lane.coarser(pieces)) for lane in lanes]
-        if sum(len(side) for pair in bars for side in pair) <= _MOST_SHAPES:
+        lanes = [lane.coarser(pieces) for lane in lanes]
+        shown = (n for lane in lanes for s in lane.stretches for n in (s.matched, s.matched, *s.alone, *s.floated))
+        if sum(map(bool, shown)) <= _MOST_SHAPES:
             break
-    return bars
+    return lanes
 
 
-def _markers(exhibits: Sequence[_Exhibit], places: int) -> Iterator[str]:
+def _markers(exhibits: Sequence[_Exhibit], axis: _Axis) -> Iterator[str]:
     """The divergences of a lane, each a link to its evidence; a line and the number only where there is room."""
     room_from = -1.0
     for exhibit in exhibits:
-        x = _percent_of(exhibit.place, places)
-        divergence = exhibit.divergence
-        label = f"Divergence {exhibit.number}: {_short_change(divergence)}, {_event_index(divergence.events)}"
-        number = ""
-        if exhibit.place / max(1, places) >= room_from:
-            number = f'<text y="-1">{exhibit.number}</text>'
-            yield f'<line class="cut" x1="{x}" x2="{x}" y1="16" y2="56"/>'
-            room_from = exhibit.place / max(1, places) + 0.03 + 0.012 * len(str(exhibit.number))
-        yield f'<a href="#d{exhibit.number}" aria-label="{html_text(label)}"><svg x="{x}" y="12" width="1" height="1">'
-        yield f'<rect class="hit" x="-11" y="-12" width="22" height="22"/><path d="M-5 1h10l-5 7z"/>{number}'
-        yield f"<title>{html_text(label)}</title></svg></a>"
-
-
-def _axis(exhibits: Sequence[_Exhibit], places: int) -> str:
-    """The index of the first divergence, under it."""
-    if not exhibits:
-        return ""
-    share = exhibits[0].place / max(1, places)
-    anchor = "start" if share < 0.1 else "end" if share > 0.9 else "middle"
-    text = _event_index(exhibits[0].divergence.events)
-    return f'<text class="axis" x="{_percent_of(share, 1)}" y="68" text-anchor="{anchor}">{text}</text>'
+        number, place = exhibit.number, exhibit.thread.lane.divergences[exhibit.nth]
+        share = place / max(1, exhibit.thread.lane.places)
+        index = _event_index(exhibit.divergence.events)
+        label = html_text(f"Divergence {number}: {_short_change(exhibit.divergence)}, {index}")
+        shown = ""
+        if share >= room_from:
+            shown, room_from = f'<text y="-1">{number}</text>', share + 0.03 + 0.012 * len(str(number))
+            ends = axis.attributes(x1=(Side.CANARY, place), x2=(Side.OURS, place))
+            yield f'<line class="cut" {ends} y1="16" y2="56"/>'
+        where = axis.attributes(x=(Side.CANARY, place))
+        if exhibit is exhibits[0]:
+            anchor = "start" if share < 0.1 else "end" if share > 0.9 else "middle"
+            yield f'<text class="axis" {where} y="68" text-anchor="{anchor}">{index}</text>'
+        yield (
+            f'<a href="#d{number}" aria-label="{label}"><svg {where} y="12" width="1" height="1">'
+            f'<rect class="hit" x="-11" y="-12" width="22" height="22"/><path d="M-5 1h10l-5 7z"/>{shown}'
+            f"<title>{label}</title></svg></a>"
+        )
 
 
 def _thread_details(thread: ThreadReport) -> str:
-    pair, parts = thread.pair, [f"parity {percent(thread.parity)}"]
+    pair, cause = thread.pair, thread.cause
+    parts = [f"parity {percent(thread.parity)}"]
     if thread.divergences_found > 1:
-        more = "" if thread.parity.complete else " or more"
-        parts.append(f"{thread.divergences_found:,}{more} divergences")
+        parts.append(f"{thread.divergences_found:,}{'' if thread.parity.complete else ' or more'} divergences")
     parts.append(f"paired by {_pairing_words(pair)}" if pair.method is not PairingMethod.PINNED else "pinned")
-    if thread.cause and thread.cause.upstream and thread.cause.relation is not Relation.EARLIER_IN_LOG:
-        follows = "caused by" if thread.cause.relation.is_proof else "later than"
-        parts.append(f"{follows} {_tids(thread.cause.upstream)}")
+    if cause and cause.upstream and cause.relation is not Relation.EARLIER_IN_LOG:
+        parts.append(f"{'caused by' if cause.relation.is_proof else 'later than'} {_tids(cause.upstream)}")
     if pair.alternative is not None:
         pin = f"--tid-map {pair.canary_tid}={pair.ours_tid}"
         parts.append(f"ours {pair.alternative} would be nearly as good: {pin} settles it")
     return " · ".join(parts)
 
 
-def _lane_axis(report: Report, thread: ThreadReport) -> list[list[float]]:
-    """Where a lane's ends and divergences stand along both logs, all in percent: on the lane, in canary, in ours."""
-    whole = Both(*(max(1, log.events + 1) for log in report.logs))
-    ends = [(place, Both(*(lines[n] for lines in thread.lines))) for n, place in enumerate((0, thread.lane.places))]
-    lines = [divergence.events.map(lambda event: event.lineno) for divergence in thread.divergences]
-    marks = [ends[0], *zip(thread.lane.divergences, lines, strict=True), ends[1]]
-    return [
-        [
-            round(100 * place / max(1, thread.lane.places), 2),
-            *(round(100 * line / of, 2) for line, of in zip(both, whole, strict=True)),
-        ]
-        for place, both in marks
-    ]
-
-
-def _lane_links(report: Report, thread: ThreadReport, numbers: Mapping[int, int]) -> list[dict[str, object]]:
-    """The lines to a lane along the common axis: from the thread that created it, and from who woke a wait of it."""
-    links: list[dict[str, object]] = []
-    canary, cause = 100 / max(1, report.logs.canary.events + 1), thread.cause
-    if thread.creator is not None and thread.creator in numbers:
-        born = round(canary * thread.lines.canary[0], 2)
-        links.append({"kind": "created", "lane": f"t{numbers[thread.creator]}", "side": 1, "from": born, "to": born})
-    if cause and cause.via and cause.side and cause.relation is Relation.WOKEN_BY and cause.upstream:
-        share = 100 / max(1, report.logs[cause.side].events + 1)
-        stop = thread.divergence.events[cause.side].lineno if thread.divergence else cause.via.lineno
-        where = {"from": round(share * cause.via.lineno, 2), "to": round(share * stop, 2)}
-        lane, side = f"t{numbers.get(cause.upstream.canary_tid, 0)}", 1 if cause.side is Side.CANARY else 2
-        links.append({"kind": "woken", "lane": lane, "side": side, **where})
-    return links
-
-
-def _data(value: object) -> str:
-    return html_text(json.dumps(value, separators=(",", ":")))
-
-
-def _lane_item(
-    number: int, thread: ThreadReport, exhibits: Sequence[_Exhibit], bars: Sequence[Sequence[str]], data: str
-) -> str:
+def _lane_item(number: int, thread: ThreadReport, exhibits: Sequence[_Exhibit], axis: _Axis, lane: Lane) -> str:
     """A pair's lane: who, the two bars, what became of it."""
-    pair, places = thread.pair, thread.lane.places
-    sides = (("canary", pair.canary_tid, thread.events.canary), ("ours", pair.ours_tid, thread.events.ours))
+    tids = Both(thread.pair.canary_tid, thread.pair.ours_tid)
     who = "".join(
-        f"<span><span>{side} <b>{tid}</b></span> {_counted(events, 'event')}</span>" for side, tid, events in sides
+        f"<span><span>{side.value} <b>{tids[side]}</b></span> {_counted(thread.events[side], 'event')}</span>"
+        for side in Side
     )
-    sentence, top = HtmlWriter().text(_thread_sentence(thread)), 20 if exhibits else 2
+    top = 20 if exhibits else 2
     drawing = "".join(
-        f'<g aria-hidden="true" data-side="{row + 1}" transform="translate(0 {top + 18 * row})">{"".join(shapes)}</g>'
-        for row, shapes in enumerate(bars)
+        f'<g aria-hidden="true" data-side="{side.value}" transform="translate(0 {top + 18 * row})">'
+        f"{''.join(_bar(lane, axis, side))}</g>"
+        for row, side in enumerate(Side)
     )
-    drawing += "".join(_markers(exhibits, places)) + _axis(exhibits, places)
     label = html_text(TextWriter().text(f"{_tids(thread.pair)}: {_thread_sentence(thread)}"))
     return (
-        f'<li class="lane{"" if exhibits else " still"}" id="t{number}"{data}><div class="who">{who}</div>\n'
-        f'<svg role="group" aria-label="{label}">{drawing}</svg>\n'
-        f'<p class="what">{sentence} <small>{html_text(_thread_details(thread))}</small></p></li>\n'
+        f'<li class="lane{"" if exhibits else " still"}" id="t{number}"><div class="who">{who}</div>\n'
+        f'<svg role="group" aria-label="{label}">{drawing}{"".join(_markers(exhibits, axis))}</svg>\n'
+        f'<p class="what">{HtmlWriter().text(_thread_sentence(thread))} '
+        f"<small>{html_text(_thread_details(thread))}</small></p></li>\n"
     )
 
 
-def _html_legend() -> str:
-    swatches = [
-        *((f'<rect class="{look}" width="100%" height="14"/>', words) for look, words in _LOOK_WORDS.items()),
-        ('<rect class="gap" width="100%" height="14"/>', "nothing on this side"),
-        ('<circle class="float" cx="50%" cy="7" r="4"/>', "a shared-global create that floated"),
-        ('<path class="mark" d="M11 2h12l-6 10z"/>', "a divergence: leads to its evidence"),
-    ]
-    items = (f'<li><svg aria-hidden="true">{shape}</svg>{words}</li>' for shape, words in swatches)
-    return f'<ul class="legend">{"".join(items)}</ul>\n'
+def _lane_links(report: Report, thread: ThreadReport, numbers: Mapping[int, int]) -> Iterator[str]:
+    """Lines along the common axis to a thread: from the one that created it, and from who woke a wait of it."""
 
+    def link(kind: str, upstream: int, side: Side, first: int, last: int) -> str:
+        shares = (
+            f'data-x{n}="{100 * line / (report.logs[side].events + 1):.2f}"' for n, line in ((1, first), (2, last))
+        )
+        ends = f'data-from="t{numbers[upstream]}" data-to="t{numbers[thread.pair.canary_tid]}"'
+        return f'<line class="{kind}" data-side="{side.value}" {ends} {" ".join(shares)}/>'
 
-_LANES_NOTE: Final = (
-    "Each lane is a pair of threads from its first event to its last: canary above, ours below, matching events one "
-    "above the other. A piece that is drawn partly high is a mixture."
-)
-
-
-_SCALE: Final = """<p class="bar" hidden><label>Scale <select id="scale"><option value="own">each lane its own</option>
-<option value="common">one common axis: the order of the log</option></select></label></p>
-"""
+    cause, born = thread.cause, thread.lines.canary[0]
+    if thread.creator in numbers and thread.creator is not None:
+        yield link("created", thread.creator, Side.CANARY, born, born)
+    if cause and cause.via and cause.side and cause.upstream and cause.relation is Relation.WOKEN_BY:
+        stop = thread.divergence.events[cause.side].lineno if thread.divergence else cause.via.lineno
+        if cause.upstream.canary_tid in numbers:
+            yield link("woken", cause.upstream.canary_tid, cause.side, cause.via.lineno, stop)
 
 
 def _html_lanes(report: Report, threads: Sequence[ThreadReport], exhibits: Sequence[_Exhibit]) -> str:
     """All pairs, drawn: those that differ, then the identical ones, folded away if there is anything else to see."""
-    drawn = {n: thread for n, thread in enumerate(threads[:_MOST_LANES], 1)}
-    bars = dict(zip(drawn, _all_bars([thread.lane for thread in drawn.values()]), strict=True))
-    numbers = {thread.pair.canary_tid: n for n, thread in drawn.items()}
-    of_thread = defaultdict(list)
+    drawn = dict(enumerate(threads[:_MOST_LANES], 1))
+    axes = {n: _Axis(report, thread) for n, thread in drawn.items()}
+    of_drawn = dict(zip(drawn, _drawable([thread.lane for thread in drawn.values()]), strict=True))
+    of_lane = defaultdict(list)
     for exhibit in sorted(exhibits, key=lambda exhibit: exhibit.nth):
-        of_thread[exhibit.thread_number].append(exhibit)
+        of_lane[exhibit.lane].append(exhibit)
 
     def lanes(shown: Mapping[int, ThreadReport]) -> str:
-        items = []
-        for n, thread in shown.items():
-            links = _lane_links(report, thread, numbers)
-            data = f' data-axis="{_data(_lane_axis(report, thread))}"' + (f' data-links="{_data(links)}"' * bool(links))
-            items.append(_lane_item(n, thread, of_thread[n], bars[n], data))
-        return f'<div class="lanes"><ul class="lanes">\n{"".join(items)}</ul><svg class="links"></svg></div>\n'
+        numbers = {thread.pair.canary_tid: n for n, thread in shown.items()}
+        items = "".join(_lane_item(n, thread, of_lane[n], axes[n], of_drawn[n]) for n, thread in shown.items())
+        links = "".join(link for thread in shown.values() for link in _lane_links(report, thread, numbers))
+        return f'<div class="lanes"><ul class="lanes">\n{items}</ul><svg class="links">{links}</svg></div>\n'
 
     identical = {n: thread for n, thread in drawn.items() if thread.status is PairStatus.IDENTICAL}
     differing = {n: thread for n, thread in drawn.items() if n not in identical}
-    text = f'<h2 id="threads">Threads</h2>\n<p class="note">{_LANES_NOTE}</p>\n{_html_legend()}{_SCALE}'
-    text += lanes(differing) if differing else ""
+    text = _LANES_HEAD + (lanes(differing) if differing else "")
     if identical:
-        title = f"{_counted(len(identical), 'identical pair')}"
+        title = _counted(len(identical), "identical pair")
         text += f"<details{'' if differing else ' open'}><summary>{title}</summary>\n{lanes(identical)}</details>\n"
     if left_out := len(threads) - len(drawn):
         text += f'<p class="note">{_counted(left_out, "more pair")}, in the table of numbers, not drawn.</p>\n'
     return text + HtmlWriter().written([Details("All pairs in numbers", [_summary_table(report)])])
 
 
-# Evidence
+# ── evidence ──
 
 
-def _html_payloads(divergence: Divergence) -> str:
-    blocks = []
-    for side, event in (("canary", divergence.events.canary), ("ours", divergence.events.ours)):
+def _html_evidence(exhibit: _Exhibit) -> str:
+    """What there is to see of a divergence, and where its lane is."""
+    divergence = exhibit.divergence
+    relations = " ".join(_relation_lines(exhibit.thread, exhibit.nth))
+    blocks = [*filter(None, [relations]), *_alignment_blocks(divergence, _CONTEXT_SHOWN)]
+    payloads = []
+    for side, event in divergence.events.items():
         lines = map(printable, json.dumps(event.payload, indent=1, ensure_ascii=False, default=str).split("\n"))
         text = "\n".join(map(html_text, shorten("\n".join(lines), _PAYLOAD_WIDTH).split("\n")))
-        blocks.append(f"<div><b>{side}</b><pre>{text}</pre></div>")
-    return f'<details><summary>Whole payloads</summary><div class="pair">{"".join(blocks)}</div></details>\n'
+        payloads.append(f"<div><b>{side}</b><pre>{text}</pre></div>")
+    whole = f'<details><summary>Whole payloads</summary><div class="pair">{"".join(payloads)}</div></details>\n'
+    lane = f'<a class="note" href="#t{exhibit.lane}">lane</a>' if exhibit.lane <= _MOST_LANES else ""
+    return lane + HtmlWriter(most_characters=_EVIDENCE_CHARACTERS).written(blocks) + whole
 
 
-def _html_links(exhibit: _Exhibit, last: int, drawn: bool) -> str:
-    links = [(f"#t{exhibit.thread_number}", "lane")] if drawn else []
-    links += [(f"#d{exhibit.number - 1}", "previous")] if exhibit.number > 1 else []
-    links += [(f"#d{exhibit.number + 1}", "next")] if exhibit.number < last else []
-    items = "".join(f'<a href="{target}">{words}</a>' for target, words in links)
-    return f'<nav aria-label="From divergence {exhibit.number}">{items}</nav>' if items else ""
-
-
-def _html_card(exhibit: _Exhibit, links: str, evidence: str | None) -> str:
+def _html_card(exhibit: _Exhibit, evidence: str | None) -> str:
     """A divergence: one line, and folded behind it all evidence, where there is room for that."""
     divergence, pair, name = exhibit.divergence, exhibit.thread.pair, f"d{exhibit.number}"
     event = _first_event(divergence)
@@ -11560,54 +11450,42 @@ def _html_card(exhibit: _Exhibit, links: str, evidence: str | None) -> str:
         return f'<article class="card"{data}><p class="line stop" id="{name}" tabindex="-1">{line}</p></article>\n'
     return (
         f'<article class="card"{data}><details{" open" * (exhibit.number == 1)}><summary>{line}</summary>\n'
-        f'<div class="evidence stop" id="{name}" tabindex="-1">{links}{evidence}</div></details></article>\n'
+        f'<div class="evidence stop" id="{name}" tabindex="-1">{evidence}</div></details></article>\n'
     )
 
 
-_FILTERS: Final = """<form id="filters" class="bar" hidden>Show only
-<label>class <select name="change"><option value="">all</option></select></label>
-<label>call <select name="call"><option value="">all</option></select></label>
-<label>thread <select name="thread"><option value="">all</option></select></label> <output></output></form>
-"""
-
-
-def _html_divergences(report: Report, exhibits: Sequence[_Exhibit], drawn: int) -> str:
+def _html_divergences(report: Report, exhibits: Sequence[_Exhibit]) -> str:
     if not exhibits:
         return ""
     evidence: dict[int, str] = {}
     room, examples = _PAGE_CHARACTERS, {exhibit.divergence.sort: exhibit for exhibit in reversed(exhibits)}
     for exhibit in sorted(exhibits, key=lambda exhibit: exhibit is not examples[exhibit.divergence.sort]):
         if room > 0:
-            relations = " ".join(_relation_lines(exhibit.thread, exhibit.nth))
-            blocks = [*filter(None, [relations]), *_alignment_blocks(exhibit.divergence, _CONTEXT_SHOWN)]
-            text = HtmlWriter(most_characters=_EVIDENCE_CHARACTERS).written(blocks) + _html_payloads(exhibit.divergence)
-            evidence[exhibit.number], room = text, room - len(text)
-    last = len(exhibits)
-    cards = [_html_card(e, _html_links(e, last, e.thread_number <= drawn), evidence.get(e.number)) for e in exhibits]
-    found = sum(thread.divergences_found for thread in report.threads)
-    note = ""
-    if left_out := found - len(exhibits):
+            evidence[exhibit.number] = _html_evidence(exhibit)
+            room -= len(evidence[exhibit.number])
+    cards = "".join(_html_card(exhibit, evidence.get(exhibit.number)) for exhibit in exhibits)
+    notes = []
+    if left_out := sum(thread.divergences_found for thread in report.threads) - len(exhibits):
         asked = " (--max-divergences reports more of a pair)" if len(exhibits) < _MOST_EXHIBITS else ""
-        note = f'<p class="note">{_counted(left_out, "more divergence")} met, not listed here{asked}.</p>\n'
+        notes.append(f"{_counted(left_out, 'more divergence')} met, not listed here{asked}.")
     if short := len(exhibits) - len(evidence):
-        note += f'<p class="note">{_counted(short, "divergence")} in one line: the JSON report has more.</p>\n'
-    return f'<h2 id="divergences">Divergences</h2>\n{note}{_FILTERS}{"".join(cards)}'
+        notes.append(f"{_counted(short, 'divergence')} in one line: the JSON report has more.")
+    note = "".join(f'<p class="note">{text}</p>\n' for text in notes)
+    return f'<h2 id="divergences">Divergences</h2>\n{note}{_FILTERS}{cards}'
 
 
 def _html_verdict(report: Report) -> str:
-    identical = report.verdict is Verdict.IDENTICAL
-    look, sign = ("good", "✓") if identical else ("bad", "✗")
-    verdict, _, sentence = TextWriter().text(_verdict_sentence(report)).partition(": ")
+    look, sign = ("good", "✓") if report.verdict is Verdict.IDENTICAL else ("bad", "✗")
+    verdict, _, sentence = verdict_line(report).partition(": ")
     gate = ("holds" if report.passes else "does not hold") if report.options.gates else "not asked for"
     classes = Counter(_short_change(d) for thread in report.threads for d in thread.divergences)
     facts = [
         ("gate", gate),
+        *([("since the baseline", _baseline_sentence(report.baseline))] if report.baseline else []),
         ("parity", percent(report.parity)),
         ("divergences", f"{sum(thread.divergences_found for thread in report.threads):,}"),
         *((name, f"{count:,}") for name, count in classes.most_common()),
     ]
-    if report.baseline:
-        facts.insert(1, ("since the baseline", _baseline_sentence(report.baseline)))
     items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
     return (
         f'<header><div class="top"><h1><span class="{look}">{sign} {verdict}</span></h1>'
@@ -11637,7 +11515,7 @@ def render_html(report: Report) -> str:
         _html_start(report, exhibits),
         HtmlWriter().written([*_sort_blocks(report), *([Details("By call", calls)] if calls else [])]),
         _html_lanes(report, threads, exhibits),
-        _html_divergences(report, exhibits, _MOST_LANES),
+        _html_divergences(report, exhibits),
         HtmlWriter().written([*_name_blocks(report), *_closing_blocks(report)]),
         "</main>\n",
         _HTML_HELP,

@@ -84,20 +84,29 @@ def scattered_report(threads: int, divergences: int, **options: Any) -> diff_eve
 
 
 @functools.cache
+def many_pairs(count: int) -> diff_events.Report:
+    """So many pairs, each with one changed event."""
+    report = scattered_report(1, 1)
+    (thread,) = report.threads
+    pairs = (replace(thread.pair, canary_tid=tid, ours_tid=tid) for tid in range(count))
+    return replace(report, threads=tuple(replace(thread, pair=pair) for pair in pairs))
+
+
+@functools.cache
 def endless_report(threads: int = 500, divergences: int = 40) -> diff_events.Report:
     """What no log of a test's size gives: many threads of a million events each, nothing but trouble in them."""
     of_few = hostile_report()
     thread = next(thread for thread in of_few.threads if thread.divergences)
-    stretch = diff_events.Stretch(diff_events.Phase.AFTER, 4000, 2000, 2000, 1500)
+    alone, floated = diff_events.Both(2000, 1500), diff_events.Both(3, 2)
+    stretch = diff_events.Stretch(diff_events.Phase.AFTER, 4000, 2000, alone, floated)
     pieces = 260
     lane = diff_events.Lane(
         places=4000 * pieces,
         stretches=(
-            diff_events.Stretch(diff_events.Phase.BEFORE, 4000, 4000, 0, 0),
+            diff_events.Stretch(diff_events.Phase.BEFORE, 4000, 4000, diff_events.Both(0, 0)),
             *(stretch for _ in range(pieces - 2)),
-            diff_events.Stretch(diff_events.Phase.NOT_COMPARED, 4000, 0, 4000, 4000),
+            diff_events.Stretch(diff_events.Phase.NOT_COMPARED, 4000, 0, diff_events.Both(4000, 4000)),
         ),
-        floats=tuple(diff_events.FloatMark(place * 8000, 3, 2) for place in range(pieces // 2)),
         divergences=tuple(4000 + place * 20_000 for place in range(divergences)),
     )
     many = replace(

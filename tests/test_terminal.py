@@ -10,7 +10,7 @@ from unittest import mock
 
 import diff_events
 from diff_events import Both, Details, Diff, DiffLine, DiffRow, Heading, Items, Table, TextWriter, quoted
-from tests.page_reports import HOSTILE, hostile_report, scattered_report
+from tests.page_reports import HOSTILE, hostile_report, many_pairs
 from tests.support import LogTestCase, calls, event
 
 WORDS = ["**strong**", "of", "*emphasis*", quoted("NtClose 日本語"), "events", quoted("x" * 30)]
@@ -62,7 +62,7 @@ class Writing(unittest.TestCase):
             self.assertIn(diff_events.printable(HOSTILE[0])[:20], text)
 
     def test_the_summary_says_where_to_start_and_how_to_get_more(self) -> None:
-        text = TextWriter(80).written(diff_events.summary_document(scattered_report(60, 1)))
+        text = TextWriter(80).written(diff_events.summary_document(many_pairs(60)))
         for words in ("Divergent:", "START HERE", "0 / 0", "20 more threads differ.", "--report html:report.html"):
             self.assertIn(words, text)
         self.assertLess(text.count("\n"), 70)
