@@ -14,7 +14,7 @@ captures.
 from __future__ import annotations
 
 import argparse
-import copy
+import functools
 import io
 import itertools
 import json
@@ -53,7 +53,6 @@ SKIPPED_FIELDS: dict[str, tuple[str, ...]] = {
 }
 STATUSES = (0, 0, 0, 0, 0, 0x102, 0xC0, 0x103, 0x80, 0x40000000, 0xC0000008, 0xC000000D, 0xC000000F)
 MASK64 = 2**64 - 1
-ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def shared_global_sid(pointer: int, object_type: str) -> int:
@@ -129,9 +128,25 @@ def escape_first(text: str) -> str:
     return f'"{body}"'
 
 
+@functools.cache
+def encoder(fmt: Format) -> json.JSONEncoder:
+    """The standard library's writer in the format: all of it but needless escapes and a reversed order."""
+    separators, sort_keys = (fmt.item_separator, fmt.key_separator), fmt.payload_order == "sorted"
+    return json.JSONEncoder(ensure_ascii=fmt.ascii_only, separators=separators, sort_keys=sort_keys)
+
+
+def is_plain(value: Any) -> bool:
+    """Whether the standard library would write it as it is meant."""
+    if isinstance(value, dict):
+        return all(map(is_plain, value.values()))
+    if isinstance(value, list):
+        return all(map(is_plain, value))
+    return not isinstance(value, NumberText)
+
+
 def quoted(text: str, fmt: Format) -> str:
     """A JSON string as the writer spells it, without needless escapes."""
-    return json.dumps(text) if fmt.ascii_only else ENCODER.encode(text)
+    return encoder(fmt).encode(text)
 
 
 def ordered(keys: Iterable[str], order: str) -> list[str]:
@@ -144,6 +159,8 @@ def ordered(keys: Iterable[str], order: str) -> list[str]:
 
 def render(value: Any, fmt: Format) -> str:
     """One JSON value as the writer spells it."""
+    if not fmt.escape_values and fmt.payload_order != "reversed" and is_plain(value):
+        return encoder(fmt).encode(value)
     if isinstance(value, NumberText):
         return str(value)
     if isinstance(value, str):
@@ -169,7 +186,8 @@ def render_member(key: str, value: Any, fmt: Format) -> str:
 def render_event(event: dict[str, Any], fmt: Format) -> str:
     """One line: the known fields in the writer's order, then whatever else the event carries."""
     known = [(key, event[key]) for key in fmt.top_order if key in event]
-    return render_object([*known, *((key, event[key]) for key in event if key not in fmt.top_order)], fmt)
+    members = [*known, *((key, event[key]) for key in event if key not in fmt.top_order)]
+    return render(dict(members), fmt) if fmt.payload_order == "natural" else render_object(members, fmt)
 
 
 # ------------------------------------------------------------------------------------------------ guest scripts
@@ -185,6 +203,18 @@ class Step:
     """A shared-global create."""
     lost: bool = False
     """It has its index, but its line never reached the file."""
+
+
+def copied(value: Any) -> Any:
+    """The same JSON value, none of whose parts is shared."""
+    if isinstance(value, dict):
+        return {key: copied(item) for key, item in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list) else value
+
+
+def copied_steps(steps: Iterable[Step]) -> list[Step]:
+    """The same steps once more, to be changed."""
+    return [Step(step.kind, copied(step.payload), step.shared, step.lost) for step in steps]
 
 
 Phrase = Callable[[Random], list[Step]]
@@ -546,7 +576,7 @@ def spoil_rest(rng: Random, twin: Twin) -> None:
 def make_twin(rng: Random, length: int) -> Twin:
     """One thread in both engines, with at most one planted first divergence."""
     canary = script(rng, length)
-    twin = Twin(canary, copy.deepcopy(canary))
+    twin = Twin(canary, copied_steps(canary))
     if canary and rng.random() < 0.1:
         plant_common_hole(rng, twin, rng.randrange(length))
     elif canary and rng.random() < 0.6:
@@ -801,7 +831,7 @@ def random_pair(seed: int) -> Pair:
     count = rng.randint(1, 6)
     lengths = [rng.choice((0, 1, 2, 3, rng.randint(4, 20), rng.randint(0, 120))) for _ in range(count)]
     if rng.random() < 0.25:  # enough pairs must be identical as a whole
-        twins = [Twin(steps, copy.deepcopy(steps)) for steps in (script(rng, length) for length in lengths)]
+        twins = [Twin(steps, copied_steps(steps)) for steps in (script(rng, length) for length in lengths)]
     else:
         twins = [make_twin(rng, length) for length in lengths]
     add_shared_globals(rng, twins)
@@ -893,7 +923,7 @@ class LineWriter:
 
 def localised(rng: Random, engine: str, step: Step) -> Step:
     """A step with this engine's values in the skipped fields (canary's are those of the script)."""
-    own = copy.deepcopy(step)
+    [own] = copied_steps([step])
     if engine != "canary" and not step.shared and step.kind != "thread.create":
         relocalise(rng, own)
     return own
@@ -1094,7 +1124,7 @@ def pool_twin(rng: Random, start: list[Step], length: int, diverge_at: int | Non
     """A thread with a given start; from `diverge_at` on, ours does other things than canary."""
     rest = script(rng, length - len(start), WORK_PHRASES)
     twin = Twin([*start, *rest], [])
-    twin.ours = copy.deepcopy(twin.canary)
+    twin.ours = copied_steps(twin.canary)
     while diverge_at is not None and twin.status != "diverged":
         twin.ours[diverge_at:] = script(rng, length - diverge_at, WORK_PHRASES)
         if content(twin.ours[diverge_at]) != content(twin.canary[diverge_at]):
@@ -1164,7 +1194,7 @@ def pool_pair(
         where = None
         if number in bad:  # the spawners' creations come on top of the script
             where = diverge_at - len(children[number])
-        twins.append(pool_twin(rng, copy.deepcopy(start), rng.randint(*lengths), where))
+        twins.append(pool_twin(rng, copied_steps(start), rng.randint(*lengths), where))
     canary_children, canary_tids = pool_tids(rng, children, workers, 6)
     ours_children, ours_tids = pool_tids(rng, children, workers, 3)
     for number, twin in enumerate(twins):

@@ -1,10 +1,14 @@
 """What the tests of the whole program have in common: small logs, and a directory to run the command line in."""
 
+import atexit
 import contextlib
+import functools
 import io
 import json
 import math
 import os
+import py_compile
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -93,10 +97,25 @@ def without_privileges(argv: Sequence[str]) -> Outcome:
     return outcome
 
 
+@functools.cache
+def compiled() -> str:
+    """A directory with the program as bytecode: to compile it takes longer than most of what it is started for here."""
+    directory = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, directory)
+    py_compile.compile(PROGRAM, os.path.join(directory, "diff_events.pyc"), doraise=True)
+    return directory
+
+
+def command(*argv: str, before: str = "") -> list[str]:
+    """What starts the program as a process, ready to run; ``before`` is Python that the process does first."""
+    start = f"import sys; sys.path.insert(0, {compiled()!r}); import diff_events"
+    return [sys.executable, "-c", f"{start}\n{before}\nsys.exit(diff_events.main())", *argv]
+
+
 def process(*argv: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, cwd: str | None = None) -> Outcome:
     """Runs the program as a process of its own."""
     done = subprocess.run(
-        [sys.executable, PROGRAM, *argv],
+        command(*argv),
         input=stdin,
         capture_output=True,
         env=os.environ | dict(env or {}),

@@ -164,7 +164,7 @@ class BadInput(LogTestCase):
             "form feed": b"\x0c" + whole,
             "mark": b"\xef\xbb\xbf" + whole,
             "number with a zero": whole.replace(b":6", b":06", 1),
-            "deep beside the payload": whole[:-1] + b',"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+            "deep beside the payload": whole[:-1] + b',"x":' + b"[" * 20_000 + b"]" * 20_000 + b"}",
             "long number beside the payload": whole[:-1] + b',"x":' + b"1" * 10_000 + b"}",
         }
         for name, line in cases.items():
@@ -204,7 +204,7 @@ class BadInput(LogTestCase):
         self.refuse(lines(*many, event(17, "x", {})), 6002, "line 19")
 
     def test_payloads_that_have_to_be_read(self) -> None:
-        deep = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
+        deep = b'{"a":' * 20_000 + b"1" + b"}" * 20_000
         for payload in (
             b'{"name":NaN}',
             b'{"name":-Infinity}',
@@ -234,15 +234,15 @@ class BadInput(LogTestCase):
     def test_endless_line(self) -> None:
         path, good = self.write("bad.log", lines(event(1))), self.write("good.log", GOOD)
         with open(path, "r+b") as file:
-            file.truncate(200 << 20)  # a hole of zeros: the line is long, the file takes no room
-        for sides in ((path, good), (good, path)):
-            self.assert_refused(self.run_on(*sides), f"{path}:4: ", "MiB")
+            file.truncate(70 << 20)  # a hole of zeros: the line is long, the file takes no room
+        self.assert_refused(self.run_on(path, good), f"{path}:4: ", "MiB")
         with mock.patch.object(diff_events, "MAX_LINE_BYTES", 4000):
             self.refuse(lines(b" " * 300_000, event(1)), 3, "line")
             self.refuse(b" " * 300_000 + GOOD, 1, "line")
 
     def test_damaged_compression(self) -> None:
-        random_calls = [event(idx, payload={"name": random.Random(idx).randbytes(40).hex()}) for idx in range(4000)]
+        rng = random.Random(1)
+        random_calls = [event(idx, payload={"name": rng.randbytes(40).hex()}) for idx in range(4000)]
         data = log_bytes(random_calls)
         for name, compress in (("gzip", gzip.compress), ("bz2", bz2.compress), ("lzma", lzma.compress)):
             whole = compress(data)

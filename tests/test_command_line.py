@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import unittest
+from collections.abc import Mapping
 from pathlib import Path
 from unittest import mock
 
@@ -19,6 +20,7 @@ from tests.support import (
     LogTestCase,
     Outcome,
     calls,
+    command,
     event,
     log_bytes,
     not_tested,
@@ -450,15 +452,22 @@ class ProgressLine(CommandLineTestCase):
 
 class Processes(CommandLineTestCase):
     def test_exit_codes(self) -> None:
-        for argv, code in (
-            (self.logs, 0),
-            ((*self.logs, "--validate-identical"), 1),
-            (("--canary", "missing", "--ours", "missing"), 2),
-            (("--help",), 0),
-        ):
+        for argv, code in ((self.logs, 0), (("--canary", "missing", "--ours", "missing"), 2)):
             with self.subTest(argv=argv):
                 self.assertEqual(process(*argv), run(*argv))
                 self.assertEqual(run(*argv).code, code)
+
+    def as_a_file(self, *argv: str, env: Mapping[str, str] | None = None) -> Outcome:
+        """Runs the program the way a user does."""
+        done = subprocess.run(
+            [sys.executable, PROGRAM, *argv], env=os.environ | dict(env or {}), capture_output=True, check=False
+        )
+        return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def test_run_as_a_file(self) -> None:
+        argv = (*self.logs, "--validate-identical")
+        self.assertEqual(self.as_a_file(*argv), run(*argv))
+        self.assertEqual(run(*argv).code, 1)
 
     def test_standard_input(self) -> None:
         expected = run("--canary", self.canary, "--ours", self.ours, "--report", "json:-").out
@@ -472,7 +481,7 @@ class Processes(CommandLineTestCase):
 
     def test_standard_input_from_a_file(self) -> None:
         with open(self.canary, "rb") as file:
-            argv = [sys.executable, PROGRAM, "--canary", "-", "--ours", self.canary, "--validate-identical"]
+            argv = command("--canary", "-", "--ours", self.canary, "--validate-identical")
             self.assertEqual(subprocess.run(argv, stdin=file, capture_output=True, check=False).returncode, 0)
 
     def test_named_pipes(self) -> None:
@@ -488,7 +497,7 @@ class Processes(CommandLineTestCase):
         self.assertEqual(text, run(*self.logs, "--report", "json:-").out)
 
     def test_a_pipe_that_is_slow_to_begin(self) -> None:
-        argv = [sys.executable, PROGRAM, "--canary", "-", "--ours", self.canary, "--validate-identical"]
+        argv = command("--canary", "-", "--ours", self.canary, "--validate-identical")
         with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as child:
             assert child.stdin is not None
             for byte in Path(self.canary).read_bytes()[:8]:
@@ -499,10 +508,8 @@ class Processes(CommandLineTestCase):
         self.assertEqual(child.returncode, 0)
 
     def shell(self, redirections: str, *argv: str) -> Outcome:
-        command = f'"$@" {redirections}'
-        done = subprocess.run(
-            ["sh", "-c", command, "sh", sys.executable, PROGRAM, *argv], capture_output=True, check=False, timeout=60
-        )
+        line = ["sh", "-c", f'"$@" {redirections}', "sh", *command(*argv)]
+        done = subprocess.run(line, capture_output=True, check=False, timeout=60)
         return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def test_closed_standard_streams(self) -> None:
@@ -534,13 +541,11 @@ class Processes(CommandLineTestCase):
 
     def test_nobody_reads_the_output(self) -> None:
         big = self.write("big", [event(0, payload={"name": "x" * 50, "n": tid}, tid=tid) for tid in range(500)])
-        for argv in ((*self.logs, "--validate-identical"), ("--canary", big, "--ours", big), ("--help",)):
+        for argv in (("--canary", big, "--ours", big, "--validate-identical"), ("--help",)):
             read, write = os.pipe()
             os.close(read)
             with self.subTest(argv=argv), os.fdopen(write, "wb") as pipe:
-                done = subprocess.run(
-                    [sys.executable, PROGRAM, *argv], stdout=pipe, stderr=subprocess.PIPE, check=False, timeout=60
-                )
+                done = subprocess.run(command(*argv), stdout=pipe, stderr=subprocess.PIPE, check=False, timeout=60)
                 self.assertEqual(done.stderr, b"")
                 self.assertIn(done.returncode, (0, 2) if argv == ("--help",) else (2,))
 
@@ -549,9 +554,8 @@ class Processes(CommandLineTestCase):
         fifo = self.path("fifo")
         os.mkfifo(fifo)
         # A process that was started in the background does not hear interrupts unless it asks for them.
-        start = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        start += f"runpy.run_path({PROGRAM!r}, run_name='__main__')"
-        argv = [sys.executable, "-c", start, "--canary", fifo, "--ours", self.ours, "--out", self.path("out")]
+        start = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+        argv = command("--canary", fifo, "--ours", self.ours, "--out", self.path("out"), before=start)
         child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         with child, open(fifo, "wb") as pipe:  # it has opened the log, so it is past its start
             pipe.write(log_bytes(calls(3)))
@@ -575,7 +579,7 @@ class Processes(CommandLineTestCase):
         fifo, events = self.path("fifo"), [event(idx, payload={"name": "x" * 1000}) for idx in range(16_000)]
         self.assertGreater(len(log_bytes(events)), 3 * diff_events.SEGMENT_BYTES)
         os.mkfifo(fifo)
-        argv = [sys.executable, PROGRAM, "--canary", fifo, "--ours", self.ours]
+        argv = command("--canary", fifo, "--ours", self.ours)
         child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
         with child, open(fifo, "wb") as pipe:
             pipe.write(log_bytes(events))
@@ -597,7 +601,7 @@ class Processes(CommandLineTestCase):
         ):
             with self.subTest(do):
                 env = {"PYTHONPATH": str(self.directory), "DO": do}
-                self.assertEqual(process(*self.logs, "--validate-identical", env=env), (code, "", words))
+                self.assertEqual(self.as_a_file(*self.logs, "--validate-identical", env=env), (code, "", words))
 
     def test_the_same_bytes_every_time(self) -> None:
         threads = [
