@@ -8435,7 +8435,7 @@ def _shown_places(walk: PairWalk, side: Side, options: DiffOptions, detailed: in
         if number < (options.max_divergences or sys.maxsize):
             shown.add(end)
         if number < detailed:
-            shown.update((*range(start - options.context, start), start + 1, *range(end - _LAST_OF_BLOCK, end)))
+            shown.update((*range(max(0, start - options.context), start), start + 1, *range(end - _LAST_OF_BLOCK, end)))
         yield from ((cursor.tid, position) for position in shown if 0 <= position < end_of_stream)
 
 

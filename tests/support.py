@@ -41,6 +41,11 @@ def seeds(usual: int) -> range:
     return range(math.ceil(usual * EFFORT))
 
 
+def enough(usual: int) -> int:
+    """How many of a sort there must be among the cases at least, where it is so many in the usual run."""
+    return usual if EFFORT >= 1 else math.floor(usual * EFFORT / 2)
+
+
 def event(
     idx: int, kind: str = "kernel.call", payload: Mapping[str, Any] | None = None, tid: int = 6
 ) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests import generator
 from tests.small_logs import Line, called, log_text, made
-from tests.support import LogTestCase, Outcome, event, log_bytes, run, seeds
+from tests.support import LogTestCase, Outcome, enough, event, log_bytes, run, seeds
 
 NAMES = [f"Call{n}" for n in range(300)]
 SKIPPED = re.compile(r'"tid_event_idx": ?[0-9]+')
@@ -182,7 +182,7 @@ class RandomPairs(Cut):
                         for name in ("class", "change", "fields"):
                             self.assertEqual(same[name], found[name])
                         tried += 1
-        self.assertGreater(tried, len(seeds(12)) // 2)
+        self.assertGreater(tried, enough(6))
 
 
 class Help(Cut):

@@ -11,7 +11,7 @@ from diff_events import (
     path_text,
     read_profile,
 )
-from tests.support import LogTestCase, Outcome, event, run, seeds, shared_create
+from tests.support import LogTestCase, Outcome, enough, event, run, seeds, shared_create
 
 REASON = '\nreason = "timing"\n\n'
 Events = Sequence[Mapping[str, Any]]
@@ -408,4 +408,4 @@ class SlowTwin(ProfileTestCase):
             report = self.compare(numbered(canary), numbered(ours), "--profile", path)
             self.assertEqual(report["verdict"], "identical" if expected else "divergent", (seed, rules, canary, ours))
             verdicts.add(expected)
-        self.assertEqual(verdicts, {True, False})
+        self.assertGreaterEqual(len(verdicts), enough(2))
