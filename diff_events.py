@@ -5274,10 +5274,6 @@ def _step(kind: StepKind, starts: Both[int], ends: Both[int], **more: Any) -> St
     return Step(kind, Both(range(starts.canary, ends.canary), range(starts.ours, ends.ours)), **more)
 
 
-class FormatsDifferError(Exception):
-    """The fingerprints of bytes are of no use: the logs spell equal payloads differently. Never leaves `diff_logs`."""
-
-
 class RuleUses:
     """Where two threads have events that match although a profile lets something in them differ."""
 
@@ -5313,14 +5309,10 @@ class Walker:
         self,
         cursors: Both[Cursor],
         equal: Callable[[Event, Event], bool],
-        most_equal_after_all: int = sys.maxsize,
         uses: RuleUses | None = None,
     ) -> None:
         self.canary, self.ours = self._cursors = cursors
         self._equal, self._uses = equal, uses
-        self.equal_after_all = 0
-        """Matches whose fingerprints differ: the writers spell equal payloads differently."""
-        self._most_equal_after_all = most_equal_after_all
         self.steps: list[Step] = []
         self._planned: Iterator[Hunk] = iter(())
 
@@ -5334,9 +5326,6 @@ class Walker:
         while True:
             self._match_equal_fingerprints()
             if self.level and self._next_events_equal():
-                self.equal_after_all += 1
-                if self.equal_after_all > self._most_equal_after_all:
-                    raise FormatsDifferError
                 canary, ours = self.canary, self.ours
                 ours.stream.fingerprints[ours.position] = canary.stream.fingerprints[canary.position]
                 self._match(1)
@@ -5478,7 +5467,6 @@ class PairWalk:
     canary: Cursor
     ours: Cursor
     steps: tuple[Step, ...]
-    equal_after_all: int = 0
 
     @property
     def sides(self) -> Both[Cursor]:
@@ -5553,10 +5541,7 @@ class PairWalk:
 
 
 def walk_pair(walker: Walker, most_differences: int) -> PairWalk:
-    """Walks a pair to its end, or to one difference more than ``most_differences``.
-
-    Raises `FormatsDifferError` when more fingerprints than the walker bears were of no use.
-    """
+    """Walks a pair to its end, or to one difference more than ``most_differences``."""
     count = 0
     while walker.walk() and count < most_differences:
         count += 1
@@ -5566,7 +5551,7 @@ def walk_pair(walker: Walker, most_differences: int) -> PairWalk:
     rest = Both(range(canary.position, len(canary.stream)), range(ours.position, len(ours.stream)))
     if any(rest):
         walker.steps.append(Step(StepKind.REST, rest, rest.map(len)))
-    return PairWalk(canary, ours, tuple(walker.steps), walker.equal_after_all)
+    return PairWalk(canary, ours, tuple(walker.steps))
 
 
 # ══ hiding ════════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -7052,6 +7037,7 @@ _SMALLEST_ADDRESS: Final = 0x1000000
 HANDLES_SOURCE: Final = "handle.create raw_handle_id"
 THREADS_SOURCE: Final = "paired threads"
 _NUMBER_IN_TEXT: Final = re.compile(rb"0[xX][0-9a-fA-F]+|[0-9]+")
+_SPELLINGS: Final = (b"%d", b"0x%x", b"0x%X", b"0X%X", b"0x%08x", b"0x%08X", b"0x%016x", b"0x%016X")
 
 
 def name_value(value: object) -> int | None:
@@ -7117,12 +7103,13 @@ def name_productions(log: Log, profile: Profile = NO_PROFILE) -> Iterator[NamePr
 class _Productions:
     """The productions of one log, by value and in the order of the lines."""
 
-    def __init__(self, log: Log, productions: Iterable[NameProduction]) -> None:
+    def __init__(self, log: Log, profile: Profile) -> None:
         self._log = log
         self._of_value: dict[int, list[NameProduction]] = {}
-        for production in productions:
+        for production in name_productions(log, profile):
             self._of_value.setdefault(production.value, []).append(production)
         self._in_order: dict[int, list[tuple[int, NameProduction]]] = {}
+        self.at = {(p.source, p.tid, p.position): p for p in self if not p.ends}
 
     def __iter__(self) -> Iterator[NameProduction]:
         return itertools.chain.from_iterable(self._of_value.values())
@@ -7140,239 +7127,251 @@ class _Productions:
         return production if production and not production.ends else None
 
 
-class NameVerdict(enum.Enum):
-    """What two values of one field are to each other."""
-
-    SAME = enum.auto()
-    """Two names of the same object."""
-    WRONG = enum.auto()
-    """Names of different objects."""
-    UNBOUND = enum.auto()
-    """No names, as far as the log tells."""
-
-
 class NameJudgement(NamedTuple):
-    """A verdict, and where it comes from."""
+    """What two values of one field are to each other that name something."""
 
-    verdict: NameVerdict
-    source: str = ""
+    is_same: bool
+    source: str
+    """Where the name is produced."""
     expected: int | None = None
     """For the wrong object: what ours calls the one that canary names,"""
     stands_for: int | None = None
     """and what canary calls the one that ours names."""
 
 
-_UNBOUND: Final = NameJudgement(NameVerdict.UNBOUND)
+class _Guess(NamedTuple):
+    """Two events that are the same if some of their values name the same objects."""
 
-
-def unmatched_blocks(walk: PairWalk) -> Iterator[tuple[range, range]]:
-    """The positions of both sides that have no counterpart, block by block."""
-    return ((step.places.canary, step.places.ours) for step in walk.steps if step.differs)
+    events: Both[Event]
+    """Without their payloads but for the name of the call."""
+    fields: tuple[FieldDifference, ...]
+    fingerprint: int
+    """Of ours."""
 
 
 class NameTable:
-    """The names that were bound along an alignment. Further productions, of both logs, may come from rules."""
+    """The names that are bound along an alignment."""
 
-    def __init__(
-        self,
-        logs: Both[Log],
-        timelines: Both[Timeline],
-        walks: Sequence[PairWalk],
-        profile: Profile = NO_PROFILE,
-    ) -> None:
-        self.logs, self.timelines, self.walks = logs, timelines, walks
-        self.counterparts = Counterparts(walks)
+    def __init__(self, logs: Both[Log], pairs: Iterable[ThreadPair], profile: Profile = NO_PROFILE) -> None:
+        self.logs = logs
         self._profile = profile
-        self._threads = {walk.canary.tid: walk.ours.tid for walk in walks}
+        self._pairs = {pair.canary_tid: pair for pair in pairs}
+        self._threads = {pair.canary_tid: pair.ours_tid for pair in self._pairs.values()}
+        self._thread_ids: Both[Collection[int]] = Both(self._threads.keys(), set(self._threads.values()))
         self._used: set[tuple[str, EventId, str]] = set()
         self._fields_with_names: set[tuple[str, str | None, str]] = set()
+        self._guesses: dict[EventId, _Guess] = {}
         self._mistaken: dict[EventId, tuple[NameBreak, ...]] = {}
+        self.follow(())
+
+    def follow(self, walks: Sequence[PairWalk]) -> None:
+        """Takes these walks for the alignment."""
+        self._walks, self.counterparts = walks, Counterparts(walks)
 
     @functools.cached_property
     def _productions(self) -> Both[_Productions]:
-        return Both(*(_Productions(self.logs[side], name_productions(self.logs[side], self._profile)) for side in Side))
+        return self.logs.map(lambda log: _Productions(log, self._profile))
 
     def _counterpart(self, side: Side, production: NameProduction | None) -> NameProduction | None:
         """What produces the same object's name in the other log."""
-        if production is None:
+        if production is None or production.ends:
             return None
         place = self.counterparts.of(side, production.tid, production.position)
-        return self._places[side.other].get((production.source, *place)) if place else None
+        return self._productions[side.other].at.get((production.source, *place)) if place else None
 
-    @functools.cached_property
-    def _places(self) -> Both[dict[tuple[str, int, int], NameProduction]]:
-        return self._productions.map(lambda of: {(p.source, p.tid, p.position): p for p in of if not p.ends})
+    def _bindings(self) -> Iterator[tuple[int, NameProduction]]:
+        """What canary calls each object that both logs name, and what gives it the name in ours."""
+        for production in self._productions.canary:
+            if other := self._counterpart(Side.CANARY, production):
+                yield production.value, other
 
-    def judge(self, values: Both[object], events: Both[Event], path: str = "") -> NameJudgement:
-        """What two values in a field of two aligned events are to each other."""
-        canary, ours = values.map(name_value)
+    def judge(self, events: Both[Event], difference: FieldDifference) -> NameJudgement | None:
+        """What two values in a field of two aligned events are to each other; None if they are no names."""
+        canary, ours = name_value(difference.left), name_value(difference.right)
         if canary is None or ours is None:
-            return _UNBOUND
+            return None
         producers = Both(
             self._productions.canary.last(canary, events.canary.lineno),
             self._productions.ours.last(ours, events.ours.lineno),
         )
         expected = self._counterpart(Side.CANARY, producers.canary)
-        field_ = (events.canary.kind, events.canary.name, path)
+        field_ = (events.canary.kind, events.canary.name, difference.path)
         if expected and expected == producers.ours:
             self._fields_with_names.add(field_)
-            return NameJudgement(NameVerdict.SAME, expected.source)
+            return NameJudgement(True, expected.source)
         if self._threads.get(canary) == ours and not all(p and p.source == HANDLES_SOURCE for p in producers):
-            return NameJudgement(NameVerdict.SAME, THREADS_SOURCE)
+            return NameJudgement(True, THREADS_SOURCE)
         smallest = _SMALLEST_HANDLE if ours in self._productions.ours else _SMALLEST_ADDRESS
         known = min(canary, ours) >= smallest or field_ in self._fields_with_names
         if not expected or not known:
-            return _UNBOUND
+            return None
         stands_for = self._counterpart(Side.OURS, producers.ours)
         if producers.ours and not stands_for:
-            return _UNBOUND  # something that only ours made: nobody knows what it is on canary
-        return NameJudgement(NameVerdict.WRONG, expected.source, expected.value, stands_for and stands_for.value)
+            return None  # something that only ours made: nobody knows what it is on canary
+        return NameJudgement(False, expected.source, expected.value, stands_for and stands_for.value)
 
-    def explains(self, events: Both[Event], fields: Iterable[FieldDifference]) -> bool:
+    def _explains(self, events: Both[Event], fields: Iterable[FieldDifference]) -> bool:
         """Whether two events are the same but for names; notes their use."""
-        judgements = [(f, self.judge(Both(f.left, f.right), events, f.path)) for f in fields]
-        if not judgements or any(judgement.verdict is not NameVerdict.SAME for _, judgement in judgements):
+        judgements = [(f.path, self.judge(events, f)) for f in fields]
+        used = [(judged.source, path) for path, judged in judgements if judged and judged.is_same]
+        if len(used) < len(judgements):
             return False
         place = events.canary.tid, events.canary.idx
-        self._used.update((judgement.source, place, difference.path) for difference, judgement in judgements)
+        self._used.update((source, place, path) for source, path in used)
         return True
 
     def breaks(self, pair: ThreadPair, events: Both[Event], fields: Iterable[FieldDifference]) -> Iterator[NameBreak]:
         """The fields of two events that differ and name the wrong object."""
         for f in fields:
-            judged = self.judge(Both(f.left, f.right), events, f.path)
-            if judged.verdict is NameVerdict.WRONG:
+            judged = self.judge(events, f)
+            if judged and not judged.is_same:
                 values = Both(f.left, f.right)
                 yield NameBreak(pair, events, f.path, values, judged.expected, judged.stands_for, matching=False)
-
-    def _blank(self, value: object) -> object:
-        """A value with nothing in the place of what may be a name on either side."""
-        if isinstance(value, dict):
-            return {key: self._blank(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return list(map(self._blank, value))
-        number = name_value(value)
-        may_be_name = number is not None and any(number in of for of in (*self._productions, *self._thread_ids))
-        return None if may_be_name else value
-
-    @functools.cached_property
-    def _thread_ids(self) -> Both[Collection[int]]:
-        return Both(self._threads.keys(), set(self._threads.values()))
 
     def equal(self, canary: Event, ours: Event) -> bool:
         """Whether two events are the same behaviour, whatever the engines call the objects."""
         if (canary.tid, canary.idx) in self._mistaken:
             return False
-        return events_equal(canary, ours) or self._profile.equal(canary, ours, self.explains)
+        return events_equal(canary, ours) or self._profile.equal(canary, ours, self._explains)
 
     def fields(self, canary: Event, ours: Event) -> tuple[FieldDifference, ...]:
         """The fields of two events of one kind that differ in more than a name."""
         mistaken = self._mistaken.get((canary.tid, canary.idx), ())
         wrong = tuple(FieldDifference(broken.path, *broken.values) for broken in mistaken)
-        events = Both(canary, ours)
-        differing = (
-            f
-            for f in self._profile.judge(canary, ours)[1]
-            if self.judge(Both(f.left, f.right), events, f.path).verdict is not NameVerdict.SAME
-        )
-        return (*differing, *wrong)
+        judged = ((f, self.judge(Both(canary, ours), f)) for f in self._profile.judge(canary, ours)[1])
+        return (*(f for f, judgement in judged if not judgement or not judgement.is_same), *wrong)
+
+    # -- which events are the same but for names -----------------------------------------------------------------
+
+    def guess(self, canary: Event, ours: Event) -> bool:
+        """Whether two events are the same if they name the same objects: for a walk before which no names are bound."""
+        return self._profile.equal(canary, ours, self._guess)
+
+    def _guess(self, events: Both[Event], fields: Sequence[FieldDifference]) -> bool:
+        values = [Both(name_value(f.left), name_value(f.right)) for f in fields]
+        if not all(
+            self._may_name(Side.CANARY, value.canary) and self._may_name(Side.OURS, value.ours) for value in values
+        ):
+            return False
+        ours = events.ours
+        fingerprint_ = self.logs.ours.index.streams[ours.tid].fingerprints[self.logs.ours.position(ours.tid, ours.idx)]
+        known = events.map(lambda event: replace(event, payload={"name": event.name}))
+        self._guesses[ours.tid, ours.idx] = _Guess(known, tuple(fields), fingerprint_)
+        return True
+
+    def _may_name(self, side: Side, value: int | None) -> bool:
+        return value is not None and (value in self._productions[side] or value in self._thread_ids[side])
+
+    def check_guesses(self) -> bool:
+        """Parts the fingerprints of events that were taken for the same and are not; whether there are any."""
+        wrong = False
+        for (tid, idx), guess in self._guesses.items():
+            position, canary = self.logs.ours.position(tid, idx), guess.events.canary
+            place = canary.tid, self.logs.canary.position(canary.tid, canary.idx)
+            fingerprints = self.logs.ours.index.streams[tid].fingerprints
+            if fingerprints[position] != guess.fingerprint:  # the walk has matched it
+                matches = self.counterparts.of(Side.OURS, tid, position, equal=True) == place
+                if not matches or not self._explains(guess.events, guess.fields):
+                    fingerprints[position] = guess.fingerprint
+                    wrong = True
+        return wrong
 
     def rename(self) -> bool:
         """Gives the events of ours that are the same but for names the fingerprints of their counterparts.
 
         Returns whether there were any: then the next walk finds more that match.
         """
-        return any(
-            [self._rename_block(walk, canary, ours) for walk in self.walks for canary, ours in unmatched_blocks(walk)]
-        )
+        blocks = [(walk, step.places) for walk in self._walks for step in walk.steps if step.differs]
+        for side in Side:
+            self.logs[side].hold((walk.sides[side].tid, at) for walk, places in blocks for at in places[side])
+        return any([self._rename_block(walk, places) for walk, places in blocks])
 
-    def _rename_block(self, walk: PairWalk, canary: range, ours: range) -> bool:
+    def _rename_block(self, walk: PairWalk, places: Both[range]) -> bool:
         waiting: defaultdict[str, deque[int]] = defaultdict(deque)
         renamed = False
-        for position in canary:
-            waiting[self._blanked(walk.canary, position)].append(position)
-        for position in ours:
-            candidates = waiting.get(self._blanked(walk.ours, position))
-            if candidates:
-                renamed |= self._rename_event(walk, candidates.popleft(), position)
+        for position in places.canary:
+            waiting[self._blanked(walk.canary.event(position))].append(position)
+        fingerprints = Both(walk.canary.stream.fingerprints, walk.ours.stream.fingerprints)
+        for position in places.ours:
+            event = walk.ours.event(position)
+            if candidates := waiting.get(self._blanked(event)):
+                canary = candidates.popleft()
+                wanted = fingerprints.canary[canary]
+                if wanted != fingerprints.ours[position] and self.equal(walk.canary.event(canary), event):
+                    fingerprints.ours[position] = wanted
+                    renamed = True
         return renamed
 
-    def _blanked(self, cursor: Cursor, position: int) -> str:
-        event = cursor.event(position)
+    def _blanked(self, event: Event) -> str:
+        """An event with nothing in the place of what may be a name on either side."""
+
+        def blank(value: object) -> object:
+            if isinstance(value, dict):
+                return {key: blank(item) for key, item in value.items()}
+            if isinstance(value, list):
+                return list(map(blank, value))
+            return None if any(self._may_name(side, name_value(value)) for side in Side) else value
+
         masked = self._profile.masked(compared_payload(event), self._profile.rules_about(event.kind, event.name))
-        return json.dumps([event.kind, self._blank(masked)], sort_keys=True)
+        return json.dumps([event.kind, blank(masked)], sort_keys=True)
 
-    def _rename_event(self, walk: PairWalk, canary: int, ours: int) -> bool:
-        events = Both(walk.canary.log.event(walk.canary.tid, canary), walk.ours.log.event(walk.ours.tid, ours))
-        fingerprints = Both(walk.canary.stream.fingerprints, walk.ours.stream.fingerprints)
-        if fingerprints.canary[canary] == fingerprints.ours[ours] or not self.equal(*events):
-            return False
-        fingerprints.ours[ours] = fingerprints.canary[canary]
-        return True
+    # -- events that match and are about different objects -------------------------------------------------------
 
-    def find_mistaken(self, pairs: Sequence[ThreadPair]) -> bool:
+    def find_mistaken(self) -> bool:
         """Looks for events that match and have the same value for different objects; returns whether there are any.
 
         Their fingerprints are parted, so that the next walk stops there.
         """
-        pair_of = {pair.canary_tid: pair for pair in pairs}
-        for tid, position in self._events_with(self._renamed_values()):
+        judged = {place for _, place, _ in self._used}
+        ours = self.logs.ours
+        matching = []
+        for tid, position in self._places_with(
+            {v for one, other in self._bindings() for v in (one, other.value) if one != other.value}
+        ):
             place = self.counterparts.of(Side.OURS, tid, position, equal=True)
-            if place and (broken := self._breaks_of_equals(pair_of[place[0]], place, (tid, position))):
-                canary = broken[0].events.canary
-                self._mistaken[canary.tid, canary.idx] = broken
-                self.logs.ours.index.streams[tid].fingerprints[position] ^= 1
+            if place and (place[0], self.logs.canary.index.streams[place[0]].idx_at(place[1])) not in judged:
+                matching.append((place, (tid, position)))
+        self.logs.canary.hold(place for place, _ in matching)
+        ours.hold(place for _, place in matching)
+        for place, (tid, position) in matching:
+            events = Both(self.logs.canary.event(*place), ours.event(tid, position))
+            if broken := tuple(self._breaks_of_equals(events)):
+                self._mistaken[events.canary.tid, events.canary.idx] = broken
+                ours.index.streams[tid].fingerprints[position] ^= 1
         return bool(self._mistaken)
 
-    def _renamed_values(self) -> set[int]:
-        """What either engine calls an object that the other calls otherwise."""
-        values: set[int] = set()
-        for production in self._productions.canary:
-            other = None if production.ends else self._counterpart(Side.CANARY, production)
-            if other and other.value != production.value:
-                values |= {production.value, other.value}
-        return {value for value in values if value >= _SMALLEST_HANDLE}
-
-    def _events_with(self, values: Collection[int]) -> Iterator[tuple[int, int]]:
-        """Tid and position of the events of ours that have one of the values somewhere."""
-        log = self.logs.ours
-        spellings = {spelling for value in values for spelling in (b"0x%x" % value, b"%d" % value)}
-        for number in range(len(log.index.chunks) if values else 0):
+    def _places_with(self, values: Collection[int]) -> Iterator[EventPlace]:
+        """The events of ours that have one of some values somewhere."""
+        log, wanted = self.logs.ours, [value for value in values if value >= _SMALLEST_HANDLE]
+        spellings = {spelling % value for value in wanted for spelling in _SPELLINGS}
+        for number in range(len(log.index.chunks) if wanted else 0):
             columns = log.columns(number)
-            for n, text in enumerate(columns.payloads):
-                if not spellings.isdisjoint(map(bytes.lower, _NUMBER_IN_TEXT.findall(text))):
-                    tid = int(columns.tids[n])
-                    yield tid, log.position(tid, int(columns.indexes[n]))
+            found = spellings.intersection(_NUMBER_IN_TEXT.findall(b"\n".join(columns.payloads)))
+            has_any = re.compile(b"|".join(map(re.escape, found))).search
+            for tid, idx in itertools.compress(
+                zip(columns.tids, columns.indexes, strict=True), map(has_any, columns.payloads if found else ())
+            ):
+                yield int(tid), log.position(int(tid), int(idx))
 
-    def _breaks_of_equals(
-        self, pair: ThreadPair, canary_place: tuple[int, int], ours_place: tuple[int, int]
-    ) -> tuple[NameBreak, ...]:
+    def _breaks_of_equals(self, events: Both[Event]) -> Iterator[NameBreak]:
         """The fields in which two equal events have the same value for different objects."""
-        events = Both(self.logs.canary.event(*canary_place), self.logs.ours.event(*ours_place))
-        leaves = Both(*(dict(payload_leaves(compared_payload(event), "payload")) for event in events))
+        leaves = events.map(lambda event: dict(payload_leaves(compared_payload(event), "payload")))
         alike = (
             FieldDifference(path, value, leaves.ours[path])
             for path, value in leaves.canary.items()
             if path in leaves.ours and json_equal(value, leaves.ours[path])
         )
-        return tuple(replace(broken, matching=True) for broken in self.breaks(pair, events, alike))
-
-    def along(self, walks: Sequence[PairWalk]) -> NameTable:
-        """The same along other walks."""
-        table = NameTable(self.logs, self.timelines, walks, self._profile)
-        table._mistaken, table._used = self._mistaken, self._used
-        return table
+        pair = self._pairs[events.canary.tid]
+        return (replace(broken, matching=True) for broken in self.breaks(pair, events, alike))
 
     def report(self, breaks: Iterable[NameBreak]) -> Names:
         """What was bound and used, and where that broke."""
-        bound, renamed, used = Counter[str](), Counter[str](), Counter(source for source, *_ in self._used)
-        for production in self._productions.canary:
-            other = None if production.ends else self._counterpart(Side.CANARY, production)
-            if other:
-                bound[other.source] += 1
-                renamed[other.source] += other.value != production.value
+        bindings = list(self._bindings())
+        bound = Counter(other.source for _, other in bindings)
+        renamed = Counter(other.source for value, other in bindings if value != other.value)
         bound[THREADS_SOURCE] = len(self._threads)
         renamed[THREADS_SOURCE] = sum(canary != ours for canary, ours in self._threads.items())
+        used = Counter(source for source, *_ in self._used)
         uses = tuple(NameUse(source, count, renamed[source], used[source]) for source, count in sorted(bound.items()))
         once: dict[tuple[int, int, str], NameBreak] = {}
         for broken in (*itertools.chain.from_iterable(self._mistaken.values()), *breaks):
@@ -8067,11 +8066,12 @@ class CauseAnalysis:
     def __init__(
         self,
         names: NameTable,
+        timelines: Both[Timeline],
         walks: Sequence[PairWalk],
         threads: Sequence[ThreadReport],
         found: Sequence[Found],
     ) -> None:
-        self._names = names
+        self._names, self._timelines = names, timelines
         self._threads = {t.pair.canary_tid: (walk, t) for walk, t in zip(walks, threads, strict=True)}
         self._found = [one for one in found if one.counts]
         self._last: dict[int, Found] = {}
@@ -8087,7 +8087,7 @@ class CauseAnalysis:
 
     def _stop_of(self, tid: int, found: Found | None) -> _Stop:
         walk, thread = self._threads[tid]
-        timelines = self._names.timelines
+        timelines = self._timelines
         positions = found.positions if found else _end_positions(walk, self._last.get(tid))
         idx = Both(*(walk.sides[side].stream.idx_at(positions[side]) for side in Side))
         when = Both(*(timelines[side].at(walk.sides[side].tid, positions[side]) for side in Side))
@@ -8119,7 +8119,7 @@ class CauseAnalysis:
         for side in Side:
             log, stops = self._names.logs[side], {stop.walk.sides[side].tid: stop for stop in self._stops.values()}
             ends = {tid: self._end_of_interest(stop, side) for tid, stop in stops.items()}
-            handovers = HandoverFinder(log, self._names.timelines[side], ends).find()
+            handovers = HandoverFinder(log, self._timelines[side], ends).find()
             links += _spread(handovers, side, stops)
             if side is Side.CANARY:
                 signal_links, missing = _signal_links(self._names, self._stops, handovers)
@@ -8168,7 +8168,7 @@ class CauseAnalysis:
         names: NameBreak | None = None,
     ) -> _Stop:
         walk, thread = self._threads[pair.canary_tid]
-        when = Both(*(self._names.timelines[side].of(events[side]) for side in Side))
+        when = Both(*(self._timelines[side].of(events[side]) for side in Side))
         idx = events.map(lambda event: event.idx)
         return _Stop(thread, walk, StartReason.WRONG_OBJECT, idx, when, when.ours, finding=finding, names=names)
 
@@ -8439,7 +8439,9 @@ def _shown_places(walk: PairWalk, side: Side, options: DiffOptions, detailed: in
         yield from ((cursor.tid, position) for position in shown if 0 <= position < end_of_stream)
 
 
-def _found(names: NameTable, walk: PairWalk, pair: ThreadPair, options: DiffOptions) -> Iterator[Found]:
+def _found(
+    names: NameTable, timelines: Both[Timeline], walk: PairWalk, pair: ThreadPair, options: DiffOptions
+) -> Iterator[Found]:
     """Every divergence of a walk."""
 
     def fields_of(canary: Event, ours: Event) -> Iterable[FieldDifference]:
@@ -8458,7 +8460,7 @@ def _found(names: NameTable, walk: PairWalk, pair: ThreadPair, options: DiffOpti
             positions = Both(min(at.canary + same, ends[0]), min(at.ours + same, ends[1]))
             events = _event(walk.canary, positions.canary), _event(walk.ours, positions.ours)
             _, compared = _mismatch(difference, _compared(*events, fields_of))
-        when = Both(names.timelines.canary.of(events[0]), names.timelines.ours.of(events[1]))
+        when = Both(timelines.canary.of(events[0]), timelines.ours.of(events[1]))
         found = Found(pair, difference, mismatch, shown, change, compared, positions, when)
         if same and (not any(rest) or (difference.change is Change.UNRECOVERED and not all(rest))):
             found.explained_by = Explained.NAME  # as far as both logs go
@@ -8630,12 +8632,11 @@ def _walk_pairs(
     pairs: Sequence[ThreadPair],
     options: DiffOptions,
     progress: Progress,
-    most_equal: int,
     equal: Callable[[Event, Event], bool],
 ) -> list[PairWalk]:
     """The walks of all pairs."""
     shared = logs.map(_shared_positions)
-    unbounded = options.score_to_the_end or not options.max_divergences or options.profile
+    unbounded = options.score_to_the_end or not options.max_divergences or options.profile or options.match_names
     most = sys.maxsize if unbounded else max(options.max_divergences, MOST_SCORED_DIFFERENCES)
     walks = []
     for number, pair in enumerate(pairs, 1):
@@ -8644,7 +8645,7 @@ def _walk_pairs(
             Cursor(logs.canary, pair.canary_tid, shared.canary.get(pair.canary_tid, {})),
             Cursor(logs.ours, pair.ours_tid, shared.ours.get(pair.ours_tid, {})),
         )
-        walks.append(walk_pair(Walker(cursors, equal, most_equal, RuleUses(cursors, options.profile)), most))
+        walks.append(walk_pair(Walker(cursors, equal, RuleUses(cursors, options.profile)), most))
     return walks
 
 
@@ -8656,6 +8657,20 @@ def _fingerprint_counts(wanted: Collection[int], log: Log) -> Counter[int]:
     return counts
 
 
+def _is_excused(finding: IdentityFinding, logs: Both[Log], options: DiffOptions) -> bool:
+    """Whether it is timing which object events are about: they float by a rule, or their threads are of a pool."""
+    tids = finding.pair.canary_tid, finding.pair.ours_tid
+    rules = ((event, options.profile.rules_about(event.kind, event.name)) for event in finding.events)
+    return any(rule.floats(event.payload) for event, about in rules for _, rule in about) or any(
+        all(tid in pool_tids(log, rule) for tid, log in zip(tids, logs, strict=True))
+        for _, rule in options.profile.of_sort(RuleSort.POOL)
+    )
+
+
+class FormatsDifferError(Exception):
+    """The fingerprints of bytes are of no use: the logs spell equal payloads differently. Never leaves `diff_logs`."""
+
+
 class _Analysis:
     """What the walks of two logs tell: names, divergences and their sorts, and where to start."""
 
@@ -8664,14 +8679,17 @@ class _Analysis:
         logs: Both[Log],
         pairs: Sequence[ThreadPair],
         walks: list[PairWalk],
+        names: NameTable,
         options: DiffOptions,
         progress: Progress,
     ) -> None:
         self._logs, self._pairs, self._options, self._progress = logs, pairs, options, progress
-        self.walks, self._names = walks, NameTable(logs, logs.map(Timeline), walks, options.profile)
-        self._hidden = Counter[int]()
+        self.walks, self._names, self._timelines = walks, names, logs.map(Timeline)
+        names.follow(walks)
         if options.match_names:
             self._match_by_name()
+        self._by_name = self.walks
+        self._hidden = Counter[int]()
         if options.profile:
             hidden = hide(self.walks, options.profile)
             self.walks, self._hidden = hidden.walks, hidden.used
@@ -8680,22 +8698,24 @@ class _Analysis:
             shown = (_shown_places(walk, side, options, self._detailed) for walk in self.walks)
             logs[side].hold(itertools.chain.from_iterable(shown))
         self._found = [
-            list(_found(self._names, walk, pair, options)) for walk, pair in zip(self.walks, pairs, strict=True)
+            list(_found(names, self._timelines, walk, pair, options))
+            for walk, pair in zip(self.walks, pairs, strict=True)
         ]
 
     def _match_by_name(self) -> None:
         """Walks again until no more events turn out to be the same but for names."""
+        if self._names.check_guesses():
+            self._walk_again()
         for _ in range(_MOST_NAME_ROUNDS):
             if not self._names.rename():
                 break
             self._walk_again()
-        if self._names.find_mistaken(self._pairs):
+        if self._names.find_mistaken():
             self._walk_again()
 
     def _walk_again(self) -> None:
-        equal = self._names.equal
-        self.walks = _walk_pairs(self._logs, self._pairs, self._options, self._progress, sys.maxsize, equal)
-        self._names = self._names.along(self.walks)
+        self.walks = _walk_pairs(self._logs, self._pairs, self._options, self._progress, self._names.equal)
+        self._names.follow(self.walks)
 
     def _note_calls(self) -> None:
         """Notes the calls that divergences belong to, where a report has all evidence."""
@@ -8723,9 +8743,11 @@ class _Analysis:
         having = [found.side] if found.side else list(Side)
         return [walk.sides[side].stream.fingerprints[found.positions[side]] for side in having]
 
-    def report(self, keys: Mapping[int, str], identity: tuple[IdentityFinding, ...]) -> Report:
+    def report(self, keys: Mapping[int, str]) -> Report:
         """The report."""
         canary, ours = self._logs
+        findings = identity_findings(canary, ours, self._by_name, self._pairs)
+        identity = tuple(finding for finding in findings if not _is_excused(finding, self._logs, self._options))
         unmapped = Both(
             _unmapped(canary, {pair.canary_tid for pair in self._pairs}),
             _unmapped(ours, {pair.ours_tid for pair in self._pairs}),
@@ -8733,7 +8755,7 @@ class _Analysis:
         lone = Both(lone_shared_globals(canary, ours), lone_shared_globals(ours, canary))
         found = sorted(itertools.chain.from_iterable(self._found), key=lambda one: one.when.ours)
         if not self._options.match_names and any(one.explained_by for one in found):
-            self._names.find_mistaken(self._pairs)
+            self._names.find_mistaken()
         note_echoes(found)
         self._note_moved()
         sorts = sort_divergences(found)
@@ -8745,7 +8767,7 @@ class _Analysis:
         ]
         breaks = [broken for one in found for broken in one.breaks]
         names = self._names.report(breaks) if found or self._options.match_names else Names()
-        causes = CauseAnalysis(self._names, self.walks, threads, found)
+        causes = CauseAnalysis(self._names, self._timelines, self.walks, threads, found)
         causes.take_wrong_objects(identity, names.breaks)
         return Report(
             logs=self._logs.map(_summary),
@@ -8772,15 +8794,30 @@ def _by_value(cursor: Cursor, position: int) -> dict[bytes, list[int]]:
     return found
 
 
-def _spelled_differently(walks: Iterable[PairWalk]) -> int:
-    """How many events are known to be equal but written differently, in pairs of threads that diverge.
+class _Spellings:
+    """Notes which events the exact rules find equal though their bytes differ, and gives up after too many."""
 
-    They may have misled what happens behind the divergence: those there have equal fingerprints from now on.
-    """
-    count = 0
-    for walk in walks:
-        if walk.differences:
-            count += walk.equal_after_all
+    def __init__(self, equal: Callable[[Event, Event], bool], most: int) -> None:
+        self._equal, self._most = equal, most
+        self.differ: set[EventId] = set()
+
+    def equal(self, canary: Event, ours: Event) -> bool:
+        """Whether two events are the same whose fingerprints differ."""
+        if not events_equal(canary, ours):
+            return self._equal(canary, ours)
+        self.differ.add((ours.tid, ours.idx))
+        if len(self.differ) > self._most:
+            raise FormatsDifferError
+        return True
+
+    def count(self, walks: Iterable[PairWalk]) -> int:
+        """How many are known in pairs of threads that diverge, or stand behind the first divergence of one.
+
+        They may have misled what happens behind the divergence: those there have equal fingerprints from now on.
+        """
+        diverged = [walk for walk in walks if walk.differences]
+        count = len(self.differ) if diverged else 0
+        for walk in diverged:
             first = walk.differences[0].starts
             ours = _by_value(walk.ours, first.ours)
             for key, positions in _by_value(walk.canary, first.canary).items():
@@ -8791,27 +8828,21 @@ def _spelled_differently(walks: Iterable[PairWalk]) -> int:
                     for position in odd:
                         fingerprints[position] = wanted
                     count += len(odd)
-    return count
+        return count
+
+
+def _paired(logs: Both[Log], options: DiffOptions) -> tuple[ThreadPair, ...]:
+    pins = _checked_pins(logs.canary, logs.ours, options.tid_map)
+    return pair_threads(_evidence(logs.canary), _evidence(logs.ours), pins, options.auto_map)
 
 
 def walk_logs(
-    canary: Log, ours: Log, options: DiffOptions, progress: Progress, most_equal: int = sys.maxsize
+    canary: Log, ours: Log, options: DiffOptions, progress: Progress
 ) -> tuple[tuple[ThreadPair, ...], list[PairWalk]]:
     """The pairs of threads, and their walks. Raises `UsageError` where the options pin threads that are not there."""
-    pins = _checked_pins(canary, ours, options.tid_map)
-    pairs = pair_threads(_evidence(canary), _evidence(ours), pins, options.auto_map)
-    equal = options.profile.equal if options.profile else events_equal
-    return pairs, _walk_pairs(Both(canary, ours), pairs, options, progress, most_equal, equal)
-
-
-def _is_excused(finding: IdentityFinding, logs: Both[Log], options: DiffOptions) -> bool:
-    """Whether it is timing which object events are about: they float by a rule, or their threads are of a pool."""
-    tids = finding.pair.canary_tid, finding.pair.ours_tid
-    rules = ((event, options.profile.rules_about(event.kind, event.name)) for event in finding.events)
-    return any(rule.floats(event.payload) for event, about in rules for _, rule in about) or any(
-        all(tid in pool_tids(log, rule) for tid, log in zip(tids, logs, strict=True))
-        for _, rule in options.profile.of_sort(RuleSort.POOL)
-    )
+    logs = Both(canary, ours)
+    pairs = _paired(logs, options)
+    return pairs, _walk_pairs(logs, pairs, options, progress, options.profile.equal)
 
 
 class Compared:
@@ -8838,25 +8869,23 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *
     logs = Both(canary, ours)
     keys = _thread_keys(_evidence(canary))
     _check_until(canary, keys, options.until)
-    most_equal = sys.maxsize if canonical else _MOST_EQUAL_AFTER_ALL
-    pairs, walks = walk_logs(canary, ours, options, progress, most_equal)
+    pairs = _paired(logs, options)
     if not pairs and not canonical:
         raise FormatsDifferError  # perhaps nothing was alike for that reason alone
     if not pairs:
         raise UsageError("nothing to compare: no thread of canary could be paired with one of ours; pin with --tid-map")
-    spelled_differently = 0 if canonical else _spelled_differently(walks)
-    if spelled_differently > _FEW_SPELLED_DIFFERENTLY:
-        raise FormatsDifferError
-    if spelled_differently:
-        pairs, walks = walk_logs(canary, ours, options, progress, most_equal)
-    analysis = _Analysis(logs, pairs, walks, options, progress)
-
-    def report() -> Report:
-        findings = identity_findings(canary, ours, walks, pairs)
-        identity = tuple(finding for finding in findings if not _is_excused(finding, logs, options))
-        return analysis.report(keys, identity)
-
-    return Compared(logs, analysis, report)
+    names = NameTable(logs, pairs, options.profile)
+    spellings = _Spellings(
+        names.guess if options.match_names else options.profile.equal,
+        sys.maxsize if canonical else _MOST_EQUAL_AFTER_ALL,
+    )
+    walks = _walk_pairs(logs, pairs, options, progress, spellings.equal)
+    if not canonical and (spelled_differently := spellings.count(walks)):
+        if spelled_differently > _FEW_SPELLED_DIFFERENTLY:
+            raise FormatsDifferError
+        walks = _walk_pairs(logs, pairs, options, progress, spellings.equal)
+    analysis = _Analysis(logs, pairs, walks, names, options, progress)
+    return Compared(logs, analysis, functools.partial(analysis.report, keys))
 
 
 def _compare_sources(
