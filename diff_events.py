@@ -5946,7 +5946,7 @@ class ThreadPlace(NamedTuple):
 
     def names(self, key: str, canary_tid: int) -> bool:
         """Whether a thread is the one that is meant."""
-        return self.thread in (key, str(canary_tid))
+        return self.thread in (key, key.replace('"', ""), str(canary_tid))  # a shell takes the quotes away
 
 
 @dataclass(frozen=True, slots=True)
@@ -10343,8 +10343,9 @@ def _gate_words(report: Report, gate: Gate) -> str:
     elif gate is Gate.UNTIL and (until := report.options.until):
         option += f" {until.thread}:{until.idx}"
         status, idx = report.stop_before_until or (PairStatus.IDENTICAL, until.idx)
-        became = f"{_STATUS_WORDS[status].strip('*')} at index {idx}" if status else "has no partner"
-        found = f"that thread {became}"
+        ended = "canary" if status is PairStatus.CANARY_ENDED else "ours"
+        became = "diverged" if status is PairStatus.DIVERGED else f"ended on {ended}"
+        found = f"that thread {became} at index {idx}" if status else "that thread has no partner"
     elif report.baseline:
         found = _baseline_sentence(report.baseline)
     return f"{quoted(option)}: {found}"
@@ -17182,7 +17183,8 @@ def _percentage(text: str) -> Fraction:
     value = Fraction(text.rstrip("%"))
     if value <= 1 and not text.endswith("%"):  # a share of 1 would hold for nearly anything
         whole = f"{float(100 * value):g}"
-        raise argparse.ArgumentTypeError(f"{text} % is hardly meant: write {whole} or {whole}% (or {text}%)")
+        better = f"{whole} or {whole}% (or {text}%)" if value else f"{text}% (which always holds)"
+        raise argparse.ArgumentTypeError(f"{text} % is hardly meant: write {better}")
     return value
 
 
@@ -17208,11 +17210,23 @@ _VALUES: Final[Mapping[str, Callable[[str], object]]] = {
 }
 """What may stand behind an option, by the word that its help has for it; behind all others, any text."""
 
+
+class _Once(argparse.Action):
+    """An option that can be given once: of two gates, say, neither may be dropped in silence."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option: str | None = None
+    ) -> None:
+        if getattr(namespace, self.dest) is not self.default:
+            parser.error(f"{option} is given twice")
+        setattr(namespace, self.dest, values)
+
+
 _MARKS: Final[Mapping[str, Mapping[str, Any]]] = {
     "": {},
     "!": {"required": True},
     "*": {"action": "append", "default": []},
-    "+": {"nargs": "+"},
+    "+": {"action": "store", "nargs": "+"},
 }
 """How the help of a command marks what must be given, can be given again, and is one or more; ``=5`` is a default."""
 
@@ -17233,7 +17247,7 @@ def command_parser(name: str, text: str) -> OptionParser:
         description=text[: options[0].start()].strip(),
         epilog=text[options[-1].end() :].strip(),
         allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=functools.partial(argparse.RawDescriptionHelpFormatter, max_help_position=26, width=80),
     )
     if not name:
         parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
@@ -17245,7 +17259,7 @@ def command_parser(name: str, text: str) -> OptionParser:
             continue
         settings: dict[str, Any] = {"action": "store_true"}
         if metavar:
-            settings = {"metavar": metavar, "type": _VALUES.get(metavar, str)}
+            settings = {"metavar": metavar, "type": _VALUES.get(metavar, str), "action": _Once}
             settings |= {"default": mark[1:]} if mark.startswith("=") else _MARKS[mark]
         group.add_argument(row["name"], help=" ".join(row["meaning"].split()), **settings)
     return parser
@@ -17438,7 +17452,8 @@ def calibrate_command(options: argparse.Namespace, streams: Streams) -> ExitCode
     if os.path.realpath(options.out) in map(os.path.realpath, options.runs):
         raise UsageError(f"{options.out} is an input already")
     with PendingFile(options.out) as file:
-        calibration = calibrate(options.runs, _progress(options, streams))
+        with told_what_it_is(FileFormat.EVENT_LOG):
+            calibration = calibrate(options.runs, _progress(options, streams))
         file.commit(profile_toml(calibration))
     if not options.quiet:
         under = DiffOptions(profile=calibration.profile, match_names=bool(calibration.profile.of_sort(RuleSort.NAME)))
@@ -17452,7 +17467,8 @@ def audit_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     profile = read_profile(options.profile)
     settings = DiffOptions(profile=profile, match_names=bool(profile.of_sort(RuleSort.NAME)))
     paths = [path for path in (options.canary, options.ours) if path is not None]
-    found = [row for path in paths for row in audit_log(path, settings)]
+    with told_what_it_is(FileFormat.EVENT_LOG):
+        found = [row for path in paths for row in audit_log(path, settings)]
     found.sort(key=lambda row: -list(Sight).index(row.sight))  # of what both logs have, the worse
     rows = list({(row.kind, row.call, row.change): row for row in found}.values())
     streams.write(write_markdown(audit_document(rows)))
@@ -17581,149 +17597,149 @@ _LOGS: Final = """
     --ours LOG!             the log of the engine under test
 """
 _AT: Final = """
-    --at PLACE=start        the event: TID:IDX of canary, ours:TID:IDX, line:N, ours:line:N, or start (default): Start
-                            here
+    --at PLACE=start        TID:IDX or line:N, ours:TID:IDX or ours:line:N, or start
+                            (default): where the report says to start
 """
 _PAIRING: Final = """
     --tid-map C=O[,C=O…]*   pin pairs: canary's tid = our tid
     --no-auto-map           compare the pinned pairs only
-    --match-names           let events match that differ only in what the engines call the same handles and threads
+    --match-names           match what differs only in names of handles, threads
 """
 _PROFILE: Final = """
-    --profile FILE*         what may differ: rules in TOML, as calibrate writes them
+    --profile FILE*         rules for what may differ, as calibrate writes them
 """
-_REPORTS: Final = """
+_COLOR: Final = """
+    --color WHEN=auto       of text: always, never, or auto (where a terminal is)
+"""
+_REPORTS: Final = f"""
 reports:
-    --out FILE              write the Markdown report there and not to standard output
-    --report FORMAT:PATH*   write a report as well (repeatable); FORMAT is %s; PATH - is standard output
-    --quiet                 no Markdown on standard output, no progress, no warnings
-    --color WHEN=auto       colour in a text report on standard output: always, never, or auto (a terminal, and no
-                            NO_COLOR)
-"""
+    --out FILE              write the Markdown report there, not to standard output
+    --report FORMAT:PATH*   write a report as well (repeatable; - is standard output)
+                            as %s
+    --quiet                 no Markdown on standard output, progress or warnings
+{_COLOR}"""
 _MATRIX: Final = """
     directory DIR           a folder with one folder a fixture
-    --matrix FILE%s          the parity matrix whose rows the fixtures must cover
+    --matrix FILE%s          the parity matrix whose rows must be covered
     --oos ROW,…*            rows that need not be covered (repeatable)
 """
 _CONTRACT_FILE: Final = """
     --contract FILE         thresholds and allow list: .toml, .json, .yaml
 """
 _CONTRACT: Final = f"""{_CONTRACT_FILE}
-    --allow-host HOST*      a host that the student may reach: an exact name or *.domain (repeatable)
-    --individual-min SCORE  the score that each pair of traces must reach (default 0.8)
-    --strict                exit 2 where two traces do not belong together: roles, prompts, working directory
-    --strict-sovereignty    exit 1 where it cannot be told whether an action breaks sovereignty
+    --allow-host HOST*      a host that the student may reach, also *.domain (repeatable)
+    --individual-min SCORE  what each pair of traces must reach (default 0.8)
+    --strict                exit 2 where two traces do not belong together
+    --strict-sovereignty    exit 1 where sovereignty cannot be told
     --json                  print JSON instead of Markdown: --report json:-
 """
 _GATE_CODES: Final = """
 exit codes: 0 the gate holds, 1 it does not, 2 it could not be done
 """
 _PARITY: Final = f"""
-    --cwd DIR               the agents' working directory, for a trace that does not say it
+    --cwd DIR               the agents' working directory, where no trace says it
 {_CONTRACT}{_REPORTS % ", ".join(PARITY_FORMATS)}{_GATE_CODES}"""
 
 COMMANDS: Final[Mapping[str, tuple[Callable[[argparse.Namespace, Streams], ExitCode], str]]] = {
     "": (
         diff_command,
         f"""
-Finds, on each guest thread, the first event where two engines' logs of one program part ways.
-LOG is schema v1 JSON Lines, plain or .gz, .bz2, .xz (or .zst where this Python reads it); - is standard
-input. What cannot be read twice is spooled to a temporary file (in $TMPDIR).
+Finds where two engines' logs of one program first part ways, thread by thread.
+LOG is JSON Lines (schema v1), also as .gz, .bz2, .xz or .zst; - is standard
+input. What can be read only once is copied to a temporary file (in $TMPDIR).
 
-Other commands, each with a --help of its own: show (the aligned events around one), cut (a small fixture of
-one divergence), calibrate (a profile of what differs between runs), audit (what a comparison does not see),
-parity (two agent traces; in short: diff), corpus (a folder of fixtures), coverage (the rows that they
-cover), validate (files against their schemas), sid (the id of a shared-global object).
+Other commands, each with a --help of its own: show, cut, calibrate, audit,
+parity (in short: diff), corpus, coverage, validate, sid.
 {_LOGS}
 gate:
     --validate-identical    exit 1 on any divergence
-    --check-identity        exit 1 if matching events are about different objects
-    --fail-under PCT        exit 1 if fewer events match, in percent of the longer side, after all divergences that
-                            recover
-    --baseline REPORT.json  say what moved since the run of that JSON report
+    --check-identity        exit 1 if matching events are about other objects
+    --fail-under PCT        exit 1 if less of the events match, in percent
+    --baseline FILE         say what moved since the run of that JSON report
+    --ratchet               exit 1 if anything is worse than in the baseline
 {_PROFILE}
-    --strict-profile        exit 1 if a rule of the profile hid nothing, or more than it may
-    --ratchet               exit 1 if a divergence is earlier than there, or any is new, or parity is lower
-    --until KEY:IDX         exit 1 if that thread (its key in the JSON, or canary's tid) diverges or ends before that
-                            index
+    --strict-profile        exit 1 if a rule hid nothing, or more than it may
+    --until KEY:IDX         exit 1 if that thread diverges or ends before IDX
     --bisect                for git bisect run: exit 125 instead of 2
 pairing of threads:
 {_PAIRING}{_REPORTS % ", ".join(REPORT_RENDERERS)}
     --context N=5           events shown before a divergence (default 5)
-    --max-divergences N=1000  report so many divergences of each pair (default 1000; 0 is all)
+    --max-divergences N=1000  reported of each pair (default 1000; 0 is all)
 
-exit codes:
-  0    the work was done, and the gate, if one was asked for, holds
-  1    the gate does not hold
-  2    it could not be done: usage, unreadable or malformed input, nothing to compare, a report that cannot be written
-  125  the same with --bisect: git bisect skips such a commit
-  130  interrupted (143: terminated)
+exit codes: 0 done, and the gate holds; 1 the gate does not hold; 2 it could
+not be done (usage, input, output); 130 interrupted, 143 terminated
 
 examples:
-  {PROGRAM} --canary c.jsonl --ours o.jsonl
-  {PROGRAM} --canary c.jsonl.gz --ours o.jsonl --validate-identical --report json:diff.json
+  {PROGRAM} --canary c.jsonl --ours o.jsonl --report html:report.html
+  {PROGRAM} --canary c.jsonl --ours o.jsonl --validate-identical --quiet
 """,
     ),
     "show": (
         show_command,
         f"""
-The aligned events of a pair of threads around one of them: what matches stands once, - is canary, + is ours.
+The aligned events of a pair of threads around one of them: what matches
+stands once, - is canary, + is ours.
 {_LOGS}{_AT}
     --around N=20           about so many rows on each side (default 20)
-    --all-threads           between the rows, what the other threads of each log did meanwhile
+    --all-threads           also what the other threads did meanwhile
     --grep TEXT             the nearest rows that have this text
     --json                  print JSON instead of text
-    --color WHEN=auto       colour: always, never, or auto (a terminal, and no NO_COLOR)
     --quiet                 no progress
-comparison:
+{_COLOR}comparison:
 {_PAIRING}{_PROFILE}
 exit codes: 0 it is shown, 2 it could not be done
 
 example:
-  {PROGRAM} show --canary c.jsonl --ours o.jsonl --at 6:1234 --all-threads
+  {PROGRAM} show --canary c.jsonl --ours o.jsonl --at 6:1234
 """,
     ),
     "cut": (
         cut_command,
         f"""
-The smallest pair of logs that is found to show one divergence: a fixture with canary.jsonl, ours.jsonl and
-meta.toml. Each step of making it smaller is kept only if a comparison shows the same divergence first.
+The smallest pair of logs that is found to show one divergence: a fixture with
+canary.jsonl, ours.jsonl and meta.toml. Each step of making it smaller is kept
+only if a comparison shows the same divergence first.
 {_LOGS}{_AT}
     --out DIR!              the folder to write; it must not be there, or be empty
-    --scrub                 hide what texts in payloads say, but names of calls and statuses; equal ones stay equal
+    --scrub                 hide texts in payloads, but names of calls and statuses;
+                            equal ones stay equal
     --quiet                 no progress
 comparison:
 {_PAIRING}{_PROFILE}
 exit codes: 0 it is written, 2 it could not be done
 
 example:
-  {PROGRAM} cut --canary c.jsonl --ours o.jsonl --at 6:1234 --out fixtures/regression/0042-close
+  {PROGRAM} cut --canary c.jsonl --ours o.jsonl --out fixtures/new
 """,
     ),
     "calibrate": (
         calibrate_command,
         """
-Learns from several runs of one program on one engine which differences are noise, and writes them as a
-profile for --profile. Record the same thing three times, and give the runs here.
+Learns from several runs of one program on one engine which differences are
+noise, and writes them as a profile for --profile. Record the same thing three
+times, and give the runs here.
 
     runs RUN+               an event log; two or more, better three
     --out FILE!             the profile to write (TOML)
     --quiet                 no report on standard output, no progress
 
-exit codes: 0 nothing is left over in any pair of runs, 1 something is, 2 it could not be done
+exit codes: 0 nothing is left over in any pair of runs, 1 something is,
+2 it could not be done
 """,
     ),
     "audit": (
         audit_command,
         """
-What a comparison would not see: real events are changed one at a time, each field of each kind and call,
-dropped, doubled and swapped, and compared under the same options.
+What a comparison would not see: real events are changed one at a time, each
+field of each kind and call, dropped, doubled and swapped, and compared under
+the same options.
 
     --canary LOG!           an event log
     --ours LOG              another one, whose events are changed as well
     --profile FILE*         what may differ (repeatable)
 
-exit codes: 0 all that is compared is caught, or hidden by a rule; 1 something is not; 2 it could not be done
+exit codes: 0 all that is compared is caught, or hidden by a rule; 1 something
+is not; 2 it could not be done
 """,
     ),
     "parity": (
@@ -17738,7 +17754,8 @@ Whether a student agent did what its teacher did, action by action.
     "diff": (
         parity_command,
         f"""
-In short for parity: whether a student agent did what its teacher did, action by action.
+In short for parity: whether a student agent did what its teacher did, action
+by action.
 
     teacher TEACHER         the reference trace (.ccpa-trace.jsonl)
     student STUDENT         the trace under test
@@ -17752,14 +17769,15 @@ Scores every fixture of a corpus: pairs of agent traces and pairs of event logs.
     --must-fail             turn the gate round: every fixture must drift
     --aggregate-min SCORE   the mean score that passes (default 0.95)
 {_CONTRACT}
-    --baseline CORPUS.json  say which scores moved since the run of that JSON report
-    --ratchet               exit 1 if a score is lower than there, or a fixture is gone
+    --baseline FILE         say what moved since the run of that JSON report
+    --ratchet               exit 1 if a score is lower, or a fixture is gone
 {_REPORTS % ", ".join(CORPUS_FORMATS)}{_GATE_CODES}""",
     ),
     "coverage": (
         coverage_command,
         f"""
-Which rows of the parity matrix some fixture of a corpus covers; the fixtures are not scored.
+Which rows of the parity matrix some fixture of a corpus covers; the fixtures
+are not scored.
 {_MATRIX % "!"}{_CONTRACT_FILE}
     --json                  print JSON instead of text
 
@@ -17769,10 +17787,11 @@ exit codes: 0 every row is covered, 2 one is not, or it could not be told
     "validate": (
         validate_command,
         """
-Checks event logs and agent traces (told by their first record) against their schemas.
+Checks event logs and agent traces (told by their first record) against their
+schemas.
 
     files FILE+             an event log or an agent trace, compressed or not
-    --strict                refuse unknown fields, and session ids that are no UUID
+    --strict                refuse unknown fields, session ids that are no UUID
     --json                  print JSON instead of text
 
 exit codes: 0 every file conforms, 1 one does not, 2 one could not be read
@@ -17801,12 +17820,14 @@ def _not_a_command(argv: Sequence[str]) -> UsageError:
     import difflib  # here, so that only who mistypes waits for it
 
     name, *rest = argv
-    if os.path.exists(name) or (rest and not rest[0].startswith("-")):
-        ours = printable(rest[0]) if rest and not rest[0].startswith("-") else "LOG"
-        return UsageError(f"name the logs: --canary {printable(name)} --ours {ours} (see {PROGRAM} --help)")
     known = [command for command in COMMANDS if command]
-    nearest = difflib.get_close_matches(name.lower(), known, 1, 0.5) or [", ".join(known)]
-    return UsageError(f"there is no command {printable(name)!r}: {nearest[0]}? (see {PROGRAM} --help)")
+    nearest = difflib.get_close_matches(name.lower(), known, 1, 0.5)
+    second = next((text for text in rest[:1] if not text.startswith("-")), None)
+    if os.path.exists(name) or (second and not nearest):
+        logs = f"--canary {printable(name)} --ours {printable(second or 'LOG')}"
+        return UsageError(f"name the logs: {logs} (see {PROGRAM} --help)")
+    meant = nearest[0] if nearest else ", ".join(known)
+    return UsageError(f"there is no command {printable(name)!r}: {meant}? (see {PROGRAM} --help)")
 
 
 def _error_code(argv: Sequence[str]) -> ExitCode:

@@ -226,7 +226,13 @@ class UntilTest(BaselineFixture):
     def test_a_thread_that_ended_before_that_index_does_not_match_up_to_it(self) -> None:
         ended = log({1: MAIN[:10], 2: LOADER, 3: AUDIO}).replace('"thread": 10,', '"thread": 40,')
         for place, expected in (("6:10", 0), ("6:11", 1)):
-            self.assertEqual(self.run_tool(log(self.canary), ended, "--quiet", "--until", place)[0], expected)
+            code, _, err = self.run_tool(log(self.canary), ended, "--quiet", "--until", place)
+            self.assertEqual((code, "that thread ended on ours at index 10.\n" in err), (expected, expected == 1))
+
+    def test_a_key_needs_no_quotes_that_a_shell_would_take(self) -> None:
+        for given in ('"0x82000000"/Work/0', "0x82000000/Work/0", "7"):
+            self.assertTrue(diff_events.ThreadPlace(given, 1).names('"0x82000000"/Work/0', 7))
+        self.assertFalse(diff_events.ThreadPlace("0x82000000/Work/1", 1).names('"0x82000000"/Work/0', 7))
 
     def test_what_canary_does_not_have_is_refused(self) -> None:
         for place, why in (("5:1", "no thread 5 (6 is"), ("6:41", "ends before index 41"), ("6", "expected the key")):

@@ -59,11 +59,24 @@ class Options(CommandLineTestCase):
     def test_help(self) -> None:
         outcome = run("--help")
         self.assertEqual((outcome.code, outcome.err), (0, ""))
-        for word in ("exit codes", "  0 ", "  1 ", "  2 ", "130", "temporary file", *self.options_of_the_issue()):
+        for word in ("exit codes: 0 ", " 1 ", " 2 ", "130", "temporary file", *self.options_of_the_issue()):
             self.assertIn(word, outcome.out)
         examples = outcome.out.partition("examples:")[2]
         self.assertGreaterEqual(examples.count("diff_events.py --canary"), 2)
         self.assertEqual(run(*self.logs, "--help").code, 0)
+
+    def test_each_help_fits_a_screen(self) -> None:
+        for name in diff_events.COMMANDS:
+            lines = run(*([name] if name else []), "--help").out.splitlines()
+            with self.subTest(name):
+                self.assertLessEqual(max(map(len, lines)), 80)
+                self.assertLessEqual(len(lines), 46 if not name else 40)
+
+    def test_of_two_gates_none_is_dropped(self) -> None:
+        for one, other in (("--until=6:9", "--until=6:2"), ("--fail-under=99", "--fail-under=2"), ("--at=6:1",) * 2):
+            argv = ("show", *self.logs) if "--at" in one else self.logs
+            self.assert_refused(run(*argv, one, other), f"{one.partition('=')[0]} is given twice")
+        self.assert_refused(run(*self.logs, "--canary", self.ours), "--canary is given twice")
 
     @staticmethod
     def options_of_the_issue() -> tuple[str, ...]:
@@ -190,6 +203,7 @@ class Options(CommandLineTestCase):
             self.assert_refused(run(*self.logs, f"--fail-under={bad}"), "expected a percentage from 0 to 100")
         for share, whole in (("0.95", "95"), ("0.5", "50"), ("1", "100"), ("0.999", "99.9")):
             self.assert_refused(run(*self.logs, "--fail-under", share), f"write {whole} or {whole}%")
+        self.assert_refused(run(*self.logs, "--fail-under", "0"), "write 0% (which always holds)")
 
     def test_what_may_have_been_meant(self) -> None:
         self.assert_refused(run(self.canary, self.ours), f"--canary {self.canary} --ours {self.ours}")
@@ -197,6 +211,8 @@ class Options(CommandLineTestCase):
         self.assert_refused(run("gone.jsonl", "gone-too.jsonl", "--quiet"), "--canary gone.jsonl --ours gone-too.jsonl")
         for typed, meant in (("validte", "validate"), ("prity", "parity"), ("corpora", "corpus"), ("SID", "sid")):
             self.assert_refused(run(typed, "--json"), f"there is no command '{typed}': {meant}?")
+        for typed, meant in (("vaildate", "validate"), ("calibarte", "calibrate")):
+            self.assert_refused(run(typed, "x"), f"there is no command '{typed}': {meant}?")
         self.assert_refused(run("xyz"), "corpus, coverage, validate, sid")
         self.assert_refused(run("validate", "--jsno", "x"), "diff_events.py validate --help")
 
@@ -231,6 +247,8 @@ class Options(CommandLineTestCase):
         for logs in ((trace, self.ours), (self.canary, trace)):
             outcome = run("--canary", logs[0], "--ours", logs[1])
             self.assert_refused(outcome, f"{trace}:1: this looks like an agent trace: diff_events.py diff ")
+        for argv in (("calibrate", self.canary, trace, "--out", self.path("p.toml")), ("audit", "--canary", trace)):
+            self.assert_refused(run(*argv), f"{trace}:1: this looks like an agent trace: diff_events.py diff ")
         outcome = run("diff", self.canary, trace)
         self.assert_refused(outcome, f"{self.canary}:1: this looks like an event log: diff_events.py --canary ")
         other = self.write("other", b'{"schema_version":2}\n')
