@@ -376,6 +376,12 @@ def _closed(text: str) -> bool:
     return tokens["["] == tokens["]"] and tokens["{"] == tokens["}"]
 
 
+@functools.cache
+def _decoder(parse_float: Callable[[str], object]) -> json.JSONDecoder:
+    """`json.loads` with options makes one for each text, which takes as long as to read an event."""
+    return json.JSONDecoder(parse_constant=_refuse_constant, parse_float=parse_float)
+
+
 def parse_json(text: bytes | str, parse_float: Callable[[str], object] = finite_float) -> object:
     """The value of one JSON text (UTF-8), read strictly: no ``NaN``, no endless nesting, numbers by value.
 
@@ -392,7 +398,7 @@ def parse_json(text: bytes | str, parse_float: Callable[[str], object] = finite_
         string = text if isinstance(text, str) else text.decode()
         if string.count("[") + string.count("{") > MAX_NESTING and _nesting(string) > MAX_NESTING:
             raise NotJsonError(f"nested deeper than {MAX_NESTING} levels")
-        value: object = json.loads(string, parse_constant=_refuse_constant, parse_float=parse_float)
+        value: object = _decoder(parse_float).decode(string)
     except NotJsonError:
         raise
     except UnicodeDecodeError as error:
@@ -875,14 +881,14 @@ def _cut(text: str, width: int) -> str:
 
 
 def _folded(text: str, width: int) -> list[str]:
-    """A text of `differing` in lines of just so many columns; a change that goes on is marked in each."""
+    """A text of `differing` in lines of just so many columns, from the second on indented."""
     lines, line, room, within = [], "", width, ""
     for c in text:
         if c in (_CHANGE, _CHANGE_ENDS):
             within = _CHANGE if c == _CHANGE else ""
         elif _columns(c) > room:
             lines.append(line + " " * room + (_CHANGE_ENDS if within else ""))
-            line, room = within, width
+            line, room = "  " + within, width - 2
         line, room = line + c, room - _columns(c)
     return [*lines, line + " " * room]
 
@@ -11709,20 +11715,12 @@ _MOST_OTHERS: Final = 8
 """Events of other threads between two rows, of one side, that are shown."""
 
 
-class Row(NamedTuple):
-    """A row of the aligned view by the positions of its events."""
-
-    positions: Both[int | None]
-    kind: StepKind
-
-
 class AlignedRows:
-    """A walk row by row, any of them at once: what matches shares a row, and so do the same calls with other values."""
+    """A walk row by row, any of them at once: what matches shares a row, and so do the nth events of a difference."""
 
     def __init__(self, walk: PairWalk) -> None:
         self.walk = walk
-        counts = (len(step.places.canary) if step.is_paired else sum(map(len, step.places)) for step in walk.steps)
-        self._starts = [0, *itertools.accumulate(counts)]
+        self._starts = [0, *itertools.accumulate(max(map(len, step.places)) for step in walk.steps)]
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -11732,13 +11730,11 @@ class AlignedRows:
         nth = bisect.bisect_right(self._starts, number) - 1
         return self.walk.steps[nth], number - self._starts[nth]
 
-    def __getitem__(self, number: int) -> Row:
+    def __getitem__(self, number: int) -> tuple[Both[int | None], StepKind]:
+        """The positions of a row's events, and what it is part of."""
         step, nth = self._step_of(number)
         kind = StepKind.DIFFERED if step.kind is StepKind.REST else step.kind
-        canary, ours = step.places
-        if step.is_paired:
-            return Row(Both(canary[nth], ours[nth]), kind)
-        return Row(Both(canary[nth], None) if nth < len(canary) else Both(None, ours[nth - len(canary)]), kind)
+        return Both(*(places[nth] if nth < len(places) else None for places in step.places)), kind
 
     def rows_of(self, difference: Step) -> range:
         """The rows of a difference."""
@@ -11748,44 +11744,30 @@ class AlignedRows:
     def find(self, side: Side, position: int) -> int:
         """The number of the row that has an event."""
         nth = bisect.bisect_right(self.walk.steps, position, key=lambda step: step.starts[side]) - 1
-        step = self.walk.steps[nth]
-        within = position - step.starts[side]
-        behind = 0 if side is Side.CANARY or step.is_paired else len(step.places.canary)
-        return self._starts[nth] + behind + within
+        return self._starts[nth] + position - self.walk.steps[nth].starts[side]
 
     def near(self, number: int) -> Both[int]:
         """Of both sides, the position of an event that stands there or near."""
         step, nth = self._step_of(number)
-        ends = Both(len(self.walk.canary.stream) - 1, len(self.walk.ours.stream) - 1)
-        size = len(step.places.canary)
-        ours = step.starts.ours + (nth if step.is_paired else max(0, nth - size))
-        canary = step.starts.canary + min(nth, size)
-        return Both(min(canary, ends.canary), min(ours, ends.ours))
-
-    def matching_run(self, number: int, direction: int) -> int:
-        """How many rows in a row match, from one on, forwards (1) or backwards (-1)."""
-        step, nth = self._step_of(number)
-        if step.kind is not StepKind.MATCHED:
-            return 0
-        return step.matched - nth if direction > 0 else nth + 1
+        near = (
+            min(places.start + min(nth, len(places)), len(cursor.stream) - 1)
+            for places, cursor in zip(step.places, self.walk.sides, strict=True)
+        )
+        return Both(*near)
 
     def around(self, number: int, count: int) -> list[int]:
         """About so many rows before and behind one. Of a long run that matches, only those next to something else."""
         shown, keep = {number}, max(_LEAST_KEPT, count // 4)
-        for direction in (1, -1):
-            at, left = number + direction, count
-            while left > 0 and 0 <= at < len(self):
-                run = self.matching_run(at, direction)
-                end = at + direction * max(run, 1)
+        for direction in (range(number + 1, len(self)), range(number - 1, -1, -1)):
+            rest, left = direction, count
+            while rest and left > 0:
+                step, nth = self._step_of(rest[0])
+                run = (step.matched - nth if rest.step > 0 else nth + 1) if step.matched else 1
+                these, rest = list(rest[:run]), rest[run:]
                 if run > 2 * keep:
-                    edge = end - direction * keep if 0 <= end < len(self) else end
-                    shown.update(range(at, at + direction * min(keep, left), direction))
-                    shown.update(range(edge, end, direction) if left > keep else ())
-                    left -= 2 * keep
-                else:
-                    shown.update(range(at, at + direction * min(max(run, 1), left), direction))
-                    left -= max(run, 1)
-                at = end
+                    these[keep:] = these[-keep:] if rest and left > keep else []
+                shown.update(these if left > keep else these[:left])
+                left -= min(run, 2 * keep)
         return sorted(shown)
 
 
@@ -11849,7 +11831,7 @@ def target_of(compared: Compared, text: str) -> Target:
 def walk_with(compared: Compared, target: Target) -> PairWalk:
     """The walk of the pair that an event's thread is of. Raises `UsageError` where it has no partner."""
     for walk in compared.walks:
-        if Both(walk.canary, walk.ours)[target.side].tid == target.tid:
+        if walk.sides[target.side].tid == target.tid:
             return walk
     raise UsageError(f"--at: tid {target.tid} of {target.side.value} has no partner; pin one with --tid-map")
 
@@ -11866,7 +11848,6 @@ class ViewRow(NamedTuple):
 class View:
     """The aligned events of a pair of threads around one of them."""
 
-    target: Target
     tids: Both[int]
     calls: Both[Event | None]
     """Of the row that was asked for: the call that each side's event belongs to."""
@@ -11902,12 +11883,11 @@ class _Others:
                 there = ((when(position), tid, position) for position in positions[start:])
                 yield from itertools.takewhile(lambda one: one[0] < before, there)
 
-    def between(self, one: Event, other: Event) -> Iterator[Event]:
+    def between(self, one: Event, other: Event) -> list[Event]:
         """The first of them, at most one more than are to be shown."""
         after, before = self._timeline.of(one), self._timeline.of(other)
         found = self._by_clock(after, before) if self._timeline.by_clock else self._by_line(after[1], before[1])
-        for _, tid, position in heapq.nsmallest(_MOST_OTHERS + 1, found):
-            yield self._log.event(tid, position)
+        return [self._log.event(tid, position) for _, tid, position in heapq.nsmallest(_MOST_OTHERS + 1, found)]
 
 
 def _with_others(rows: Iterable[ViewRow | int], others: Both[_Others]) -> Iterator[ViewRow | int]:
@@ -11915,7 +11895,7 @@ def _with_others(rows: Iterable[ViewRow | int], others: Both[_Others]) -> Iterat
     last: dict[Side, Event] = {}
     for row in rows:
         for side, event in zip(Side, row.events if isinstance(row, ViewRow) else (), strict=False):
-            between = list(others[side].between(last[side], event)) if event and side in last else []
+            between = others[side].between(last[side], event) if event and side in last else []
             for one in between[:_MOST_OTHERS]:
                 events = Both(one, None) if side is Side.CANARY else Both(None, one)
                 yield ViewRow(events, StepKind.MATCHED, others=True)
@@ -11935,7 +11915,7 @@ def _rows_with(rows: AlignedRows, text: str, number: int, most: int) -> list[int
     """
     needles = {text.encode("utf-8", "surrogatepass"), json.dumps(text)[1:-1].encode()}
     found: set[int] = set()
-    for side, cursor, position in zip(Side, (rows.walk.canary, rows.walk.ours), rows.near(number), strict=True):
+    for side, cursor, position in zip(Side, rows.walk.sides, rows.near(number), strict=True):
         stream, start = cursor.stream, cursor.stream.chunk_of(position)
         for direction, chunks in ((1, range(start, len(cursor.log.index.chunks))), (-1, range(start, -1, -1))):
             left = most
@@ -11951,7 +11931,7 @@ def _rows_with(rows: AlignedRows, text: str, number: int, most: int) -> list[int
 def view_around(compared: Compared, target: Target, around: int, *, grep: str | None, all_threads: bool) -> View:
     """The rows around an event; with ``grep``, the nearest ones that have that text."""
     walk = walk_with(compared, target)
-    rows, cursors = AlignedRows(walk), Both(walk.canary, walk.ours)
+    rows, logs = AlignedRows(walk), walk.sides.map(lambda cursor: cursor.log)
     number = rows.find(target.side, target.position)
     numbers = rows.around(number, around)
     if grep is not None:
@@ -11960,12 +11940,9 @@ def view_around(compared: Compared, target: Target, around: int, *, grep: str | 
         numbers = sorted({number, *hits[max(0, before - around) : before], *hits[behind : behind + around]})
 
     def view_row(number: int) -> ViewRow:
-        row = rows[number]
-        events = (
-            None if position is None else _event(cursor, position)
-            for cursor, position in zip(cursors, row.positions, strict=True)
-        )
-        return ViewRow(Both(*events), row.kind)
+        positions, kind = rows[number]
+        pairs = zip(walk.sides, positions, strict=True)
+        return ViewRow(Both(*(None if at is None else _event(cursor, at) for cursor, at in pairs)), kind)
 
     shown: list[ViewRow | int] = []
     for before, this in itertools.pairwise((-1, *numbers, len(rows))):
@@ -11973,42 +11950,44 @@ def view_around(compared: Compared, target: Target, around: int, *, grep: str | 
         shown += [view_row(this)] if this < len(rows) else []
     at = view_row(number)
     if all_threads:
-        shown = list(_with_others(shown, cursors.map(lambda cursor: _Others(cursor.log, cursor.tid))))
-    calls = (call_of(cursor.log, event) if event else None for cursor, event in zip(cursors, at.events, strict=True))
-    return View(target, cursors.map(lambda cursor: cursor.tid), Both(*calls), shown.index(at), shown)
+        shown = list(_with_others(shown, walk.sides.map(lambda cursor: _Others(cursor.log, cursor.tid))))
+    calls = (call_of(log, event) if event else None for log, event in zip(logs, at.events, strict=True))
+    return View(walk.sides.map(lambda cursor: cursor.tid), Both(*calls), shown.index(at), shown)
 
 
-def _view_row(row: ViewRow | int, marked: bool) -> DiffRow | str:
+def _view_rows(row: ViewRow | int, mark: str) -> Iterator[DiffRow | str]:
+    """A row for people. What stands side by side in a difference is compared if it is the same call."""
     if isinstance(row, int):
-        return f"… {_counted(row, 'row')} …" if row else "… more of other threads …"
-    events, texts = row.events, row.events.map(lambda event: event_text(event) if event else "")
-    canary, ours = events
-    matches = row.kind is not StepKind.DIFFERED
-    if canary and ours and not events_equal(canary, ours):
-        texts = compared_texts(Both(canary, ours))
-        matches = False
+        yield f"… {_counted(row, 'row')} …" if row else "… more of other threads …"
+        return
+    (canary, ours), floats = row.events, row.kind is StepKind.FLOATED
+    texts = row.events.map(lambda event: event_text(event) if event else "")
+    compared = equal = False
+    if canary and ours and not floats:
+        equal = events_equal(canary, ours)
+        compared = row.kind is StepKind.MATCHED or (canary.kind, canary.name) == (ours.kind, ours.name)
+        texts = compared_texts(Both(canary, ours)) if compared and not equal else texts
+    matches = row.kind is not StepKind.DIFFERED and (equal or not compared)
+    note = " (floats)" if floats else " (the same by name or rule)" if compared and row.kind is StepKind.MATCHED else ""
 
     def line(side: Side) -> DiffLine | None:
-        event, mark = events[side], " ◀" if marked else ""
+        event = row.events[side]
         if event is None:
             return None
-        note = " (floats)" if row.kind is StepKind.FLOATED else ""
-        if row.kind is StepKind.MATCHED and not matches:
-            note = " (the same by name or rule)"
-        text = texts[side] if not row.others else f"{side.value} tid {event.tid}: {texts[side]}"
-        return DiffLine(f"#{event.idx} line {event.lineno}{mark}", f"{'    ' * row.others}{text}{note}")
+        text = f"    {side.value} tid {event.tid}: {texts[side]}" if row.others else texts[side]
+        return DiffLine(f"#{event.idx} line {event.lineno}{mark}", text + ("" if equal else note))
 
-    return DiffRow(Both(line(Side.CANARY), line(Side.OURS)), matches, compared=bool(canary and ours))
+    lines = Both(line(Side.CANARY), line(Side.OURS))
+    apart = (Both(lines.canary, None), Both(None, lines.ours)) if floats and canary and ours else (lines,)
+    yield from (DiffRow(one, matches, compared) for one in apart)
 
 
 def view_document(view: View) -> list[Block]:
     """The view for people."""
     title = f"canary tid {view.tids.canary} / ours tid {view.tids.ours}"
-    rows = [_view_row(row, number == view.at) for number, row in enumerate(view.rows)]
-    return [Heading(title, 1), *_call_lines(view.calls), Diff(rows)]
-
-
-_ROW_WORDS: Final = {StepKind.MATCHED: "matched", StepKind.FLOATED: "floated", StepKind.DIFFERED: "differed"}
+    marks = (" ◀" if number == view.at else "" for number in itertools.count())
+    rows = itertools.chain.from_iterable(map(_view_rows, view.rows, marks))
+    return [Heading(title, 1), *_call_lines(view.calls), Diff(list(rows))]
 
 
 def view_json(view: View) -> Iterator[str]:
@@ -12017,21 +11996,13 @@ def view_json(view: View) -> Iterator[str]:
     def row_value(row: ViewRow | int) -> dict[str, object]:
         if isinstance(row, int):
             return {"omitted": row or None}
-        kind = "other_threads" if row.others else _ROW_WORDS[row.kind]
         tid = next(event.tid for event in row.events if event)
-        return {"row": kind, **({"tid": tid} if row.others else {}), **json_fields(row.events, "canary ours")}
+        what = {"row": "other_threads", "tid": tid} if row.others else {"row": row.kind.name.lower()}
+        return {**what, **json_fields(row.events, "canary ours")}
 
-    return json_document(
-        {
-            "format": "diff-events-view",
-            "format_version": 1,
-            "canary_tid": view.tids.canary,
-            "ours_tid": view.tids.ours,
-            "calls": view.calls,
-            "at": view.at,
-            "rows": map(row_value, view.rows),
-        }
-    )
+    about = {"format": "diff-events-view", "format_version": 1, "canary_tid": view.tids.canary}
+    shown = json_fields(view, "ours_tid=tids.ours calls at")
+    return json_document({**about, **shown, "rows": map(row_value, view.rows)})
 
 
 # ██████████████████████████████████████████████████████████████████████████████████████████████████████████████████████
@@ -16160,14 +16131,14 @@ class _Cutter:
         """The events of a row."""
         rows = self._rows[canary_tid]
         tids = Both(rows.walk.canary.tid, rows.walk.ours.tid)
-        places = zip(tids, rows[number].positions, strict=True)
+        places = zip(tids, rows[number][0], strict=True)
         return Both(*(() if position is None else ((tid, position),) for tid, position in places))
 
     def _around(self, count: int) -> Iterator[int]:
         """So many rows before the block and behind it, as far as nothing else differs, the nearest last."""
         rows = self._rows[self._walk.canary.tid]
         for numbers in (range(self._block.start - 1, -1, -1), range(self._block.stop, len(rows))):
-            alike = itertools.takewhile(lambda number: rows[number].kind is not StepKind.DIFFERED, numbers[:count])
+            alike = itertools.takewhile(lambda number: rows[number][1] is not StepKind.DIFFERED, numbers[:count])
             yield from reversed(list(alike))
 
     def _produced(self, side: Side, units: Iterable[Unit]) -> Iterator[EventPlace]:
@@ -16196,7 +16167,7 @@ class _Cutter:
         tid = self._walk.canary.tid
         block = [self._unit(tid, number) for number in self._block]
         rows = self._rows[tid]
-        near = {number for number in self._around(_CONTEXT_KEPT) if rows[number].kind is StepKind.MATCHED}
+        near = {number for number in self._around(_CONTEXT_KEPT) if rows[number][1] is StepKind.MATCHED}
         kept = [self._unit(tid, number) for number in sorted(near)]
         kept, loose = (kept + block, []) if len(block) <= _WHOLE_BLOCK else (kept + block[:1], block[1:])
         for count in _ROWS_AROUND:

@@ -1,8 +1,11 @@
 """The aligned view of a pair of threads around an event."""
 
 import json
+import os
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
+from unittest import mock
 
 import diff_events
 from tests import generator
@@ -110,7 +113,7 @@ class Rows(Show):
 
     def test_with_enough_room_every_event_is_there_once_and_in_order(self) -> None:
         tried = 0
-        for seed in seeds(40):
+        for seed in seeds(15):
             pair = generator.random_pair(seed)
             pins = ",".join(f"{canary}={ours}" for canary, ours in pair.tid_map)
             paths = "--canary", self.write("c.jsonl", pair.canary), "--ours", self.write("o.jsonl", pair.ours)
@@ -119,7 +122,7 @@ class Rows(Show):
                 with self.subTest(seed=seed, tid=report["canary_tid"]):
                     self.check_every_event(report, *paths, "--tid-map", pins, "--no-auto-map")
                     tried += 1
-        self.assertGreater(tried, len(seeds(40)))
+        self.assertGreater(tried, len(seeds(15)))
 
     def check_every_event(self, report: dict[str, Any], *options: str) -> None:
         at = "--at", f"{report['canary_tid']}:{self.first_idx(report['canary_tid'])}"
@@ -153,6 +156,44 @@ class Rows(Show):
         self.pair(opened(6, "0xF8000004"), opened(1, "0xF8000008"))
         self.assertRegex(self.show("--at", "6:1"), r"(?m)^- #1 .*«4»\"$")
         self.assertRegex(self.show("--at", "6:1", "--match-names"), r"(?m)^- #1 .*«4»\" \(the same by name or rule\)$")
+
+    def test_a_long_block_shows_both_sides_from_its_start(self) -> None:
+        logs = [[*NAMES[:9], *(f"{word}{n}" for n in range(300))] for word in ("Lost", "New")]
+        self.pair(thread(6, logs[0]), thread(1, logs[1]))
+        rows = [row for row in self.rows("--at", "6:9", "--around", "4") if row.get("row") == "differed"]
+        self.assertEqual(len(rows), 5)
+        for side, word in (("canary", "Lost"), ("ours", "New")):
+            self.assertEqual([row[side]["payload"]["name"] for row in rows], [f"{word}{n}" for n in range(5)])
+        lines = self.show("--at", "6:9", "--around", "4").splitlines()
+        self.assertEqual("".join(line[0] for line in lines if line[:1] in ("-", "+")), "-----+++++")
+
+    def test_on_a_wide_terminal_what_differs_stands_side_by_side(self) -> None:
+        ours = thread(1, NAMES)
+        ours[5] = (1, "kernel.call", ours[5][2] | {"n": 7})
+        del ours[7]
+        self.pair(thread(6, NAMES), ours)
+        for columns, colour, marks in ((120, "never", "«{}»"), (160, "always", "{}")):
+            with mock.patch.dict(os.environ, {"COLUMNS": str(columns)}):
+                text = self.show("--at", "6:5", "--around", "4", "--color", colour)
+            self.assertEqual("\x1b[7m7\x1b[0m" in text, colour == "always")
+            lines = re.sub("\x1b\\[[0-9]+m", "", text).splitlines()
+            self.assertLessEqual(max(map(len, lines)), columns)
+            both = next(line for line in lines if line.startswith("- #5"))
+            values = [marks.format(value) for value in (5, 7)]
+            self.assertRegex(both, rf"^- #5 line 7 ◀ .* n={values[0]} +│ \+ #5 line 7 ◀ .* n={values[1]} *$")
+            alone = next(line for line in lines if line.startswith("- #7"))
+            self.assertRegex(alone, r"^- #7 line 9 .* n=5 +│ *$")
+
+    def test_a_long_event_goes_on_in_its_column(self) -> None:
+        canary, ours = (
+            [(tid, "kernel.call", {"name": "Long", "text": word * 20})] for tid, word in ((6, "c "), (1, "d "))
+        )
+        self.pair(canary, ours)
+        with mock.patch.dict(os.environ, {"COLUMNS": "120"}):
+            cells = [line.split("│") for line in self.show("--at", "6:0").splitlines()[3:]]
+        self.assertGreater(len(cells), 1)
+        for nth, letters in enumerate(("c c c", "d d d")):
+            self.assertIn(letters, re.sub("[«»]", "", cells[1][nth]))
 
     def test_the_call_within_which_it_happens_is_named(self) -> None:
         call, returned = called(6, "NtCreateEvent")
