@@ -15261,28 +15261,21 @@ class PlainYaml:
             raise self._refusal("a line that belongs to nothing before it")
         return value
 
-    def _refusal(self, problem: str) -> InputError:
-        lineno = self._text.count("\n", 0, self._at) + 1
+    def _refusal(self, problem: str = "") -> InputError:
+        """What is wrong here; by default, that it is no YAML, or more of it than is read."""
+        rest = self._text[self._at : self._at + 200].partition("\n")[0]
         if self._text.startswith("\t", self._at):
             problem = "a tab where only spaces may be"
-        return InputError(self._source, f"YAML: {problem}", lineno=lineno)
-
-    def _beyond(self) -> InputError:
-        rest = self._text[self._at : self._at + 200].partition("\n")[0]
-        return self._refusal(f"beyond the subset: {json_text(shorten(rest, 40))}")
+        lineno = self._text.count("\n", 0, self._at) + 1
+        return InputError(
+            self._source, f"YAML: {problem or f'beyond the subset: {json_text(shorten(rest, 40))}'}", lineno=lineno
+        )
 
     def _skip(self) -> int:
         """Passes blanks, comments and line ends; the column of what follows, -1 at the end of the text."""
         blank = _YAML_BLANK.match(self._text, self._at)
         self._at = blank.end() if blank else self._at
         return -1 if self._at == len(self._text) else self._at - self._text.rfind("\n", 0, self._at) - 1
-
-    def _end_line(self) -> None:
-        """Passes the rest of a line, which must be empty but for a comment."""
-        end = _YAML_LINE_END.match(self._text, self._at)
-        if end is None:
-            raise self._beyond()
-        self._at = end.end()
 
     def _enter(self) -> None:
         self._depth += 1
@@ -15295,36 +15288,29 @@ class PlainYaml:
         """The map, list, text or scalar that begins here; ``parent`` is the column of the block that it is in."""
         self._enter()
         column = self._skip()
-        if _YAML_DASH.match(self._text, self._at):
-            value: object = self._list(column)
-        elif self._key(_YAML_KEY) is not None:
-            value = self._map(column)
-        else:
-            value = self._inline(parent)
+        is_list = self._is_item()
+        value = self._entries(column, is_list) if is_list or self._key(_YAML_KEY) else self._inline(parent)
         self._depth -= 1
         return value
 
-    def _list(self, column: int) -> list[object]:
-        items: list[object] = []
-        while self._skip() == column and _YAML_DASH.match(self._text, self._at):
-            self._at += 1
-            items.append(self._value(column, is_item=True))
-        self._expect_dedent(column)
-        return items
+    def _is_item(self) -> bool:
+        return _YAML_DASH.match(self._text, self._at) is not None
 
-    def _map(self, column: int) -> dict[object, object]:
-        found: dict[object, object] = {}
-        while self._skip() == column:
-            key = self._take_key(_YAML_KEY, found)
-            found[key] = self._value(column, is_item=False)
-        self._expect_dedent(column)
-        return found
-
-    def _expect_dedent(self, column: int) -> None:
+    def _entries(self, column: int, is_list: bool) -> object:
+        """The items of the list, or the members of the map, that stand at a column."""
+        items, found = list[object](), dict[object, object]()
+        while self._skip() == column and (self._is_item() or not is_list):
+            if is_list:
+                self._at += 1
+                items.append(self._value(column, is_list))
+            else:
+                key = self._take_key(_YAML_KEY, found)
+                found[key] = self._value(column, is_list)
         if self._skip() > column:
             raise self._refusal("a line that is indented more than those before it")
+        return items if is_list else found
 
-    def _value(self, column: int, *, is_item: bool) -> object:
+    def _value(self, column: int, is_item: bool) -> object:
         """What stands behind the ``- `` or ``key:`` at a column, or in the lines below it.
 
         A list may stand at the same column as the key that it belongs to.
@@ -15333,7 +15319,7 @@ class PlainYaml:
         place = self._skip()
         if place >= 0 and "\n" not in self._text[start : self._at]:
             return self._block(column) if is_item else self._inline(column)
-        is_list = place == column and not is_item and _YAML_DASH.match(self._text, self._at)
+        is_list = place == column and not is_item and self._is_item()
         return self._block(column) if place > column or is_list else None
 
     def _inline(self, parent: int) -> object:
@@ -15341,16 +15327,19 @@ class PlainYaml:
         if self._text[self._at] in "|>":
             return self._text_block(parent)
         value = self._node(parent)
-        self._end_line()
+        end = _YAML_LINE_END.match(self._text, self._at)
+        if end is None:
+            raise self._refusal()
+        self._at = end.end()
         return value
 
     def _text_block(self, parent: int) -> str:
         """A ``>`` or ``|`` text: the lines below that are indented like the first of them, or more."""
         header = _YAML_TEXT_HEADER.match(self._text, self._at)
         if header is None or (header[2] and header[4]):
-            raise self._beyond()
-        least = max(parent + 1, 1)
-        width = least + int(header[2] or header[4]) - 1 if header[2] or header[4] else 0
+            raise self._refusal()
+        least, given = max(parent + 1, 1), header[2] or header[4]
+        width = least + int(given) - 1 if given else 0
         parts: list[str] = []
         empty, widest, before, line_break = 0, 0, "", ""
         self._at = header.end()
@@ -15394,7 +15383,7 @@ class PlainYaml:
             return self._collection()
         scalar = (_YAML_FLOW_SCALAR if parent is None else _YAML_SCALAR).match(self._text, self._at)
         if scalar is None:
-            raise self._beyond()
+            raise self._refusal()
         value = self._unquoted(scalar[0]) if scalar[0][0] in "\"'" else None
         self._at = scalar.end()
         return self._plain_value(self._with_more_lines(scalar[0], parent)) if value is None else value
@@ -15443,7 +15432,7 @@ class PlainYaml:
             if self._next(start) == ",":
                 self._at += 1
             elif self._next(start) != closing:
-                raise self._beyond()
+                raise self._refusal()
         self._at += 1
         self._depth -= 1
         return items if is_list else found
@@ -15539,7 +15528,7 @@ def checked_host(value: object, source: str, field: str) -> str:
 
 def checked_hosts(value: object, source: str, field: str) -> tuple[str, ...]:
     """An allow list; nothing at all is an empty one."""
-    if value is MISSING or value is None:
+    if value is None:
         return ()
     if not isinstance(value, list):
         raise InputError(source, f"expected a list of hosts, found {described(value)}", field=field)
@@ -15565,27 +15554,28 @@ _CONTRACT_FIELDS: Final[Mapping[tuple[str, ...], tuple[Field, ...]]] = {
 """What a contract is read for, by the section that it stands in. Whatever else it says is for others."""
 
 
-def _check_contract(settings: dict[str, object], path: str) -> None:
-    """Raises `InputError` for a field of another type, and for a key in a section that is nearly one of those read."""
+def _contract_values(settings: dict[str, object], path: str) -> dict[str, Any]:
+    """The values of the contract's fields by their names, those that are given.
+
+    Raises `InputError` for a value of another type, and for a key in a section that is nearly one of those read.
+    """
     import difflib  # here, so that only who gives a contract waits for it
 
     homes = {one.name: section for section, expected in _CONTRACT_FIELDS.items() for one in expected}
+    found: dict[str, Any] = {}
     for section, expected in _CONTRACT_FIELDS.items():
         value = _member(settings, *section)
         if value is MISSING or value is None:
             continue
-        names = checked_fields(value, expected, path, ".".join(section))
-        for key in map(str, names if section else ()):
+        values = checked_fields(value, expected, path, ".".join(section))
+        found |= {one.name: values[one.name] for one in expected if one.name in values}
+        for key in map(str, values if section else ()):
             meant = difflib.get_close_matches(key, homes, 1, 0.75)
             if meant and homes.get(key) != section:
-                lineno, field = _settings_line(path, *section, key), ".".join((*section, key))
                 problem = f"no such key; is {'.'.join((*homes[meant[0]], meant[0]))} meant?"
-                raise InputError(path, problem, lineno=lineno, field=field)
-
-
-def _threshold(settings: object, name: str, default: float) -> float:
-    value = _member(settings, "parity_score", "thresholds", name)
-    return float(value) if isinstance(value, int | float) else default
+                lineno, name = _settings_line(path, *section, key), ".".join((*section, key))
+                raise InputError(path, problem, lineno=lineno, field=name)
+    return found
 
 
 def read_contract(path: str) -> Contract:
@@ -15593,18 +15583,13 @@ def read_contract(path: str) -> Contract:
 
     Raises `InputError`, also for a key that is nearly one of these: it would else be ignored without a word.
     """
-    settings = read_settings(path)
-    _check_contract(settings, path)
-    allowed, forbidden = (
-        checked_hosts(_member(settings, "sovereignty", one.name), path, f"sovereignty.{one.name}")
-        for one in _CONTRACT_FIELDS["sovereignty",]
-    )
+    values = _contract_values(read_settings(path), path)
     return Contract(
-        _threshold(settings, "aggregate_min", DEFAULT_CONTRACT.aggregate_min),
-        _threshold(settings, "individual_min", DEFAULT_CONTRACT.individual_min),
-        allowed,
-        forbidden,
-        tuple(cast(list[str], settings.get("oos_rows", []))),
+        float(values.get("aggregate_min", DEFAULT_CONTRACT.aggregate_min)),
+        float(values.get("individual_min", DEFAULT_CONTRACT.individual_min)),
+        checked_hosts(values.get("allow_hosts"), path, "sovereignty.allow_hosts"),
+        checked_hosts(values.get("forbidden_replay_egress"), path, "sovereignty.forbidden_replay_egress"),
+        tuple(values.get("oos_rows", ())),
     )
 
 
