@@ -63,7 +63,7 @@ Event logs:
 Agent traces:
 
     agent traces · what a coding agent did, record by record
-    shell words · the tokens of a command, as a shell reads them
+    shell words · the commands of a text and their words, as a shell reads them
     equivalence rules · when two agents' actions are the same, tool by tool
     sovereignty · what a student may never do, and what a trace alone does not tell
     parity · two traces, action by action, and their score
@@ -12388,21 +12388,11 @@ MAX_SHELL_TEXT: Final = 1 << 20
 """The longest command text, in characters, that is read. Linux starts no program with a longer argument than 2^17."""
 
 
-class TokenKind(enum.Enum):
-    """What a shell makes of a token. A reserved word or an assignment that is quoted is a plain word."""
-
-    WORD = "word"
-    ASSIGNMENT = "assignment"
-    RESERVED = "reserved word"
-    OPERATOR = "operator"
-    HEREDOC = "here-document"
-
-
 class PartKind(enum.Enum):
     """What a piece of a word does when the shell expands it."""
 
     LITERAL = "stands for itself"
-    PATTERN = "an unquoted * ? [ { or ~"
+    PATTERN = "an unquoted * ? [ { or ~, or an operator in [[ … ]]"
     PARAMETER = "$name or ${…}"
     COMMAND = "$(…), `…`, <(…) or >(…)"
     ARITHMETIC = "$((…)) or ((…))"
@@ -12412,29 +12402,42 @@ class PartKind(enum.Enum):
 class Part:
     """One piece of a word. Quotes are gone: ``'a'``, ``"a"`` and ``a`` are the same; ``"$a"`` and ``$a`` are not.
 
-    ``tokens`` is what a command substitution runs, ``parts`` is what stands inside a ``${…}`` or ``$((…))``.
+    ``commands`` is what a substitution runs, ``parts`` is what stands inside a ``${…}`` or ``$((…))``.
     """
 
     kind: PartKind
     text: str
     quoted: bool = False
-    tokens: tuple[Token, ...] = ()
+    commands: tuple[Command, ...] = ()
     parts: tuple[Part, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One token: ``text`` is that of an operator or a reserved word, ``parts`` are those of any other."""
+@dataclass(slots=True)
+class Command:
+    """A simple command, or a group of them, which ``kind`` tells: the word or parenthesis that opens it.
 
-    kind: TokenKind
-    text: str = ""
-    parts: tuple[Part, ...] = ()
+    ``body`` is what a group, a loop or a function holds; words between commands, such as ``then``, stand there as
+    commands of that kind. ``after`` is the operator behind it; the text of a here-document is a redirection by
+    ``<<text``.
+    """
+
+    kind: str = ""
+    words: list[Word] = field(default_factory=list)
+    assignments: list[Word] = field(default_factory=list)
+    redirects: list[tuple[str, Word]] = field(default_factory=list)
+    body: list[Command] = field(default_factory=list)
+    after: str = ";"
+
+
+Word: TypeAlias = tuple[Part, ...]
 
 
 class ShellSyntaxError(ValueError):
-    """A command that is not whole: an open quote, say. ``tokens`` are those before the place."""
+    """A command that is not whole: an open quote, say. ``commands`` are those up to the place."""
 
-    tokens: tuple[Token, ...] = ()
+    def __init__(self, problem: str, commands: Sequence[Command] = ()) -> None:
+        super().__init__(problem)
+        self.commands = commands
 
 
 class ShellLimitError(ShellSyntaxError):
@@ -12460,12 +12463,13 @@ _PARENTHESIS = re.compile(r"[()]")
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*(?:\[[^\]\s]*\])?\+?=", re.ASCII)
 _ANSI_ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{1,4}|[0-7]{1,3}|.)", re.DOTALL)
 _ANSI_NAMED: Final = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "f": "\f", "v": "\v"}
-_RESERVED: Final = _names(
-    "if then elif else fi for select while until do done case esac in function time coproc ! { } [[ ]]"
-)
-_BEFORE_A_COMMAND: Final = _names("if then elif else while until do time coproc ! {")
-_BESIDE_A_NEWLINE: Final = frozenset(["|", "&&", "||", ";"])
-_SEPARATOR: Final = Token(TokenKind.OPERATOR, ";")
+_GROUPS: Final = _names("if for select while until {")
+_BETWEEN: Final = _names("then elif else do in ! coproc")
+_CLOSING: Final = _names(") } ]] fi done esac ;; ;& ;;&")
+_WITH_HEAD: Final = _names("for select case function [[")
+_RESERVED: Final = _GROUPS | _BETWEEN | _CLOSING | _WITH_HEAD
+_NO_PARAMETERS = re.compile(r"\([ \t]*\)")
+_TIME: Final = (Part(PartKind.LITERAL, "time"),)
 
 _EXPANSION: Final = r"""
   | (?P<arithmetic> \$\(\( )
@@ -12517,7 +12521,7 @@ _LITERALS: Final[Mapping[str, Callable[[str], str]]] = {
 """The groups of a piece that stand for themselves, and how."""
 
 
-def _merged(parts: Iterable[Part]) -> tuple[Part, ...]:
+def _merged(parts: Iterable[Part]) -> Word:
     """The parts with neighbouring literals made one, and without empty ones."""
     merged: list[Part] = []
     for kind, group in itertools.groupby(parts, lambda part: part.kind):
@@ -12528,122 +12532,219 @@ def _merged(parts: Iterable[Part]) -> tuple[Part, ...]:
     return tuple(merged)
 
 
+def word_text(word: Word) -> str:
+    """The text of a word, its expansions written as ``$name`` and ``$(…)``.
+
+    >>> [word_text(word) for word in shell_commands("echo 'a b'$HOME")[0].words]
+    ['echo', 'a b$HOME']
+    """
+    return "".join("$(…)" if part.kind is PartKind.COMMAND else part.text for part in word)
+
+
 def _is_redirection(operator: str) -> bool:
     return "<" in operator or ">" in operator
 
 
 class _ShellReader:
-    """Reads one command text from left to right, as the POSIX token rules and bash's additions to them say."""
+    """Reads one command text from left to right, as the POSIX token rules and bash's additions to them say.
 
-    def __init__(self, text: str, budget: Budget, depth: int = 0, start: int = 0) -> None:
-        if len(text) > MAX_SHELL_TEXT or depth > MAX_SHELL_NESTING:
-            raise ShellLimitError(f"more than {MAX_SHELL_TEXT} characters or {MAX_SHELL_NESTING} levels")
-        self._text, self._budget, self._depth, self._pos = text, budget, depth, start
-        self._tokens: list[Token] = []
-        self._at_command, self._open_cases = True, 0
-        self._heredocs: list[tuple[int, str, bool]] = []
-        """Those whose bodies begin on the next line: the place of the token, the delimiter, whether tabs go."""
+    Whatever is missing or too much, the commands come out as far as they can be told; ``problem`` says what was wrong.
+    """
 
-    def _nested(self, text: str, start: int = 0) -> _ShellReader:
-        return _ShellReader(text, self._budget, self._depth + 1, start)
+    def __init__(self, text: str, budget: Budget, depth: int = 0) -> None:
+        if len(text) > MAX_SHELL_TEXT:
+            raise ShellLimitError(f"more than {MAX_SHELL_TEXT} characters")
+        self._text, self._budget, self._depth, self._pos = text, budget, depth, 0
+        self._closed_by = ""
+        self._heredocs: list[tuple[Command, str, str]] = []
+        """Those whose texts begin on the next line: whose they are, their operators and delimiters."""
+        self.problem = ""
 
-    # ── tokens ──
+    def _fail(self, problem: str) -> None:
+        """Reads no further."""
+        self.problem, self._pos = self.problem or problem, len(self._text)
 
-    def tokens(self, *, closing: bool = False) -> tuple[Token, ...]:
-        """The tokens up to the end of the text, or ``closing``, up to the ``)`` that ends a substitution."""
-        try:
-            self._read(closing=closing)
-        except ShellSyntaxError as error:
-            error.tokens = tuple(self._tokens)
-            raise
-        while self._tokens and self._tokens[-1] == _SEPARATOR:
-            self._tokens.pop()
-        return tuple(self._tokens)
+    @contextlib.contextmanager
+    def _deeper(self) -> Iterator[None]:
+        if self._depth >= MAX_SHELL_NESTING:
+            raise ShellLimitError(f"nested deeper than {MAX_SHELL_NESTING} levels")
+        self._depth += 1
+        yield
+        self._depth -= 1
 
-    def _read(self, *, closing: bool) -> None:
-        parentheses = 0
-        while self._skip_blanks():
-            opens_twice = self._at_command and self._text.startswith("((", self._pos)
-            if opens_twice and (part := self._arithmetic(self._pos, self._pos, quoted=False)):
-                self._tokens.append(Token(TokenKind.WORD, parts=(part,)))
-                self._at_command = False
-            elif operator := _OPERATOR.match(self._text, self._pos):
-                self._budget.spend()
-                self._pos = operator.end()
-                parentheses += (operator[0] == "(") - (operator[0] == ")" and not self._open_cases)
-                if closing and parentheses < 0:
-                    return
-                self._add_operator(operator[0])
-            else:
-                self._tokens.append(self._word())
-        if closing:
-            raise ShellSyntaxError("a substitution without its closing parenthesis")
+    # ── commands ──
 
-    def _skip_blanks(self) -> bool:
-        """Passes white space and a comment; whether anything follows."""
+    def commands(self) -> list[Command]:
+        """All commands of the text."""
+        found: list[Command] = []
+        while self._pos < len(self._text):
+            found += self._group()
+        return found
+
+    def _operator(self) -> str:
+        """The operator that stands next, behind white space and a comment; empty where another thing does."""
         blanks = _BLANKS.match(self._text, self._pos)
         self._pos = blanks.end() if blanks else self._pos
-        return self._pos < len(self._text)
+        found = _OPERATOR.match(self._text, self._pos)
+        return found[0] if found else ""
 
-    def _add_operator(self, operator: str) -> None:
-        """A newline is a ``;``, but not beside an operator that goes on."""
-        before = self._tokens[-1] if self._tokens else _SEPARATOR
-        if operator == "\n":
-            self._read_heredocs()
-            self._tokens += [_SEPARATOR] if before.text not in _BESIDE_A_NEWLINE else []
-        else:
-            if operator in _BESIDE_A_NEWLINE and before == _SEPARATOR and self._tokens:
-                self._tokens.pop()
-            self._tokens.append(Token(TokenKind.OPERATOR, operator))
-        if _is_redirection(operator):
-            self._add_target(operator)
-        else:
-            self._at_command = True
+    def _pass(self, operator: str) -> None:
+        self._budget.spend()
+        self._pos += len(operator)
 
-    def _add_target(self, operator: str) -> None:
-        """The word behind a redirection, after which a command may begin as before it: ``<in A=1 make``."""
-        self._skip_blanks()
-        start, at_command = self._pos, self._at_command
-        self._at_command = False
-        self._tokens.append(self._word())
-        self._at_command = at_command
+    def _separator(self) -> str:
+        """Passes what stands between two commands; a newline is a ``;``, but not beside an operator that goes on."""
+        found = ";"
+        while (operator := self._operator()) not in ("", "(", *_CLOSING) and not _is_redirection(operator):
+            self._pass(operator)
+            if operator == "\n":
+                self._read_heredocs()
+            elif found == ";":
+                found = operator
+        return found
+
+    def _group(self) -> list[Command]:
+        """The commands up to what closes the innermost group, which is passed."""
+        found: list[Command] = []
+        self._separator()
+        while self._pos < len(self._text):
+            command = self._command()
+            if command.kind in _CLOSING:
+                self._closed_by = command.kind
+                return found
+            found.append(command)
+        self._closed_by = ""
+        return found
+
+    def _command(self) -> Command:
+        """One command and the operator behind it. What closes a group is a command of that kind, and no more."""
+        command = Command()
+        if (operator := self._operator()) in _CLOSING:
+            self._pass(operator)
+            return Command(operator)
+        if operator == "(":
+            self._read_body(command, "(")
+        while command.kind not in ("function", *_BETWEEN, *_CLOSING):
+            start, operator = self._pos, self._operator()
+            if _is_redirection(operator):
+                self._read_redirection(command, operator)
+            elif operator == "(" and self._begins_function(command):
+                self._read_body(command, "function")
+            elif operator or self._pos == len(self._text):
+                break
+            elif not self._read_word(command):
+                self._pos = start
+                break
+        if command.kind != "function" and command.kind not in _CLOSING:
+            command.after = "(" if self._operator() == "(" else self._separator()
+        return command
+
+    def _begins_function(self, command: Command) -> bool:
+        """Whether a name stands before the parenthesis, and nothing in it, which is passed."""
+        empty = _NO_PARAMETERS.match(self._text, self._pos)
+        if empty and len(command.words) == 1 and command.kind in ("", "function"):
+            self._pos = empty.end()
+        return empty is not None and self._pos == empty.end()
+
+    def _read_word(self, command: Command) -> bool:
+        """The next word, as what it is where it stands; false where another command begins with it."""
+        start, is_first = self._pos, command == Command()
+        word = self._word()
+        raw = self._text[start : self._pos]
+        if raw in _RESERVED and command.words == [_TIME] and not command.kind:
+            return False
+        if is_first and raw in _RESERVED:
+            self._read_body(command, raw)
+        elif not self.problem:
+            is_assignment = not command.kind and not command.words and _ASSIGNED.match(raw)
+            (command.assignments if is_assignment else command.words).append(word)
+        return True
+
+    def _read_body(self, command: Command, kind: str) -> None:
+        """What a group, a loop or a function holds, behind the word or parenthesis that opens it."""
+        command.kind = kind
+        if kind in _WITH_HEAD and not command.words:
+            self._read_head(command)
+        opens_twice = kind in ("(", "for") and self._text.startswith("((", self._pos)
+        if opens_twice and (part := self._arithmetic(self._pos, self._pos, quoted=False)):
+            command.words.append((part,))
+        elif kind == "(":
+            self._pass(kind)
+        with self._deeper():
+            if kind == "function":
+                self._separator()
+                command.body = [self._command()]
+            elif kind == "case":
+                self._read_cases(command)
+            elif kind in _GROUPS or (kind == "(" and not command.words):
+                command.body = self._group()
+
+    def _read_head(self, command: Command) -> None:
+        """The words between ``for``, ``case`` or ``function`` and what they hold; all that stands in ``[[ … ]]``."""
+        end = {"case": "in", "[[": "]]"}.get(command.kind)
+        while (operator := self._operator()) or self._pos < len(self._text):
+            start = self._pos
+            if not operator:
+                self._read_word(command)
+            elif command.kind == "[[":
+                self._pass(operator)
+                command.words += [(Part(PartKind.PATTERN, operator),)] if operator != "\n" else []
+            else:
+                break
+            if self._text[start : self._pos] == end or command.kind == "function":
+                break
+        if command.kind == "function":
+            self._begins_function(command)
+
+    def _read_cases(self, command: Command) -> None:
+        """The patterns of a ``case``, which are added to its words, and the commands behind each."""
+        self._closed_by = ""
+        while (operator := self._operator()) or self._pos < len(self._text):
+            start = self._pos
+            if operator == ")":
+                self._pass(operator)
+                pattern = Command("pattern", after="")
+                command.body += [pattern, *self._group()]
+                pattern.after = self._closed_by
+            elif operator:
+                self._pass(operator)
+            else:
+                self._read_word(command)
+            if "esac" in (self._closed_by, self._text[start : self._pos]):
+                break
+
+    def _read_redirection(self, command: Command, operator: str) -> None:
+        self._pass(operator)
+        self._operator()
+        start, word = self._pos, self._word()
+        if not self.problem:
+            command.redirects.append((operator, word))
         if operator.lstrip("0123456789") in ("<<", "<<-"):
-            self._heredocs.append((len(self._tokens), self._text[start : self._pos], operator[-1] == "-"))
-            self._tokens.append(Token(TokenKind.HEREDOC))
+            self._heredocs.append((command, operator, self._text[start : self._pos]))
 
     def _read_heredocs(self) -> None:
-        """Reads the bodies of the here-documents that the line before began. The end of the text ends a body too."""
-        for place, raw, strips_tabs in self._heredocs:
-            delimiter, tabs = re.sub(r"['\"\\]", "", raw), r"\t*" if strips_tabs else ""
+        """Reads the here-documents that the line before began. The end of the text ends one, too."""
+        for command, operator, raw in self._heredocs:
+            delimiter, tabs = re.sub(r"['\"\\]", "", raw), r"\t*" if operator[-1] == "-" else ""
             end = re.compile(rf"^{tabs}{re.escape(delimiter)}(?:\n|\Z)", re.MULTILINE).search(self._text, self._pos)
             body = self._text[self._pos : end.start() if end else None]
-            body = re.sub(r"(?m)^\t+", "", body) if strips_tabs else body
+            body = re.sub(r"(?m)^\t+", "", body) if tabs else body
             self._pos = end.end() if end else len(self._text)
-            parts = [Part(PartKind.LITERAL, body)] if raw != delimiter else self._nested(body)._quoted("")
-            self._tokens[place] = Token(TokenKind.HEREDOC, parts=_merged(parts))
+            parts = [Part(PartKind.LITERAL, body)] if raw != delimiter else self._expansions_in(body)
+            command.redirects.append(("<<text", _merged(parts)))
         self._heredocs = []
 
     # ── words ──
 
-    def _word(self) -> Token:
-        """One word; where a command begins it may be a reserved word or an assignment."""
+    def _word(self) -> Word:
         start, parts = self._pos, list[Part]()
         while found := _PIECE.match(self._text, self._pos):
             self._add_piece(found, parts, quoted=False)
         if self._text.startswith(("'", "`"), self._pos):
-            raise ShellSyntaxError("a quote without its end")
-        if self._pos == start:  # an operator where a word must stand, as in "<< ;"
-            raise ShellSyntaxError("a word is missing")
-        raw, kind = self._text[start : self._pos], TokenKind.WORD
-        if self._at_command and raw in _RESERVED:
-            self._at_command = raw in _BEFORE_A_COMMAND
-            self._open_cases += (raw == "case") - (raw == "esac" and self._open_cases > 0)
-            return Token(TokenKind.RESERVED, raw, (Part(PartKind.LITERAL, raw),))
-        if self._at_command and _ASSIGNED.match(raw):
-            kind = TokenKind.ASSIGNMENT
-        else:
-            self._at_command = False
-        return Token(kind, parts=_merged(parts))
+            self._fail("a quote without its end")
+        elif self._pos == start:  # an operator where a word must stand, as in "<< ;"
+            self._fail("a word is missing")
+        return _merged(parts)
 
     def _quoted(self, end: str) -> list[Part]:
         """What stands up to ``end``: a double quote, a ``}``, or (empty) the end of the text."""
@@ -12658,7 +12759,7 @@ class _ShellReader:
             else:
                 self._add_piece(found, parts, quoted=True)
         if end:
-            raise ShellSyntaxError(f"an open quote or brace, without {end}")
+            self._fail(f"an open quote or brace, without {end}")
         return parts
 
     def _add_piece(self, found: re.Match[str], parts: list[Part], *, quoted: bool) -> None:
@@ -12673,68 +12774,76 @@ class _ShellReader:
         elif kind == "parameter":
             parts.append(Part(PartKind.PARAMETER, found[0], quoted))
         elif kind == "backticks":
-            inner = re.sub(r"\\([$`\\])", r"\1", found[kind])
-            parts.append(Part(PartKind.COMMAND, "`", quoted, self._nested(inner).tokens()))
+            with self._deeper():
+                reader = _ShellReader(re.sub(r"\\([$`\\])", r"\1", found[kind]), self._budget, self._depth)
+                parts.append(Part(PartKind.COMMAND, "`", quoted, tuple(reader.commands())))
+            if reader.problem:
+                self._fail(reader.problem)
         else:
             parts.append(self._expansion(kind, found.start(), quoted))
 
-    # ── expansions that may hold others ──
+    def _expansions_in(self, text: str) -> list[Part]:
+        """The pieces of a text inside this one, which is read as if it were quoted."""
+        with self._deeper():
+            reader = _ShellReader(text, self._budget, self._depth)
+            parts = reader._quoted("")
+        if reader.problem:
+            self._fail(reader.problem)
+        return parts
 
     def _expansion(self, kind: str, start: int, quoted: bool) -> Part:
-        """``$((…))``, ``${…}``, ``$(…)`` or ``<(…)``."""
+        """``$((…))``, ``${…}``, ``$(…)`` or ``<(…)``, which may hold others."""
         if kind == "arithmetic" and (part := self._arithmetic(start, start + 1, quoted=quoted)):
             return part
-        if kind == "braced":
-            reader = self._nested(self._text, self._pos)
-            parts = _merged(reader._quoted("}"))
-            self._pos = reader._pos
-            return Part(PartKind.PARAMETER, self._text[start : self._pos], quoted, parts=parts)
-        reader = self._nested(self._text, start + 2)
-        tokens = reader.tokens(closing=True)
-        self._pos = reader._pos
-        return Part(PartKind.COMMAND, self._text[start : start + 2], quoted, tokens)
+        with self._deeper():
+            if kind == "braced":
+                parts = _merged(self._quoted("}"))
+                return Part(PartKind.PARAMETER, self._text[start : self._pos], quoted, parts=parts)
+            commands = list[Command]()
+            self._pos, self._closed_by = start + 2, ""
+            while self._closed_by != ")" and self._pos < len(self._text):
+                commands += self._group()
+        if self._closed_by != ")":
+            self._fail("a substitution without its closing parenthesis")
+        return Part(PartKind.COMMAND, self._text[start : start + 2], quoted, tuple(commands))
 
     def _arithmetic(self, start: int, opening: int, *, quoted: bool) -> Part | None:
         """The ``((…))`` or ``$((…))`` that begins here; None where the parentheses are those of a group in a group."""
-        depth = 0
+        depth, end = 0, len(self._text)
         for found in _PARENTHESIS.finditer(self._text, opening + 1):
             depth += 1 if found[0] == "(" else -1
             if depth == 0:
+                end = found.start()
                 break
-        else:
-            raise ShellSyntaxError("a (( without its end")
-        self._budget.spend((found.end() - start) // 64)
-        if not self._text.startswith(")", found.end()):
+        self._budget.spend((end - start) // 64)
+        if depth or end == len(self._text):
+            self._fail("a (( without its end")
+        elif not self._text.startswith("))", end):
             return None
-        inner = self._nested(self._text[opening + 2 : found.start()])._quoted("")
-        self._pos = found.end() + 1
+        inner = self._expansions_in(self._text[opening + 2 : end])
         parts = tuple(part for part in inner if part.kind is not PartKind.LITERAL)
+        self._pos = min(end + 2, len(self._text))
         return Part(PartKind.ARITHMETIC, self._text[start : self._pos], quoted, parts=parts)
 
 
-def shell_tokens(command: str, budget: Budget | None = None) -> tuple[Token, ...]:
-    r"""The tokens of a shell command. Raises `ShellSyntaxError` where it has no end or takes more than the budget.
+def shell_commands(text: str, budget: Budget | None = None) -> list[Command]:
+    r"""The commands of a shell text. Raises `ShellSyntaxError` where it has no end or takes more than the budget.
 
     White space, comments, a ``;`` at the end and the way in which a text is quoted leave no trace; a newline is a
     ``;`` unless it stands beside ``|``, ``&&``, ``||`` or ``;``.
 
-    >>> shell_tokens("make  'all' ; ") == shell_tokens("make all")
+    >>> shell_commands("make  'all' ; ") == shell_commands("make all")
     True
-    >>> shell_tokens("a | b") == shell_tokens("a '|' b"), shell_tokens('echo "$A"') == shell_tokens("echo '$A'")
+    >>> shell_commands("a | b") == shell_commands("a '|' b"), shell_commands('echo "$A"') == shell_commands("echo '$A'")
     (False, False)
-    >>> shell_tokens("cd src\nmake \\\n all") == shell_tokens("cd src; make all")
+    >>> shell_commands("cd src\nmake \\\n all") == shell_commands("cd src; make all")
     True
     """
-    return _ShellReader(command, budget or Budget()).tokens()
-
-
-def word_text(token: Token) -> str:
-    """The text of a word, its expansions written as ``$name`` and ``$(…)``.
-
-    >>> [word_text(token) for token in shell_tokens("echo 'a b'$HOME")]
-    ['echo', 'a b$HOME']
-    """
-    return "".join("$(…)" if part.kind is PartKind.COMMAND else part.text for part in token.parts)
+    reader = _ShellReader(text, budget or Budget())
+    commands = reader.commands()
+    if reader.problem:
+        raise ShellSyntaxError(reader.problem, commands)
+    return commands
 
 
 # ── what two runs of one command may have different ──
@@ -12760,14 +12869,10 @@ def _volatile(temporary_dirs: frozenset[str]) -> re.Pattern[str]:
     )
 
 
-def _pid_positions(tokens: Sequence[Token]) -> Iterator[int]:
-    """Where among the tokens of a command a PID stands: the arguments of ``kill``, what follows ``--pid``."""
+def _pid_positions(words: Sequence[str]) -> Iterator[int]:
+    """Where among the words of a command a PID stands: the arguments of ``kill``, what follows ``--pid``."""
     before, is_prefix, is_kill = "", True, False
-    for at, token in enumerate(tokens):
-        if token.kind not in (TokenKind.WORD, TokenKind.ASSIGNMENT):
-            before, is_prefix, is_kill = "", True, False
-            continue
-        word = word_text(token)
+    for at, word in enumerate(words):
         is_signal = before in ("-s", "-n") or (before == "kill" and word[:1] == "-")
         if (before == "--pid" or (is_kill and not is_signal)) and _PID.fullmatch(word):
             yield at
@@ -12776,26 +12881,38 @@ def _pid_positions(tokens: Sequence[Token]) -> Iterator[int]:
         before = word
 
 
-def comparable_tokens(tokens: Sequence[Token], temporary_dirs: frozenset[str] = frozenset()) -> tuple[Token, ...]:
-    """The tokens with what may differ from run to run replaced by the name of its kind, so that ``==`` is the rule.
+def comparable_commands(commands: Iterable[Command], temporary_dirs: frozenset[str] = frozenset()) -> list[Command]:
+    """The commands with what may differ from run to run replaced by the name of its kind, so that ``==`` is the rule.
 
-    >>> comparable_tokens(shell_tokens("kill -9 41")) == comparable_tokens(shell_tokens("kill -9 977"))
+    >>> comparable_commands(shell_commands("kill -9 41")) == comparable_commands(shell_commands("kill -9 977"))
     True
-    >>> comparable_tokens(shell_tokens("sleep 41")) == comparable_tokens(shell_tokens("sleep 977"))
+    >>> comparable_commands(shell_commands("sleep 41")) == comparable_commands(shell_commands("sleep 977"))
     False
     """
-    pids, pattern = set(_pid_positions(tokens)), _volatile(temporary_dirs)
+    pattern = _volatile(temporary_dirs)
 
-    def comparable(part: Part) -> Part:
-        if part.kind is PartKind.LITERAL:
-            return Part(part.kind, pattern.sub(lambda found: f"\0{found.lastgroup}", part.text))
-        return replace(part, tokens=comparable_tokens(part.tokens, temporary_dirs)) if part.tokens else part
+    def blanked(word: Word) -> Word:
+        return tuple(
+            replace(part, text=pattern.sub(lambda found: f"\0{found.lastgroup}", part.text))
+            if part.kind is PartKind.LITERAL
+            else replace(part, commands=tuple(comparable_commands(part.commands, temporary_dirs)))
+            for part in word
+        )
 
-    blank = (Part(PartKind.LITERAL, "\0pid"),)
-    return tuple(
-        Token(token.kind, token.text, blank if at in pids else tuple(map(comparable, token.parts)))
-        for at, token in enumerate(tokens)
-    )
+    def comparable(command: Command) -> Command:
+        words = list(map(blanked, command.words))
+        for at in _pid_positions(list(map(word_text, command.words))):
+            words[at] = (Part(PartKind.LITERAL, "\0pid"),)
+        return Command(
+            command.kind,
+            words,
+            list(map(blanked, command.assignments)),
+            [(operator, blanked(word)) for operator, word in command.redirects],
+            comparable_commands(command.body, temporary_dirs),
+            command.after,
+        )
+
+    return list(map(comparable, commands))
 
 
 # ══ equivalence rules ═════════════════════════════════════════════════════════════════════════════════════════════
@@ -13025,7 +13142,7 @@ def _command_key(call: ToolCall) -> object:
     """What two equivalent commands have in common."""
     command = str(call.input.get("command"))
     try:
-        return comparable_tokens(shell_tokens(command), call.temporary_dirs)
+        return repr(comparable_commands(shell_commands(command), call.temporary_dirs))
     except ShellSyntaxError:
         return folded(command)
 
@@ -13857,132 +13974,10 @@ def _code_calls(pattern: re.Pattern[str], code: str) -> Iterator[_Call]:
     yield from reversed(opened[1:])
 
 
-# ── commands ──
-
-
-@dataclass(slots=True)
-class Command:
-    """A simple command, or a group of them, which ``kind`` tells: the word or parenthesis that opens it.
-
-    ``after`` is the operator behind it, ``body`` what a group, a loop or a function holds.
-    """
-
-    kind: str = ""
-    words: list[Token] = field(default_factory=list)
-    assignments: list[Token] = field(default_factory=list)
-    redirects: list[tuple[str, Token]] = field(default_factory=list)
-    body: list[Command] = field(default_factory=list)
-    after: str = ";"
-
-
-_OPENING: Final = _names("( { if for select while until case function [[")
-_CLOSING: Final = _names(") } fi done esac ;; ;& ;;&")
-_PIPES: Final = _names("| |&")
-_AND_OR: Final = _names("&& || | |&")
-
-
-class _Grouping:
-    """Puts the tokens of a command together to commands and groups of commands, whatever is missing or too much."""
-
-    def __init__(self, tokens: Iterable[Token]) -> None:
-        self._tokens = deque(tokens)
-        self._depth = 0
-        self._closed_by = ""
-
-    def commands(self) -> list[Command]:
-        """All of them, in order."""
-        found: list[Command] = []
-        while self._tokens:
-            found += self._group()
-        return found
-
-    def _next(self) -> str:
-        """The text of the next token, where it is an operator or a reserved word."""
-        return self._tokens[0].text if self._tokens else ""
-
-    def _group(self) -> list[Command]:
-        """The commands up to what closes the innermost group, which is passed."""
-        found: list[Command] = []
-        while self._tokens and self._next() not in _CLOSING:
-            if self._next() in ("", "time", *_OPENING) or _is_redirection(self._next()):
-                found.append(self._command())
-            else:  # an operator that is too much, or a word such as "then"
-                self._tokens.popleft()
-        self._closed_by = self._tokens.popleft().text if self._tokens else ""
-        return found
-
-    def _command(self) -> Command:
-        self._depth += 1
-        if self._depth > MAX_SHELL_NESTING:
-            raise ShellLimitError(f"nested deeper than {MAX_SHELL_NESTING} levels")
-        command = Command()
-        if self._next() in _OPENING:
-            command.kind = self._tokens.popleft().text
-            self._read_body(command)
-        while self._tokens and self._takes(command, self._tokens[0]):
-            pass
-        if self._tokens and self._tokens[0].kind is TokenKind.OPERATOR and self._next() not in {"(", *_CLOSING}:
-            command.after = self._tokens.popleft().text
-        self._depth -= 1
-        return command
-
-    def _takes(self, command: Command, token: Token) -> bool:
-        """Adds the next token to a command if it belongs to it."""
-        second = self._tokens[1] if len(self._tokens) > 1 else None
-        if second and _is_redirection(token.text):
-            self._tokens.popleft()
-            command.redirects.append((token.text, self._tokens.popleft()))
-        elif second and token.text + second.text == "()" and command.words and not command.kind:
-            command.kind = "function"
-            self._read_function(command)
-        elif token.text not in ("", "time"):
-            return False
-        else:
-            self._tokens.popleft()
-            if token.kind is TokenKind.HEREDOC:
-                command.redirects.append(("<<", token))
-            else:
-                (command.assignments if token.kind is TokenKind.ASSIGNMENT else command.words).append(token)
-        return True
-
-    def _read_body(self, command: Command) -> None:
-        """What a group holds, behind the word or parenthesis that opens it."""
-        end = {"case": "in", "[[": "]]"}.get(command.kind)
-        while end and self._tokens and word_text(token := self._tokens.popleft()) != end:
-            command.words.append(token)
-        if command.kind == "case":
-            self._read_cases(command)
-        elif command.kind == "function":
-            command.words.append(self._tokens.popleft())
-            self._read_function(command)
-        elif not end:
-            while command.kind in ("for", "select") and self._tokens and self._tokens[0].kind is TokenKind.WORD:
-                command.words.append(self._tokens.popleft())
-            command.body = self._group()
-
-    def _read_cases(self, command: Command) -> None:
-        while self._tokens:
-            text = self._tokens.popleft().text
-            if text == ")":  # the end of a pattern
-                command.body += self._group()
-                text = self._closed_by
-            if text == "esac":
-                return
-
-    def _read_function(self, command: Command) -> None:
-        """The body of a function, behind its name."""
-        for text in ("(", ")", ";"):
-            if self._next() == text:
-                self._tokens.popleft()
-        if self._tokens and word_text(self._tokens[0]) == "{":
-            self._tokens.popleft()
-            command.body = self._group()
-        elif self._tokens:
-            command.body = [self._command()]
-
-
 # ── the walk through a command ──
 
+_PIPES: Final = _names("| |&")
+_AND_OR: Final = _names("&& || | |&")
 _UNKNOWN_TEXT: Final = "$(…)"
 """What stands for a text that the command does not say."""
 _MAX_DETAIL: Final = 200
@@ -14226,14 +14221,14 @@ class CommandInspector:
         """A text that a shell runs. Of a text without an end, what stands before the place is looked at."""
         self._budget.spend(len(text) // 64)
         try:
-            tokens = shell_tokens(text, self._budget)
+            commands: Sequence[Command] = shell_commands(text, self._budget)
         except ShellLimitError:
             raise
         except ShellSyntaxError as error:
             self.doubt(UndecidedReason.UNREADABLE, str(error))
-            tokens = error.tokens
+            commands = error.commands
         with self._inside():
-            self._run(_Grouping(tokens).commands(), state)
+            self._run(commands, state)
 
     def _run(self, commands: Sequence[Command], state: ShellState, stdin: str | None = None) -> str:
         """Runs commands one after the other; returns what they write, as far as it is known."""
@@ -14258,21 +14253,21 @@ class CommandInspector:
 
     def _run_one(self, command: Command, state: ShellState, stdin: str | None) -> str:
         self._budget.spend()
-        for token in (*command.assignments, *command.words, *(target for _, target in command.redirects)):
-            self._check_expansions(token, state)
+        for word in (*command.assignments, *command.words, *(target for _, target in command.redirects)):
+            self._check_expansions(word, state)
         stdin = self._redirected_input(command, state, stdin)
-        assigned = [self._assign(token, state) for token in command.assignments]
+        assigned = [self._assign(word, state) for word in command.assignments]
         words = self._expanded(command.words, state)
         written = ""
         if command.kind == "function":
             state.functions[words[0] if words else ""] = command.body
-        elif command.kind and command.kind != "[[":
+        elif command.kind:
             if command.kind in ("for", "select") and words:
                 state.variables[words[0]] = tuple(words[2 : 2 + _MAX_VALUES]) or ("$@",)
                 state.own.add(words[0])
             with self._inside():
                 written = self._run(command.body, self._subshell(state) if command.kind == "(" else state, stdin)
-        elif words and not command.kind:
+        elif words:
             self._argv(words, state, stdin, self._endpoints(assigned))
             written = _written_by(words, stdin)
         else:
@@ -14281,23 +14276,23 @@ class CommandInspector:
 
     # ── words ──
 
-    def _assign(self, token: Token, state: ShellState) -> tuple[str, str]:
-        name, _, value = self._texts(token, state)[0][: 2 * _MAX_VALUE].partition("=")
+    def _assign(self, word: Word, state: ShellState) -> tuple[str, str]:
+        name, _, value = self._texts(word, state)[0][: 2 * _MAX_VALUE].partition("=")
         name, value = name.rstrip("+").partition("[")[0], value[:_MAX_VALUE]
         state.variables[name] = (value,)
         return name, value
 
-    def _expanded(self, tokens: Iterable[Token], state: ShellState) -> list[str]:
+    def _expanded(self, words: Iterable[Word], state: ShellState) -> list[str]:
         """The words that a command gets: a known variable by its values, any other as ``$name``."""
-        words: list[str] = []
-        for token in tokens:
-            texts = self._texts(token, state)
-            splits = any(part.kind is PartKind.PARAMETER and not part.quoted for part in token.parts)
-            words += [word for text in texts for word in text.split()] if splits else texts
-        return words
+        found: list[str] = []
+        for word in words:
+            texts = self._texts(word, state)
+            splits = any(part.kind is PartKind.PARAMETER and not part.quoted for part in word)
+            found += [piece for text in texts for piece in text.split()] if splits else texts
+        return found
 
-    def _texts(self, token: Token, state: ShellState) -> list[str]:
-        choices = [self._values(part, state) for part in token.parts]
+    def _texts(self, word: Word, state: ShellState) -> list[str]:
+        choices = [self._values(part, state) for part in word]
         count = max(map(len, choices), default=1)
         texts = ["".join(values[index % len(values)] for values in choices) for index in range(count)]
         self._budget.spend(sum(map(len, texts)) // 64)
@@ -14308,7 +14303,7 @@ class CommandInspector:
         if part.kind is PartKind.ARITHMETIC:
             return ("0",)
         if part.kind is PartKind.COMMAND:
-            is_pwd = [word_text(token) for token in part.tokens] == ["pwd"]
+            is_pwd = [word_text(word) for command in part.commands for word in command.words] == ["pwd"]
             return (state.directory if is_pwd and state.directory else _UNKNOWN_TEXT,)
         if part.kind is not PartKind.PARAMETER or not (found := _PARAMETER_NAME.match(part.text)):
             return (part.text,)
@@ -14318,14 +14313,14 @@ class CommandInspector:
         default = operation.removeprefix(":")[1:] if operation[:2] in (":-", ":=") or operation[:1] in "-=" else None
         return state.variables.get(name, (default or f"${name}",))
 
-    def _check_expansions(self, token: Token, state: ShellState) -> None:
+    def _check_expansions(self, word: Word, state: ShellState) -> None:
         """What the expansion of a word does: it reads a credential, or runs the commands of a substitution."""
-        parts = list(token.parts)
+        parts = list(word)
         for part in parts:  # the parts inside a part are appended while this runs
             parts += part.parts
-            if part.tokens:
+            if part.commands:
                 with self._inside():
-                    self._run(_Grouping(part.tokens).commands(), self._subshell(state))
+                    self._run(part.commands, self._subshell(state))
             found = _PARAMETER_NAME.match(part.text) if part.kind is PartKind.PARAMETER else None
             if found and not found[2].lstrip(":").startswith("+") and found[1] not in state.own:
                 self._read_variable(found[1])
@@ -14347,10 +14342,10 @@ class CommandInspector:
 
     def _redirected_input(self, command: Command, state: ShellState, stdin: str | None) -> str | None:
         """What a command finds on its standard input, where its redirections say it."""
-        for operator, token in command.redirects:
-            target = "\n".join(self._texts(token, state))
+        for operator, word in command.redirects:
+            target = "\n".join(self._texts(word, state))
             kind = operator.lstrip("0123456789")
-            if kind == "<<<" or token.kind is TokenKind.HEREDOC:
+            if kind in ("<<<", "<<text"):
                 stdin = target
             elif device := re.match(r"/dev/(?:tcp|udp)/([^/]+)", target):
                 self.reach([device[1]])
@@ -14363,8 +14358,8 @@ class CommandInspector:
     @staticmethod
     def _redirected_output(command: Command, state: ShellState, written: str) -> str:
         """Keeps what a command writes to a file; returns what it writes to its standard output."""
-        for operator, token in command.redirects:
-            path = state.resolve(word_text(token)) if operator in (">", ">>", ">|", "1>", "&>") else None
+        for operator, word in command.redirects:
+            path = state.resolve(word_text(word)) if operator in (">", ">>", ">|", "1>", "&>") else None
             if path is not None:
                 state.files[path] = (state.files.get(path, "") + "\n" if operator == ">>" else "") + written
                 written = ""

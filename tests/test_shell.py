@@ -1,4 +1,4 @@
-"""The shell tokenizer: what is the same command, and what is not."""
+"""The shell reader: what is the same command, and what is not."""
 
 from __future__ import annotations
 
@@ -131,43 +131,43 @@ NOT_VOLATILE = [
 
 
 def comparable(command: str, *places: str) -> object:
-    return d.comparable_tokens(d.shell_tokens(command), frozenset(places))
+    return d.comparable_commands(d.shell_commands(command), frozenset(places))
 
 
-class Tokens(unittest.TestCase):
+class Commands(unittest.TestCase):
     def test_the_same(self) -> None:
         for left, right in SAME:
             with self.subTest(left=left, right=right):
-                self.assertEqual(d.shell_tokens(left), d.shell_tokens(right))
+                self.assertEqual(d.shell_commands(left), d.shell_commands(right))
 
     def test_different(self) -> None:
         for left, right in DIFFERENT:
             with self.subTest(left=left, right=right):
-                self.assertNotEqual(d.shell_tokens(left), d.shell_tokens(right))
+                self.assertNotEqual(d.shell_commands(left), d.shell_commands(right))
 
     def test_no_end(self) -> None:
         for command in NO_END:
             with self.subTest(command=command), self.assertRaises(d.ShellSyntaxError):
-                d.shell_tokens(command)
+                d.shell_commands(command)
 
-    def test_the_tokens_before_the_place_are_kept(self) -> None:
+    def test_the_commands_before_the_place_are_kept(self) -> None:
         with self.assertRaises(d.ShellSyntaxError) as caught:
-            d.shell_tokens("ls -l; echo 'a")
-        self.assertEqual([d.word_text(token) for token in caught.exception.tokens[:2]], ["ls", "-l"])
+            d.shell_commands("ls -l; echo 'a")
+        self.assertEqual([d.word_text(word) for word in caught.exception.commands[0].words], ["ls", "-l"])
 
     def test_nesting_has_an_end(self) -> None:
         for opener in ("$(", "`", "${a:-", "$((", '"$(', "<("):
             with self.subTest(opener=opener), self.assertRaises(d.ShellSyntaxError):
-                d.shell_tokens("echo " + opener * 5001)
+                d.shell_commands("echo " + opener * 5001)
         with self.assertRaises(d.ShellSyntaxError):
-            d.shell_tokens("echo " + "$(" * 100 + "ls" + ")" * 100)
+            d.shell_commands("echo " + "$(" * 100 + "ls" + ")" * 100)
         with self.assertRaises(d.ShellSyntaxError):
-            d.shell_tokens("echo " + "$((" * 100 + "1" + "))" * 100)
+            d.shell_commands("echo " + "$((" * 100 + "1" + "))" * 100)
 
     def test_a_text_that_is_too_long_for_a_command(self) -> None:
         for text in ("a" * 2_000_000, "{ " * 400_000):
             with self.assertRaises(d.ShellLimitError):
-                d.shell_tokens(text)
+                d.shell_commands(text)
 
     def test_volatile(self) -> None:
         for left, right in VOLATILE:
@@ -184,7 +184,7 @@ class Tokens(unittest.TestCase):
         self.assertEqual(comparable(left, "build"), comparable(right, "build"))
         self.assertNotEqual(comparable(left), comparable(right))
 
-    def test_any_text_is_tokens_or_a_syntax_error(self) -> None:
+    def test_any_text_is_commands_or_a_syntax_error(self) -> None:
         rng = random.Random(20)
         pieces = ["a", " ", "'", '"', "`", "$", "(", ")", "{", "}", "((", "))", "$(", "${", "$((", "\\", "\n", ";", "&"]
         pieces += [
@@ -211,10 +211,10 @@ class Tokens(unittest.TestCase):
         for _ in seeds(2000):
             text = "".join(rng.choices(pieces, k=rng.randrange(1, 30)))
             try:
-                tokens = d.shell_tokens(text)
+                commands = d.shell_commands(text)
             except d.ShellSyntaxError:
                 continue
-            self.assertEqual(d.comparable_tokens(tokens), comparable(text))
+            self.assertEqual(d.comparable_commands(commands), comparable(text))
 
 
 if __name__ == "__main__":
