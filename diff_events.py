@@ -12422,9 +12422,9 @@ class Command:
     """
 
     kind: str = ""
-    words: list[Word] = field(default_factory=list)
-    assignments: list[Word] = field(default_factory=list)
-    redirects: list[tuple[str, Word]] = field(default_factory=list)
+    words: list[tuple[Part, ...]] = field(default_factory=list)
+    assignments: list[tuple[Part, ...]] = field(default_factory=list)
+    redirects: list[tuple[str, tuple[Part, ...]]] = field(default_factory=list)
     body: list[Command] = field(default_factory=list)
     after: str = ";"
 
