@@ -854,7 +854,7 @@ def diff_lines(rows: Sequence[DiffRow | str]) -> Iterator[str]:
         yield from (_written_line("+", Both(None, pair.ours), widths) for pair in pairs if pair.ours)
 
 
-_BOLD, _REVERSE, _CANARY_COLOUR, _OURS_COLOUR = 1, 7, 33, 36
+_BOLD, _REVERSE, _NOT_REVERSE, _CANARY_COLOUR, _OURS_COLOUR = 1, 7, 27, 33, 36
 _COLOUR: Final = re.compile("\x1b\\[[0-9]+m")
 _SIDE_BY_SIDE: Final = 120
 """From so many columns on, a terminal shows what differs side by side."""
@@ -946,7 +946,10 @@ class TextWriter:
         return printable(text)
 
     def _changed(self, text: str) -> str:
-        return f"«{printable(text)}»" if self._marked and not self._colour else self._styled(_REVERSE, printable(text))
+        text = printable(text)
+        if self._colour:
+            return f"\x1b[{_REVERSE}m{text}\x1b[{_NOT_REVERSE}m"  # the rest stays in the colour of its line
+        return f"«{text}»" if self._marked else text
 
     def _code(self, text: str) -> str:
         parts = re.split(f"[{_CHANGE}{_CHANGE_ENDS}]", text)
@@ -989,15 +992,25 @@ class TextWriter:
     def _diff(self, rows: Sequence[DiffRow | str]) -> str:
         if self._width and self._width >= _SIDE_BY_SIDE:
             return "\n".join(self._side_by_side(rows, self._width))
-        looks = {"-": _CANARY_COLOUR, "+": _OURS_COLOUR}
-        lines = ((line[0], self._code(line)) for line in diff_lines(rows))
-        cut = ((mark, _cut(line, self._width) if self._width else line) for mark, line in lines)
-        return "\n".join(self._styled(looks[mark], line) if mark in looks else line for mark, line in cut)
+        looks, indent = {"-": _CANARY_COLOUR, "+": _OURS_COLOUR}, 6 + sum(_place_widths(rows))
+        lines: list[str] = []
+        for raw in diff_lines(rows):
+            line, marked_to = self._with_marks(raw), raw.rfind(_CHANGE_ENDS) + 1
+            parts = [_cut(line, self._width) if self._width else line]
+            if self._width and _columns(line[:marked_to]) > self._width:  # what differs must be in sight
+                texts = (text.rstrip() for text in _folded(line[indent:], max(self._width - indent, 2)))
+                parts = [(" " * indent if n else line[:indent]) + text for n, text in enumerate(texts)]
+            shown = map(self._code, parts)
+            lines += (self._styled(looks[line[0]], part) if line[0] in looks else part for part in shown)
+        return "\n".join(lines)
+
+    def _with_marks(self, text: str) -> str:
+        """A text of `differing` with marks that are seen where there is no colour."""
+        return text.replace(_CHANGE, "«").replace(_CHANGE_ENDS, "»") if self._marked and not self._colour else text
 
     def _side_by_side(self, rows: Sequence[DiffRow | str], width: int) -> Iterator[str]:
         """What matches in one line, what differs in two columns."""
         widths, half = _place_widths(rows), (width - 3) // 2
-        marks = str.maketrans("" if self._colour else _CHANGE + _CHANGE_ENDS, "" if self._colour else "«»")
         yield f"  {'canary':<{half - 2}}   ours"
         for row in rows:
             if isinstance(row, str) or row.matches:
@@ -1008,7 +1021,7 @@ class TextWriter:
             for side, style in zip(Side, (_CANARY_COLOUR, _OURS_COLOUR), strict=True):
                 line = row.lines[side] or DiffLine("", "")
                 mark = {Side.CANARY: "-", Side.OURS: "+"}[side] if line.place else " "
-                text = f"{mark} {line.place:<{widths[side]}}  {line.text}".translate(marks)
+                text = self._with_marks(f"{mark} {line.place:<{widths[side]}}  {line.text}")
                 cells.append([self._styled(style, self._code(part)) for part in _folded(text, half)])
             both = itertools.zip_longest(*cells, fillvalue=" " * half)
             yield from (" │ ".join(parts).rstrip() for parts in both)
@@ -11710,9 +11723,9 @@ def render_junit(report: Report) -> str:
 
 
 _LEAST_KEPT: Final = 3
-"""Matching rows next to a difference, or to the event that was asked for, that are never folded."""
+"""Rows at each end of what is folded that are shown."""
 _MOST_OTHERS: Final = 8
-"""Events of other threads between two rows, of one side, that are shown."""
+"""Events of other threads between two rows, of one side, that are shown: those nearest to the marked row."""
 
 
 class AlignedRows:
@@ -11744,6 +11757,8 @@ class AlignedRows:
     def find(self, side: Side, position: int) -> int:
         """The number of the row that has an event."""
         nth = bisect.bisect_right(self.walk.steps, position, key=lambda step: step.starts[side]) - 1
+        while position not in self.walk.steps[nth].places[side]:
+            nth -= 1
         return self._starts[nth] + position - self.walk.steps[nth].starts[side]
 
     def near(self, number: int) -> Both[int]:
@@ -11755,19 +11770,26 @@ class AlignedRows:
         )
         return Both(*near)
 
+    def differing(self, rows: range) -> int:
+        """How many of some rows match nothing."""
+        bounds = zip(itertools.pairwise(self._starts), self.walk.steps, strict=True)
+        those = (min(rows.stop, end) - max(rows.start, start) for (start, end), step in bounds if step.differs)
+        return sum(count for count in those if count > 0)
+
     def around(self, number: int, count: int) -> list[int]:
-        """About so many rows before and behind one. Of a long run that matches, only those next to something else."""
+        """About so many rows before and behind one. Of a long stretch, only those next to another one."""
         shown, keep = {number}, max(_LEAST_KEPT, count // 4)
         for direction in (range(number + 1, len(self)), range(number - 1, -1, -1)):
             rest, left = direction, count
             while rest and left > 0:
                 step, nth = self._step_of(rest[0])
-                run = (step.matched - nth if rest.step > 0 else nth + 1) if step.matched else 1
-                these, rest = list(rest[:run]), rest[run:]
-                if run > 2 * keep:
-                    these[keep:] = these[-keep:] if rest and left > keep else []
-                shown.update(these if left > keep else these[:left])
-                left -= min(run, 2 * keep)
+                size = max(map(len, step.places)) - nth if rest.step > 0 else nth + 1
+                rows, rest = rest[:size], rest[size:]
+                folded = step.matched > 0 and len(rows) > 2 * keep
+                near = min(keep, left) if folded else left
+                far = 0 if step.matched and not (rest and left > 2 * keep) else keep
+                shown.update((*rows[:near], *rows[max(near, len(rows) - far) :]))
+                left -= 2 * keep if folded else len(rows)
         return sorted(shown)
 
 
@@ -11790,19 +11812,29 @@ def _event_at_line(log: Log, lineno: int) -> tuple[int, int]:
 
 
 def _start_target(compared: Compared) -> Target:
-    """Where to start, by the report."""
-    start = compared.report.start_here
-    if start is None:
-        for walk in compared.walks:  # a name or a hole is never where to start, but all that there is
-            if walk.differences:
-                return Target(Side.CANARY, walk.canary.tid, walk.differences[0].starts.canary)
-        raise UsageError("--at start: nothing differs; name an event, as --at 6:1234")
-    if start.canary_tid is None or start.ours_tid is None:
-        raise UsageError("--at start: that is nothing on a pair of threads; name an event, as --at 6:1234")
-    stream = compared.logs.canary.index.streams[start.canary_tid]
-    walk = next(walk for walk in compared.walks if walk.canary.tid == start.canary_tid)
-    there = walk.rest.canary.start if start.canary_idx is None else stream.position_of(start.canary_idx)
-    return Target(Side.CANARY, start.canary_tid, min(there, len(stream) - 1))
+    """Where to start, by the report: on the side that has an event there without counterpart."""
+    start, walks = compared.report.start_here, compared.walks
+    if start is None:  # a name or a hole is never where to start, but perhaps all that there is
+        walk = next((walk for walk in walks if walk.differences), None)
+        if walk is None:
+            raise UsageError("--at start: nothing differs; name an event, as --at 6:1234")
+        places = walk.differences[0].starts
+    elif start.canary_tid is None or start.ours_tid is None:
+        side = Side.OURS if start.canary_tid is None else Side.CANARY
+        tid, lone = start.ours_tid if start.canary_tid is None else start.canary_tid, start.lone
+        assert tid is not None
+        return Target(side, tid, compared.logs[side].position(tid, lone.idx) if lone else 0)
+    else:
+        walk = next(walk for walk in walks if walk.canary.tid == start.canary_tid)
+        places = walk.rest.map(lambda rest: rest.start)
+        if start.events:
+            places = Both(*(walk.sides[side].stream.position_of(start.events[side].idx) for side in Side))
+    for step in walk.steps:
+        if step.differs and all(step.starts[side] <= places[side] <= step.ends[side] for side in Side):
+            for side in Side:
+                if places[side] in step.places[side]:
+                    return Target(side, walk.sides[side].tid, places[side])
+    return Target(Side.CANARY, walk.canary.tid, min(places.canary, len(walk.canary.stream) - 1))
 
 
 def target_of(compared: Compared, text: str) -> Target:
@@ -11833,7 +11865,8 @@ def walk_with(compared: Compared, target: Target) -> PairWalk:
     for walk in compared.walks:
         if walk.sides[target.side].tid == target.tid:
             return walk
-    raise UsageError(f"--at: tid {target.tid} of {target.side.value} has no partner; pin one with --tid-map")
+    thread = f"{target.side.value}'s tid {target.tid}"
+    raise UsageError(f"--at: {thread} has no partner that it could stand against; pin one with --tid-map")
 
 
 class ViewRow(NamedTuple):
@@ -11842,6 +11875,14 @@ class ViewRow(NamedTuple):
     events: Both[Event | None]
     kind: StepKind
     others: bool = False
+
+
+class Fold(NamedTuple):
+    """Rows that are left out."""
+
+    rows: int
+    differing: int | None
+    """How many of them match nothing; None where they are events of other threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11853,8 +11894,9 @@ class View:
     """Of the row that was asked for: the call that each side's event belongs to."""
     at: int
     """The place of that row among the rows."""
-    rows: Sequence[ViewRow | int]
-    """A number stands for so many rows that are left out."""
+    rows: Sequence[ViewRow | Fold]
+    sought: str | None
+    """The text that rows were to have, and none has."""
 
 
 class _Others:
@@ -11883,82 +11925,88 @@ class _Others:
                 there = ((when(position), tid, position) for position in positions[start:])
                 yield from itertools.takewhile(lambda one: one[0] < before, there)
 
-    def between(self, one: Event, other: Event) -> list[Event]:
-        """The first of them, at most one more than are to be shown."""
+    def between(self, one: Event, other: Event, side: Side, *, last: bool) -> list[ViewRow | Fold]:
+        """The first or the last of them, and how many more there are."""
         after, before = self._timeline.of(one), self._timeline.of(other)
-        found = self._by_clock(after, before) if self._timeline.by_clock else self._by_line(after[1], before[1])
-        return [self._log.event(tid, position) for _, tid, position in heapq.nsmallest(_MOST_OTHERS + 1, found)]
+        found = list(self._by_clock(after, before) if self._timeline.by_clock else self._by_line(after[1], before[1]))
+        nearest = sorted(heapq.nlargest(_MOST_OTHERS, found) if last else heapq.nsmallest(_MOST_OTHERS, found))
+        events = (self._log.event(tid, position) for _, tid, position in nearest)
+        pairs = (Both(event, None) if side is Side.CANARY else Both(None, event) for event in events)
+        rows = [ViewRow(pair, StepKind.MATCHED, others=True) for pair in pairs]
+        fold = [Fold(len(found) - len(rows), None)] if len(found) > len(rows) else []
+        return [*fold, *rows] if last else [*rows, *fold]
 
 
-def _with_others(rows: Iterable[ViewRow | int], others: Both[_Others]) -> Iterator[ViewRow | int]:
-    """The rows, and between them what the other threads did."""
+def _with_others(rows: Sequence[ViewRow | Fold], at: int, walk: PairWalk) -> Iterator[ViewRow | Fold]:
+    """The rows, and between them what the other threads did, of much that which is nearest to the marked row."""
+    others = walk.sides.map(lambda cursor: _Others(cursor.log, cursor.tid))
     last: dict[Side, Event] = {}
-    for row in rows:
-        for side, event in zip(Side, row.events if isinstance(row, ViewRow) else (), strict=False):
-            between = others[side].between(last[side], event) if event and side in last else []
-            for one in between[:_MOST_OTHERS]:
-                events = Both(one, None) if side is Side.CANARY else Both(None, one)
-                yield ViewRow(events, StepKind.MATCHED, others=True)
-            if len(between) > _MOST_OTHERS:
-                yield 0
-            if event:
-                last[side] = event
-        if isinstance(row, int):
+    for number, row in enumerate(rows):
+        if isinstance(row, Fold):
             last.clear()
+        else:
+            for side in Side:
+                event, before = row.events[side], last.get(side)
+                if event and before:
+                    yield from others[side].between(before, event, side, last=number <= at)
+                if event:
+                    last[side] = event
         yield row
 
 
 def _rows_with(rows: AlignedRows, text: str, number: int, most: int) -> list[int]:
-    """The rows that have a text in one of their lines, as it is or as JSON escapes it.
-
-    As logs are long, the search goes outwards from a row, until there are so many before it and behind it.
-    """
+    """The rows nearest to one, so many before it and behind it, that have a text, as it is or as JSON escapes it."""
     needles = {text.encode("utf-8", "surrogatepass"), json.dumps(text)[1:-1].encode()}
     found: set[int] = set()
-    for side, cursor, position in zip(Side, rows.walk.sides, rows.near(number), strict=True):
-        stream, start = cursor.stream, cursor.stream.chunk_of(position)
+    for side, position in zip(Side, rows.near(number), strict=True):
+        cursor = rows.walk.sides[side]
+        start = cursor.stream.chunk_of(position)
         for direction, chunks in ((1, range(start, len(cursor.log.index.chunks))), (-1, range(start, -1, -1))):
             left = most
             for indexes in cursor.log.indexes_with_any(needles, cursor.tid, chunks):
-                numbers = [rows.find(side, stream.position_of(idx)) for idx in indexes]
+                numbers = [rows.find(side, cursor.stream.position_of(idx)) for idx in indexes]
                 found.update(numbers)
                 left -= sum(direction * one > direction * number for one in numbers)
                 if left <= 0:
                     break
-    return sorted(found)
+    hits = sorted(found)
+    before, behind = bisect.bisect_left(hits, number), bisect.bisect_right(hits, number)
+    return hits[max(0, before - most) : behind + most]
 
 
 def view_around(compared: Compared, target: Target, around: int, *, grep: str | None, all_threads: bool) -> View:
     """The rows around an event; with ``grep``, the nearest ones that have that text."""
     walk = walk_with(compared, target)
-    rows, logs = AlignedRows(walk), walk.sides.map(lambda cursor: cursor.log)
+    rows = AlignedRows(walk)
     number = rows.find(target.side, target.position)
-    numbers = rows.around(number, around)
-    if grep is not None:
-        hits = _rows_with(rows, grep, number, around)
-        before, behind = bisect.bisect_left(hits, number), bisect.bisect_right(hits, number)
-        numbers = sorted({number, *hits[max(0, before - around) : before], *hits[behind : behind + around]})
+    numbers = rows.around(number, around) if grep is None else _rows_with(rows, grep, number, around)
+    sought = None if numbers else grep
 
     def view_row(number: int) -> ViewRow:
         positions, kind = rows[number]
-        pairs = zip(walk.sides, positions, strict=True)
-        return ViewRow(Both(*(None if at is None else _event(cursor, at) for cursor, at in pairs)), kind)
+        places = zip(walk.sides, positions, strict=True)
+        return ViewRow(Both(*(None if at is None else cursor.event(at) for cursor, at in places)), kind)
 
-    shown: list[ViewRow | int] = []
-    for before, this in itertools.pairwise((-1, *numbers, len(rows))):
-        shown += [this - before - 1] if this > before + 1 else []
-        shown += [view_row(this)] if this < len(rows) else []
-    at = view_row(number)
+    shown: list[ViewRow | Fold] = []
+    for before, this in itertools.pairwise((-1, *sorted({number, *numbers}), len(rows))):
+        if between := range(before + 1, this):
+            shown.append(Fold(len(between), rows.differing(between)))
+        if this < len(rows):
+            shown.append(view_row(this))
+    marked = view_row(number)
     if all_threads:
-        shown = list(_with_others(shown, walk.sides.map(lambda cursor: _Others(cursor.log, cursor.tid))))
-    calls = (call_of(log, event) if event else None for log, event in zip(logs, at.events, strict=True))
-    return View(walk.sides.map(lambda cursor: cursor.tid), Both(*calls), shown.index(at), shown)
+        shown = list(_with_others(shown, shown.index(marked), walk))
+    calls = (call_of(walk.sides[side].log, event) if (event := marked.events[side]) else None for side in Side)
+    return View(walk.sides.map(lambda cursor: cursor.tid), Both(*calls), shown.index(marked), shown, sought)
 
 
-def _view_rows(row: ViewRow | int, mark: str) -> Iterator[DiffRow | str]:
+def _view_rows(row: ViewRow | Fold, mark: str) -> Iterator[DiffRow | str]:
     """A row for people. What stands side by side in a difference is compared if it is the same call."""
-    if isinstance(row, int):
-        yield f"… {_counted(row, 'row')} …" if row else "… more of other threads …"
+    if isinstance(row, Fold):
+        what = "more event" if row.differing is None else "row"
+        tail = " of other threads" if row.differing is None else " without a match" if row.differing else ""
+        part = f", {row.differing:,} of them" if row.differing and row.differing < row.rows else ""
+        yield f"… {_counted(row.rows, what)}{part}{tail} …"
         return
     (canary, ours), floats = row.events, row.kind is StepKind.FLOATED
     texts = row.events.map(lambda event: event_text(event) if event else "")
@@ -11987,15 +12035,17 @@ def view_document(view: View) -> list[Block]:
     title = f"canary tid {view.tids.canary} / ours tid {view.tids.ours}"
     marks = (" ◀" if number == view.at else "" for number in itertools.count())
     rows = itertools.chain.from_iterable(map(_view_rows, view.rows, marks))
-    return [Heading(title, 1), *_call_lines(view.calls), Diff(list(rows))]
+    missing = [] if view.sought is None else [f"No event of these threads has the text {quoted(view.sought)}."]
+    return [Heading(title, 1), *missing, *_call_lines(view.calls), Diff(list(rows))]
 
 
 def view_json(view: View) -> Iterator[str]:
     """The view for programs."""
 
-    def row_value(row: ViewRow | int) -> dict[str, object]:
-        if isinstance(row, int):
-            return {"omitted": row or None}
+    def row_value(row: ViewRow | Fold) -> dict[str, object]:
+        if isinstance(row, Fold):
+            other = row.differing is None
+            return {"omitted": row.rows, **({"row": "other_threads"} if other else {"differing": row.differing})}
         tid = next(event.tid for event in row.events if event)
         what = {"row": "other_threads", "tid": tid} if row.others else {"row": row.kind.name.lower()}
         return {**what, **json_fields(row.events, "canary ours")}
@@ -17633,7 +17683,7 @@ stands once, - is canary, + is ours.
 {_LOGS}{_AT}
     --around N=20           about so many rows on each side (default 20)
     --all-threads           also what the other threads did meanwhile
-    --grep TEXT             the nearest rows that have this text
+    --grep TEXT             the nearest rows with this text (upper and lower case count)
     --json                  print JSON instead of text
     --quiet                 no progress
 {_COLOR}comparison:

@@ -9,7 +9,7 @@ from unittest import mock
 
 import diff_events
 from tests import generator
-from tests.small_logs import Line, called, log_text, made
+from tests.small_logs import Line, called, log_text, made, waited
 from tests.support import SID, LogTestCase, event, log_bytes, run, seeds
 
 NAMES = [f"Call{n}" for n in range(200)]
@@ -59,6 +59,31 @@ class Places(Show):
         self.assertEqual(self.show(), self.show("--at", "6:50"))
         self.assertIn("- #50 line 52 ◀", self.show())
 
+    def test_start_is_the_first_event_of_a_block_that_ours_alone_has(self) -> None:
+        extra = [f"Extra{n}" for n in range(60)]
+        self.pair(thread(6, NAMES), thread(1, [*NAMES[:50], *extra, *NAMES[50:]]))
+        self.assertRegex(self.show(), r"(?m)^\+ +#50 line 52 ◀ +kernel.call Extra0 ")
+        behind = self.show("--at", "6:50")
+        for row in (r"\+ +#50 line 52 +kernel.call Extra0", r"  #50 line 52 ◀ +#110 line 112 ◀ +kernel.call Call50"):
+            self.assertRegex(behind, f"(?m)^{row} ")
+
+    def test_start_is_where_a_thread_of_canary_ends(self) -> None:
+        self.pair(thread(6, NAMES[:100]), thread(1, NAMES))
+        self.assertRegex(self.show(), r"(?m)^\+ +#100 line 102 ◀ +kernel.call Call100 ")
+
+    def test_start_is_the_event_that_is_about_the_wrong_object(self) -> None:
+        def log(tid: int, last: str) -> list[Line]:
+            lines = [made(tid, sid * 16, raw=f"0xF800000{sid}") for sid in "48"]
+            return [*lines, *thread(tid, NAMES[:50]), *waited(tid, last * 16), *thread(tid, NAMES[50:])]
+
+        self.pair(log(6, "4"), log(1, "8"))
+        self.assertRegex(self.show(), r"(?m)^  #53 line 55 ◀ +#53 line 55 ◀ +wait.begin ")
+
+    def test_start_is_an_object_that_one_log_alone_has(self) -> None:
+        created = (1, "handle.create", made(1, SID, raw="0x828f0010")[2])
+        self.pair(thread(6, NAMES[:9]), [*thread(1, NAMES[:4]), created, *thread(1, NAMES[:9])[4:]])
+        self.assertRegex(self.show(), r"(?m)^   +#4 line 6 ◀ +handle.create .*\(floats\)$")
+
     def test_an_event_of_ours_behind_those_of_canary_in_a_block(self) -> None:
         self.pair(thread(6, NAMES), thread(1, [*NAMES[:100], "Other", "Another", "Third", *NAMES[102:]]))
         for at, row in (("6:101", "- #101 line 103 ◀ +kernel.call Call101"), ("ours:1:101", r"\+ +#101 line 103 ◀ +")):
@@ -77,13 +102,14 @@ class Places(Show):
             ("theirs:6:1", "expected start, TID:IDX"),
         ):
             self.assertIn(why, self.refused("--at", at), at)
-        self.assertIn("has no partner", self.two_threads_and_one())
+        self.assertIn("canary's tid 9 has no partner", self.two_threads_and_one("--at", "9:1"))
+        self.assertIn("canary's tid 9 has no partner", self.two_threads_and_one("--at", "start"))
         self.pair(thread(6, NAMES), thread(1, NAMES))
         self.assertIn("nothing differs", self.refused())
 
-    def two_threads_and_one(self) -> str:
+    def two_threads_and_one(self, *at: str) -> str:
         self.pair([*thread(6, NAMES), *thread(9, ["Lone"] * 5)], thread(1, NAMES))
-        return self.refused("--at", "9:1", "--tid-map", "6=1", "--no-auto-map")
+        return self.refused(*at, "--tid-map", "6=1", "--no-auto-map")
 
     def test_an_index_in_a_hole_is_refused(self) -> None:
         for name in ("c.jsonl", "o.jsonl"):
@@ -101,7 +127,27 @@ class Rows(Show):
         self.assertRegex(text[-5], r"^  #4 line 6 +#4 line 6 +kernel.call Call4 .* n=5$")
         self.assertRegex(text[-4], r"^- #5 line 7 ◀ +kernel.call Call5 .*n=«5»$")
         self.assertRegex(text[-3], r"^\+ +#5 line 7 ◀  kernel.call Call5 .*n=«7»$")
-        self.assertIn("\x1b[7m7\x1b[0m", self.show("--color", "always"))
+        self.assertRegex(self.show("--color", "always"), "\x1b\\[36m\\+[^\x1b]* n=\x1b\\[7m7\x1b\\[27m\x1b\\[0m\n")
+
+    def test_what_differs_is_in_sight_in_a_narrow_terminal(self) -> None:
+        canary, ours = thread(6, NAMES), thread(1, NAMES)
+        long = {"one": "x" * 300, "two": "y" * 300}
+        canary[5] = (6, "kernel.call", canary[5][2] | long)
+        ours[5] = (1, "kernel.call", ours[5][2] | long | {"two": "y" * 150 + "z" + "y" * 149})
+        self.pair(canary, ours)
+        with mock.patch.dict(os.environ, COLUMNS="60"):
+            text = self.show("--around", "1")
+        self.assertRegex(text, r"(?s)\n- #5 line 7 ◀ .*«y».*\n\+ +#5 line 7 ◀ .*«z»")
+        self.assertLessEqual(max(map(len, text.splitlines())), 60)
+
+    def test_what_is_folded_says_how_much_of_it_differs(self) -> None:
+        ours = [*NAMES[:20], *NAMES[21:150], *NAMES[152:]]
+        self.pair(thread(6, NAMES), thread(1, ours))
+        rows = self.rows("--at", "6:80", "--around", "2")
+        folds = [(row["omitted"], row["differing"]) for row in rows if "omitted" in row]
+        self.assertEqual(folds, [(78, 1), (117, 2)])
+        self.assertIn("… 78 rows, 1 of them without a match …", self.show("--at", "6:80", "--around", "2"))
+
 
     def test_long_runs_that_match_are_folded_and_what_is_left_out_is_counted(self) -> None:
         rows = self.rows("--at", "6:20", "--around", "10")
@@ -161,11 +207,11 @@ class Rows(Show):
         logs = [[*NAMES[:9], *(f"{word}{n}" for n in range(300))] for word in ("Lost", "New")]
         self.pair(thread(6, logs[0]), thread(1, logs[1]))
         rows = [row for row in self.rows("--at", "6:9", "--around", "4") if row.get("row") == "differed"]
-        self.assertEqual(len(rows), 5)
+        self.assertEqual(len(rows), 8)  # at its start, and at its end
         for side, word in (("canary", "Lost"), ("ours", "New")):
-            self.assertEqual([row[side]["payload"]["name"] for row in rows], [f"{word}{n}" for n in range(5)])
+            self.assertEqual([row[side]["payload"]["name"] for row in rows[:5]], [f"{word}{n}" for n in range(5)])
         lines = self.show("--at", "6:9", "--around", "4").splitlines()
-        self.assertEqual("".join(line[0] for line in lines if line[:1] in ("-", "+")), "-----+++++")
+        self.assertEqual("".join(line[0] for line in lines if line[:1] in ("-", "+")), "-----+++++---+++")
 
     def test_on_a_wide_terminal_what_differs_stands_side_by_side(self) -> None:
         ours = thread(1, NAMES)
@@ -175,7 +221,7 @@ class Rows(Show):
         for columns, colour, marks in ((120, "never", "«{}»"), (160, "always", "{}")):
             with mock.patch.dict(os.environ, {"COLUMNS": str(columns)}):
                 text = self.show("--at", "6:5", "--around", "4", "--color", colour)
-            self.assertEqual("\x1b[7m7\x1b[0m" in text, colour == "always")
+            self.assertEqual("\x1b[7m7\x1b[27m" in text, colour == "always")
             lines = re.sub("\x1b\\[[0-9]+m", "", text).splitlines()
             self.assertLessEqual(max(map(len, lines)), columns)
             both = next(line for line in lines if line.startswith("- #5"))
@@ -209,6 +255,9 @@ class Text(Show):
         self.assertEqual([row["canary"]["idx"] for row in rows if "row" in row], [17, 18, 19, 50, 100, 101, 102])
         only_ours = self.rows("--at", "6:50", "--grep", "Another")
         self.assertEqual([row["ours"]["idx"] for row in only_ours if "row" in row], [50, 101])
+        self.assertEqual(sum("row" in row for row in self.rows("--at", "6:50", "--grep", "another")), 1)
+        self.assertIn("No event of these threads has the text another.", self.show("--at", "6:50", "--grep", "another"))
+        self.assertNotIn("No event", self.show("--at", "6:50", "--grep", "Call50"))
         self.pair(thread(6, ["a", "ä", "b"]), thread(1, ["a", "ä", "b"]))
         self.assertEqual(self.rows("--at", "6:0", "--grep", "ä")[1]["canary"]["payload"]["name"], "ä")
 
@@ -225,11 +274,19 @@ class OtherThreads(Show):
     def test_they_stand_between_the_rows_by_the_order_of_the_lines(self) -> None:
         self.pair(self.lines(6, 7), self.lines(1, 2))
         work = [f"Work{n}" for n in range(30)]
-        expected = ["Call0", "Call1", *work[:3], None, None, None, "Call2", "Call3"]
-        expected += [*work[3:11], None, *[None] * 8, None, "Call4", "Call5"]
+        expected: list[object] = ["Call0", "Call1", *work[:3], None, None, None, "Call2", "Call3"]
+        expected += [*work[3:11], 19, *[None] * 8, 19, "Call4", "Call5"]
         self.assertEqual(self.between(), expected)
         self.assertIn("canary tid 7: kernel.call Work0", self.show("--at", "6:2", "--all-threads"))
-        self.assertIn("… more of other threads …", self.show("--at", "6:2", "--all-threads"))
+        self.assertIn("… 19 more events of other threads …", self.show("--at", "6:2", "--all-threads"))
+
+    def test_those_nearest_to_the_marked_row_are_shown(self) -> None:
+        self.pair(self.lines(6, 7), self.lines(1, 2))
+        rows = self.rows("--at", "6:4", "--around", "1", "--all-threads")
+        names = [row["canary"]["payload"]["name"] for row in rows if row.get("canary")]
+        self.assertEqual(names, ["Call3", *(f"Work{n}" for n in range(22, 30)), "Call4", "Call5"])
+        omitted = [row["omitted"] for row in rows if row.get("row") == "other_threads" and "omitted" in row]
+        self.assertEqual(omitted, [19, 19])
 
     def test_they_stand_by_the_clock_where_a_writer_buffers(self) -> None:
         def buffered(tid: int, other: int) -> Iterable[dict[str, Any]]:

@@ -58,7 +58,7 @@ class Writing(unittest.TestCase):
             writer, report = TextWriter(100, colour=colour, marked=True), hostile_report()
             text = writer.written(diff_events.summary_document(report) + diff_events.comparison_document(report))
             self.assertTrue(all(c.isprintable() or c == "\n" for c in re.sub("\x1b\\[[0-9]+m", "", text)))
-            self.assertTrue(set(re.findall("\x1b\\[([0-9]+)m", text)) <= {"0", "1", "7", "33", "36"})
+            self.assertTrue(set(re.findall("\x1b\\[([0-9]+)m", text)) <= {"0", "1", "7", "27", "33", "36"})
             self.assertIn(diff_events.printable(HOSTILE[0])[:20], text)
 
     def test_the_summary_says_where_to_start_and_how_to_get_more(self) -> None:
