@@ -15693,7 +15693,7 @@ def read_matrix(path: str) -> dict[str, RowStatus]:
 _TRACE_FILES: Final = ("teacher.ccpa-trace.jsonl", "student.ccpa-trace.jsonl")
 _LOG_FILES: Final = ("canary.jsonl", "ours.jsonl")
 _META_FILE: Final = "meta.toml"
-_META_FIELDS: Final = fields("id:name covers:strings? description:str?", _SETTINGS_TYPES)
+_META_FIELDS: Final = fields("id:name covers:strings? description:str? match_names:bool? profile:str?", _SETTINGS_TYPES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15705,6 +15705,9 @@ class Meta:
     description: str = ""
     tid_map: Mapping[int, int] = field(default_factory=dict)
     allow_hosts: tuple[str, ...] = ()
+    match_names: bool = False
+    profile: str | None = None
+    """The profile to compare two logs under, a file in the folder of the fixture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15739,8 +15742,15 @@ class FixtureResult:
         import shlex  # here, so that only who has fixtures that fail waits for it
 
         options = ("diff", "") if self.files[0].endswith(_TRACE_FILES[0]) else ("--canary", "--ours")
-        words = itertools.chain.from_iterable(zip(options, map(shlex.quote, self.files), strict=True))
-        return f"diff_events.py {' '.join(filter(None, words))}"
+        words = [*itertools.chain.from_iterable(zip(options, self.files, strict=True))]
+        words += ["--match-names"] if self.meta.match_names else []
+        words += ["--profile", self.profiles[0]] if self.profiles else []
+        return f"diff_events.py {' '.join(map(shlex.quote, filter(None, words)))}"
+
+    @property
+    def profiles(self) -> list[str]:
+        """The paths of the profiles that two logs are compared under: one or none."""
+        return [] if self.meta.profile is None else [os.path.join(os.path.dirname(self.files[0]), self.meta.profile)]
 
 
 def parse_tid_map(text: str) -> dict[int, int]:
@@ -15786,6 +15796,8 @@ def read_meta(folder: Path, default_id: str | None = None) -> Meta:
         fixture.get("description", ""),
         _tid_map(fixture.get("tid_map", {}), source),
         checked_hosts(fixture.get("allow_hosts"), source, "fixture.allow_hosts"),
+        fixture.get("match_names", False),
+        fixture.get("profile"),
     )
 
 
@@ -15852,7 +15864,10 @@ def _score_traces(result: FixtureResult, contract: Contract, *, strict: bool) ->
 
 def _score_logs(result: FixtureResult) -> FixtureResult:
     """An event-log pair: one drift a thread that is not identical, and at least one where the verdict is divergent."""
-    report = diff_logs(result.files[0], result.files[1], DiffOptions(tid_map=result.meta.tid_map))
+    profile, meta = read_profile(result.profiles), result.meta
+    match_names = meta.match_names or bool(profile.of_sort(RuleSort.NAME))
+    options = DiffOptions(tid_map=meta.tid_map, match_names=match_names, profile=profile)
+    report = diff_logs(result.files[0], result.files[1], options)
     if report.verdict is Verdict.IDENTICAL:
         return replace(result, score=report.parity.value)
     threads = [thread for thread in report.threads if thread.status is not PairStatus.IDENTICAL]

@@ -84,6 +84,25 @@ class Gate(CorpusCase):
         self.assertGreaterEqual(fixture["drift_count"], 1)
         self.assertEqual(fixture["worst_tier"], 2)
 
+    def test_event_logs_under_names_and_a_profile(self) -> None:
+        for side, raw, count in (("canary", 16777216, 1), ("ours", 16777220, 2)):
+            created = {"raw_handle_id": raw, "handle_semantic_id": "a" * 16, "object_type": "Event"}
+            payloads = created, {"name": "NtClose", "handle": raw}, {"name": "Poll", "count": count}
+            kinds = "handle.create", "kernel.call", "kernel.call"
+            events = [
+                {"kind": kind, "tid": 6, "tid_event_idx": n, "payload": payload}
+                for n, (kind, payload) in enumerate(zip(kinds, payloads, strict=True))
+            ]
+            self.put(f"a/{side}.jsonl", "".join(json.dumps(event) + "\n" for event in (HEADER, *events)))
+        self.put("a/poll.toml", '[[ignore]]\nkind = "kernel.call"\ncall = "Poll"\nfield = "count"\nreason = "time"\n')
+        self.put("a/meta.toml", '[fixture]\nid = "a"\nmatch_names = true\nprofile = "poll.toml"\n')
+        self.assertEqual(self.corpus()[0], 0)
+        for fewer in ("match_names = true\n", 'profile = "poll.toml"\n'):
+            self.put("a/meta.toml", f'[fixture]\nid = "a"\n{fewer}')
+            code, out, _ = self.corpus()
+            option = "--match-names" if "names" in fewer else f"--profile {self.folder}/a/poll.toml"
+            self.assertEqual((code, f"ours.jsonl {option}" in out), (1, True))
+
     def test_must_fail(self) -> None:
         self.traces("a", drift=True)
         self.logs("b", drift=True)
@@ -270,6 +289,7 @@ class Broken(CorpusCase):
             ("a/meta.toml", "[fixture]\nid = 'a'\ntid_map = '6'", "fixture.tid_map"),
             ("a/meta.toml", "[fixture]\nid = 'a'\ntid_map = 6", "fixture.tid_map"),
             ("a/meta.toml", "[fixture]\nid = 'a'\nallow_hosts = [1]", "fixture.allow_hosts[0]"),
+            ("a/meta.toml", "[fixture]\nid = 'a'\nmatch_names = 1", "fixture.match_names: expected"),
             ("a/student.ccpa-trace.jsonl", "{}", "a/student.ccpa-trace.jsonl:1: v: expected"),
         ):
             with self.subTest(problem=problem):
@@ -283,6 +303,10 @@ class Broken(CorpusCase):
                     (self.folder / "a/canary.jsonl").unlink()
                 else:
                     self.assertIn(problem, message)
+
+    def test_a_profile_that_is_not_there(self) -> None:
+        self.logs("a", meta='profile = "gone.toml"\n')
+        self.assertIn("gone.toml: cannot be read", self.refused("corpus", str(self.folder)))
 
     def test_two_fixtures_of_one_id(self) -> None:
         self.traces("a")
