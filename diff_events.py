@@ -122,21 +122,7 @@ from dataclasses import dataclass, field, replace
 from operator import call as invoke
 from operator import itemgetter
 from pathlib import Path
-from types import TracebackType
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    BinaryIO,
-    ClassVar,
-    Final,
-    Generic,
-    NamedTuple,
-    NoReturn,
-    TextIO,
-    TypeAlias,
-    TypeVar,
-    cast,
-)
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, NoReturn, TypeAlias, TypeVar, cast
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -370,12 +356,6 @@ def _nesting(text: str) -> int:
     return deepest
 
 
-def _closed(text: str) -> bool:
-    """Whether every bracket that is opened in ``text`` is closed."""
-    tokens = Counter(token[0] for token in _BRACKETS_AND_STRINGS.finditer(text))
-    return tokens["["] == tokens["]"] and tokens["{"] == tokens["}"]
-
-
 @functools.cache
 def _decoder(parse_float: Callable[[str], object]) -> json.JSONDecoder:
     """`json.loads` with options makes one for each text, which takes as long as to read an event."""
@@ -414,10 +394,10 @@ def is_json_object(text: bytes) -> bool:
     """Whether ``text`` is a whole JSON object, be its values past what `parse_json` bears."""
     try:
         return isinstance(json.loads(text.decode(), parse_int=str, parse_float=str), dict)  # numbers of any length
-    except (json.JSONDecodeError, UnicodeDecodeError):
+    except ValueError:
         return False
-    except RecursionError:
-        return _closed(text.decode())  # a depth that cannot be read
+    except RecursionError:  # a depth that cannot be read
+        return text.rstrip().endswith(b"}")
 
 
 def doubled_keys(text: bytes | str) -> list[str]:
@@ -1326,96 +1306,83 @@ def _is_special(path: str) -> bool:
         return False
 
 
+@contextlib.contextmanager
+def _writing(name: str) -> Iterator[None]:
+    """Says of an error of the system what could not be written."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{name}: cannot be written: {error.strerror}") from error
+
+
+def _temporary_beside(target: str) -> str:
+    return os.path.join(os.path.dirname(target), f".diff-events-{os.urandom(8).hex()}")
+
+
 class PendingFile:
     """A file that appears whole or not at all: opened before the long work, renamed into place by `commit`.
 
     What is not an ordinary file (a pipe, ``/dev/null``) is written in place. Raises `OutputError` where that fails.
     """
 
-    def __init__(self, target: str | os.PathLike[str]) -> None:
-        self.name = os.fspath(target)
-        if not self.name:
+    def __init__(self, target: str) -> None:
+        if not target:
             raise OutputError("'': cannot be written: the name is empty")
-        if self.name.endswith(("/", os.sep)):
-            raise OutputError(f"{self.name}: cannot be written: it names a directory")
-        self._target = Path(os.path.realpath(self.name))
-        self._temporary: Path | None = None
-        try:
-            if _is_special(self.name):
-                self._file = open(self.name, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
-            else:
-                import tempfile  # here, so that only who writes to a file waits for it
-
-                fd, name = tempfile.mkstemp(prefix=".diff-events-", dir=self._target.parent)
-                self._temporary = Path(name)
-                self._file = open(fd, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
-        except OSError as error:
-            raise OutputError(f"{self.name}: cannot be written: {error.strerror}") from error
+        if target.endswith(("/", os.sep)):
+            raise OutputError(f"{target}: cannot be written: it names a directory")
+        self.name, self._target = target, os.path.realpath(target)
+        with _writing(target):
+            self._in_place = _is_special(target)
+            self._opened = target if self._in_place else _temporary_beside(self._target)
+            self._file = open(self._opened, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
 
     def commit(self, text: str | Iterable[str]) -> None:
         """Writes a text, or its pieces, and puts the file in its place."""
-        try:
+        with _writing(self.name):
             with self._file as file:
                 file.writelines([text] if isinstance(text, str) else text)
-            if self._temporary is not None:
-                os.chmod(self._temporary, self._mode())
-                os.replace(self._temporary, self._target)
-                self._temporary = None
-        except OSError as error:
-            raise OutputError(f"{self.name}: cannot be written: {error.strerror}") from error
-
-    def _mode(self) -> int:
-        """The permissions of the file that is replaced, or those that a new file gets."""
-        if self._target.exists():
-            return stat.S_IMODE(self._target.stat().st_mode)
-        umask = os.umask(0)
-        os.umask(umask)
-        return 0o666 & ~umask
+            if not self._in_place:
+                if os.path.exists(self._target):
+                    os.chmod(self._opened, stat.S_IMODE(os.stat(self._target).st_mode))
+                os.replace(self._opened, self._target)
 
     def __enter__(self) -> PendingFile:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         with contextlib.suppress(OSError):  # closing what could not be written anyway
             self._file.close()
-        if self._temporary is not None:
-            self._temporary.unlink(missing_ok=True)
+        if not self._in_place:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._opened)
 
 
 class PendingFolder:
     """A new folder that appears with all its files or not at all. Raises `OutputError` where it cannot be made."""
 
     def __init__(self, target: str) -> None:
-        import tempfile  # here, so that only who writes a folder waits for it
-
         self._target = os.path.realpath(target or ".")
         if os.path.exists(self._target) and (not os.path.isdir(self._target) or os.listdir(self._target)):
             raise OutputError(f"{target}: it is there already, and not empty")
-        with self._named_errors():
-            os.makedirs(os.path.dirname(self._target), exist_ok=True)
-            self._temporary = tempfile.TemporaryDirectory(prefix=".diff-events-", dir=os.path.dirname(self._target))
-
-    @contextlib.contextmanager
-    def _named_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(f"{self._target}: cannot be written: {error.strerror}") from error
+        self._temporary = _temporary_beside(self._target)
+        with _writing(self._target):
+            os.makedirs(self._temporary)
 
     def commit(self, files: Mapping[str, bytes]) -> None:
         """Writes the files, by name, and puts the folder in its place."""
-        with self._named_errors():
-            folder = Path(self._temporary.name, "folder")
-            folder.mkdir()
+        with _writing(self._target):
             for name, data in files.items():
-                (folder / name).write_bytes(data)
-            os.replace(folder, self._target)
+                with open(os.path.join(self._temporary, name), "wb") as file:
+                    file.write(data)
+            os.replace(self._temporary, self._target)
 
     def __enter__(self) -> PendingFolder:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._temporary.cleanup()
+    def __exit__(self, *error: object) -> None:
+        import shutil  # here, so that only who writes a folder waits for it
+
+        shutil.rmtree(self._temporary, ignore_errors=True)
 
 
 # ══ reading ═══════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -1558,7 +1525,7 @@ class Segment(NamedTuple):
                 yield chunk
 
     @contextlib.contextmanager
-    def _open(self) -> Iterator[BinaryIO]:
+    def _open(self) -> Iterator[IO[bytes]]:
         if self.text is not None:
             yield io.BytesIO(self.text)
             return
@@ -1593,7 +1560,7 @@ class LogSource:
             self._spooled = None if regular and not module else self._spooling(head, module)
             if self._spooled is None:
                 self._raw.seek(0)
-            self._stream: BinaryIO = self._raw
+            self._stream: IO[bytes] = self._raw
             if self._spooled is not None:
                 self._stream = io.BufferedReader(self._spooled, CHUNK_BYTES)
             on_failure.pop_all()
@@ -1635,7 +1602,7 @@ class LogSource:
     def rewind(self) -> None:
         """Lets the text, all of which was read, begin anew."""
         if self._spooled is not None:
-            self._stream = cast(BinaryIO, self._spooled.spool)
+            self._stream = cast(IO[bytes], self._spooled.spool)
         self._stream.seek(0)
         self._position = 0
 
@@ -3921,7 +3888,7 @@ class Progress:
 
     _SECONDS_BETWEEN: ClassVar = 0.1
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: IO[str] | None = None) -> None:
         self._stream = stream if stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb" else None
         self._shown_at = 0.0
 
@@ -12256,7 +12223,7 @@ class Trace:
     prompts: tuple[str, ...] = ()
 
 
-TraceSource: TypeAlias = str | os.PathLike[str] | bytes | TextIO | BinaryIO
+TraceSource: TypeAlias = str | os.PathLike[str] | bytes | IO[str] | IO[bytes]
 """A path, the text of a trace (a string that begins with a brace, or bytes), or an open file."""
 
 
@@ -17150,8 +17117,8 @@ class OptionParser(argparse.ArgumentParser):
 class Streams:
     """Where a command writes."""
 
-    out: TextIO
-    err: TextIO
+    out: IO[str]
+    err: IO[str]
 
     def writer(self, colour: str = "auto") -> TextWriter:
         """What writes documents to standard output: for a terminal as wide as that, in colour where that is wanted."""
@@ -17656,10 +17623,7 @@ _PARITY: Final = f"""
     --cwd DIR               the agents' working directory, where no trace says it
 {_CONTRACT}{_REPORTS % ", ".join(PARITY_FORMATS)}{_GATE_CODES}"""
 
-COMMANDS: Final[Mapping[str, tuple[Callable[[argparse.Namespace, Streams], ExitCode], str]]] = {
-    "": (
-        diff_command,
-        f"""
+_COMPARISON_HELP: Final = f"""
 Finds where two engines' logs of one program first part ways, thread by thread.
 LOG is JSON Lines (schema v1), also as .gz, .bz2, .xz or .zst; - is standard
 input. What can be read only once is copied to a temporary file (in $TMPDIR).
@@ -17688,11 +17652,8 @@ not be done (usage, input, output); 130 interrupted, 143 terminated
 examples:
   {PROGRAM} --canary c.jsonl --ours o.jsonl --report html:report.html
   {PROGRAM} --canary c.jsonl --ours o.jsonl --validate-identical --quiet
-""",
-    ),
-    "show": (
-        show_command,
-        f"""
+"""
+_SHOW_HELP: Final = f"""
 The aligned events of a pair of threads around one of them: what matches
 stands once, - is canary, + is ours.
 {_LOGS}{_AT}
@@ -17707,11 +17668,8 @@ exit codes: 0 it is shown, 2 it could not be done
 
 example:
   {PROGRAM} show --canary c.jsonl --ours o.jsonl --at 6:1234
-""",
-    ),
-    "cut": (
-        cut_command,
-        f"""
+"""
+_CUT_HELP: Final = f"""
 The smallest pair of logs that is found to show one divergence: a fixture with
 canary.jsonl, ours.jsonl and meta.toml. Each step of making it smaller is kept
 only if a comparison shows the same divergence first.
@@ -17726,11 +17684,8 @@ exit codes: 0 it is written, 2 it could not be done
 
 example:
   {PROGRAM} cut --canary c.jsonl --ours o.jsonl --out fixtures/new
-""",
-    ),
-    "calibrate": (
-        calibrate_command,
-        """
+"""
+_CALIBRATE_HELP: Final = """
 Learns from several runs of one program on one engine which differences are
 noise, and writes them as a profile for --profile. Record the same thing three
 times, and give the runs here.
@@ -17741,11 +17696,8 @@ times, and give the runs here.
 
 exit codes: 0 nothing is left over in any pair of runs, 1 something is,
 2 it could not be done
-""",
-    ),
-    "audit": (
-        audit_command,
-        """
+"""
+_AUDIT_HELP: Final = """
 What a comparison would not see: real events are changed one at a time, each
 field of each kind and call, dropped, doubled and swapped, and compared under
 the same options.
@@ -17756,30 +17708,21 @@ the same options.
 
 exit codes: 0 all that is compared is caught, or hidden by a rule; 1 something
 is not; 2 it could not be done
-""",
-    ),
-    "parity": (
-        parity_command,
-        f"""
+"""
+_PARITY_HELP: Final = f"""
 Whether a student agent did what its teacher did, action by action.
 
     --teacher TRACE!        the reference trace (.ccpa-trace.jsonl)
     --student TRACE!        the trace under test
-{_PARITY}""",
-    ),
-    "diff": (
-        parity_command,
-        f"""
+{_PARITY}"""
+_DIFF_HELP: Final = f"""
 In short for parity: whether a student agent did what its teacher did, action
 by action.
 
     teacher TEACHER         the reference trace (.ccpa-trace.jsonl)
     student STUDENT         the trace under test
-{_PARITY}""",
-    ),
-    "corpus": (
-        corpus_command,
-        f"""
+{_PARITY}"""
+_CORPUS_HELP: Final = f"""
 Scores every fixture of a corpus: pairs of agent traces and pairs of event logs.
 {_MATRIX % ""}
     --must-fail             turn the gate round: every fixture must drift
@@ -17787,22 +17730,16 @@ Scores every fixture of a corpus: pairs of agent traces and pairs of event logs.
 {_CONTRACT}
     --baseline FILE         say what moved since the run of that JSON report
     --ratchet               exit 1 if a score is lower, or a fixture is gone
-{_REPORTS % ", ".join(CORPUS_FORMATS)}{_GATE_CODES}""",
-    ),
-    "coverage": (
-        coverage_command,
-        f"""
+{_REPORTS % ", ".join(CORPUS_FORMATS)}{_GATE_CODES}"""
+_COVERAGE_HELP: Final = f"""
 Which rows of the parity matrix some fixture of a corpus covers; the fixtures
 are not scored.
 {_MATRIX % "!"}{_CONTRACT_FILE}
     --json                  print JSON instead of text
 
 exit codes: 0 every row is covered, 2 one is not, or it could not be told
-""",
-    ),
-    "validate": (
-        validate_command,
-        """
+"""
+_VALIDATE_HELP: Final = """
 Checks event logs and agent traces (told by their first record) against their
 schemas.
 
@@ -17811,19 +17748,28 @@ schemas.
     --json                  print JSON instead of text
 
 exit codes: 0 every file conforms, 1 one does not, 2 one could not be read
-""",
-    ),
-    "sid": (
-        sid_command,
-        """
+"""
+_SID_HELP: Final = """
 The shared-global SID of a guest pointer and an object type: 16 hex digits.
 
     pointer POINTER         the guest pointer, 32 bits: 0x828f0010 or decimal
     type TYPE               the object's type: Event, Semaphore, Mutant, …
 
 exit codes: 0 it was printed, 2 there is no such pointer or type
-""",
-    ),
+"""
+
+COMMANDS: Final[Mapping[str, tuple[Callable[[argparse.Namespace, Streams], ExitCode], str]]] = {
+    "": (diff_command, _COMPARISON_HELP),
+    "show": (show_command, _SHOW_HELP),
+    "cut": (cut_command, _CUT_HELP),
+    "calibrate": (calibrate_command, _CALIBRATE_HELP),
+    "audit": (audit_command, _AUDIT_HELP),
+    "parity": (parity_command, _PARITY_HELP),
+    "diff": (parity_command, _DIFF_HELP),
+    "corpus": (corpus_command, _CORPUS_HELP),
+    "coverage": (coverage_command, _COVERAGE_HELP),
+    "validate": (validate_command, _VALIDATE_HELP),
+    "sid": (sid_command, _SID_HELP),
 }
 """What the first argument may name, and its help; without a name it is the comparison of two logs."""
 
