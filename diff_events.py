@@ -6187,8 +6187,6 @@ class DivergenceMark(NamedTuple):
     """and where the streams are together again."""
     sort: int
     """The number of its sort in the report."""
-    what: str
-    """16 digits for its sort and for what stands there, without values that are other ones in another recording."""
     doubtful: bool
     """Whether it is explained, or more often timing than behaviour."""
 
@@ -7368,6 +7366,10 @@ class NameTable:
 # ══ divergences and their sorts ═══════════════════════════════════════════════════════════════════════════════════
 
 
+Essence: TypeAlias = tuple[Change, str, str | None, tuple[str, ...]]
+"""What divergences of one sort have in common: change, kind, call and differing fields."""
+
+
 @dataclass(slots=True)
 class Found:
     """A divergence as the analysis sees it: what differs, what explains it, and what became of its values."""
@@ -7395,6 +7397,10 @@ class Found:
     """Whether its first events are as often in the one log as in the other: they only stand elsewhere."""
     calls: Both[Event | None] = Both(None, None)
     """Those that its first events belong to; looked up where they are shown."""
+    reason: StartReason = StartReason.NAME_OR_HOLE
+    """How grave it is,"""
+    doubtful: bool = False
+    """and whether it is more often timing, or the engine's own business, than behaviour that differs."""
     sort: int = 0
 
     @property
@@ -7433,7 +7439,7 @@ class Found:
         return alike and self.mismatch is not Mismatch.MISSING and self.side is None
 
     @property
-    def essence(self) -> tuple[Change, str, str | None, tuple[str, ...]]:
+    def essence(self) -> Essence:
         """What divergences of one sort have in common; of a block that only one side has, this side's."""
         change, (canary, ours) = self.change, self.events
         if self.side:
@@ -7479,7 +7485,7 @@ _ENOUGH_EVENTS: Final = 16
 """With fewer events to the end of a log it says nothing that two streams do not come together again."""
 
 
-def reason_of(found: Found) -> StartReason:
+def _reason_of(found: Found) -> StartReason:
     """How grave a divergence is."""
     if not found.counts:
         return StartReason.NAME_OR_HOLE
@@ -7501,57 +7507,57 @@ _CONTENTION_CALLS: Final = frozenset({
     "RtlLeaveCriticalSection", "RtlTryEnterCriticalSection", "futex", "sched_yield",
 })  # fmt: skip
 """Calls that a thread makes more or less often as others are in its way: timing, and most of all calls there are."""
+_CONTENTION_KINDS: Final = frozenset({"wait.begin", "wait.end"})
 _SMALLEST_LOCAL: Final = 0x10000
 """Two numbers from here on that differ are more often addresses or times than behaviour."""
 _LOCAL_PART: Final = re.compile(r"0[xX][0-9a-fA-F]{4,}|[0-9]{4,}|\\x[0-9a-fA-F]{2}")
 """What is an address, a time, an id or a random byte within a text."""
 
 
+def _is_absent(difference: FieldDifference) -> bool:
+    """Whether only one side has the field: its record may be cut short."""
+    return any(value is MISSING or value == "" for value in (difference.left, difference.right))
+
+
 def _is_engine_local(difference: FieldDifference) -> bool:
     """Whether a field says little of behaviour: only one side has it, or what differs is an address or so."""
     values = difference.left, difference.right
-    if any(value is MISSING or value == "" for value in values):
-        return True
     numbers = [name_value(value) for value in values]
+    if _is_absent(difference):
+        return True
     if all(number is not None for number in numbers):
         return all((number or 0) >= _SMALLEST_LOCAL and number not in STATUS_NAMES for number in numbers)
     texts = [_LOCAL_PART.sub("", value) for value in values if isinstance(value, str)]
     return len(texts) == len(values) and texts[0] == texts[1]
 
 
-def is_doubtful(found: Found) -> bool:
+def _is_doubtful(found: Found) -> bool:
     """Whether a divergence is more often timing, or the engine's own business, than behaviour that differs."""
-    if found.breaks or found.used_later or _fails_on_ours(found):
+    canary, ours = found.events
+    same_call = (canary.kind, canary.name) == (ours.kind, ours.name)
+    if same_call and found.fields and all(map(_is_absent, found.fields)):
+        return True
+    if found.breaks or _fails_on_ours(found):
         return False
-    events = [found.events[found.side]] if found.side else [*found.events]
-    contended = any(event.name in _CONTENTION_CALLS for event in events)
-    return found.moved or contended or (found.compares_one_call and all(map(_is_engine_local, found.fields)))
-
-
-def _lasting(found: Found) -> str:
-    """What stands at a divergence, without what is another in each recording: ids, addresses, times."""
-    canary, ours = found.events.map(compared_payload)
-    stands = ours if found.side is Side.OURS else canary
-    if found.compares_one_call:
-        stands = {key: value for key, value in canary.items() if key in ours and json_equal(value, ours[key])}
-    return _LOCAL_PART.sub("", json_text(stands))
+    events = [found.events[found.side]] if found.side else [canary, ours]
+    if any(event.name in _CONTENTION_CALLS or event.kind in _CONTENTION_KINDS for event in events):
+        return True
+    local = found.compares_one_call and all(map(_is_engine_local, found.fields))
+    return not found.used_later and (found.moved or local)
 
 
 def divergence_mark(found: Found, canary: Stream) -> DivergenceMark:
     """A divergence in short. Its sort must be known."""
-    change, *rest = found.essence
-    what = hashlib.blake2b(json.dumps([change.value, *rest, _lasting(found)]).encode(), digest_size=8)
-    places = found.difference.places.canary
-    start, end = (idx_behind(canary, position) for position in (places.start, places.stop))
-    doubtful = found.explained_by is not None or is_doubtful(found)
-    return DivergenceMark(start, end, found.sort, what.hexdigest(), doubtful)
+    difference = found.difference
+    start, end = (idx_behind(canary, position) for position in (difference.starts.canary, difference.ends.canary))
+    return DivergenceMark(start, end, found.sort, found.explained_by is not None or found.doubtful)
 
 
 def _sort_rank(members: Sequence[Found]) -> tuple[bool, bool, int, int, When]:
     """The place of a sort in the table: unexplained, undoubted, grave and rare ones first."""
     explained = all(found.explained_by for found in members)
-    doubtful = all(map(is_doubtful, members))
-    worst = min(gravity(reason_of(found)) for found in members)
+    doubtful = all(found.doubtful for found in members)
+    worst = min(gravity(found.reason) for found in members)
     threads = len({found.pair.canary_tid for found in members})
     return explained, doubtful, worst, threads, min(found.when.ours for found in members)
 
@@ -7571,9 +7577,10 @@ def _sort(members: Sequence[Found]) -> DivergenceSort:
 
 
 def sort_divergences(found: Sequence[Found]) -> tuple[DivergenceSort, ...]:
-    """The sorts, those to look at first in front; notes with each divergence the number of its sort."""
+    """The sorts, those to look at first in front; notes with each divergence how grave it is, and its sort's number."""
     groups: dict[object, list[Found]] = {}
     for one in found:
+        one.reason, one.doubtful = _reason_of(one), _is_doubtful(one)
         groups.setdefault(one.essence, []).append(one)
     ranked = sorted(groups.values(), key=_sort_rank)
     for number, members in enumerate(ranked):
@@ -7859,7 +7866,7 @@ class _Stop:
     @property
     def doubtful(self) -> bool:
         """Whether it is a divergence, and more often timing than behaviour."""
-        return self.found is not None and is_doubtful(self.found)
+        return self.found is not None and self.found.doubtful
 
     @property
     def tid(self) -> int:
@@ -8080,7 +8087,7 @@ class CauseAnalysis:
         ours_ended = found is None and thread.ending is not None and thread.ending.side is Side.OURS
         before = positions.ours if ours_ended else positions.ours - 1
         ours_before = timelines.ours.at(walk.ours.tid, before) if before >= 0 else (0, 0)
-        reason = reason_of(found) if found else _reason_of_ending(timelines.ours, thread, when.ours)
+        reason = found.reason if found else _reason_of_ending(timelines.ours, thread, when.ours)
         stop = _Stop(thread, walk, reason, idx, when, ours_before, found)
         if found:
             stop.rarity = self._rarity(found)
@@ -8090,8 +8097,8 @@ class CauseAnalysis:
         first: dict[int, Found] = {}
         for one in self._found:
             tid = one.pair.canary_tid
-            rank = is_doubtful(one), one.positions.canary  # a doubtful one is no cause of what differs behind it
-            if tid not in first or rank < (is_doubtful(first[tid]), first[tid].positions.canary):
+            rank = one.doubtful, one.positions.canary  # a doubtful one is no cause of what differs behind it
+            if tid not in first or rank < (first[tid].doubtful, first[tid].positions.canary):
                 first[tid] = one
         for tid, (_, thread) in self._threads.items():
             if tid in first or thread.ending:
@@ -8169,7 +8176,7 @@ class CauseAnalysis:
         best = heapq.nsmallest(
             1 + MOST_NEXT_STARTS,
             behind,
-            key=lambda one: (gravity(reason_of(one)), is_doubtful(one), self._rarity(one), one.when.ours),
+            key=lambda one: (gravity(one.reason), one.doubtful, self._rarity(one), one.when.ours),
         )
         return [*first, *(self._stop_of(one.pair.canary_tid, one) for one in best)]
 
@@ -9722,12 +9729,7 @@ REPORT_FORMAT: Final = "diff-events-report"
 REPORT_FORMAT_VERSION: Final = 1
 
 
-_Essence: TypeAlias = tuple[str, str, str | None, tuple[str, ...]]
-"""Of a sort: change, kind, call and fields."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Standing:
+class _Standing(NamedTuple):
     """How far a thread matched in some run, what stopped it there, and all its divergences."""
 
     canary_tid: int
@@ -9740,11 +9742,6 @@ class _Standing:
     compared_to: int
     marks: tuple[DivergenceMark, ...] | None
     """None where the report lists the first one only."""
-
-    @property
-    def diverges(self) -> bool:
-        """Whether events differ there; else one log ended, if anything."""
-        return self.status == PairStatus.DIVERGED.value
 
     @property
     def start(self) -> str:
@@ -9762,13 +9759,13 @@ class Baseline:
     threads: tuple[_Standing, ...]
     unmapped: int
     shared_globals: frozenset[str]
-    sorts: tuple[_Essence, ...]
+    sorts: tuple[Essence, ...]
     parity: ParityScore | None
 
 
 def _read_mark(mark: Sequence[Any]) -> DivergenceMark:
-    start, end, sort, what, doubtful = mark
-    return DivergenceMark(int(start), int(end), int(sort), str(what), bool(doubtful))
+    start, end, sort, *_, doubtful = mark
+    return DivergenceMark(int(start), int(end), int(sort), bool(doubtful))
 
 
 def _read_standing(thread: Mapping[str, Any]) -> _Standing:
@@ -9776,14 +9773,14 @@ def _read_standing(thread: Mapping[str, Any]) -> _Standing:
     ending, marks = thread.get("ending"), thread.get("marks")
     last = (ending["call"] or ending["last"]) if ending and ending["side"] == Side.OURS.value else None
     return _Standing(
-        canary_tid=int(thread["canary_tid"]),
-        ours_tid=int(thread["ours_tid"]),
-        key=str(thread.get("key", "")),
-        status=str(thread["status"]),
-        matched=int(thread["matched"]),
-        ended_in=f"{last['kind']} {(last['payload'] or {}).get('name')}" if last else None,
-        compared_to=int(thread.get("compared_to", 0)),
-        marks=None if marks is None else tuple(map(_read_mark, marks)),
+        int(thread["canary_tid"]),
+        int(thread["ours_tid"]),
+        str(thread.get("key", "")),
+        str(thread["status"]),
+        int(thread["matched"]),
+        f"{last['kind']} {(last['payload'] or {}).get('name')}" if last else None,
+        int(thread.get("compared_to", 0)),
+        None if marks is None else tuple(map(_read_mark, marks)),
     )
 
 
@@ -9796,7 +9793,7 @@ def _read_report(path: str, document: Mapping[str, Any]) -> Baseline:
         threads=tuple(map(_read_standing, document["threads"])),
         unmapped=len(document["unmapped"]["canary"]) + len(document["unmapped"]["ours"]),
         shared_globals=frozenset((*lone["canary_only"], *lone["ours_only"])),
-        sorts=tuple((sort["change"], sort["kind"], sort["call"], tuple(sort["fields"])) for sort in sorts),
+        sorts=tuple((Change(s["change"]), s["kind"], s["call"], tuple(s["fields"])) for s in sorts),
         parity=ParityScore(int(parity["matched"]), int(parity["comparable"]), parity["complete"]) if parity else None,
     )
 
@@ -9825,18 +9822,11 @@ def read_baseline(path: str) -> Baseline:
 
 
 def _standing(thread: ThreadReport) -> _Standing:
-    ending = thread.ending if thread.ending and thread.ending.side is Side.OURS else None
-    last = (ending.call or ending.last) if ending else None
-    return _Standing(
-        canary_tid=thread.pair.canary_tid,
-        ours_tid=thread.pair.ours_tid,
-        key=thread.key,
-        status=thread.status.value,
-        matched=thread.matched,
-        ended_in=f"{last.kind} {last.payload.get('name')}" if last else None,
-        compared_to=thread.compared_to,
-        marks=thread.marks,
-    )
+    ending, pair = thread.ending, thread.pair
+    last = (ending.call or ending.last) if ending and ending.side is Side.OURS else None
+    ended_in = f"{last.kind} {last.payload.get('name')}" if last else None
+    place = (pair.canary_tid, pair.ours_tid, thread.key)
+    return _Standing(*place, thread.status.value, thread.matched, ended_in, thread.compared_to, thread.marks)
 
 
 def _same_threads(before: Iterable[_Standing], now: Iterable[_Standing]) -> Iterator[tuple[_Standing, _Standing]]:
@@ -9854,77 +9844,80 @@ def _same_threads(before: Iterable[_Standing], now: Iterable[_Standing]) -> Iter
                 yield of_before[key], thread
 
 
+def _calls_of_sort(essence: Essence) -> tuple[str, ...]:
+    """The calls of a sort, whichever side makes them; the kind of an event that is no call."""
+    _, kind, call, _ = essence
+    return tuple(sorted((call or kind).split(" / ")))
+
+
 class _Ratchet:
     """Tells which divergences are new since an earlier run.
 
     In the same canary log a divergence has its place: it is new where events matched before, or where another sort
-    stood, unless one of its sort that stood earlier is gone. In another recording indexes shift and timing differs:
-    there it is known by where its thread starts and by what stands there.
+    stood, unless one of its sort that stood earlier is gone. In another recording indexes shift, and noise differs in
+    values, fields and places: there a divergence is known by where its thread starts and by its calls, and is new where
+    they diverge more than half as often again as before. What is more often timing than behaviour is never new there.
     """
 
     def __init__(self, baseline: Baseline, report: Report) -> None:
         canary = report.logs.canary
         self.same_canary = baseline.canary_size in (None, (canary.bytes, canary.events))
         self._before = baseline.sorts
-        self._now = [(s.change.value, s.kind, s.call, s.fields) for s in report.sorts]
-        self._unseen: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for thread in baseline.threads:
-            self._unseen[thread.start].update(mark.what for mark in thread.marks or ())
+        self._now = [(sort.change, sort.kind, sort.call, sort.fields) for sort in report.sorts]
+        known = Counter(
+            (thread.start, _calls_of_sort(self._before[mark.sort]))
+            for thread in baseline.threads
+            for mark in thread.marks or ()
+        )
+        self._room = defaultdict(int, {what: count * 3 // 2 for what, count in known.items()})
 
     def _is_no_worse(self, before: DivergenceMark, now: DivergenceMark) -> bool:
         """Whether it is of the same sort or differs in less: fewer fields, or a value where a call was missing."""
         (*earlier, had), (*later, has) = self._before[before.sort], self._now[now.sort]
-        return set(has) <= set(had) if earlier == later else later[0] == Change.CHANGED.value != earlier[0]
-
-    def _stood_there(self, mark: DivergenceMark, before: Sequence[DivergenceMark]) -> bool:
-        nth = bisect.bisect_right(before, mark.start, key=lambda one: one.start) - 1
-        if nth >= 0 and before[nth].start == mark.start:
-            return self._is_no_worse(before[nth], mark)
-        return nth >= 0 and mark.start < before[nth].end
+        return set(has) <= set(had) if earlier == later else later[0] is Change.CHANGED is not earlier[0]
 
     def _out_of_place(self, before: Sequence[DivergenceMark], now: Sequence[DivergenceMark]) -> Iterator[int]:
         """Where divergences are new in the same canary log."""
-        here = {mark.start for mark in now}
-        gone = [mark for mark in before if mark.start not in here]
+        at = {mark.start: mark for mark in before}
+        gone = [mark for mark in before if mark.start not in {mark.start for mark in now}]
         for mark in now:
-            if not self._stood_there(mark, before):
-                moved = (old for old in gone if old.start < mark.start and self._is_no_worse(old, mark))
-                if old := next(moved, None):
-                    gone.remove(old)
-                else:
-                    yield mark.start
+            old = at.get(mark.start)
+            if self._is_no_worse(old, mark) if old else any(old.start < mark.start < old.end for old in before):
+                continue
+            moved = next((one for one in gone if one.start < mark.start and self._is_no_worse(one, mark)), None)
+            if moved:
+                gone.remove(moved)
+            else:
+                yield mark.start
 
     def _unheard_of(self, start: str, now: Sequence[DivergenceMark]) -> Iterator[int]:
         """Where divergences are new in another recording of canary."""
-        unseen = self._unseen[start]
         for mark in now:
-            unseen[mark.what] -= 1
-            if unseen[mark.what] < 0 and not mark.doubtful:
+            what = start, _calls_of_sort(self._now[mark.sort])
+            self._room[what] -= 1
+            if self._room[what] < 0 and not mark.doubtful:
                 yield mark.start
-
-    def _new(self, before: _Standing, now: _Standing) -> tuple[int, ...]:
-        if before.marks is None or now.marks is None:
-            return ()
-        compared = [mark for mark in now.marks if mark.start <= before.compared_to]
-        if self.same_canary:
-            return tuple(self._out_of_place(before.marks, compared))
-        return tuple(self._unheard_of(now.start, compared))
 
     def progress(self, before: _Standing, now: _Standing) -> ThreadProgress:
         """How one thread stands against the earlier run."""
-        new = self._new(before, now)
+        new: tuple[int, ...] = ()
+        if before.marks is not None and now.marks is not None:
+            compared = [mark for mark in now.marks if mark.start <= before.compared_to]
+            by_place = self.same_canary
+            new = (
+                *(self._out_of_place(before.marks, compared) if by_place else self._unheard_of(now.start, compared)),
+            )
+        diverged, identical = PairStatus.DIVERGED.value, PairStatus.IDENTICAL.value
         events = now.matched - before.matched
-        stopped = Both(before, now).map(lambda thread: thread.status != PairStatus.IDENTICAL.value)
-        ended_alike = (before.status, before.ended_in) == (now.status, now.ended_in)
-        if not self.same_canary and not new and (now.diverges or ended_alike):
+        alike = now.status == diverged or (before.status, before.ended_in) == (now.status, now.ended_in)
+        if before.status == now.status == identical or (not self.same_canary and not new and alike):
             progression = Progression.SAME
-        elif not all(stopped):
-            progression = Progression.GONE if stopped.canary else Progression.NEW
-            progression = progression if any(stopped) else Progression.SAME
+        elif identical in (before.status, now.status):
+            progression = Progression.NEW if before.status == identical else Progression.GONE
         elif events:
             progression = Progression.LATER if events > 0 else Progression.EARLIER
         else:
-            only_ended = now.diverges and not before.diverges  # a divergence where only the log had ended is new
+            only_ended = now.status == diverged != before.status  # a divergence where only the log had ended is new
             progression = Progression.NEW if only_ended else Progression.SAME
         return ThreadProgress(now.canary_tid, now.ours_tid, progression, events, new)
 
@@ -9934,31 +9927,26 @@ def compare_with_baseline(report: Report, baseline: Baseline) -> BaselineCompari
     ratchet = _Ratchet(baseline, report)
     now = list(map(_standing, report.threads))
     same = list(_same_threads(baseline.threads, now))
-    threads = {id(thread): ratchet.progress(before, thread) for before, thread in same}
-    known = {id(before) for before, _ in same}
-    lost = [  # paired then, not now: nothing of it matches any more
-        ThreadProgress(thread.canary_tid, thread.ours_tid, Progression.EARLIER, -thread.matched)
-        for thread in baseline.threads
-        if id(thread) not in known
-    ]
-    identical = PairStatus.IDENTICAL.value
-    found = [
-        threads.get(id(thread))
-        or ThreadProgress(
-            thread.canary_tid,
-            thread.ours_tid,
-            Progression.SAME if thread.status == identical else Progression.NEW,
-            thread.matched,
-        )
-        for thread in now
-    ]
-    unmapped = sum(map(len, report.unmapped))
+    before_of = {id(thread): before for before, thread in same}
+    paired = {id(before) for before, _ in same}
+    threads = []
+    for thread in now:
+        if before := before_of.get(id(thread)):
+            threads.append(ratchet.progress(before, thread))
+        else:
+            is_new = thread.status != PairStatus.IDENTICAL.value
+            progression = Progression.NEW if is_new else Progression.SAME
+            threads.append(ThreadProgress(thread.canary_tid, thread.ours_tid, progression, thread.matched))
+    for thread in baseline.threads:
+        if id(thread) not in paired:  # paired then, not now: nothing of it matches any more
+            lost = thread.canary_tid, thread.ours_tid, Progression.EARLIER, -thread.matched
+            threads.append(ThreadProgress(*lost))
     sids = {lone.sid for alone in report.lone_globals for lone in alone}
     return BaselineComparison(
         name=baseline.name,
         same_canary=ratchet.same_canary,
-        threads=(*found, *lost),
-        new_unmapped=max(0, unmapped - baseline.unmapped),
+        threads=tuple(threads),
+        new_unmapped=max(0, sum(map(len, report.unmapped)) - baseline.unmapped),
         new_shared_globals=tuple(sorted(sids - baseline.shared_globals)),
         parity_before=baseline.parity,
         parity=report.parity,

@@ -151,6 +151,18 @@ class StartHere(unittest.TestCase):
         report = compare(text(OK), text(NO_FILE), tid_map={6: 6, 7: 7})
         self.assertEqual(upstream_of(report, 7), (Relation.CREATED_BY, 6))
 
+    def test_a_record_cut_short_and_a_wait_that_ended_otherwise_come_behind(self) -> None:
+        def side(length: int | None, status: int, size: int) -> list[Line]:
+            opened = called(6, "NtOpenFile", length=length) if length else called(6, "NtOpenFile")
+            read = called(6, "NtReadFile", size=size)
+            quiet = called(6, "KeTlsGetValue") * 8
+            return [*quiet, *opened, *quiet, *waited(6, "a" * 16, status=status)[1:3], *quiet, *read, *quiet]
+
+        report = compare_lines(side(0x40001000, 0, 4), side(None, 0x102, 5))
+        assert report.start_here is not None and report.start_here.events is not None
+        self.assertEqual(report.start_here.events.canary.name, "NtReadFile")
+        self.assertEqual([sort.call for sort in report.sorts], ["NtReadFile", "NtOpenFile", None])
+
     def test_up_to_four_others_are_next(self) -> None:
         def side(value: int) -> list[Line]:
             return [line for tid in range(6, 13) for line in (*worked(tid), *called(tid, f"Xam{tid}", value))]
