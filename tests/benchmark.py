@@ -722,7 +722,7 @@ import sys, time
 sys.path.insert(0, sys.argv[1])
 import diff_events, json
 start = time.perf_counter()
-diff_events.index_both(*map(diff_events.LogSource, sys.argv[2:]))
+diff_events.index_logs(list(map(diff_events.LogSource, sys.argv[2:])))
 print(json.dumps({"verdict": "identical", "index_s": time.perf_counter() - start}))
 """
 

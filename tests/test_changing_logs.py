@@ -194,7 +194,7 @@ class Acceptance(LogTestCase):
     def index(self, data: bytes) -> diff_events.LogIndex:
         source = diff_events.LogSource(self.write("log", data))
         self.addCleanup(source.close)
-        return diff_events.index_source(source)
+        return diff_events.index_logs([source], processes=1)[0]
 
     def test_a_long_number(self) -> None:
         line = b'{"kind":"k","tid":1,"tid_event_idx":%d,"host_ns":%s,"payload":{}}\n'

@@ -143,7 +143,7 @@ class Values(unittest.TestCase):
             self.assertFalse(diff_events.json_equal(difference.left, difference.right))
 
     @given(PAYLOAD_PAIRS)
-    def test_canonical_members_are_equal_just_where_values_are(self, pair: tuple[str, str]) -> None:
+    def test_canonical_texts_are_equal_just_where_values_are(self, pair: tuple[str, str]) -> None:
         self.assert_canonical(*pair)
 
     @given(NUMBER_PAIRS)
@@ -161,7 +161,8 @@ class Values(unittest.TestCase):
 
     def assert_canonical(self, one: str, other: str) -> None:
         values_equal = diff_events.json_equal(diff_events.parse_json(one), diff_events.parse_json(other))
-        canonical = [diff_events.canonical_members(text[1:-1].encode()) for text in (one, other)]
+        payloads = diff_events.parse_payloads([text[1:-1].encode() for text in (one, other)])
+        canonical = diff_events.canonical_texts(payloads)
         self.assertEqual(canonical[0] == canonical[1], values_equal)
 
 

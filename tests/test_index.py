@@ -228,9 +228,9 @@ class Paths(LogTestCase):
 
     def reindexed(self, canary: bytes, ours: bytes) -> list[bool]:
         """How the logs were indexed, one attempt after the other; the result is checked against another way."""
-        with mock.patch.object(diff_events, "index_both", wraps=diff_events.index_both) as index_both:
+        with mock.patch.object(diff_events, "index_logs", wraps=diff_events.index_logs) as index_logs:
             outcome = self.outcome(canary, ours)
-        ways = [call.kwargs["canonical"] for call in index_both.call_args_list]
+        ways = [call.kwargs["canonical"] for call in index_logs.call_args_list]
         with mock.patch.object(diff_events, "formats_differ", return_value=True):
             self.assertEqual(self.outcome(canary, ours), outcome)
         return ways
@@ -265,7 +265,7 @@ class Index(LogTestCase):
     def index(self, events: bytes | Sequence[Mapping[str, Any]], **options: Any) -> diff_events.LogIndex:
         source = diff_events.LogSource(self.write("log", events if isinstance(events, bytes) else log_bytes(events)))
         self.addCleanup(source.close)
-        return diff_events.index_source(source, **options)
+        return diff_events.index_logs([source], processes=1, **options)[0]
 
     def test_what_is_noted(self) -> None:
         created = {"child_tid": 9, "entry_point": "0x82", "start_context": 0, "name": "x"}

@@ -123,7 +123,7 @@ class LineMaker:
 class Layouts(unittest.TestCase):
     def test_learned_and_exact_reading_are_twins(self) -> None:
         """Whatever a reader has learned, a line comes out as if it had learned nothing; and as `json` has it."""
-        accepted = refused = unread = alone = 0
+        accepted = refused = unread = 0
         for seed in seeds(10):
             maker, reader = LineMaker(seed), diff_events.LayoutReader()
             for _ in range(100):
@@ -132,9 +132,6 @@ class Layouts(unittest.TestCase):
                     continue
                 learned, exact, plain = with_reader(reader, line), exactly(line), by_json(line)
                 self.assertEqual(learned, exact, line)
-                if event := reader.raw_event(line.rstrip(b"\n")):
-                    self.assertEqual(event, exact, line)
-                    alone += 1
                 if exact is None:
                     refused += 1
                     self.assertIsNone(plain, line)
@@ -148,8 +145,8 @@ class Layouts(unittest.TestCase):
                     self.assertEqual(exact[:3], plain[:3], line)
                     values = [json.loads(b"{%b}" % raw.payload) for raw in (exact, plain)]
                     self.assertEqual(values[0], values[1], line)
-        counts = accepted, refused, unread, alone
-        for count, usual in zip(counts, (250, 75, 8, 50), strict=True):
+        counts = accepted, refused, unread
+        for count, usual in zip(counts, (250, 75, 8), strict=True):
             self.assertGreater(count, enough(usual), counts)
 
     def test_columns_are_the_lines_one_by_one(self) -> None:

@@ -74,17 +74,15 @@ class JsonValues(LogTestCase):
             with self.assertRaisesRegex(diff_events.NotJsonError, "past what a double holds", msg=text):
                 diff_events.parse_json(text)
             with self.assertRaisesRegex(diff_events.NotJsonError, "past what a double holds", msg=text):
-                diff_events.canonical_members(b'"v":%b' % text.encode())
+                diff_events.parse_payloads([b'"v":%b' % text.encode()])
 
-    def test_canonical_members(self) -> None:
-        """Equal values have equal bytes, others never."""
-        rows = [
-            (number, text, diff_events.canonical_members(b'"v":%b' % text.encode()))
-            for number, row in enumerate(ALIKE)
-            for text in row
-        ]
-        for (one, left, members), (other, right, others) in itertools.product(rows, rows):
-            self.assertEqual(members == others, one == other, (left, right))
+    def test_canonical_texts(self) -> None:
+        """Equal values have equal texts, others never."""
+        rows = [(number, text) for number, row in enumerate(ALIKE) for text in row]
+        payloads = diff_events.parse_payloads([b'"v":%b' % text.encode() for _, text in rows])
+        canonical = zip(rows, diff_events.canonical_texts(payloads), strict=True)
+        for ((one, left), text), ((other, right), other_text) in itertools.product(canonical, repeat=2):
+            self.assertEqual(text == other_text, one == other, (left, right))
 
     def test_the_gate(self) -> None:
         """The same through the whole program, for a kind whose bytes are hashed and one whose fields are."""

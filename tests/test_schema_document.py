@@ -76,7 +76,7 @@ class DocumentCase(unittest.TestCase):
         """The index of a log. Raises `InputError` where it is refused."""
         source = diff_events.LogSource(self.log("log.jsonl", text))
         self.addCleanup(source.close)
-        return diff_events.index_source(source)
+        return diff_events.index_logs([source], processes=1)[0]
 
 
 class Logs(DocumentCase):
