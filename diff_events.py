@@ -165,6 +165,7 @@ __all__ = [
 
 
 _T = TypeVar("_T")
+_U = TypeVar("_U")
 _T_co = TypeVar("_T_co", covariant=True)
 
 
@@ -1612,6 +1613,10 @@ class LogSource:
             line = self._stream.readline(MAX_LINE_BYTES)
         self._position += len(line)
         return line
+
+    def is_longer_than(self, segments: int) -> bool:
+        """Whether it has more than so many segments, of which some may be read and the others not."""
+        return self._spooled is None and self.size is not None and self.size > segments * SEGMENT_BYTES
 
     def segments(self) -> Iterator[Segment]:
         """The rest of the text in pieces of whole lines; what is added to the file meanwhile is left out."""
@@ -3068,18 +3073,17 @@ class Log:
     """An indexed log and its source: finds events again. Raises `InputError` where one cannot be decoded."""
 
     _CHUNKS_AT_HAND: ClassVar = 32
-    _EVENTS_AT_HAND: ClassVar = 4096  # those around a difference are asked for again and again
     _ROWS_AT_HAND: ClassVar = 8
     _READ_TOGETHER: ClassVar = 8  # so many events of a chunk are found faster by reading all of it
 
-    def __init__(self, source: LogSource, index: LogIndex) -> None:
+    def __init__(self, source: LogSource, index: LogIndex, events_at_hand: int = 4096) -> None:
         self.source, self.index = source, index
         self._reader = LayoutReader()
         self._text = functools.lru_cache(self._CHUNKS_AT_HAND)(self._read_text)
         self._rows = functools.lru_cache(self._ROWS_AT_HAND)(self._rows_of)
         self.held: dict[EventPlace, Event] = {}
         """Events that are wanted again and again."""
-        self._event = functools.lru_cache(self._EVENTS_AT_HAND)(lambda *place: self._decoded(*self.raw_event(*place)))
+        self._event = functools.lru_cache(events_at_hand)(lambda *place: self._decoded(*self.raw_event(*place)))
 
     def _read_text(self, number: int) -> bytes:
         """The lines of a chunk."""
@@ -3707,9 +3711,9 @@ class _Workers:
             process.join()
 
 
-def _in_turn(builders: Sequence[_LogBuilder]) -> Iterator[_Task]:
+def _in_turn(builders: Sequence[_LogBuilder], most_segments: int | None) -> Iterator[_Task]:
     """Segments of all logs by turns."""
-    rows = itertools.zip_longest(*(builder.segments() for builder in builders))
+    rows = itertools.zip_longest(*(itertools.islice(builder.segments(), most_segments) for builder in builders))
     return ((builder, *segment) for row in rows for builder, segment in zip(builders, row, strict=True) if segment)
 
 
@@ -3743,8 +3747,9 @@ def index_logs(
     profile: Profile = NO_PROFILE,
     progress: Progress | None = None,
     processes: int | None = None,
+    most_segments: int | None = None,
 ) -> list[LogIndex]:
-    """The indexes of some logs, made in one pass over each, in as many processes as pay.
+    """The indexes of some logs, or of so much of them, made in one pass over each, in as many processes as pay.
 
     With ``canonical``, fingerprints are of values and not of bytes: slower, and right for writers that format payloads
     differently. Raises `InputError`: the first of the first log that has one.
@@ -3753,7 +3758,7 @@ def index_logs(
     total = sum(source.size or 0 for source in sources)
     builders = [_LogBuilder(source) for source in sources]
     most = min(processors(), MOST_PROCESSES) if processes is None else processes
-    with contextlib.closing(_results(_in_turn(builders), canonical, profile, most)) as results:
+    with contextlib.closing(_results(_in_turn(builders, most_segments), canonical, profile, most)) as results:
         for builder, number, result in results:
             builder.add(number, result)
             builders[0].raise_error()
@@ -4943,22 +4948,31 @@ class RuleUses:
             sides = [(cursor.stream.positions_of(of.indexes), of.values) for cursor, of in marks if of]
             if rule.is_of_fields and len(sides) == 2:
                 self._marks[number] = Both(*sides)
-        self.asked = profile.asked & self._marks.keys()
+        self._asked = profile.asked & self._marks.keys()
+        self._asked_at = sorted({at for number in self._asked for at in self._marks[number].canary[0]})
 
-    def of(self, number: int, places: Both[range]) -> Iterable[int]:
-        """The positions of canary in two stretches that match at which a rule is needed."""
+    def asked(self, places: Both[range]) -> list[int]:
+        """The positions of canary in two stretches of equal fingerprints at which the rules have to be asked."""
+        nth = bisect.bisect_left(self._asked_at, places.canary.start)
+        if nth == len(self._asked_at) or self._asked_at[nth] >= places.canary.stop:
+            return []
+        return sorted({position for number in self._asked for position in self.of(number, places)})
+
+    def of(self, number: int, places: Both[range]) -> Mapping[int, object]:
+        """The positions of canary in two stretches that match at which a rule is needed, and what differs there."""
         if number not in self._marks:
-            return ()
+            return {}
         found = []
         for (positions, values), place in zip(self._marks[number], places, strict=True):
             at = slice(bisect.bisect_left(positions, place.start), bisect.bisect_left(positions, place.stop))
             found.append((positions[at], values[at]))
         (canary, one), (ours, other) = found
         if one == other:
-            return ()
+            return {}
         shift = places.canary.start - places.ours.start
-        unlike = set(zip(canary, one, strict=True)) ^ set(zip(map(shift.__add__, ours), other, strict=True))
-        return {position for position, _ in unlike}
+        theirs, mine = dict(zip(canary, one, strict=True)), dict(zip(map(shift.__add__, ours), other, strict=True))
+        unlike = sorted({position for position, _ in theirs.items() ^ mine.items()})
+        return {position: (theirs.get(position), mine.get(position)) for position in unlike}
 
 
 class Walker:
@@ -4968,7 +4982,7 @@ class Walker:
         self,
         cursors: Both[Cursor],
         equal: Callable[[Event, Event], bool],
-        uses: RuleUses | None = None,
+        uses: RuleUses,
     ) -> None:
         self.canary, self.ours = self._cursors = cursors
         self._equal, self._uses = equal, uses
@@ -5009,12 +5023,9 @@ class Walker:
 
     def _allowed(self, count: int) -> int:
         """How many of the next events match, whose fingerprints do, when the rules of a profile are asked as well."""
-        if not self._uses or not self._uses.asked:
-            return count
         canary, ours = self.canary.position, self.ours.position
         places = Both(range(canary, canary + count), range(ours, ours + count))
-        asked = {position for number in self._uses.asked for position in self._uses.of(number, places)}
-        for position in sorted(asked):
+        for position in self._uses.asked(places):
             if not self._equal(self.canary.event(position), self.ours.event(position - canary + ours)):
                 return position - canary
         return count
@@ -5137,6 +5148,10 @@ class PairWalk:
         """The places where the walk met two events that differ, and what became of it."""
         return tuple(step for step in self.steps if step.kind is StepKind.DIFFERED)
 
+    def without_rest(self) -> PairWalk:
+        """The same as if both threads ended where the walk did."""
+        return replace(self, steps=tuple(step for step in self.steps if step.kind is not StepKind.REST))
+
     @property
     def rest(self) -> Both[range]:
         """The positions that it did not come to."""
@@ -5248,14 +5263,14 @@ def floating(walk: PairWalk, side: Side) -> Iterator[tuple[int, int]]:
                 yield position, rule
 
 
-def same_under_rules(walk: PairWalk, profile: Profile) -> Iterator[tuple[int, int, int]]:
-    """Where a rule lets something differ: its number, and the positions of both events, which match."""
+def same_under_rules(walk: PairWalk, profile: Profile) -> Iterator[tuple[int, int, int, object]]:
+    """Where a rule lets something differ: its number, the positions of both events, which match, and what it is."""
     uses = RuleUses(walk.sides, profile)
     for step in walk.steps if profile.of_events else ():
         shift = step.starts.ours - step.starts.canary
         for number in range(len(profile.rules)) if step.kind is StepKind.MATCHED else ():
-            for position in uses.of(number, step.places):
-                yield number, position, position + shift
+            for position, values in uses.of(number, step.places).items():
+                yield number, position, position + shift, values
 
 
 def _is_whole_turns(block: Sequence[Event], calls: Sequence[str]) -> bool:
@@ -5395,8 +5410,8 @@ def _without_taken(walk: PairWalk, step: Step, taken: Both[set[int]]) -> Iterato
 def _rule_uses(walk: PairWalk, profile: Profile) -> Counter[int]:
     """How often a walk needs each rule."""
     places = list(same_under_rules(walk, profile))
-    asked = {(canary, ours) for number, canary, ours in places if number in profile.asked}
-    used = Counter(number for number, *place in places if (*place,) not in asked)
+    asked = {(canary, ours) for number, canary, ours, _ in places if number in profile.asked}
+    used = Counter(number for number, canary, ours, _ in places if (canary, ours) not in asked)
     for canary, ours in asked:
         used.update(profile.judge(walk.canary.event(canary), walk.ours.event(ours))[0])
     used.update(number for side in Side for _, number in floating(walk, side))
@@ -6811,7 +6826,7 @@ class NameTable:
 
     def __init__(self, logs: Both[Log], pairs: Iterable[ThreadPair], profile: Profile = NO_PROFILE) -> None:
         self.logs = logs
-        self._profile = profile
+        self.profile = profile
         self._pairs = {pair.canary_tid: pair for pair in pairs}
         self._threads = {pair.canary_tid: pair.ours_tid for pair in self._pairs.values()}
         self._thread_ids: Both[Collection[int]] = Both(self._threads.keys(), set(self._threads.values()))
@@ -6823,11 +6838,11 @@ class NameTable:
 
     def follow(self, walks: Sequence[PairWalk]) -> None:
         """Takes these walks for the alignment."""
-        self._walks, self.counterparts = walks, Counterparts(walks)
+        self.walks, self.counterparts = walks, Counterparts(walks)
 
     @functools.cached_property
     def _productions(self) -> Both[_Productions]:
-        return self.logs.map(lambda log: _Productions(log, self._profile))
+        return self.logs.map(lambda log: _Productions(log, self.profile))
 
     def _counterpart(self, side: Side, production: NameProduction | None) -> NameProduction | None:
         """What produces the same object's name in the other log."""
@@ -6889,20 +6904,20 @@ class NameTable:
         """Whether two events are the same behaviour, whatever the engines call the objects."""
         if (canary.tid, canary.idx) in self._mistaken:
             return False
-        return events_equal(canary, ours) or self._profile.equal(canary, ours, self._explains)
+        return events_equal(canary, ours) or self.profile.equal(canary, ours, self._explains)
 
     def fields(self, canary: Event, ours: Event) -> tuple[FieldDifference, ...]:
         """The fields of two events of one kind that differ in more than a name."""
         mistaken = self._mistaken.get((canary.tid, canary.idx), ())
         wrong = tuple(FieldDifference(broken.path, *broken.values) for broken in mistaken)
-        judged = ((f, self.judge(Both(canary, ours), f)) for f in self._profile.judge(canary, ours)[1])
+        judged = ((f, self.judge(Both(canary, ours), f)) for f in self.profile.judge(canary, ours)[1])
         return (*(f for f, judgement in judged if not judgement or not judgement.is_same), *wrong)
 
     # -- which events are the same but for names -----------------------------------------------------------------
 
     def guess(self, canary: Event, ours: Event) -> bool:
         """Whether two events are the same if they name the same objects: for a walk before which no names are bound."""
-        return self._profile.equal(canary, ours, self._guess)
+        return self.profile.equal(canary, ours, self._guess)
 
     def _guess(self, events: Both[Event], fields: Sequence[FieldDifference]) -> bool:
         values = [Both(name_value(f.left), name_value(f.right)) for f in fields]
@@ -6938,7 +6953,7 @@ class NameTable:
 
         Returns whether there were any: then the next walk finds more that match.
         """
-        blocks = [(walk, step.places) for walk in self._walks for step in walk.steps if step.differs]
+        blocks = [(walk, step.places) for walk in self.walks for step in walk.steps if step.differs]
         for side in Side:
             self.logs[side].hold((walk.sides[side].tid, at) for walk, places in blocks for at in places[side])
         return any([self._rename_block(walk, places) for walk, places in blocks])
@@ -6969,7 +6984,7 @@ class NameTable:
                 return list(map(blank, value))
             return None if any(self._may_name(side, name_value(value)) for side in Side) else value
 
-        masked = self._profile.masked(compared_payload(event), self._profile.rules_about(event.kind, event.name))
+        masked = self.profile.masked(compared_payload(event), self.profile.rules_about(event.kind, event.name))
         return json.dumps([event.kind, blank(masked)], sort_keys=True)
 
     # -- events that match and are about different objects -------------------------------------------------------
@@ -7944,9 +7959,9 @@ def _evidence(log: Log) -> list[ThreadEvidence]:
     return evidence
 
 
-def _checked_pins(canary: Log, ours: Log, tid_map: Mapping[int, int]) -> Mapping[int, int]:
+def _checked_pins(logs: Both[Log], tid_map: Mapping[int, int]) -> Mapping[int, int]:
     """The pins, if both logs have the threads that they name."""
-    for log, tids in ((canary, tid_map.keys()), (ours, tid_map.values())):
+    for log, tids in ((logs.canary, tid_map.keys()), (logs.ours, tid_map.values())):
         for tid in tids:
             if tid not in log.index.streams:
                 known = ", ".join(map(str, sorted(log.index.streams)))
@@ -8293,17 +8308,22 @@ def _thread_report(
     )
 
 
-def _walk_pairs(
+def most_walked(options: DiffOptions) -> int:
+    """How many differences of a pair are walked through."""
+    unbounded = options.score_to_the_end or not options.max_divergences or options.profile or options.match_names
+    return sys.maxsize if unbounded else max(options.max_divergences, MOST_SCORED_DIFFERENCES)
+
+
+def walk_pairs(
     logs: Both[Log],
     pairs: Sequence[ThreadPair],
-    options: DiffOptions,
+    profile: Profile,
+    most: int,
     progress: Progress,
     equal: Callable[[Event, Event], bool],
 ) -> list[PairWalk]:
-    """The walks of all pairs."""
+    """The walks of all pairs, up to so many differences of each."""
     shared = logs.map(_shared_positions)
-    unbounded = options.score_to_the_end or not options.max_divergences or options.profile or options.match_names
-    most = sys.maxsize if unbounded else max(options.max_divergences, MOST_SCORED_DIFFERENCES)
     walks = []
     for number, pair in enumerate(pairs, 1):
         progress.show(f"comparing thread {number} of {len(pairs)}")
@@ -8311,7 +8331,7 @@ def _walk_pairs(
             Cursor(logs.canary, pair.canary_tid, shared.canary.get(pair.canary_tid, {})),
             Cursor(logs.ours, pair.ours_tid, shared.ours.get(pair.ours_tid, {})),
         )
-        walks.append(walk_pair(Walker(cursors, equal, RuleUses(cursors, options.profile)), most))
+        walks.append(walk_pair(Walker(cursors, equal, RuleUses(cursors, profile)), most))
     return walks
 
 
@@ -8337,6 +8357,16 @@ class FormatsDifferError(Exception):
     """The fingerprints of bytes are of no use: the logs spell equal payloads differently. Never leaves `diff_logs`."""
 
 
+def match_by_name(names: NameTable, again: Callable[[Callable[[Event, Event], bool]], list[PairWalk]]) -> None:
+    """Walks again until no more events turn out to be the same but for names."""
+    if names.check_guesses():
+        names.follow(again(names.equal))
+    for _ in range(_MOST_NAME_ROUNDS):
+        if not names.rename():
+            break
+        names.follow(again(names.equal))
+
+
 class _Analysis:
     """What the walks of two logs tell: names, divergences and their sorts, and where to start."""
 
@@ -8350,15 +8380,16 @@ class _Analysis:
         progress: Progress,
     ) -> None:
         self._logs, self._pairs, self._options, self._progress = logs, pairs, options, progress
-        self.walks, self._names, self._timelines = walks, names, logs.map(Timeline)
+        self._names, self._timelines = names, logs.map(Timeline)
         names.follow(walks)
         if options.match_names:
-            self._match_by_name()
-        self._by_name = self.walks
-        self._hidden = Counter[int]()
-        if options.profile:
-            hidden = hide(self.walks, options.profile)
-            self.walks, self._hidden = hidden.walks, hidden.used
+            again = functools.partial(walk_pairs, logs, pairs, options.profile, most_walked(options), progress)
+            match_by_name(names, again)
+            if names.find_mistaken():
+                names.follow(again(names.equal))
+        self._by_name = names.walks
+        hidden = hide(names.walks, options.profile)
+        self.walks, self._hidden = hidden.walks, hidden.used
         self._detailed = max(5, MOST_DETAILED // len(walks))
         for side in Side:
             shown = (_shown_places(walk, side, options, self._detailed) for walk in self.walks)
@@ -8367,21 +8398,6 @@ class _Analysis:
             list(_found(names, self._timelines, walk, pair, options))
             for walk, pair in zip(self.walks, pairs, strict=True)
         ]
-
-    def _match_by_name(self) -> None:
-        """Walks again until no more events turn out to be the same but for names."""
-        if self._names.check_guesses():
-            self._walk_again()
-        for _ in range(_MOST_NAME_ROUNDS):
-            if not self._names.rename():
-                break
-            self._walk_again()
-        if self._names.find_mistaken():
-            self._walk_again()
-
-    def _walk_again(self) -> None:
-        self.walks = _walk_pairs(self._logs, self._pairs, self._options, self._progress, self._names.equal)
-        self._names.follow(self.walks)
 
     def _note_calls(self) -> None:
         """Notes the calls that divergences belong to, where a report has all evidence."""
@@ -8498,18 +8514,10 @@ class _Spellings:
         return count
 
 
-def _paired(logs: Both[Log], options: DiffOptions) -> tuple[ThreadPair, ...]:
-    pins = _checked_pins(logs.canary, logs.ours, options.tid_map)
+def paired(logs: Both[Log], options: DiffOptions) -> tuple[ThreadPair, ...]:
+    """The pairs of threads. Raises `UsageError` where the options pin threads that are not there."""
+    pins = _checked_pins(logs, options.tid_map)
     return pair_threads(_evidence(logs.canary), _evidence(logs.ours), pins, options.auto_map)
-
-
-def walk_logs(
-    canary: Log, ours: Log, options: DiffOptions, progress: Progress
-) -> tuple[tuple[ThreadPair, ...], list[PairWalk]]:
-    """The pairs of threads, and their walks. Raises `UsageError` where the options pin threads that are not there."""
-    logs = Both(canary, ours)
-    pairs = _paired(logs, options)
-    return pairs, _walk_pairs(logs, pairs, options, progress, options.profile.equal)
 
 
 class Compared:
@@ -8532,10 +8540,11 @@ class Compared:
 def _walked(
     logs: Both[Log], options: DiffOptions, progress: Progress, most_equal: int
 ) -> tuple[tuple[ThreadPair, ...], NameTable, _Spellings, list[PairWalk]]:
-    pairs = _paired(logs, options)
+    pairs = paired(logs, options)
     names = NameTable(logs, pairs, options.profile)
     spellings = _Spellings(names.guess if options.match_names else options.profile.equal, most_equal)
-    return pairs, names, spellings, _walk_pairs(logs, pairs, options, progress, spellings.equal)
+    walks = walk_pairs(logs, pairs, options.profile, most_walked(options), progress, spellings.equal)
+    return pairs, names, spellings, walks
 
 
 def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *, canonical: bool) -> Compared:
@@ -8623,8 +8632,9 @@ def diff_logs(canary: str, ours: str, options: DiffOptions | None = None, progre
 # Runs of one program on one engine differ by noise alone. Each round compares every pair of runs under the rules so
 # far and takes what is left over for evidence; the rules are made anew from all evidence. Fields come first: where
 # they still differ, nothing else can be told. What then stands on one side only is a loop, or floats. Threads that
-# start alike are taken for a pool from the beginning, for one could not tell what belongs together without, and the
-# rule goes again if nothing needed it; so does every other rule that hid nothing in the end.
+# start alike are taken for a pool from the beginning, for one could not tell what belongs together without. At last
+# the rules are made once more, from what they hide: they were found in streams that did not match yet. A rule that
+# hid nothing goes. Of long logs, the first rounds look at the beginning only.
 
 
 FEW_VALUES: Final = 8
@@ -8638,13 +8648,23 @@ FAR_APART: Final = 0.05
 MOST_ROUNDS: Final = 8
 MOST_PLACES: Final = 3
 """Values of a field by which events may float."""
+SMALLEST_NAME: Final = 0x100
+"""Smaller numbers come back by chance."""
 _LONGEST_TURN: Final = 8
 _LEFT_OVER_MOST: Final = 100
 """Events of one call that are left over on one side of a pool and looked at."""
-_COUNTED_EVENTS: Final = 20_000
+_COUNTED_EVENTS: Final = 5_000
 """Events of each run in which fields and values are counted."""
+_BEGINNING_SEGMENTS: Final = 8
+"""So much of a log is the beginning that the first rounds look at."""
+_EVENTS_AT_HAND: Final = 1 << 17
+_MOST_DIFFERENCES: Final = 1000
+"""Of a pair of threads, so many differences are looked at,"""
+_MOST_HIDDEN: Final = 200
+"""and of what a rule hides, so many events with different values."""
 
 _CallKey: TypeAlias = "tuple[str, str | None]"
+_FieldKey: TypeAlias = "tuple[str, str | None, FieldPath]"
 _Runs: TypeAlias = "tuple[int, int]"
 _Counts: TypeAlias = "Mapping[_CallKey, Mapping[FieldPath, Counter[str]]]"
 """How often fields have which values, by call."""
@@ -8663,25 +8683,11 @@ def _fields_of(event: Event) -> dict[FieldPath, object]:
     return dict(_leaves_at(compared_payload(event), ()))
 
 
-def _of_call(events: Iterable[Event]) -> dict[_CallKey, list[Event]]:
-    groups: dict[_CallKey, list[Event]] = {}
-    for event in events:
-        groups.setdefault((event.kind, event.name), []).append(event)
+def _grouped(pairs: Iterable[tuple[_T, _U]]) -> dict[_T, list[_U]]:
+    groups: dict[_T, list[_U]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
     return groups
-
-
-def _equal_but_for(
-    path: FieldPath, canary: Sequence[Mapping[FieldPath, object]], ours: Sequence[Mapping[FieldPath, object]]
-) -> list[tuple[int, int]]:
-    """Which events have the same values in all fields but one."""
-
-    def rest(event: Mapping[FieldPath, object]) -> str:
-        return json_text([[path_text(at), value] for at, value in event.items() if at != path])
-
-    waiting: dict[str, list[int]] = {}
-    for m, event in enumerate(ours):
-        waiting.setdefault(rest(event), []).append(m)
-    return [(n, same.pop(0)) for n, event in enumerate(canary) if (same := waiting.get(rest(event)))]
 
 
 def _alike(canary: Sequence[Event], ours: Sequence[Event]) -> Iterator[tuple[Event, Event]]:
@@ -8689,17 +8695,26 @@ def _alike(canary: Sequence[Event], ours: Sequence[Event]) -> Iterator[tuple[Eve
 
     They agree in all fields but one, the one for which that makes most pairs; where there is none, they differ least.
     """
-    fields = [_fields_of(event) for event in canary], [_fields_of(event) for event in ours]
+    fields = [[_fields_of(event) for event in side] for side in (canary, ours)]
+
+    def equal_but_for(path: FieldPath) -> list[tuple[int, int]]:
+        rest = [
+            [json_text([[path_text(at), value] for at, value in event.items() if at != path]) for event in side]
+            for side in fields
+        ]
+        waiting = _grouped((text, m) for m, text in enumerate(rest[1]))
+        return [(n, waiting[text].pop(0)) for n, text in enumerate(rest[0]) if waiting.get(text)]
+
     paths = dict.fromkeys(path for side in fields for event in side for path in event)
-    pairs = max((_equal_but_for(path, *fields) for path in paths), key=len, default=[])
+    pairs = max(map(equal_but_for, paths), key=len, default=[])
     if not pairs:
-        unlike = sorted(
+        unlike = [
             (sum(1 for _ in field_differences(c.payload, o.payload, "")), abs(n - m), n, m)
             for n, c in enumerate(canary)
             for m, o in enumerate(ours)
-        )
-        least = unlike[0][0]
-        pairs = [(n, m) for count, _, n, m in unlike if count == least]
+        ]
+        least = min(unlike)[0]
+        pairs = [(n, m) for count, _, n, m in sorted(unlike) if count == least]
     taken: Both[set[int]] = Both(set(), set())
     for n, m in pairs:
         if n not in taken.canary and m not in taken.ours:
@@ -8727,8 +8742,16 @@ class _Seen(NamedTuple):
     """A field that differed once between two runs."""
 
     runs: _Runs
+    lineno: int
     canary: object
     ours: object
+
+    @property
+    def names(self) -> tuple[_Runs, int, int] | None:
+        """Both values, if they may be names of one thing."""
+        canary, ours = name_value(self.canary), name_value(self.ours)
+        is_pair = canary is not None and ours is not None and min(canary, ours) >= SMALLEST_NAME
+        return (self.runs, canary, ours) if is_pair and canary is not None and ours is not None else None
 
 
 def _tolerance(seen: Sequence[_Seen]) -> Fraction | None:
@@ -8736,11 +8759,11 @@ def _tolerance(seen: Sequence[_Seen]) -> Fraction | None:
     from fractions import Fraction  # here, so that only who learns a profile waits for it
 
     greatest = Fraction(0)
-    for _, *pair in seen:
-        if not all(type(value) in (int, float) for value in pair):
+    for one in seen:
+        if not all(type(value) in (int, float) for value in (one.canary, one.ours)):
             return None
-        one, other = (Fraction(str(value)) for value in pair)
-        greatest = max(greatest, abs(one - other) / max(abs(one), abs(other)))
+        canary, ours = Fraction(str(one.canary)), Fraction(str(one.ours))
+        greatest = max(greatest, abs(canary - ours) / max(abs(canary), abs(ours)))
     return Fraction(math.ceil(greatest * 2000), 1000) if greatest <= FAR_APART else None
 
 
@@ -8750,8 +8773,7 @@ def _lists_of_values(seen: Sequence[_Seen]) -> Iterator[tuple[str, ...]]:
     for one in seen:
         for run, value in zip(one.runs, (one.canary, one.ours), strict=True):
             runs.setdefault(json_text(value), set()).add(run)
-    pairs = ((json_text(one.canary), json_text(one.ours)) for one in seen)
-    for group in _groups_of_values(pairs):
+    for group in _groups_of_values((json_text(one.canary), json_text(one.ours)) for one in seen):
         comes_back = sum(len(runs[value]) for value in group) >= COMING_BACK * len(group)
         is_toml = "null" not in group and all(map(str.isprintable, group))
         yield tuple(sorted(group)) if comes_back and is_toml and len(group) <= FEW_VALUES else ()
@@ -8777,77 +8799,106 @@ def _where(
     return [((best[1], json.loads(value)),) for value in sorted(best[2])] if best else [()]
 
 
+def _absent_rules(of_fields: Mapping[_FieldKey, Sequence[_Seen]]) -> Iterator[ProfileRule]:
+    calls: dict[tuple[str, FieldPath], set[str | None]] = {}
+    for (kind, call, path), seen in of_fields.items():
+        if any(MISSING in one for one in seen):
+            where = (*path[:-1], AnyPlace.ANY_PLACE) if isinstance(path[-1], int) else path
+            calls.setdefault((kind, where), set()).add(call)
+    for (kind, path), of_kind in calls.items():
+        for call in {None} if len(of_kind) >= MANY_CALLS else of_kind:
+            yield ProfileRule(RuleSort.IGNORE, "", kind, call, path, only_absent=True)
+
+
+def _value_rules(of_fields: Mapping[_FieldKey, Sequence[_Seen]]) -> Iterator[ProfileRule]:
+    lists: dict[tuple[str, FieldPath, tuple[str, ...]], set[str | None]] = {}
+    for (kind, call, path), seen in of_fields.items():
+        present = [one for one in seen if MISSING not in one]
+        groups = list(_lists_of_values(present))
+        if () in groups:
+            tolerance = _tolerance(present)
+            sort = RuleSort.IGNORE if tolerance is None else RuleSort.TOLERANCE
+            yield ProfileRule(sort, "", kind, call, path, relative=tolerance)
+            continue
+        for group in groups:
+            lists.setdefault((kind, path, group), set()).add(call)
+    for (kind, path, group), calls in lists.items():
+        for call in {None} if len(calls) >= MANY_CALLS else calls:
+            yield ProfileRule(RuleSort.IGNORE, "", kind, call, path, values=tuple(map(json.loads, group)))
+
+
 class Evidence:
     """What differed between runs, and the rules that follow."""
 
     def __init__(self) -> None:
-        self._fields: dict[tuple[str, str | None, FieldPath], list[_Seen]] = {}
-        self._turns: dict[tuple[str, ...], list[_Runs]] = {}
-        self._alone: dict[_CallKey, list[tuple[int, Event]]] = {}
+        self.fields: list[tuple[_FieldKey, _Seen]] = []
+        self.turns: list[tuple[tuple[str, ...], _Runs]] = []
+        self.alone: list[tuple[int, Event]] = []
+        self.named: list[tuple[_FieldKey, _Runs]] = []
+        """Fields whose values are names by which later events are known to be the same."""
 
     def without(self, run: int) -> Evidence:
         """What is known without one of the runs."""
         rest = Evidence()
-        for key, seen in self._fields.items():
-            if kept := [one for one in seen if run not in one.runs]:
-                rest._fields[key] = kept
-        for turn, runs in self._turns.items():
-            if kept_runs := [pair for pair in runs if run not in pair]:
-                rest._turns[turn] = kept_runs
-        for call, events in self._alone.items():
-            if kept_events := [one for one in events if one[0] != run]:
-                rest._alone[call] = kept_events
+        rest.fields = [(key, seen) for key, seen in self.fields if run not in seen.runs]
+        rest.turns = [(calls, runs) for calls, runs in self.turns if run not in runs]
+        rest.alone = [(of_run, event) for of_run, event in self.alone if of_run != run]
+        rest.named = [(key, runs) for key, runs in self.named if run not in runs]
         return rest
 
-    def note_fields(self, runs: _Runs, canary: Event, ours: Event) -> bool:
-        """Two events that are the same but for noise; whether there is any."""
-        differences = list(field_differences(compared_payload(canary), compared_payload(ours), ""))
+    def note_fields(self, runs: _Runs, events: Both[Event], names: NameTable) -> bool:
+        """Two events that are the same but for names and noise; whether there is any noise."""
+        has_names = bool(names.profile.of_sort(RuleSort.NAME))
+        differences = [
+            found
+            for found in payload_differences(*events)
+            if not has_names
+            or not ((judged := names.judge(events, found)) and judged.is_same)
+        ]
         for found in differences:
-            key = canary.kind, canary.name, parse_field_path(found.path.removeprefix("."))
-            self._fields.setdefault(key, []).append(_Seen(runs, found.left, found.right))
+            path = parse_field_path(found.path.removeprefix("payload").removeprefix("."))
+            seen = _Seen(runs, events.canary.lineno, found.left, found.right)
+            self.fields.append(((events.canary.kind, events.canary.name, path), seen))
         return bool(differences)
 
-    def note_turns(self, runs: _Runs, calls: tuple[str, ...]) -> None:
-        """A loop that ran more turns in one of two runs."""
-        self._turns.setdefault(calls, []).append(runs)
+    def rules(self, counts: _Counts, refused: Collection[_FieldKey] = ()) -> list[ProfileRule]:
+        """The narrowest rules that let all this pass, given how often fields have which values.
 
-    def note_alone(self, run: int, event: Event) -> None:
-        """An event of a run that the other has not there."""
-        self._alone.setdefault((event.kind, event.name), []).append((run, event))
+        ``refused`` are fields that turned out to name nothing.
+        """
+        of_fields = _grouped(self.fields)
+        names, explained = self._names(refused)
+        for key in names:
+            of_fields.pop(key, None)
+        rest = {key: [one for one in seen if one.names not in explained] for key, seen in of_fields.items()}
+        return [
+            *(ProfileRule(RuleSort.NAME, "", *key) for key in sorted(names, key=repr)),
+            *_absent_rules(rest),
+            *_value_rules(rest),
+            *(ProfileRule(RuleSort.REPEAT, "", calls=turn) for turn in _grouped(self.turns)),
+            *self._float_rules(counts),
+        ]
 
-    def rules(self, counts: _Counts) -> list[ProfileRule]:
-        """The narrowest rules that let all this pass, given how often fields have which values."""
-        loops = [ProfileRule(RuleSort.REPEAT, "", calls=turn) for turn in self._turns]
-        return [*self._absent_rules(), *self._value_rules(), *loops, *self._float_rules(counts)]
-
-    def _absent_rules(self) -> Iterator[ProfileRule]:
-        calls: dict[tuple[str, FieldPath], set[str | None]] = {}
-        for (kind, call, path), seen in self._fields.items():
-            if any(MISSING in one for one in seen):
-                where = (*path[:-1], AnyPlace.ANY_PLACE) if isinstance(path[-1], int) else path
-                calls.setdefault((kind, where), set()).add(call)
-        for (kind, path), of_kind in calls.items():
-            for call in {None} if len(of_kind) >= MANY_CALLS else of_kind:
-                yield ProfileRule(RuleSort.IGNORE, "", kind, call, path, only_absent=True)
-
-    def _value_rules(self) -> Iterator[ProfileRule]:
-        lists: dict[tuple[str, FieldPath, tuple[str, ...]], set[str | None]] = {}
-        for (kind, call, path), seen in self._fields.items():
-            present = [one for one in seen if MISSING not in one]
-            groups = list(_lists_of_values(present))
-            if () in groups:
-                tolerance = _tolerance(present)
-                sort = RuleSort.IGNORE if tolerance is None else RuleSort.TOLERANCE
-                yield ProfileRule(sort, "", kind, call, path, relative=tolerance)
-                continue
-            for group in groups:
-                lists.setdefault((kind, path, group), set()).add(call)
-        for (kind, path, group), calls in lists.items():
-            for call in {None} if len(calls) >= MANY_CALLS else calls:
-                yield ProfileRule(RuleSort.IGNORE, "", kind, call, path, values=tuple(map(json.loads, group)))
+    def _names(self, refused: Collection[_FieldKey]) -> tuple[set[_FieldKey], set[tuple[_Runs, int, int] | None]]:
+        """Fields whose values the engine chose: one to one, and there again in later events; and those values."""
+        first: dict[tuple[_Runs, int, int], _FieldKey] = {}
+        again: dict[_FieldKey, set[tuple[_Runs, int, int]]] = {}
+        of_field: dict[_FieldKey, set[tuple[_Runs, int, int]]] = {}
+        for key, seen in sorted(self.fields, key=lambda entry: entry[1].lineno):
+            if seen.names and key not in refused:
+                of_field.setdefault(key, set()).add(seen.names)
+                if first.setdefault(seen.names, key) != key:
+                    again.setdefault(first[seen.names], set()).add(seen.names)
+        names = {key for key, _ in self.named if key not in refused}
+        for key in again:
+            pairs = of_field[key]
+            if len(pairs) == len({pair[:2] for pair in pairs}) == len({pair[::2] for pair in pairs}):
+                names.add(key)
+        return names, {pair for pair, key in first.items() if key in names}
 
     def _float_rules(self, counts: _Counts) -> Iterator[ProfileRule]:
-        for (kind, call), alone in self._alone.items():
+        of_call = _grouped(((event.kind, event.name), (run, event)) for run, event in self.alone)
+        for (kind, call), alone in of_call.items():
             for where in _where(alone, counts.get((kind, call), {})):
                 yield ProfileRule(RuleSort.FLOAT, "", kind, call, where=where)
 
@@ -8858,12 +8909,13 @@ class Comparison:
 
     runs: _Runs
     hidden: Hidden
+    alone: tuple[tuple[int, Event], ...]
+    """Creations of shared-global objects that only one run has, with its number."""
     unmapped: int
     """Threads without a partner."""
-    lone: tuple[tuple[int, Event], ...]
-    """Creations of shared-global objects that only one run has, with its number."""
     named: Counter[int]
     """How many events of the first run each rule names."""
+    names: NameTable
 
     def differences(self) -> Iterator[tuple[PairWalk, Step]]:
         """Where the runs still differ."""
@@ -8874,12 +8926,12 @@ class Comparison:
         for walk, step in self.differences():
             places = [(side, position) for side in Side for position in staying(walk, step, side)]
             yield from (walk.sides[side].event(position) for side, position in places[:1])
-        yield from (event for _, event in self.lone)
+        yield from (event for _, event in self.alone)
 
     @property
     def left(self) -> int:
         """How much still differs."""
-        return sum(1 for _ in self.differences()) + self.unmapped + len(self.lone)
+        return sum(1 for _ in self.differences()) + self.unmapped + len(self.alone)
 
 
 def _entry_points(log: Log) -> Counter[str]:
@@ -8888,58 +8940,66 @@ def _entry_points(log: Log) -> Counter[str]:
     return Counter(start for start in starts if start != nothing)
 
 
-class _KeptEvents(Log):
-    """A log that decodes an event once: in each round, the same ones are looked at."""
-
-    def __init__(self, source: LogSource, index: LogIndex) -> None:
-        super().__init__(source, index)
-        self._kept: dict[tuple[int, int], Event] = {}
-
-    def event(self, tid: int, position: int) -> Event:
-        """The event of a thread at a position, decoded."""
-        if (tid, position) not in self._kept:
-            self._kept[tid, position] = super().event(tid, position)
-        return self._kept[tid, position]
-
-
 class RunSet:
     """Several runs of one program on one engine, indexed under the rules so far."""
 
     def __init__(self, sources: Sequence[LogSource], progress: Progress) -> None:
         self._sources, self._progress = sources, progress
         self.logs: list[Log] = []
-        self.profile = NO_PROFILE
+        self._applied: tuple[object, ...] = ()
+        self.has_beginning = all(source.is_longer_than(2 * _BEGINNING_SEGMENTS) for source in sources)
 
-    def apply(self, profile: Profile) -> None:
-        """Indexes all runs under a profile. Raises `InputError`."""
-        was, self.profile = self.profile, profile
-        if self.logs and was.of_events == profile.of_events:
+    def apply(self, profile: Profile, *, beginning: bool) -> None:
+        """Indexes of each run the whole, or the beginning alone, under a profile. Raises `InputError`."""
+        was, self._applied = self._applied, (profile.of_events, beginning)
+        if was == self._applied:
             return
-        for source in self._sources if self.logs else ():
+        for source in self._sources if was else ():
             source.rewind()
-        indexes = index_logs(self._sources, profile=profile, progress=self._progress)
-        if not self.logs:
-            self.logs = [_KeptEvents(source, index) for source, index in zip(self._sources, indexes, strict=True)]
+        most = _BEGINNING_SEGMENTS if beginning else None
+        indexes = index_logs(self._sources, profile=profile, progress=self._progress, most_segments=most)
+        if not was or was[1] != beginning:
+            self.logs = [Log(source, LogIndex(), _EVENTS_AT_HAND) for source in self._sources]
         for log, index in zip(self.logs, indexes, strict=True):
             log.index = index  # under rules, an event stands where it stood: what was read is still true
 
-    def compare(self, runs: _Runs) -> Comparison:
-        """Two of the runs. Raises `UsageError` where none of their threads can be paired."""
-        canary, ours = (self.logs[run] for run in runs)
-        pairs, walks = walk_logs(canary, ours, DiffOptions(max_divergences=0, profile=self.profile), self._progress)
+    def compared(self, profile: Profile, *, beginning: bool = False, only: int | None = None) -> list[Comparison]:
+        """Every pair of runs, or those of ``only`` one, under a profile.
+
+        Raises `InputError`, and `UsageError` where no threads of two runs can be paired.
+        """
+        self.apply(profile, beginning=beginning)
+        pairs = itertools.combinations(range(len(self.logs)), 2)
+        return [self._compare(runs, profile, beginning) for runs in pairs if only is None or only in runs]
+
+    def _compare(self, runs: _Runs, profile: Profile, beginning: bool) -> Comparison:
+        canary, ours = logs = Both(*(self.logs[run] for run in runs))
+        kept = {tid: stream.fingerprints[:] for tid, stream in ours.index.streams.items()}
+        pairs = paired(logs, DiffOptions())
         if not pairs:
-            names = " and ".join(printable(self._sources[run].name) for run in runs)
-            raise UsageError(f"no thread of {names} could be paired: expected runs of one program")
-        lone = [
-            (run, log.event(made.tid, log.index.streams[made.tid].position_of(made.idx)))
-            for run, log, other in ((runs[0], canary, ours), (runs[1], ours, canary))
-            for made in lone_shared_globals(log, other)
-        ]
-        unmapped = len(canary.index.streams) + len(ours.index.streams) - 2 * len(pairs)
+            one, other = (printable(self._sources[run].name) for run in runs)
+            raise UsageError(f"no thread of {one} and {other} could be paired: expected runs of one program")
+        names = NameTable(logs, pairs, profile)
+        again = functools.partial(walk_pairs, logs, pairs, profile, _MOST_DIFFERENCES, self._progress)
+        by_name = bool(profile.of_sort(RuleSort.NAME))
+        names.follow(again(names.guess if by_name else profile.equal))
+        if by_name:
+            match_by_name(names, again)
+        hidden = hide((walk.without_rest() for walk in names.walks) if beginning else names.walks, profile)
+        for tid, stream in ours.index.streams.items():
+            stream.fingerprints = kept[tid]  # names made some of them equal to those of canary
         named = Counter[int]()
         for (number, _), marks in canary.index.marks.items():
             named[number] += len(marks.indexes)
-        return Comparison(runs, hide(walks, self.profile), unmapped, tuple(lone), named)
+        if beginning:
+            return Comparison(runs, hidden, (), 0, named, names)
+        alone = [
+            (run, log.event(made.tid, log.position(made.tid, made.idx)))
+            for run, log, other in zip(runs, logs, reversed(list(logs)), strict=True)
+            for made in lone_shared_globals(log, other)
+        ]
+        unmapped = sum(len(log.index.streams) - len(pairs) for log in logs)
+        return Comparison(runs, hidden, tuple(alone), unmapped, named, names)
 
     def pools(self) -> list[ProfileRule]:
         """A rule for each start that several threads have in every run."""
@@ -8958,108 +9018,161 @@ class RunSet:
             yield from itertools.islice(log.events(), _COUNTED_EVENTS)
 
 
-def _calls_around(cursor: Cursor, here: range) -> Both[list[str | None]]:
-    """The names of the calls that one side makes shortly before and after a stretch, in their order."""
-    near = (
-        range(max(0, here.start - _LONGEST_TURN), here.start),
-        range(here.stop, min(len(cursor.stream), here.stop + _LONGEST_TURN)),
-    )
-    events = (map(cursor.event, positions) for positions in near)
-    return Both(*([event.name for event in some if event.kind == "kernel.call"] for some in events))
-
-
-def _turn(walk: PairWalk, piece: Step) -> tuple[str, ...] | None:
+def _turn(walk: PairWalk, step: Step) -> tuple[str, ...] | None:
     """The calls of one turn of a loop, if what only one side has are turns of the loop that stands around them."""
-    sides = [side for side in Side if staying(walk, piece, side)]
+    sides = [side for side in Side if staying(walk, step, side)]
     if len(sides) != 1:
         return None
-    block = [walk.sides[sides[0]].event(position) for position in staying(walk, piece, sides[0])]
-    made = [event.name for event in block if event.kind == "kernel.call" and event.name]
-    if any(event.name not in (None, *made) for event in block):
+    cursor, here = walk.sides[sides[0]], step.places[sides[0]]
+
+    def calls(positions: Iterable[int]) -> list[str]:
+        events = map(cursor.event, positions)
+        return [event.name for event in events if event.kind == "kernel.call" and event.name]
+
+    block = staying(walk, step, sides[0])
+    made = calls(block)
+    if any(event.name not in (None, *made) for event in map(cursor.event, block)):
         return None
-    around = _calls_around(walk.sides[sides[0]], piece.places[sides[0]])
+    before = calls(range(max(0, here.start - _LONGEST_TURN), here.start))
+    behind = calls(range(here.stop, min(len(cursor.stream), here.stop + _LONGEST_TURN)))
     for length in range(1, min(_LONGEST_TURN, len(made)) + 1):
         turn = made[:length]
         rotations = [(*turn[start:], *turn[:start]) for start in range(length)]
         if turn * (len(made) // length) == made:
-            near = (tuple(around.canary[-length:]), tuple(around.ours[:length]))
-            return min(rotations) if any(calls in rotations for calls in near) else None
+            near = tuple(before[-length:]), tuple(behind[:length])
+            return min(rotations) if any(around in rotations for around in near) else None
     return None
 
 
-def _note_fields(comparison: Comparison, evidence: Evidence) -> tuple[bool, list[tuple[PairWalk, Step]]]:
-    """Takes what differs in fields for evidence; whether any does, and the differences that are of another sort."""
+def _note_hidden(comparison: Comparison, profile: Profile, evidence: Evidence) -> None:
+    """Takes what a profile hides for evidence, of each rule what differs in another way."""
+    runs, names = comparison.runs, comparison.names
+    for events in comparison.hidden.pooled:
+        evidence.note_fields(runs, events, names)
+    for walk in comparison.hidden.walks:
+        known: dict[int, set[object]] = {}
+        for number, canary, ours, values in same_under_rules(walk, profile):
+            of_rule = known.setdefault(number, set())
+            if values not in of_rule and len(of_rule) < _MOST_HIDDEN:
+                of_rule.add(values)
+                evidence.note_fields(runs, Both(walk.canary.event(canary), walk.ours.event(ours)), names)
+        evidence.turns += [(profile.rules[step.rule].calls, runs) for step in walk.steps if step.rule is not None]
+        for run, side in zip(runs, Side, strict=True):
+            evidence.alone += [(run, walk.sides[side].event(position)) for position, _ in floating(walk, side)]
+
+
+def _note_left_fields(comparison: Comparison, evidence: Evidence) -> tuple[bool, list[tuple[PairWalk, Step]]]:
+    """Takes fields that still differ for evidence; whether any do, and the differences that are of another sort."""
     found, others = False, []
     pools: dict[int, Both[list[Event]]] = {}
-    for walk, piece in comparison.differences():
-        events = Both(*([walk.sides[s].event(position) for position in staying(walk, piece, s)] for s in Side))
+    for walk, step in comparison.differences():
+        if step.kind is StepKind.REST and all(step.places):
+            continue  # nobody looked at it
+        events = Both(*([walk.sides[s].event(position) for position in staying(walk, step, s)] for s in Side))
         number = comparison.hidden.pools.get(walk.canary.tid)
         if number is not None:
             pool = pools.setdefault(number, Both([], []))
             pool.canary.extend(events.canary)
             pool.ours.extend(events.ours)
-        calls = [[(event.kind, event.name) for event in side] for side in events]
-        is_same = number is None and calls[0] == calls[1]
-        pairs = list(zip(*events, strict=True)) if is_same else []
-        if any([evidence.note_fields(comparison.runs, *pair) for pair in pairs]):
+        calls = events.map(lambda side: [(event.kind, event.name) for event in side])
+        is_same = number is None and calls.canary == calls.ours
+        pairs = list(itertools.starmap(Both, zip(*events, strict=True))) if is_same else []
+        if any([evidence.note_fields(comparison.runs, pair, comparison.names) for pair in pairs]):
             found = True
         else:
-            others.append((walk, piece))
+            others.append((walk, step))
     for pool in pools.values():
-        canary, ours = (_of_call(events) for events in pool)
-        for call in canary.keys() & ours.keys():
+        canary, ours = (_grouped(((event.kind, event.name), event) for event in side) for side in pool)
+        for call in sorted(canary.keys() & ours.keys(), key=str):
             for pair in _alike(canary[call][:_LEFT_OVER_MOST], ours[call][:_LEFT_OVER_MOST]):
-                found = evidence.note_fields(comparison.runs, *pair) or found
+                found |= evidence.note_fields(comparison.runs, Both(*pair), comparison.names)
     return found, others
 
 
 def _note_structure(comparison: Comparison, others: Iterable[tuple[PairWalk, Step]], evidence: Evidence) -> None:
     """Takes blocks that differ as a whole for evidence."""
-    for walk, piece in others:
-        turn = _turn(walk, piece)
+    for walk, step in others:
+        turn = _turn(walk, step)
         if turn is not None:
-            evidence.note_turns(comparison.runs, turn)
+            evidence.turns.append((turn, comparison.runs))
             continue
         for run, side in zip(comparison.runs, Side, strict=True):
-            for position in staying(walk, piece, side):
-                evidence.note_alone(run, walk.sides[side].event(position))
-    for run, event in comparison.lone:
-        evidence.note_alone(run, event)
+            evidence.alone += [(run, walk.sides[side].event(position)) for position in staying(walk, step, side)]
+    evidence.alone += comparison.alone
 
 
-def _counts(events: Iterable[Event]) -> dict[_CallKey, dict[FieldPath, Counter[str]]]:
-    """How often fields have which values, by call."""
-    counts: dict[_CallKey, dict[FieldPath, Counter[str]]] = {}
-    for event in events:
-        of_call = counts.setdefault((event.kind, event.name), {})
-        for path, value in _fields_of(event).items():
-            of_call.setdefault(path, Counter())[json_text(value)] += 1
-    return counts
+_NAMES_OF_LOGS: Final[tuple[_FieldKey, ...]] = (
+    ("handle.create", None, ("raw_handle_id",)),
+    ("thread.create", None, ("child_tid",)),
+)
+"""What may be a name in every log."""
 
 
-class Sight(enum.Enum):
-    """Whether a comparison sees a change."""
-
-    UNSEEN = "unseen"
-    """It does not, and nothing says so: a defect of this program."""
-    RULE = "rule"
-    SCHEMA = "schema"
-    CAUGHT = "caught"
+def _source_of(key: _FieldKey) -> str:
+    """What the table of names calls the values of a field."""
+    return " ".join((*filter(None, key[:2]), path_text(key[2])))
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRow:
-    """One change of one kind and call, and whether it was seen."""
+class _Learner:
+    """Makes rules from what comparisons leave over and hide, round by round."""
 
-    kind: str
-    call: str | None
-    change: str
-    """The path of the field that was changed, or what was done with the event, in brackets."""
-    sight: Sight
-    rule: ProfileRule | None = None
-    values: int = 0
-    """How many values the field has, in as many events."""
-    events: int = 0
+    def __init__(self, runs: RunSet) -> None:
+        self._runs = runs
+        runs.apply(NO_PROFILE, beginning=runs.has_beginning)
+        self.counts: dict[_CallKey, dict[FieldPath, Counter[str]]] = {}
+        for event in runs.samples():
+            of_call = self.counts.setdefault((event.kind, event.name), {})
+            for path, value in _fields_of(event).items():
+                of_call.setdefault(path, Counter())[json_text(value)] += 1
+        self._pools = runs.pools()
+        self._refused: set[_FieldKey] = set()
+        self.evidence = Evidence()
+        kinds = {kind for kind, _ in self.counts}
+        names = [ProfileRule(RuleSort.NAME, "", *key) for key in _NAMES_OF_LOGS if key[0] in kinds]
+        self.rules = [*names, *self._pools]
+
+    def learn(self, *, beginning: bool) -> None:
+        """Finds the narrowest rules under which nothing is left over of the runs, or of their beginnings."""
+        for _ in range(MOST_ROUNDS):
+            comparisons = self._compared(self.rules, beginning)
+            if not any(comparison.left for comparison in comparisons):
+                break
+            self._note_left(comparisons)
+            before, self.rules = self.rules, [*self.evidence.rules(self.counts, self._refused), *self._pools]
+            if self.rules == before:
+                break
+        else:
+            comparisons = self._compared(self.rules, beginning)
+        evidence = Evidence()
+        for comparison in comparisons:
+            _note_hidden(comparison, Profile(self.rules), evidence)
+        evidence.named = self._named(comparisons)
+        anew = evidence.rules(self.counts, self._refused)
+        for rules in (anew, [*anew, *self._pools]):
+            if not any(comparison.left for comparison in self._compared(rules, beginning)):
+                self.rules, self.evidence = rules, evidence
+                break
+
+    def _compared(self, rules: Sequence[ProfileRule], beginning: bool) -> list[Comparison]:
+        return self._runs.compared(Profile(rules), beginning=beginning)
+
+    def _named(self, comparisons: Iterable[Comparison]) -> list[tuple[_FieldKey, _Runs]]:
+        """The fields whose values turned out to be names, and between which runs; the others are refused."""
+        known = {(rule.kind, rule.call, rule.field) for rule in self.rules if rule.sort is RuleSort.NAME}
+        named = []
+        for comparison in comparisons:
+            sources = {use.source for use in comparison.names.report(()).uses if use.used}
+            named += [(key, comparison.runs) for key in sorted(known, key=repr) if _source_of(key) in sources]
+        self._refused |= known - {key for key, _ in named}
+        return named
+
+    def _note_left(self, comparisons: Sequence[Comparison]) -> None:
+        """Takes what is left over for evidence."""
+        self.evidence.named += self._named(comparisons)
+        noted = [_note_left_fields(comparison, self.evidence) for comparison in comparisons]
+        if not any(found for found, _ in noted):
+            for comparison, (_, others) in zip(comparisons, noted, strict=True):
+                _note_structure(comparison, others, self.evidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -9070,8 +9183,6 @@ class Calibration:
     profile: Profile
     comparisons: tuple[Comparison, ...]
     """Of each pair of runs, under the profile."""
-    left_out: tuple[int, ...]
-    """For each run what it still shows against the others, if the profile is learned without it; none for two runs."""
     events: int
     floating: int
     """Events that the profile lets float."""
@@ -9081,68 +9192,13 @@ class Calibration:
     """those of them that are not compared at all,"""
     partly: int
     """and those that may have several values."""
-    audit: tuple[AuditRow, ...] = ()
-    """What the profile would see of changes in the first run."""
+    left_out: tuple[int, ...]
+    """For each run what it still shows against the others, if the profile is learned without it; none for two runs."""
 
     @property
     def left(self) -> int:
         """What still differs between runs."""
         return sum(comparison.left for comparison in self.comparisons)
-
-
-def _learn(runs: RunSet, pairs: Sequence[_Runs], counts: _Counts) -> list[ProfileRule]:
-    """The rules that follow from what all pairs of runs teach."""
-    evidence, pools = Evidence(), runs.pools()
-    rules = pools
-    for _ in range(MOST_ROUNDS):
-        runs.apply(Profile(rules))
-        comparisons = [runs.compare(pair) for pair in pairs]
-        if not any(comparison.left for comparison in comparisons):
-            break
-        noted = [_note_fields(comparison, evidence) for comparison in comparisons]
-        if not any(found for found, _ in noted):
-            for comparison, (_, others) in zip(comparisons, noted, strict=True):
-                _note_structure(comparison, others, evidence)
-        before, rules = rules, [*evidence.rules(counts), *pools]
-        if rules == before:
-            break
-    return rules
-
-
-def _hidden_evidence(comparisons: Iterable[Comparison], profile: Profile) -> Evidence:
-    """What a profile hides, pair of runs by pair of runs."""
-    evidence = Evidence()
-    for comparison in comparisons:
-        for events in comparison.hidden.pooled:
-            evidence.note_fields(comparison.runs, *events)
-        for walk in comparison.hidden.walks:
-            places = {(canary, ours) for _, canary, ours in same_under_rules(walk, profile)}
-            for canary, ours in sorted(places):
-                evidence.note_fields(comparison.runs, walk.canary.event(canary), walk.ours.event(ours))
-            for step in walk.steps:
-                if step.rule is not None:
-                    evidence.note_turns(comparison.runs, profile.rules[step.rule].calls)
-            for run, side in zip(comparison.runs, Side, strict=True):
-                for position, _ in floating(walk, side):
-                    evidence.note_alone(run, walk.sides[side].event(position))
-    return evidence
-
-
-def _narrowed(
-    runs: RunSet, pairs: Sequence[_Runs], learned: Sequence[ProfileRule], counts: _Counts
-) -> tuple[Evidence, list[ProfileRule]]:
-    """What rules hide, and the fewest, made anew from that: they were found in streams that did not match yet."""
-    runs.apply(Profile(learned))
-    evidence = _hidden_evidence([runs.compare(pair) for pair in pairs], runs.profile)
-    pools = [rule for rule in learned if rule.sort is RuleSort.POOL]
-    anew = evidence.rules(counts)
-    for rules in (anew, [*anew, *pools], learned):
-        runs.apply(Profile(rules))
-        comparisons = [runs.compare(pair) for pair in pairs]
-        if not any(comparison.left for comparison in comparisons):
-            break
-    used = sum((comparison.hidden.used for comparison in comparisons), Counter[int]())
-    return evidence, [rule for number, rule in enumerate(rules) if used[number]]
 
 
 def _reason(number: int, rule: ProfileRule, comparisons: Sequence[Comparison]) -> str:
@@ -9163,25 +9219,25 @@ def _rule_order(rule: ProfileRule) -> tuple[object, ...]:
     return (list(RuleSort).index(rule.sort), *texts, rule.calls, rule.entry_point or "", rule.first_call or "")
 
 
-def _left_out(runs: RunSet, run: int, evidence: Evidence, counts: _Counts) -> int:
-    """What a run still shows against the others under what they alone teach."""
-    pools = [rule for rule in runs.profile.rules if rule.sort is RuleSort.POOL]
-    runs.apply(Profile([*evidence.without(run).rules(counts), *pools]))
-    others = (other for other in range(len(runs.logs)) if other != run)
-    return sum(runs.compare((min(run, other), max(run, other))).left for other in others)
-
-
 def _compared_fields(events: Iterable[Event], profile: Profile) -> tuple[int, int, int]:
     """How many fields events have; how many of them a profile does not compare, and compares in part."""
     total = ignored = partly = 0
     for event in events:
         rules = [rule for _, rule in profile.rules_about(event.kind, event.name) if rule.is_of_fields]
         for path in _fields_of(event):
-            total += 1
             of_field = [rule for rule in rules if rule.names_field(path)]
+            total += 1
             ignored += any(rule.is_whole for rule in of_field)
             partly += bool(of_field) and not any(rule.is_whole for rule in of_field)
     return total, ignored, partly
+
+
+def _left_out(runs: RunSet, run: int, learner: _Learner, rules: list[ProfileRule], under: list[Comparison]) -> int:
+    """What a run still shows against the others under what they alone teach; ``under`` is what all of them teach."""
+    pools = [rule for rule in rules if rule.sort is RuleSort.POOL]
+    taught = sorted([*learner.evidence.without(run).rules(learner.counts), *pools], key=_rule_order)
+    comparisons = under if taught == rules else runs.compared(Profile(taught), only=run)
+    return sum(comparison.left for comparison in comparisons if run in comparison.runs)
 
 
 def calibrate(paths: Sequence[str], progress: Progress | None = None) -> Calibration:
@@ -9196,26 +9252,24 @@ def calibrate(paths: Sequence[str], progress: Progress | None = None) -> Calibra
         raise UsageError(f"calibrate: {doubled[-1]} is the same run again: expected each run once")
     with contextlib.ExitStack() as stack:
         sources = [stack.enter_context(contextlib.closing(LogSource(path))) for path in paths]
-        progress = progress or Progress()
-        stack.callback(progress.erase)
-        runs = RunSet(sources, progress)
-        runs.apply(NO_PROFILE)
-        pairs = list(itertools.combinations(range(len(paths)), 2))
-        counts = _counts(runs.samples())
-        evidence, needed = _narrowed(runs, pairs, _learn(runs, pairs, counts), counts)
-        rules = sorted(needed, key=_rule_order)
-        runs.apply(Profile(rules))
-        comparisons = [runs.compare(pair) for pair in pairs]
-        reasoned = [replace(rule, reason=_reason(n, rule, comparisons)) for n, rule in enumerate(rules)]
-        profile = Profile(reasoned)
+        runs = RunSet(sources, progress or Progress())
+        learner = _Learner(runs)
+        if runs.has_beginning:
+            learner.learn(beginning=True)
+        learner.learn(beginning=False)
+        used = sum((of.hidden.used for of in runs.compared(Profile(learner.rules))), Counter[int]())
+        rules = sorted((rule for number, rule in enumerate(learner.rules) if used[number]), key=_rule_order)
+        comparisons = runs.compared(Profile(rules))
+        left_out = range(len(paths)) if len(paths) > 2 else ()
+        profile = Profile(replace(rule, reason=_reason(n, rule, comparisons)) for n, rule in enumerate(rules))
         return Calibration(
             tuple(paths),
             profile,
             tuple(comparisons),
-            tuple(_left_out(runs, run, evidence, counts) for run in range(len(paths))) if len(paths) > 2 else (),
             sum(log.index.events for log in runs.logs),
-            sum(len(marks.indexes) for log in runs.logs for marks in log.index.marks.values() if marks.floats),
+            sum(len(of.indexes) for log in runs.logs for of in log.index.marks.values() if of.floats),
             *_compared_fields(runs.samples(), profile),
+            left_out=tuple(_left_out(runs, run, learner, rules, comparisons) for run in left_out),
         )
 
 
@@ -9329,6 +9383,31 @@ def _write_log(path: Path, threads: Mapping[int, Sequence[Event]]) -> None:
     )
     lines = [json.dumps(line) for line in ({"schema_version": SCHEMA_VERSION}, *events)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="surrogatepass")
+
+
+class Sight(enum.Enum):
+    """Whether a comparison sees a change."""
+
+    UNSEEN = "unseen"
+    """It does not, and nothing says so: a defect of this program."""
+    RULE = "rule"
+    SCHEMA = "schema"
+    CAUGHT = "caught"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One change of one kind and call, and whether it was seen."""
+
+    kind: str
+    call: str | None
+    change: str
+    """The path of the field that was changed, or what was done with the event, in brackets."""
+    sight: Sight
+    rule: ProfileRule | None = None
+    values: int = 0
+    """How many values the field has, in as many events."""
+    events: int = 0
 
 
 class _Specimens:
@@ -11256,7 +11335,7 @@ def audit_document(rows: Sequence[AuditRow]) -> list[Block]:
     ]
 
 
-def calibration_document(calibration: Calibration) -> list[Block]:
+def calibration_document(calibration: Calibration, audit: Iterable[AuditRow]) -> list[Block]:
     """What was learned, and how far it can be trusted."""
     count = len(calibration.names)
     left = calibration.left
@@ -11284,7 +11363,7 @@ def calibration_document(calibration: Calibration) -> list[Block]:
             Table(("left out", "differences>"), rows),
         ]
     blocks += [Heading("No longer compared"), _share_sentence(calibration)]
-    if blind := [row for row in calibration.audit if row.sight is not Sight.CAUGHT]:
+    if blind := [row for row in audit if row.sight is not Sight.CAUGHT]:
         blocks += ["What a comparison under the profile would not see of changes in the first run:", audit_table(blind)]
     return blocks
 
@@ -17107,8 +17186,8 @@ def calibrate_command(options: argparse.Namespace, streams: Streams) -> ExitCode
         file.commit(profile_toml(calibration))
     if not options.quiet:
         under = DiffOptions(profile=calibration.profile, match_names=bool(calibration.profile.of_sort(RuleSort.NAME)))
-        calibration = replace(calibration, audit=tuple(audit_log(options.runs[0], under, only_under_rules=True)))
-        streams.write(MarkdownWriter().written(calibration_document(calibration)))
+        audit = list(audit_log(options.runs[0], under, only_under_rules=True))
+        streams.write(MarkdownWriter().written(calibration_document(calibration, audit)))
     return ExitCode.GATE if calibration.left else ExitCode.OK
 
 
