@@ -13292,10 +13292,6 @@ def _listed_host(word: str) -> Hosts:
         yield remote["host"]
 
 
-def _socat_host(word: str) -> Hosts:
-    yield from _SOCAT_ADDRESS.findall(word)
-
-
 def _image_host(word: str) -> Hosts:
     """The registry that the name of a container image begins with, as in ``ghcr.io/owner/image``."""
     if registry := _IMAGE_REGISTRY.match(word):
@@ -13499,9 +13495,10 @@ nohup setsid caffeinate unbuffer cross-env dotenv | runs=command leading
 exec | runs=command leading values=a builtin
 command builtin | runs=command leading builtin
 watch | runs=words leading values=n,interval
-eval trap | runs=words leading builtin
+eval | runs=words leading builtin
+trap | runs=words leading builtin first
 sh bash dash zsh ksh fish ash | runs=shell leading values=oO,rcfile,init-file
-su | runs=su values=gGsTw,group,supp-group,shell,whitelist-environment code=c,command
+su | runs=words values=gGsTw,group,supp-group,shell,whitelist-environment code=c,command
 source . | runs=source builtin
 find | runs=find reads=nothing hosts=none
 python pypy | runs=code leading values=mWX code=c
@@ -13518,7 +13515,7 @@ cat tac head tail less more cut sort uniq tr wc diff cmp jq yq column fold paste
 cp mv install | hosts=none reads=but-last
 grep egrep fgrep rg ag ack | hosts=none reads=but-first values=efmABCg
 sed | hosts=none reads=but-first values=ef
-awk gawk mawk | hosts=none reads=but-first values=fFv runs=awk
+awk gawk mawk | hosts=none reads=but-first values=fFv runs=code
 ls stat rm rmdir mkdir touch chmod chown chgrp du ln readlink realpath basename dirname which tee mktemp unlink shred
   ssh-keygen date seq sleep | hosts=none reads=nothing
 echo : true false test [ exit return set export declare typeset local readonly unset alias unalias shift wait pwd dirs
@@ -13538,7 +13535,7 @@ _HOST_FORMS: Final[Mapping[str, Callable[[str], Hosts]]] = {
     "remote": _remote_host,
     "listed": _listed_host,
     "any-url": url_hosts,
-    "socat": _socat_host,
+    "socat": lambda word: iter(_SOCAT_ADDRESS.findall(word)),
     "image": _image_host,
     "database": _database_host,
     "none": _no_host,
@@ -14288,7 +14285,10 @@ class CommandInspector:
             self._argv([word.replace(marks[0], value) for word in command], start.state)
 
     def _run_words(self, start: _Start) -> None:
-        self._script(" ".join(start.arguments.operands[: 1 if start.program == "trap" else None]), start.state)
+        """The text of a script: the value of an option, or the operands."""
+        operands = start.arguments.operands[: 1 if start.row.first else None]
+        for text in [*start.arguments.values(start.row.code)] or [" ".join(operands)]:
+            self._script(text, start.state if start.row.builtin else self._subshell(start.state))
 
     def _run_shell(self, start: _Start) -> None:
         operands, arguments = start.arguments.operands, start.arguments
@@ -14311,7 +14311,7 @@ class CommandInspector:
 
     def _run_code(self, start: _Start) -> None:
         operands, words = start.arguments.operands, start.words
-        codes = [*start.arguments.values(start.row.code)]
+        codes = operands[:1] if start.row.reads == "but-first" else [*start.arguments.values(start.row.code)]
         script = next((word for word in operands[:2] if "." in word or "/" in word), None)
         if start.program.startswith(("python", "pypy")) and start.arguments.has("-m"):
             behind = " ".join(itertools.dropwhile(lambda word: not _MODULE_OPTION.match(word), words))
@@ -14324,14 +14324,6 @@ class CommandInspector:
             self._run_text(start.stdin, start.program, start.state)
         elif script and not start.arguments.has("--check", "--test", "-l"):
             self._run_file(script, start.program, start.state)
-
-    def _run_su(self, start: _Start) -> None:
-        for script in start.arguments.values(start.row.code):
-            self._script(script, self._subshell(start.state))
-
-    def _run_awk(self, start: _Start) -> None:
-        for code in start.arguments.operands[:1]:
-            self._code(code, start.program, start.state)
 
     def _run_remote(self, start: _Start) -> None:
         with self._inside(elsewhere=True):

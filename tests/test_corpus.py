@@ -408,6 +408,15 @@ class Fixtures(FolderCase):
         code, out, err = self.run_tool("corpus", str(FIXTURES / "canonical"), "--contract", contract)
         self.assertEqual((code, err), (0, ""), out)
 
+    def test_the_strict_gate_fails_what_is_undecided_and_nothing_else(self) -> None:
+        contract = str(next(FIXTURES.glob("contract.*")))
+        argv = ["corpus", str(FIXTURES / "canonical"), "--contract", contract, "--strict-sovereignty", "--json"]
+        code, out, _ = self.run_tool(*argv)
+        fixtures = json.loads(out)["fixtures"]
+        failing = {fixture["id"] for fixture in fixtures if not fixture["passes"]}
+        self.assertEqual(failing, {fixture["id"] for fixture in fixtures if fixture["undecided_count"]})
+        self.assertEqual((code, len(failing)), (1, 8))
+
     def test_the_regression_corpus_fails_throughout(self) -> None:
         code, out, err = self.run_tool("corpus", str(FIXTURES / "regression"), "--must-fail")
         self.assertEqual((code, err), (0, ""), out)
