@@ -11839,66 +11839,6 @@ def record_problems(record: object) -> Iterator[Problem]:
         yield from field_problems(effects, _SIDE_EFFECT_FIELDS, "side_effects")
 
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-
-class TraceChecker:
-    """Holds the records of one trace, in the order of the file, against the schema.
-
-    It is the one place that knows what is wrong with a trace: the parser stops at the first error, `validate_file`
-    lists everything.
-    """
-
-    def __init__(self) -> None:
-        self._results: dict[str, int] = {}
-        """How many results each tool use has so far, by its id."""
-        self._last_kind: object = None
-        self.records = 0
-
-    def problems(self, record: object) -> Iterator[Problem]:
-        """What is wrong with the next record."""
-        self.records += 1
-        yield from record_problems(record)
-        if not isinstance(record, dict):
-            return
-        kind, session = record.get("kind", MISSING), record.get("session_id")
-        if (kind == "session_start") != (self.records == 1):
-            expected = "session_start first" if self.records == 1 else "one session_start only"
-            yield Problem(Finding.ORDER, "kind", f"expected {expected}, found {described(kind)}")
-        if self._last_kind == "session_end":
-            yield Problem(Finding.NO_END, "kind", "a record after session_end")
-        self._last_kind = kind
-        if kind in ("assistant_turn", "tool_result"):
-            yield from self._id_problems(record)
-        elif kind == "hook_event" and record.get("decision") == "block" and record.get("exit_code") == 0:
-            yield Problem(Finding.BLOCK_EXIT_CODE, "exit_code", "the hook blocks, and exits as if it allowed")
-        elif kind == "session_start" and isinstance(session, str) and not _UUID.fullmatch(session):
-            yield Problem(Finding.SESSION_ID, "session_id", f"expected a UUID, found {described(session)}")
-
-    def _id_problems(self, record: Mapping[str, Any]) -> Iterator[Problem]:
-        """What is wrong with the ids of tool uses, and with those that results are for."""
-        blocks, answered = record.get("blocks"), record.get("tool_use_id")
-        for place, block in enumerate(blocks if isinstance(blocks, list) else ()):
-            if isinstance(block, dict) and block.get("type") == "tool_use" and isinstance(use := block.get("id"), str):
-                if use in self._results:
-                    text = f"expected an id that no earlier tool use has, found {described(use)}"
-                    yield Problem(Finding.REUSED_ID, f"blocks[{place}].id", text)
-                self._results[use] = 0
-        if isinstance(answered, str):
-            count = self._results.get(answered)
-            if count is None:
-                text = f"expected the id of an earlier tool use, found {described(answered)}"
-                yield Problem(Finding.UNKNOWN_TOOL_USE, "tool_use_id", text)
-            elif count:
-                yield Problem(Finding.SECOND_RESULT, "tool_use_id", f"a second result for {described(answered)}")
-            self._results[answered] = (count or 0) + 1
-
-    def problems_at_end(self) -> Iterator[Problem]:
-        """What only the whole trace can tell."""
-        if self._last_kind != "session_end":
-            yield Problem(Finding.NO_END, None, "no session_end at the end: the run may have been cut off")
-
-
 @dataclass(frozen=True, slots=True)
 class ToolResult:
     """What came back from a tool."""
@@ -12057,10 +11997,17 @@ def temporary_directories(command: str) -> Iterator[str]:
             yield place[2].rstrip("/")
 
 
-class TraceBuilder:
-    """Gathers the actions of one trace from records that are known to be good."""
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
-    def __init__(self, source: str, cwd: str | None) -> None:
+
+class TraceReader:
+    """Takes the records of one trace in the order of the file: says what is wrong with each, and gathers the actions.
+
+    It is the one place that knows what is wrong with a trace: the parser stops at the first error, `validate_file`
+    lists everything. Actions are gathered as long as there was no error.
+    """
+
+    def __init__(self, source: str = "", cwd: str | None = None) -> None:
         self._source, self._cwd = source, cwd
         self._start: dict[str, Any] = {}
         self._prompts: list[str] = []
@@ -12068,9 +12015,61 @@ class TraceBuilder:
         self._uses: dict[str, list[int]] = {}
         """The places of the actions that have an id: one, where the writer made no mistake."""
         self._results: Counter[str] = Counter()
+        self._answers: dict[str, int] = {}
+        """How many results each tool use has so far, by its id, whether it is good or not."""
+        self._last_kind: object = None
+        self.records, self.is_good = 0, True
 
-    def add(self, lineno: int, record: dict[str, Any]) -> None:
-        """Takes the next record."""
+    def problems(self, lineno: int, record: object) -> list[Problem]:
+        """Takes the next record; what is wrong with it."""
+        self.records += 1
+        found = [*record_problems(record), *(self._order_problems(record) if isinstance(record, dict) else ())]
+        self.is_good &= not any(problem.is_error for problem in found)
+        if self.is_good:
+            self._take(lineno, cast(dict[str, Any], record))
+        return found
+
+    def problems_at_end(self) -> Iterator[Problem]:
+        """What only the whole trace can tell."""
+        if self._last_kind != "session_end":
+            yield Problem(Finding.NO_END, None, "no session_end at the end: the run may have been cut off")
+
+    def _order_problems(self, record: Mapping[str, Any]) -> Iterator[Problem]:
+        """What is wrong with a record for what stands before it."""
+        kind, session = record.get("kind", MISSING), record.get("session_id")
+        if (kind == "session_start") != (self.records == 1):
+            expected = "session_start first" if self.records == 1 else "one session_start only"
+            yield Problem(Finding.ORDER, "kind", f"expected {expected}, found {described(kind)}")
+        if self._last_kind == "session_end":
+            yield Problem(Finding.NO_END, "kind", "a record after session_end")
+        self._last_kind = kind
+        if kind in ("assistant_turn", "tool_result"):
+            yield from self._id_problems(record)
+        elif kind == "hook_event" and record.get("decision") == "block" and record.get("exit_code") == 0:
+            yield Problem(Finding.BLOCK_EXIT_CODE, "exit_code", "the hook blocks, and exits as if it allowed")
+        elif kind == "session_start" and isinstance(session, str) and not _UUID.fullmatch(session):
+            yield Problem(Finding.SESSION_ID, "session_id", f"expected a UUID, found {described(session)}")
+
+    def _id_problems(self, record: Mapping[str, Any]) -> Iterator[Problem]:
+        """What is wrong with the ids of tool uses, and with those that results are for."""
+        blocks, answered = record.get("blocks"), record.get("tool_use_id")
+        for place, block in enumerate(blocks if isinstance(blocks, list) else ()):
+            if isinstance(block, dict) and block.get("type") == "tool_use" and isinstance(use := block.get("id"), str):
+                if use in self._answers:
+                    text = f"expected an id that no earlier tool use has, found {described(use)}"
+                    yield Problem(Finding.REUSED_ID, f"blocks[{place}].id", text)
+                self._answers[use] = 0
+        if isinstance(answered, str):
+            count = self._answers.get(answered)
+            if count is None:
+                text = f"expected the id of an earlier tool use, found {described(answered)}"
+                yield Problem(Finding.UNKNOWN_TOOL_USE, "tool_use_id", text)
+            elif count:
+                yield Problem(Finding.SECOND_RESULT, "tool_use_id", f"a second result for {described(answered)}")
+            self._answers[answered] = (count or 0) + 1
+
+    def _take(self, lineno: int, record: dict[str, Any]) -> None:
+        """Gathers what a good record says."""
         kind, turn = record["kind"], record.get("turn", 0)
         if kind == "session_start":
             self._start, self._cwd = record, record.get("cwd") or self._cwd
@@ -12123,19 +12122,18 @@ def parse_trace(source: TraceSource, *, cwd: str | None = None) -> Trace:
     diff_events.InputError: <text>:1: kind: expected session_start first, found a string: "user_prompt"
     """
     name, lines = _opened(source)
-    checker, builder = TraceChecker(), TraceBuilder(name, cwd)
+    reader = TraceReader(name, cwd)
     for lineno, line, _ in numbered_lines(lines):
         try:
             record = parse_json(line)
         except NotJsonError as error:
             raise InputError(name, str(error), lineno=lineno) from error
-        for problem in checker.problems(record):
+        for problem in reader.problems(lineno, record):
             if problem.is_error:
                 raise InputError(name, problem.text, lineno=lineno, field=problem.field)
-        builder.add(lineno, cast(dict[str, Any], record))
-    if not checker.records:
+    if not reader.records:
         raise InputError(name, "expected a session_start record, found an empty file")
-    return builder.trace()
+    return reader.trace()
 
 
 # ══ shell words ═══════════════════════════════════════════════════════════════════════════════════════════════════
@@ -16389,18 +16387,13 @@ def _state_problems(actions: Sequence[Action]) -> Iterator[Problem]:
 
 def _validate_trace(lines: Iterable[tuple[int, object]], notes: Notes) -> int:
     """The number of records; what is odd about them goes to the notes."""
-    checker, builder = TraceChecker(), TraceBuilder("", None)
-    is_good = True
+    reader = TraceReader()
     for lineno, record in lines:
-        problems = list(checker.problems(record))
-        notes.add_all(lineno, problems)
-        is_good &= not any(problem.is_error for problem in problems)
-        if is_good:
-            builder.add(lineno, cast(dict[str, Any], record))
-    notes.add_all(1, checker.problems_at_end())
-    if is_good:
-        notes.add_all(1, _state_problems(builder.trace().actions))
-    return checker.records
+        notes.add_all(lineno, reader.problems(lineno, record))
+    notes.add_all(1, reader.problems_at_end())
+    if reader.is_good:
+        notes.add_all(1, _state_problems(reader.trace().actions))
+    return reader.records
 
 
 def _format_of(record: object) -> FileFormat | None:
