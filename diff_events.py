@@ -14471,8 +14471,8 @@ def check_sovereignty(action: Action, policy: Policy) -> SovereigntyCheck:
 
 # ── the files that a trace leaves behind ──
 
-_REPLAYED_CHARACTERS: Final = 1 << 28
-"""So much text is edited in a replay (a second of work); what comes behind it is not known."""
+_REPLAYED_CHARACTERS: Final = 1 << 26
+"""So much text is edited in a replay (a quarter of a second); what comes behind it is not known."""
 
 _LEAVES_FILES_ALONE: Final = _names("Glob Grep LS NotebookRead TodoRead TodoWrite WebFetch WebSearch")
 

@@ -7,7 +7,7 @@ import random
 import unittest
 
 import diff_events as d
-from tests.traces import FIXTURES, FolderCase
+from tests.traces import FIXTURES, YAML_PIECES, FolderCase
 
 READ: list[tuple[str, object]] = [
     ("", None),
@@ -147,32 +147,8 @@ class Yaml(unittest.TestCase):
 
     def test_any_text_is_read_or_refused(self) -> None:
         rng = random.Random(3)
-        pieces = [
-            "a",
-            ":",
-            ": ",
-            "- ",
-            "\n",
-            "\n  ",
-            "\n    ",
-            " ",
-            "'",
-            '"',
-            "[",
-            "]",
-            "{",
-            "}",
-            ",",
-            "#",
-            " #",
-            "|",
-            ">",
-            "1",
-            "&",
-            "\t",
-        ]
-        for _ in range(6000):
-            text = "".join(rng.choices(pieces, k=rng.randrange(1, 25)))
+        for _ in range(3000):
+            text = "".join(rng.choices(YAML_PIECES, k=rng.randrange(1, 25)))
             try:
                 d.PlainYaml(text, "c.yaml").document()
             except d.InputError:
@@ -322,7 +298,7 @@ class Contracts(FolderCase):
             )
 
         read = 0
-        for _ in range(1500):
+        for _ in range(500):
             whole = {name: value(1) for name in rng.sample(names, 4)}
             path = self.put("c.json", json.dumps(whole))
             for reader in (d.read_contract, d.read_matrix):
@@ -332,7 +308,7 @@ class Contracts(FolderCase):
                     self.assertIn("c.json", str(error))
                 else:
                     read += 1
-        self.assertGreater(read, 100)
+        self.assertGreater(read, 50)
 
     def test_the_projects_own_files(self) -> None:
         self.assertIsInstance(d.read_contract(str(next(FIXTURES.glob("contract.*")))), d.Contract)

@@ -17,7 +17,7 @@ from typing import Any
 
 import diff_events as d
 from tests.support import not_tested, seeds
-from tests.traces import FIXTURES
+from tests.traces import FIXTURES, YAML_PIECES
 
 try:
     import yaml  # type: ignore[import-untyped]
@@ -78,7 +78,7 @@ class AgainstPyYaml(unittest.TestCase):
     def test_random_texts(self) -> None:
         rng = random.Random(1)
         for _ in range(60 * SEEDS):
-            self.compare("".join(rng.choices(PIECES, k=rng.randrange(1, 16))))
+            self.compare("".join(rng.choices(YAML_PIECES, k=rng.randrange(1, 16))))
         self.assertGreater(self.outcomes["read"], 10 * SEEDS)
         self.assertGreater(self.outcomes["refused"], 20 * SEEDS)
 
@@ -158,70 +158,6 @@ class Time(unittest.TestCase):
             self.assertLess(max(times), 2.0, piece)
 
 
-PIECES = [
-    *(
-        "a",
-        "b c",
-        ":",
-        ": ",
-        "- ",
-        "\n",
-        "\n  ",
-        "\n    ",
-        "\n ",
-        " ",
-        "'",
-        '"',
-        "[",
-        "]",
-        "{",
-        "}",
-        ",",
-        ", ",
-        "#",
-        " #",
-    ),
-    *(
-        "|",
-        ">",
-        "|\n",
-        ">\n  ",
-        "1",
-        "&",
-        "\t",
-        "''",
-        "\\n",
-        "\\",
-        "?",
-        "-",
-        "- -",
-        "~",
-        "true",
-        "0.5",
-        "|-",
-        ">+",
-        "2",
-    ),
-    *(
-        "\n\n",
-        "---\n",
-        "x: ",
-        "\n- ",
-        "k:\n",
-        '"q"',
-        "'s'",
-        "[1, 2]",
-        "{a: 1}",
-        "!",
-        "*",
-        "%",
-        "@",
-        "é",
-        "\u2028",
-        "\x85",
-    ),
-    *("\r\n", "\r", "<<", "=", "0x1", "1e3", ".5", "yes", "0o7", "null"),
-]
 SCALARS = [
     *("a", "b c", "1", "-2.5", "true", "~", "null", "yes", "it's", "a:b", "x#y", "-x", "http://h:80/x", "0x1F", "1e3"),
     *("'q'", "'it''s'", '"d"', '"\\u00e9 \\x41\\t"', '"a, b"', "'# no'", "''", '""', "2026-01-01", "1:30", "=", "a,b"),
@@ -284,7 +220,7 @@ def block(rng: random.Random, indent: int, depth: int) -> Iterator[str]:
 
 def mutant(rng: random.Random, text: str) -> str:
     place, length = rng.randrange(len(text) + 1), rng.randrange(3)
-    return text[:place] + rng.choice(("", *PIECES)) + text[place + length :]
+    return text[:place] + rng.choice(("", *YAML_PIECES)) + text[place + length :]
 
 
 def json_value(rng: random.Random, depth: int) -> object:

@@ -24,6 +24,14 @@ START: dict[str, object] = {
 }
 END: dict[str, object] = {"v": 1, "kind": "session_end", "turn": 9, "stop_reason": "end_turn"}
 
+_WORDS = r"""a : ' " [ ] { } , # | > 1 & '' \n \ ? - ~ true 0.5 |- >+ 2 "q" 's' ! * % @ << = 0x1 1e3 .5 yes 0o7 é"""
+YAML_PIECES = [
+    *_WORDS.split(" "),
+    *("b c", ": ", "- ", "\n", "\n  ", "\n    ", "\n ", " ", ", ", " #", "|\n", ">\n  ", "\t", "- -", "\n\n", "---\n"),
+    *("x: ", "\n- ", "k:\n", "[1, 2]", "{a: 1}", "\u2028", "\x85", "\r\n", "\r", "null"),
+]
+"""What random YAML is made of."""
+
 
 def turn(*calls: tuple[str, str, dict[str, object]], number: int = 1) -> dict[str, object]:
     """An assistant turn with one tool use for each (id, name, input)."""
