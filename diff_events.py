@@ -15796,13 +15796,15 @@ def compare_scores(report: CorpusReport, before: Mapping[str, float | None]) -> 
 # ══ cut ═══════════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
-_ROWS_AROUND: Final = (40, 400, 4000)
-"""Rows before and behind a divergence that are tried, one number after the other."""
+_ROWS_AROUND: Final = ((40, 0), (400, 0), (4000, 0), (40, 40))
+"""Rows before and behind a divergence that are tried in turn; and of those behind, how many whatever differs there."""
 _CONTEXT_KEPT: Final = 3
 """Rows before and behind it that stay whatever happens: for who reads the fixture."""
 _WHOLE_BLOCK: Final = 200
 """A block of more rows is made smaller, too."""
 _MOST_COMPARISONS: Final = 500
+_MOST_TRIED_WHOLE: Final = 50_000
+"""Logs of so many events are made smaller as a whole where no surroundings will do: work may go to any of a pool."""
 _TELLING_KEYS: Final = _names("name object_type wait_type status return_value")
 """Payload fields whose texts are no secret, and tell what happened."""
 _NUMBER_TEXT: Final = re.compile(r"(?:0[xX])?[0-9a-fA-F]{1,16}|-?[0-9]+|")
@@ -15864,14 +15866,16 @@ class _Cutter:
         self._compared, self._walk, self._folder, self._scrub = compared, walk, folder, scrub
         self._rows = {walk.canary.tid: AlignedRows(walk) for walk in compared.walks}
         self._partner = {walk.ours.tid: walk.canary.tid for walk in compared.walks}
-        self._divergence = self._reported(compared.report).divergences[nth]
+        self._divergence = self._reported(compared.report)[nth]
         self._wanted = _essence_of(compared.report, self._divergence, scrub)
-        self._block = self._rows[walk.canary.tid].rows_of(walk.differences[nth])
+        self._difference = walk.differences[nth]
+        self._block = self._rows[walk.canary.tid].rows_of(self._difference)
         self._left = _MOST_COMPARISONS
 
-    def _reported(self, report: Report) -> ThreadReport:
+    def _reported(self, report: Report) -> Sequence[Divergence]:
+        """The divergences of the thread that is cut."""
         tid = self._walk.canary.tid
-        return next(thread for thread in report.threads if thread.pair.canary_tid == tid)
+        return next((thread.divergences for thread in report.threads if thread.pair.canary_tid == tid), ())
 
     # -- the events that may be needed -----------------------------------------------------------------------------
 
@@ -15882,12 +15886,15 @@ class _Cutter:
         places = zip(tids, rows[number][0], strict=True)
         return Both(*(() if position is None else ((tid, position),) for tid, position in places))
 
-    def _around(self, count: int) -> Iterator[int]:
+    def _around(self, count: int, whatever: int = 0) -> Iterator[int]:
         """So many rows before the block and behind it, as far as nothing else differs, the nearest last."""
-        rows = self._rows[self._walk.canary.tid]
+        rows, behind = self._rows[self._walk.canary.tid], self._block.stop + whatever
+
+        def is_alike(number: int) -> bool:
+            return self._block.stop <= number < behind or rows[number][1] is not StepKind.DIFFERED
+
         for numbers in (range(self._block.start - 1, -1, -1), range(self._block.stop, len(rows))):
-            alike = itertools.takewhile(lambda number: rows[number][1] is not StepKind.DIFFERED, numbers[:count])
-            yield from reversed(list(alike))
+            yield from reversed(list(itertools.takewhile(is_alike, numbers[:count])))
 
     def _produced(self, side: Side, units: Iterable[Unit]) -> Iterator[EventPlace]:
         """The events before the block that produce the names which some events of a side have."""
@@ -15917,13 +15924,23 @@ class _Cutter:
         rows = self._rows[tid]
         near = {number for number in self._around(_CONTEXT_KEPT) if rows[number][1] is StepKind.MATCHED}
         kept = [self._unit(tid, number) for number in sorted(near)]
+        for side, place in self._first_places():  # where one side lacks the block, its event stands behind that
+            kept.append(Both((place,), ()) if side is Side.CANARY else Both((), (place,)))
         kept, loose = (kept + block, []) if len(block) <= _WHOLE_BLOCK else (kept + block[:1], block[1:])
-        for count in _ROWS_AROUND:
-            around = [self._unit(tid, number) for number in self._around(count) if number not in near]
+        for counts in _ROWS_AROUND:
+            around = [self._unit(tid, number) for number in self._around(*counts) if number not in near]
             yield kept, around + loose
             places = ((side, place) for side in Side for place in self._produced(side, kept + around))
             named = [self._with_counterpart(*place) for place in places]
             yield kept, [unit for unit in dict.fromkeys(named) if unit not in kept + around] + around + loose
+        if sum(log.events for log in self._compared.report.logs) <= _MOST_TRIED_WHOLE:
+            yield kept, [self._unit(tid, number) for tid, rows in self._rows.items() for number in range(len(rows))]
+
+    def _first_places(self) -> Iterator[tuple[Side, EventPlace]]:
+        """The first event of each side at the divergence, where the side goes on."""
+        for side, cursor in zip(Side, self._walk.sides, strict=True):
+            if self._difference.starts[side] < len(cursor.stream):
+                yield side, (cursor.tid, self._difference.starts[side])
 
     # -- trying ----------------------------------------------------------------------------------------------------
 
@@ -15962,7 +15979,7 @@ class _Cutter:
             report = diff_logs(paths.canary, paths.ours, options)
         except DiffEventsError:
             return None  # such as no event at all on one side
-        found = self._reported(report).divergence
+        found = next(iter(self._reported(report)), None)
         if found is None or _essence_of(report, found, self._scrub) != self._wanted:
             return None
         counts, of_events = report.logs.map(lambda log: log.events), self._compared.report.logs
