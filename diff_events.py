@@ -16031,18 +16031,25 @@ def cut_fixture(compared: Compared, at: str, *, scrub: bool = False) -> CutFixtu
         return _Cutter(compared, walk, nth, Path(folder), scrub=scrub).cut()
 
 
-def meta_toml(name: str, fixture: CutFixture) -> str:
-    """The ``meta.toml`` of a fixture."""
+def fixture_files(name: str, fixture: CutFixture, options: DiffOptions) -> dict[str, bytes]:
+    """The files of a fixture by name: two logs, and how they are compared, with the rules of all profiles in one."""
     divergence = fixture.divergence
     paths = ", ".join(shorten(f.path, 80) for f in divergence.fields[:3])
     calls = " / ".join(dict.fromkeys(f"{event.kind} {event.name or ''}".strip() for event in divergence.events))
-    pins = ",".join(f"{canary}={ours}" for canary, ours in fixture.tid_map.items())
-    fields = {
+    fields: dict[str, object] = {
         "id": name,
         "description": printable(f"{divergence.change.value}: {calls}{': ' if paths else ''}{paths}"),
-        "tid_map": pins,
+        "tid_map": ",".join(f"{canary}={ours}" for canary, ours in fixture.tid_map.items()),
     }
-    return "\n".join(["[fixture]", *(f"{key} = {json.dumps(value)}" for key, value in fields.items())]) + "\n"
+    files = {f"{side}.jsonl": text for side, text in fixture.logs.items()}
+    if options.match_names:
+        fields["match_names"] = True
+    if options.profile:
+        fields["profile"] = "profile.toml"
+        texts = [re.sub(r"(?m)^version *=.*$", "", read_text(path)) for path in options.profile.names]
+        files["profile.toml"] = "\n".join(["version = 1", *texts]).encode()
+    meta = ["[fixture]", *(f"{key} = {json.dumps(value)}" for key, value in fields.items()), ""]
+    return {**files, "meta.toml": "\n".join(meta).encode()}
 
 
 # ══ validation ════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -17171,8 +17178,7 @@ def cut_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
         with _two_logs(options, streams, max_divergences=0) as compared:
             fixture = cut_fixture(compared, options.at, scrub=options.scrub)
         name = os.path.basename(os.path.normpath(options.out))
-        files = {f"{side}.jsonl": text for side, text in fixture.logs.items()}
-        folder.commit({**files, "meta.toml": meta_toml(name, fixture).encode()})
+        folder.commit(fixture_files(name, fixture, compared.report.options))
     canary, ours = fixture.events
     streams.write(f"{printable(options.out)}: {canary:,} + {ours:,} events of {fixture.of_events:,}\n")
     return ExitCode.OK

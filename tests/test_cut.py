@@ -128,6 +128,52 @@ class Names(Cut):
         self.assertEqual((broken["path"], broken["expected"]), ("payload.handle", 0xF8000010))
         self.assertLess(len(self.events("canary")), 12)
 
+    def test_the_corpus_compares_under_the_same_names(self) -> None:
+        canary = self.log(6, "0xF8000004", ("0xF8000004", "0xF8000008"))
+        wrong = self.log(6, "0xF8000020", ("0xF8000010", "0xF8000020"))
+        self.cut(canary, wrong, "--match-names")
+        self.assertIn("match_names = true", (self.out / "meta.toml").read_text())
+        self.assertEqual(run("corpus", str(self.out.parent), "--must-fail").code, 0)
+        right = (self.out / "ours.jsonl").read_text().replace('"0xF8000020"}', '"0xF8000010"}')
+        (self.out / "ours.jsonl").write_text(right)
+        self.assertEqual(run("corpus", str(self.out.parent)).code, 0)
+
+
+class Profiles(Cut):
+    RULE = 'version = 1\n[[ignore]]\nkind = "kernel.return"\ncall = "{}"\nfield = "return_value"\nreason = "noise"\n'
+
+    def test_the_corpus_compares_under_the_same_rules(self) -> None:
+        paths = [self.write(f"{call}.toml", self.RULE.format(call).encode()) for call in ("Call98", "Call102")]
+        profile = [word for path in paths for word in ("--profile", path)]
+        ours = log_text(steps(1, Call98=4, Call100=5, Call102=6))
+        self.assertEqual(self.cut(log_text(steps(6)), ours, *profile, "--at", "6:199").code, 0)
+        for rule in paths:
+            Path(rule).unlink()
+        report = json.loads(run("corpus", str(self.out.parent), "--must-fail", "--report", "json:-").out)
+        self.assertEqual(report["passes"], True)
+        found = self.divergence("--profile", str(self.out / "profile.toml"))
+        self.assertEqual(found["fields"], [{"path": "payload.return_value", "canary": 0, "ours": 5}])
+        text = (self.out / "profile.toml").read_text()
+        self.assertEqual([text.count(word) for word in ("version", "Call98", "Call102")], [1, 1, 1])
+
+
+class Neighbours(Cut):
+    RULE = 'version = 1\n[[ignore]]\nkind = "kernel.call"\nfield = "args[*]"\nonly = "absent"\nreason = "noise"\n'
+
+    def test_behind_the_block_stands_another_difference(self) -> None:
+        """Under the profile the ends of both sides are one event with another value, of which the cut needs both."""
+        lost = [line for n in range(6) for line in called(6, f"Lost{n}")]
+        logs = []
+        for tid, block, code in ((6, lost, "0"), (1, [], "123")):
+            names = ("Wait", "1"), ("Exit", code)
+            ends = [(tid, "kernel.call", {"name": name, "args": [argument]}) for name, argument in names]
+            logs.append(log_text([ends[0], (tid, "note", {"text": "x"}), *block, ends[1]]))
+        profile = self.write("absent.toml", self.RULE.encode())
+        outcome = self.cut(logs[0], logs[1], "--profile", profile, "--at", "6:2")
+        self.assertEqual((outcome.code, outcome.err), (0, ""))
+        found = self.compare_cut("--profile", profile)["threads"][0]["divergence"]
+        self.assertEqual((found["change"], found["event"]["canary"]["payload"]["name"]), ("missing_on_ours", "Lost0"))
+
 
 class Scrub(Cut):
     def test_texts_say_nothing_any_more_and_equal_ones_stay_equal(self) -> None:
