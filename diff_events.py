@@ -5659,16 +5659,6 @@ class LogSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
-    """What a person of the field sees in a divergence at once."""
-
-    meanings: tuple[Both[Meaning | None], ...] = ()
-    """What the values of each field that differs stand for."""
-    calls: Both[Event | None] = Both(None, None)
-    """The call that each side's event belongs to."""
-
-
-@dataclass(frozen=True, slots=True)
 class Ending:
     """What a thread was in the middle of when its log ended, while the other side went on."""
 
@@ -5748,7 +5738,7 @@ class ComparedEvents:
     fields: tuple[FieldDifference, ...]
     meanings: tuple[Both[Meaning | None], ...]
     """What the values of each field stand for."""
-    fields_omitted: int = 0
+    fields_omitted: int
     """There are so many beyond `MOST_FIELDS`."""
 
 
@@ -5836,16 +5826,11 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Divergence:
-    """A place where the two sides of a pair differ, what surrounds it, and what became of it."""
+class Divergence(ComparedEvents):
+    """A place where the two sides of a pair differ, by its first events; what surrounds it, and what became of it."""
 
     mismatch: Mismatch
     change: Change
-    events: Both[Event]
-    fields: tuple[FieldDifference, ...]
-    """Those of the first events."""
-    fields_omitted: int
-    """There are so many beyond `MOST_FIELDS`."""
     context: tuple[Both[Event | None], ...]
     following: Both[Event | None]
     block: Both[Excerpt]
@@ -5858,12 +5843,13 @@ class Divergence:
     """Matching events before this, from the start of the thread."""
     matched_after: int
     """Matching events from there to the next divergence or the end."""
-    explanation: Explanation = Explanation()
-    changed: tuple[ComparedEvents, ...] = ()
+    calls: Both[Event | None]
+    """The call that each side's event belongs to."""
+    changed: tuple[ComparedEvents, ...]
     """Where the same calls have other values: the events of both sides, one by one."""
-    sort: int = 0
+    sort: int
     """The number of its sort in the report."""
-    explained_by: Explained | None = None
+    explained_by: Explained | None
 
 
 class DivergenceMark(NamedTuple):
@@ -7228,7 +7214,8 @@ def _is_doubtful(found: Found) -> bool:
     if found.breaks or _fails_on_ours(found):
         return False
     events = [found.events[found.side]] if found.side else [canary, ours]
-    if any(event.name in _CONTENTION_CALLS or event.kind in _CONTENTION_KINDS for event in events):
+    waits = all(event.kind in _CONTENTION_KINDS for event in events)
+    if waits or any(event.name in _CONTENTION_CALLS for event in events):
         return True
     local = found.compares_one_call and all(map(_is_engine_local, found.fields))
     return not found.used_later and (found.moved or local)
@@ -7969,16 +7956,6 @@ def _checked_pins(logs: Both[Log], tid_map: Mapping[int, int]) -> Mapping[int, i
     return tid_map
 
 
-def _check_until(canary: Log, keys: Mapping[int, str], until: ThreadPlace | None) -> None:
-    """Refuses an index or a thread that canary does not have."""
-    tid = next((tid for tid, key in keys.items() if until and until.names(key, tid)), None)
-    if until and tid is None:
-        known = ", ".join(f"{tid} is {key}" for tid, key in keys.items())
-        raise UsageError(f"--until: canary has no thread {until.thread} ({shorten(known, 400)})")
-    if until and tid is not None and until.idx > idx_behind(stream := canary.index.streams[tid], len(stream)):
-        raise UsageError(f"--until: canary's thread {until.thread} ends before index {until.idx}")
-
-
 def _floating_events(log: Log) -> Iterator[tuple[int, int, int]]:
     """Tid, position and rule of the events that float by a rule of the profile."""
     for (number, tid), marks in log.index.marks.items():
@@ -8019,19 +7996,14 @@ def _unmapped(log: Log, mapped: Collection[int]) -> tuple[UnmappedThread, ...]:
     )
 
 
-def _summary(log: Log) -> LogSummary:
+def _summary(log: Log, doubts: Sequence[LogWarning] = ()) -> LogSummary:
     index = log.index
-    return LogSummary(log.source.name, index.bytes, index.events, len(index.streams), tuple(index.warnings))
-
-
-def _event(cursor: Cursor, position: int) -> Event:
-    """The event at a position that is there."""
-    return cursor.log.event(cursor.tid, position)
+    return LogSummary(log.source.name, index.bytes, index.events, len(index.streams), (*doubts, *index.warnings))
 
 
 def _event_at(cursor: Cursor, position: int) -> Event | None:
     """The event at a position; None behind the stream's end."""
-    return cursor.log.event(cursor.tid, position) if position < len(cursor.stream) else None
+    return cursor.event(position) if position < len(cursor.stream) else None
 
 
 def _context(walk: PairWalk, difference: Step, count: int) -> tuple[Both[Event | None], ...]:
@@ -8056,7 +8028,7 @@ def _block_excerpt(cursor: Cursor, start: int, end: int, count: int, detailed: b
 
     def events(positions: Iterable[int], most: int) -> tuple[Event, ...]:
         kept = itertools.filterfalse(cursor.shared.__contains__, positions)
-        return tuple(cursor.log.event(cursor.tid, position) for position in itertools.islice(kept, most))
+        return tuple(map(cursor.event, itertools.islice(kept, most)))
 
     first, last = (_FIRST_OF_BLOCK, _LAST_OF_BLOCK) if detailed else (1, 0)
     if count <= first + last:
@@ -8079,11 +8051,11 @@ def _mismatch(difference: Step, compared: ComparedEvents) -> tuple[Mismatch, Com
     """In what two events differ: the class, as schema v1 has it, and the fields."""
     canary, ours = compared.events
     if difference.lost:
-        return Mismatch.MISSING, ComparedEvents(compared.events, (), ())
-    if canary.kind != ours.kind:
-        kinds = (FieldDifference("kind", canary.kind, ours.kind),)
-        return Mismatch.KIND, ComparedEvents(compared.events, kinds, (Both(None, None),))
-    return Mismatch.PAYLOAD, compared
+        return Mismatch.MISSING, replace(compared, fields=(), meanings=(), fields_omitted=0)
+    if canary.kind == ours.kind:
+        return Mismatch.PAYLOAD, compared
+    kinds = (FieldDifference("kind", canary.kind, ours.kind),)
+    return Mismatch.KIND, replace(compared, fields=kinds, meanings=(Both(None, None),), fields_omitted=0)
 
 
 def _same_but_for_names(names: NameTable, walk: PairWalk, difference: Step, first: tuple[Event, Event]) -> int:
@@ -8094,7 +8066,7 @@ def _same_but_for_names(names: NameTable, walk: PairWalk, difference: Step, firs
     for n in range(most):
         canary, ours = difference.starts.canary + n, difference.starts.ours + n
         floats = canary in walk.canary.shared or ours in walk.ours.shared
-        events = (_event(walk.canary, canary), _event(walk.ours, ours)) if n else first
+        events = (walk.canary.event(canary), walk.ours.event(ours)) if n else first
         if floats or not names.equal(*events):
             return n
     return most
@@ -8130,7 +8102,7 @@ def _found(
 
     for difference in walk.differences:
         at = difference.starts
-        events = _event(walk.canary, at.canary), _event(walk.ours, at.ours)
+        events = walk.canary.event(at.canary), walk.ours.event(at.ours)
         mismatch, shown = _mismatch(difference, _compared(*events, fields_of))
         same = _same_but_for_names(names, walk, difference, events)
         compared, positions, change = shown, at, difference.change
@@ -8139,7 +8111,7 @@ def _found(
             change = _rest_of_change(difference.change, rest)
             ends = len(walk.canary.stream) - 1, len(walk.ours.stream) - 1
             positions = Both(min(at.canary + same, ends[0]), min(at.ours + same, ends[1]))
-            events = _event(walk.canary, positions.canary), _event(walk.ours, positions.ours)
+            events = walk.canary.event(positions.canary), walk.ours.event(positions.ours)
             _, compared = _mismatch(difference, _compared(*events, fields_of))
         when = Both(timelines.canary.of(events[0]), timelines.ours.of(events[1]))
         found = Found(pair, difference, mismatch, shown, change, compared, positions, when)
@@ -8150,44 +8122,35 @@ def _found(
         yield found
 
 
-def _divergence(walk: PairWalk, found: Found, matches: Sequence[int], context: int, *, detailed: bool) -> Divergence:
-    """A difference with what a report shows of it: everything, or only where it is and what it is."""
-    difference, first, sides = found.difference, found.shown, walk.sides
-    starts, ends, counts = difference.starts, difference.ends, difference.counts
-    rejoin = Both(*(_event_at(sides[side], ends[side]) for side in Side))
-    block = Both(*(_block_excerpt(sides[s], starts[s], ends[s], counts[s], detailed) for s in Side))
-    following = Both(*(_event_at(sides[side], starts[side] + 1) for side in Side)) if detailed else Both(None, None)
-    changed = itertools.starmap(_compared, zip(block.canary.first, block.ours.first, strict=True))
-    return Divergence(
-        mismatch=found.mismatch,
-        change=difference.change,
-        events=first.events,
-        fields=first.fields,
-        fields_omitted=first.fields_omitted,
-        context=_context(walk, difference, context) if detailed else (),
-        following=following,
-        block=block,
-        counts=counts,
-        rejoin=rejoin if rejoin.canary and rejoin.ours else None,
-        matched_before=matches[0],
-        matched_after=matches[1] - matches[0],
-        explanation=Explanation(
-            meanings=first.meanings,
-            calls=found.calls,
-        ),
-        changed=tuple(changed) if difference.change is Change.CHANGED else (),
-        sort=found.sort,
-        explained_by=found.explained_by,
-    )
-
-
-def _divergences(walk: PairWalk, found: Sequence[Found], options: DiffOptions, detailed: int) -> tuple[Divergence, ...]:
+def _divergences(walk: PairWalk, found: Sequence[Found], options: DiffOptions, detailed: int) -> Iterator[Divergence]:
     """The first divergences of a walk, as many as were asked for; the first of them with all evidence."""
-    asked = found[: options.max_divergences or None]
-    return tuple(
-        _divergence(walk, one, walk.matches[number : number + 2], options.context, detailed=number < detailed)
-        for number, one in enumerate(asked)
-    )
+    sides, nothing = walk.sides, Both(None, None)
+    for number, one in enumerate(found[: options.max_divergences or None]):
+        difference, shown, is_detailed = one.difference, one.shown, number < detailed
+        starts, ends, counts = difference.starts, difference.ends, difference.counts
+        rejoin = Both(*(_event_at(sides[side], ends[side]) for side in Side))
+        block = Both(*(_block_excerpt(sides[s], starts[s], ends[s], counts[s], is_detailed) for s in Side))
+        following = Both(*(_event_at(sides[side], starts[side] + 1) for side in Side))
+        changed = itertools.starmap(_compared, zip(block.canary.first, block.ours.first, strict=True))
+        yield Divergence(
+            shown.events,
+            shown.fields,
+            shown.meanings,
+            shown.fields_omitted,
+            mismatch=one.mismatch,
+            change=difference.change,
+            context=_context(walk, difference, options.context) if is_detailed else (),
+            following=following if is_detailed else nothing,
+            block=block,
+            counts=counts,
+            rejoin=rejoin if rejoin.canary and rejoin.ours else None,
+            matched_before=walk.matches[number],
+            matched_after=walk.matches[number + 1] - walk.matches[number],
+            calls=one.calls,
+            changed=tuple(changed) if difference.change is Change.CHANGED else (),
+            sort=one.sort,
+            explained_by=one.explained_by,
+        )
 
 
 def _calls_alone(log: Log, blocks: Iterable[tuple[int, range]]) -> Iterator[str]:
@@ -8230,6 +8193,19 @@ def _thread_keys(evidence: Iterable[ThreadEvidence]) -> dict[int, str]:
         keys[thread.tid] = "/".join((thread.entry_point or "", thread.first_call or "", str(seen[start])))
         seen[start] += 1
     return keys
+
+
+def _check_until(canary: Log, until: ThreadPlace | None) -> None:
+    """Refuses an index or a thread that canary does not have."""
+    if until is None:
+        return
+    keys = _thread_keys(_evidence(canary))
+    tid = next((tid for tid, key in keys.items() if until.names(key, tid)), None)
+    if tid is None:
+        known = ", ".join(f"{tid} is {key}" for tid, key in keys.items())
+        raise UsageError(f"--until: canary has no thread {until.thread} ({shorten(known, 400)})")
+    if until.idx > idx_behind(stream := canary.index.streams[tid], len(stream)):
+        raise UsageError(f"--until: canary's thread {until.thread} ends before index {until.idx}")
 
 
 _ENDED_SIDE: Final = {PairStatus.CANARY_ENDED: Side.CANARY, PairStatus.OURS_ENDED: Side.OURS}
@@ -8287,7 +8263,7 @@ def _thread_report(
 ) -> ThreadReport:
     at_end = walk.end is not PairStatus.DIVERGED or walk.differences[-1].change is Change.UNRECOVERED
     complete = at_end and all(difference.is_counted for difference in walk.differences)
-    divergences = _divergences(walk, found, options, detailed)
+    divergences = tuple(_divergences(walk, found, options, detailed))
     return ThreadReport(
         pair=pair,
         key=key,
@@ -8335,14 +8311,6 @@ def walk_pairs(
     return walks
 
 
-def _fingerprint_counts(wanted: Collection[int], log: Log) -> Counter[int]:
-    """How often a log has some events, given their fingerprints."""
-    counts = Counter[int]()
-    for stream in log.index.streams.values() if wanted else ():
-        counts.update(filter(wanted.__contains__, stream.fingerprints))
-    return counts
-
-
 def _is_excused(finding: IdentityFinding, logs: Both[Log], options: DiffOptions) -> bool:
     """Whether it is timing which object events are about: they float by a rule, or their threads are of a pool."""
     tids = finding.pair.canary_tid, finding.pair.ours_tid
@@ -8365,105 +8333,6 @@ def match_by_name(names: NameTable, again: Callable[[Callable[[Event, Event], bo
         if not names.rename():
             break
         names.follow(again(names.equal))
-
-
-class _Analysis:
-    """What the walks of two logs tell: names, divergences and their sorts, and where to start."""
-
-    def __init__(
-        self,
-        logs: Both[Log],
-        pairs: Sequence[ThreadPair],
-        walks: list[PairWalk],
-        names: NameTable,
-        options: DiffOptions,
-        progress: Progress,
-    ) -> None:
-        self._logs, self._pairs, self._options, self._progress = logs, pairs, options, progress
-        self._names, self._timelines = names, logs.map(Timeline)
-        names.follow(walks)
-        if options.match_names:
-            again = functools.partial(walk_pairs, logs, pairs, options.profile, most_walked(options), progress)
-            match_by_name(names, again)
-            if names.find_mistaken():
-                names.follow(again(names.equal))
-        self._by_name = names.walks
-        hidden = hide(names.walks, options.profile)
-        self.walks, self._hidden = hidden.walks, hidden.used
-        self._detailed = max(5, MOST_DETAILED // len(walks))
-        for side in Side:
-            shown = (_shown_places(walk, side, options, self._detailed) for walk in self.walks)
-            logs[side].hold(itertools.chain.from_iterable(shown))
-        self._found = [
-            list(_found(names, self._timelines, walk, pair, options))
-            for walk, pair in zip(self.walks, pairs, strict=True)
-        ]
-
-    def _note_calls(self) -> None:
-        """Notes the calls that divergences belong to, where a report has all evidence."""
-        detailed = [one for of_thread in self._found for one in of_thread[: self._detailed]]
-        calls = Both(*(calls_of(self._logs[side], [one.shown.events[side] for one in detailed]) for side in Side))
-        for one in detailed:
-            ids = one.shown.events.map(lambda event: (event.tid, event.idx))
-            one.calls = Both(calls.canary[ids.canary], calls.ours[ids.ours])
-
-    def _note_moved(self) -> None:
-        """Notes which divergences begin with events that are as often in both logs, on whatever thread."""
-        first = [
-            (one, self._fingerprints(walk, one))
-            for walk, of_thread in zip(self.walks, self._found, strict=True)
-            for one in of_thread
-        ]
-        wanted = {fingerprint for _, fingerprints in first for fingerprint in fingerprints}
-        counts = self._logs.map(functools.partial(_fingerprint_counts, wanted))
-        for one, fingerprints in first:
-            one.moved = all(counts.canary[fingerprint] == counts.ours[fingerprint] for fingerprint in fingerprints)
-
-    @staticmethod
-    def _fingerprints(walk: PairWalk, found: Found) -> list[int]:
-        """Of the first event of each side that has one without counterpart."""
-        having = [found.side] if found.side else list(Side)
-        return [walk.sides[side].stream.fingerprints[found.positions[side]] for side in having]
-
-    def report(self, keys: Mapping[int, str]) -> Report:
-        """The report."""
-        canary, ours = self._logs
-        findings = identity_findings(canary, ours, self._by_name, self._pairs)
-        identity = tuple(finding for finding in findings if not _is_excused(finding, self._logs, self._options))
-        unmapped = Both(
-            _unmapped(canary, {pair.canary_tid for pair in self._pairs}),
-            _unmapped(ours, {pair.ours_tid for pair in self._pairs}),
-        )
-        lone = Both(lone_shared_globals(canary, ours), lone_shared_globals(ours, canary))
-        found = sorted(itertools.chain.from_iterable(self._found), key=lambda one: one.when.ours)
-        if not self._options.match_names and any(one.explained_by for one in found):
-            self._names.find_mistaken()
-        note_echoes(found)
-        self._note_moved()
-        sorts = sort_divergences(found)
-        self._note_calls()
-        created = _first_creations(self._logs.canary)
-        threads = [
-            _thread_report(walk, pair, keys[pair.canary_tid], created, of_thread, self._options, self._detailed)
-            for walk, pair, of_thread in zip(self.walks, self._pairs, self._found, strict=True)
-        ]
-        breaks = [broken for one in found for broken in one.breaks]
-        names = self._names.report(breaks) if found or self._options.match_names else Names()
-        causes = CauseAnalysis(self._names, self._timelines, self.walks, threads, found)
-        causes.take_wrong_objects(identity, names.breaks)
-        return Report(
-            logs=self._logs.map(_summary),
-            options=self._options,
-            threads=causes.threads(),
-            unmapped=unmapped,
-            lone_globals=lone,
-            start_here=causes.start() or start_without_divergence(unmapped, lone),
-            identity=identity,
-            sorts=sorts,
-            calls=_call_summaries(self._logs, self.walks, found),
-            names=names,
-            hidden=tuple(self._hidden[number] for number in range(len(self._options.profile.rules))),
-        )
 
 
 def _by_value(cursor: Cursor, position: int) -> dict[tuple[bytes, str], list[int]]:
@@ -8523,18 +8392,109 @@ def paired(logs: Both[Log], options: DiffOptions) -> tuple[ThreadPair, ...]:
 class Compared:
     """Two logs that were compared and can still be read. The report is made when somebody asks for it."""
 
-    def __init__(self, logs: Both[Log], analysis: _Analysis, report: Callable[[], Report]) -> None:
-        self.logs = logs
-        self.walks: Sequence[PairWalk] = analysis.walks
-        self.doubts: Sequence[LogWarning] = ()
-        self._make_report = report
+    doubts: Sequence[LogWarning] = ()
+    """What makes one doubt that these two logs were meant."""
+
+    def __init__(
+        self,
+        logs: Both[Log],
+        pairs: Sequence[ThreadPair],
+        walks: list[PairWalk],
+        names: NameTable,
+        options: DiffOptions,
+        progress: Progress,
+    ) -> None:
+        self.logs, self._pairs, self._options = logs, pairs, options
+        self._names, self._timelines = names, logs.map(Timeline)
+        names.follow(walks)
+        if options.match_names:
+            again = functools.partial(walk_pairs, logs, pairs, options.profile, most_walked(options), progress)
+            match_by_name(names, again)
+            if names.find_mistaken():
+                names.follow(again(names.equal))
+        self._by_name = names.walks
+        hidden = hide(names.walks, options.profile)
+        self.walks, self._hidden = hidden.walks, hidden.used
+        self._detailed = max(5, MOST_DETAILED // len(walks))
+
+    def _find(self) -> list[list[Found]]:
+        """The divergences of each walk."""
+        for side in Side:
+            shown = (_shown_places(walk, side, self._options, self._detailed) for walk in self.walks)
+            self.logs[side].hold(itertools.chain.from_iterable(shown))
+        return [
+            list(_found(self._names, self._timelines, walk, pair, self._options))
+            for walk, pair in zip(self.walks, self._pairs, strict=True)
+        ]
+
+    def _note_calls(self, found: Iterable[Sequence[Found]]) -> None:
+        """Notes the calls that divergences belong to, where a report has all evidence."""
+        detailed = [one for of_thread in found for one in of_thread[: self._detailed]]
+        calls = Both(*(calls_of(self.logs[side], [one.shown.events[side] for one in detailed]) for side in Side))
+        for one in detailed:
+            ids = one.shown.events.map(lambda event: (event.tid, event.idx))
+            one.calls = Both(calls.canary[ids.canary], calls.ours[ids.ours])
+
+    def _note_moved(self, found: Sequence[Sequence[Found]]) -> None:
+        """Notes which divergences begin with events that are as often in both logs, on whatever thread."""
+        first = [
+            (one, [walk.sides[s].stream.fingerprints[one.positions[s]] for s in ([one.side] if one.side else Side)])
+            for walk, of_thread in zip(self.walks, found, strict=True)
+            for one in of_thread
+        ]
+        wanted = {fingerprint for _, fingerprints in first for fingerprint in fingerprints}
+        counts = Both(Counter[int](), Counter[int]())
+        for side in Side:
+            for stream in self.logs[side].index.streams.values() if wanted else ():
+                counts[side].update(filter(wanted.__contains__, stream.fingerprints))
+        for one, fingerprints in first:
+            one.moved = all(counts.canary[fingerprint] == counts.ours[fingerprint] for fingerprint in fingerprints)
 
     @functools.cached_property
     def report(self) -> Report:
         """What was found. It needs the logs to be open."""
-        report = self._make_report()
-        ours = replace(report.logs.ours, warnings=(*self.doubts, *report.logs.ours.warnings))
-        return replace(report, logs=replace(report.logs, ours=ours))
+        canary, ours = self.logs
+        findings = identity_findings(canary, ours, self._by_name, self._pairs)
+        identity = tuple(finding for finding in findings if not _is_excused(finding, self.logs, self._options))
+        of_threads = self._find()
+        found = sorted(itertools.chain.from_iterable(of_threads), key=lambda one: one.when.ours)
+        if not self._options.match_names and any(one.explained_by for one in found):
+            self._names.find_mistaken()
+        note_echoes(found)
+        self._note_moved(of_threads)
+        sorts = sort_divergences(found)
+        self._note_calls(of_threads)
+        threads = self._thread_reports(of_threads)
+        breaks = [broken for one in found for broken in one.breaks]
+        names = self._names.report(breaks) if found or self._options.match_names else Names()
+        causes = CauseAnalysis(self._names, self._timelines, self.walks, threads, found)
+        causes.take_wrong_objects(identity, names.breaks)
+        unmapped = Both(
+            _unmapped(canary, {pair.canary_tid for pair in self._pairs}),
+            _unmapped(ours, {pair.ours_tid for pair in self._pairs}),
+        )
+        lone = Both(lone_shared_globals(canary, ours), lone_shared_globals(ours, canary))
+        return Report(
+            logs=Both(_summary(canary), _summary(ours, self.doubts)),
+            options=self._options,
+            threads=causes.threads(),
+            unmapped=unmapped,
+            lone_globals=lone,
+            start_here=causes.start() or start_without_divergence(unmapped, lone),
+            identity=identity,
+            sorts=sorts,
+            calls=_call_summaries(self.logs, self.walks, found),
+            names=names,
+            hidden=tuple(self._hidden[number] for number in range(len(self._options.profile.rules))),
+        )
+
+    def _thread_reports(self, found: Iterable[Sequence[Found]]) -> list[ThreadReport]:
+        canary = self.logs.canary
+        keys, created = _thread_keys(_evidence(canary)), _first_creations(canary)
+        return [
+            _thread_report(walk, pair, keys[pair.canary_tid], created, of_thread, self._options, self._detailed)
+            for walk, pair, of_thread in zip(self.walks, self._pairs, found, strict=True)
+        ]
 
 
 def _walked(
@@ -8547,13 +8507,15 @@ def _walked(
     return pairs, names, spellings, walks
 
 
-def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *, canonical: bool) -> Compared:
-    for log in (canary, ours):
+def _compare(
+    canary: LogSource, ours: LogSource, options: DiffOptions, progress: Progress, *, canonical: bool
+) -> Compared:
+    indexes = index_logs([canary, ours], canonical=canonical, profile=options.profile, progress=progress)
+    logs = Both(Log(canary, indexes[0]), Log(ours, indexes[1]))
+    for log in logs:
         if not log.index.events:
             raise InputError(log.source.name, "nothing to compare: no event after the header")
-    logs = Both(canary, ours)
-    keys = _thread_keys(_evidence(canary))
-    _check_until(canary, keys, options.until)
+    _check_until(logs.canary, options.until)
     most_equal = sys.maxsize if canonical else _MOST_EQUAL_AFTER_ALL
     pairs, names, spellings, walks = _walked(logs, options, progress, most_equal)
     if not pairs and not canonical:
@@ -8564,15 +8526,7 @@ def _compare(canary: Log, ours: Log, options: DiffOptions, progress: Progress, *
         if spelled_differently > _FEW_SPELLED_DIFFERENTLY:
             raise FormatsDifferError
         pairs, names, _, walks = _walked(logs, options, progress, most_equal)
-    analysis = _Analysis(logs, pairs, walks, names, options, progress)
-    return Compared(logs, analysis, functools.partial(analysis.report, keys))
-
-
-def _compare_sources(
-    canary: LogSource, ours: LogSource, options: DiffOptions, progress: Progress, *, canonical: bool
-) -> Compared:
-    indexes = index_logs([canary, ours], canonical=canonical, profile=options.profile, progress=progress)
-    return _compare(Log(canary, indexes[0]), Log(ours, indexes[1]), options, progress, canonical=canonical)
+    return Compared(logs, pairs, walks, names, options, progress)
 
 
 def _engine(source: LogSource) -> str:
@@ -8598,10 +8552,10 @@ def _compare_in_any_format(canary: LogSource, ours: LogSource, options: DiffOpti
     """By the bytes of the payloads as long as both logs spell them alike, and else by their values."""
     if not formats_differ(canary, ours):
         with contextlib.suppress(FormatsDifferError):
-            return _compare_sources(canary, ours, options, progress, canonical=False)
+            return _compare(canary, ours, options, progress, canonical=False)
         canary.rewind()
         ours.rewind()
-    return _compare_sources(canary, ours, options, progress, canonical=True)
+    return _compare(canary, ours, options, progress, canonical=True)
 
 
 @contextlib.contextmanager
@@ -8852,8 +8806,7 @@ class Evidence:
         differences = [
             found
             for found in payload_differences(*events)
-            if not has_names
-            or not ((judged := names.judge(events, found)) and judged.is_same)
+            if not has_names or not ((judged := names.judge(events, found)) and judged.is_same)
         ]
         for found in differences:
             path = parse_field_path(found.path.removeprefix("payload").removeprefix("."))
@@ -9914,9 +9867,7 @@ def compared_events(divergence: Divergence) -> tuple[ComparedEvents, ...]:
     canary, ours = divergence.events
     if divergence.changed or divergence.mismatch is not Mismatch.PAYLOAD or canary.name != ours.name:
         return divergence.changed
-    meanings = divergence.explanation.meanings
-    compared = ComparedEvents(divergence.events, divergence.fields, meanings, divergence.fields_omitted)
-    return (compared,) if all(divergence.counts) else ()
+    return (divergence,) if all(divergence.counts) else ()
 
 
 def _alignment(divergence: Divergence, most_context: int | None) -> Diff:
@@ -10312,7 +10263,7 @@ def _thread_sentence(thread: ThreadReport) -> str:
 
 def _relation_lines(thread: ThreadReport, nth: int) -> list[str]:
     """The call that a divergence belongs to, and for the first one of a thread, its cause."""
-    calls = _call_lines(thread.divergences[nth].explanation.calls)
+    calls = _call_lines(thread.divergences[nth].calls)
     return [*calls, *(_cause_lines(thread.cause) if nth == 0 else [])]
 
 
@@ -10690,7 +10641,7 @@ def _(divergence: Divergence) -> dict[str, object]:
         "changed": [
             json_fields(pair, "canary=events.canary.idx ours=events.ours.idx fields") for pair in divergence.changed[1:]
         ],
-        "explanation": divergence.explanation,
+        "explanation": json_fields(divergence, "meanings calls"),
     }
 
 

@@ -105,11 +105,11 @@ class Calls(unittest.TestCase):
             return [*called(6, "NtYieldExecution"), begin, *inner, made(6, "1" * 16), end]
         report = compare_lines(outer(0), outer(0xC0000008))
         divergence = report.threads[0].divergence
-        assert divergence is not None and divergence.explanation.calls.canary is not None
-        self.assertEqual(divergence.explanation.calls.canary.payload["handle"], "0xF8000008")
-        self.assertEqual(divergence.explanation.calls.canary.idx, 2)
+        assert divergence is not None and divergence.calls.canary is not None
+        self.assertEqual(divergence.calls.canary.payload["handle"], "0xF8000008")
+        self.assertEqual(divergence.calls.canary.idx, 2)
         meanings = (Both(Meaning(0, "STATUS_SUCCESS"), Meaning(0xC0000008, "STATUS_INVALID_HANDLE")),)
-        self.assertEqual(divergence.explanation.meanings, meanings)
+        self.assertEqual(divergence.meanings, meanings)
         text = render_markdown(report)
         self.assertIn('It belongs to `kernel.call NtClose handle="0xF8000008"`', text)
         self.assertIn("| `0` STATUS_SUCCESS | `3221225480` 0xC0000008 STATUS_INVALID_HANDLE |", text)
