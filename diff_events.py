@@ -16165,85 +16165,11 @@ _NONE_ALIKE: Final = 200
 """Guests poll: in all recordings at hand an event comes back long before this many, if its payload holds no clock."""
 
 
-class _Adviser:
-    """What would make a log compare better: never an error, said once for each matter."""
-
-    def __init__(self, notes: Notes) -> None:
-        self._notes = notes
-        self._said: set[tuple[Finding, str]] = set()
-        self._handles: dict[int, int] = {}
-        self._ids: dict[str, bool] = {}
-        """The ids of objects created, and whether another event names them."""
-        self._clocks: dict[int, tuple[int, int]] = {}
-        self._distinct: set[str] = set()
-        self._tids: set[int] = set()
-        self._creations = self._events = 0
-
-    def _say(self, finding: Finding, lineno: int, field: str | None, text: str, matter: object = "") -> None:
-        if (finding, str(matter)) not in self._said:
-            self._said.add((finding, str(matter)))
-            self._notes.add(finding, lineno, field, text)
-
-    def event(self, lineno: int, event: Mapping[str, Any]) -> None:
-        """Looks at an event that is one."""
-        kind, payload, tid = event["kind"], event["payload"], event["tid"]
-        self._events += 1
-        self._tids.add(tid)
-        self._creations += kind == "thread.create"
-        self._clock(lineno, tid, event["tid_event_idx"], event.get("host_ns"))
-        self._names(kind, payload)
-        if kind == "kernel.call":
-            self._arguments(lineno, payload)
-        status = payload.get("status")
-        if isinstance(status, int) and status < 0:
-            text = f"{status} is {status & 0xFFFFFFFF} to the engine that counts without a sign: write that"
-            self._say(Finding.NEGATIVE_STATUS, lineno, "payload.status", text)
-        if self._events <= _NONE_ALIKE:
-            self._distinct.add(json.dumps([kind, payload], sort_keys=True))
-
-    def _clock(self, lineno: int, tid: int, idx: int, host_ns: object) -> None:
-        if not isinstance(host_ns, int):
-            return
-        last_idx, last_ns = self._clocks.get(tid, (idx, host_ns))
-        if idx > last_idx and host_ns < last_ns:
-            text = f"index {idx} of tid {tid} is {last_ns - host_ns} ns before index {last_idx}: take a monotonic clock"
-            self._say(Finding.FALLING_CLOCK, lineno, "host_ns", text, tid)
-        self._clocks[tid] = (idx, host_ns)
-
-    def _names(self, kind: str, payload: Mapping[str, Any]) -> None:
-        """Follows the ids and handles of ordinary objects: where they are created, and where they come back."""
-        sid, pointer = semantic_id(payload.get("handle_semantic_id")), guest_pointer(payload.get("raw_handle_id"))
-        if kind == "handle.create" and sid is not None and pointer and shared_global_of(payload) is None:
-            self._ids.setdefault(sid, False)
-            self._handles[pointer] = self._events
-        elif kind == "handle.destroy":
-            self._handles.pop(pointer or 0, None)
-        named = [sid] if kind == "handle.destroy" else [semantic_id(payload.get("woken_by_semantic_id"))]
-        waited = payload.get("handles_semantic_ids")
-        named += map(semantic_id, waited if isinstance(waited, list) else ())
-        self._ids.update((name, True) for name in named if name in self._ids)
-
-    def _arguments(self, lineno: int, payload: Mapping[str, Any]) -> None:
-        for name, value in payload.items():
-            if name != "name" and (guest_pointer(value) or 0) in self._handles:
-                text = f"{json.dumps(value)} is a live handle: two engines give other ones, and it is compared"
-                self._say(Finding.RAW_HANDLE, lineno, f"payload.{name}", text, (payload.get("name"), name))
-
-    def finish(self) -> None:
-        """What only the whole log can tell."""
-        if len(self._ids) > _FEW_IDS and not any(self._ids.values()):
-            text = f"none of the {len(self._ids)} ids of created objects is named again: one id for the object's life"
-            self._say(Finding.LONELY_IDS, 1, "payload.handle_semantic_id", text)
-        if len(self._tids) > 1 and not self._creations:
-            text = "several threads and no thread.create: threads are then paired by what they do alone"
-            self._say(Finding.NO_CREATIONS, 1, "kind", text)
-        if len(self._distinct) == _NONE_ALIKE:
-            text = f"of the first {_NONE_ALIKE} events no two are equal: is a clock or an address in the payloads?"
-            self._say(Finding.NOTHING_REPEATS, 1, "payload", text)
-
-
 class _EventLogValidator:
-    """Reads the events of a log one by one and notes what is odd; it keeps sums and runs, never events."""
+    """Reads the events of a log one by one and notes what is odd; it keeps sums and runs, never events.
+
+    Advice is what would make a log compare better: never an error, and said once for each matter.
+    """
 
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
@@ -16252,7 +16178,13 @@ class _EventLogValidator:
         self._unshared: dict[tuple[int, str], tuple[int, str]] = {}
         self._created: set[str] = set()
         self._destroyed: dict[str, int] = {}
-        self._adviser = _Adviser(notes)
+        self._said: set[tuple[Finding, object]] = set()
+        self._handles: set[int] = set()
+        self._ids: dict[str, bool] = {}
+        """The ids of ordinary objects created, and whether another event names them."""
+        self._clocks: dict[int, tuple[int, int]] = {}
+        self._distinct: set[str] = set()
+        self._creations = self._good_events = 0
         self.events = 0
 
     def header(self, lineno: int, event: object) -> None:
@@ -16270,9 +16202,15 @@ class _EventLogValidator:
         problems = list(field_problems(event, EVENT_FIELDS))
         self._notes.add_all(lineno, problems)
         if not any(problem.field in _REQUIRED_EVENT_NAMES for problem in problems):
-            self._index(lineno, event["tid"], event["tid_event_idx"], event["kind"])
-            self._payload(lineno, event["kind"], event["payload"])
-            self._adviser.event(lineno, event)
+            tid, index, kind, payload = event["tid"], event["tid_event_idx"], event["kind"], event["payload"]
+            self._index(lineno, tid, index, kind)
+            self._payload(lineno, kind, payload)
+            self._clock(lineno, tid, index, event.get("host_ns"))
+            self._objects(lineno, kind, payload)
+            self._good_events += 1
+            self._creations += kind == "thread.create"
+            if self._good_events <= _NONE_ALIKE:
+                self._distinct.add(json.dumps([kind, payload], sort_keys=True))
 
     def _index(self, lineno: int, tid: int, index: int, kind: str) -> None:
         stream = self._streams.setdefault(tid, _Stream(lineno))
@@ -16293,26 +16231,66 @@ class _EventLogValidator:
                 self._notes.add(Finding.PAYLOAD, lineno, problem.field, problem.text)
         if kind == "kernel.return" and not {"return_value", "status"} & payload.keys():
             self._notes.add(Finding.PAYLOAD, lineno, "payload", "expected return_value or status")
-        sid = semantic_id(payload.get("handle_semantic_id"))
+        status = payload.get("status")
+        if isinstance(status, int) and status < 0:
+            text = f"{status} is {status & 0xFFFFFFFF} to the engine that counts without a sign: write that"
+            self._advise(Finding.NEGATIVE_STATUS, lineno, "payload.status", text)
+
+    def _objects(self, lineno: int, kind: str, payload: Mapping[str, object]) -> None:
+        """Follows ids and handles: where they are created, whether they come back, and where they should not stand."""
+        sid, pointer = semantic_id(payload.get("handle_semantic_id")), guest_pointer(payload.get("raw_handle_id"))
+        named = {semantic_id(payload.get("woken_by_semantic_id"))}
         if kind == "handle.create" and sid:
             self._created.add(sid)
             self._destroyed.pop(sid, None)
-            self._shared_global(lineno, sid, payload)
-        elif kind == "handle.destroy" and sid and sid not in self._created:
-            self._destroyed.setdefault(sid, lineno)
+            self._shared_global(lineno, sid, pointer, payload.get("object_type"))
+            if pointer and shared_global_of(payload) is None:
+                self._ids.setdefault(sid, False)
+                self._handles.add(pointer)
+        elif kind == "handle.destroy":
+            self._handles.discard(pointer or 0)
+            named.add(sid)
+            if sid and sid not in self._created:
+                self._destroyed.setdefault(sid, lineno)
+        waited = payload.get("handles_semantic_ids")
+        named.update(map(semantic_id, waited if isinstance(waited, list) else ()))
+        self._ids.update((name, True) for name in named if name in self._ids)
+        for name, value in payload.items() if kind == "kernel.call" else ():
+            if name != "name" and (guest_pointer(value) or 0) in self._handles:
+                text = f"{json.dumps(value)} is a live handle: two engines give other ones, and it is compared"
+                self._advise(Finding.RAW_HANDLE, lineno, f"payload.{name}", text, (payload.get("name"), name))
 
-    def _shared_global(self, lineno: int, sid: str, payload: Mapping[str, object]) -> None:
-        pointer, object_type = guest_pointer(payload.get("raw_handle_id")), payload.get("object_type")
-        if pointer is None or not isinstance(object_type, str):
-            return
-        if shared_global_sid(pointer, object_type) == sid:
-            self._shared.add((pointer, object_type))
-        else:
-            self._unshared.setdefault((pointer, object_type), (lineno, sid))
+    def _shared_global(self, lineno: int, sid: str, pointer: int | None, object_type: object) -> None:
+        if pointer is not None and isinstance(object_type, str):
+            if shared_global_sid(pointer, object_type) == sid:
+                self._shared.add((pointer, object_type))
+            else:
+                self._unshared.setdefault((pointer, object_type), (lineno, sid))
+
+    def _clock(self, lineno: int, tid: int, idx: int, host_ns: object) -> None:
+        if isinstance(host_ns, int):
+            last_idx, last_ns = self._clocks.get(tid, (idx, host_ns))
+            if idx > last_idx and host_ns < last_ns:
+                early = f"index {idx} of tid {tid} is {last_ns - host_ns} ns before index {last_idx}"
+                self._advise(Finding.FALLING_CLOCK, lineno, "host_ns", f"{early}: take a monotonic clock", tid)
+            self._clocks[tid] = (idx, host_ns)
+
+    def _advise(self, finding: Finding, lineno: int, field: str, text: str, matter: object = "") -> None:
+        if (finding, str(matter)) not in self._said:
+            self._said.add((finding, str(matter)))
+            self._notes.add(finding, lineno, field, text)
 
     def finish(self) -> None:
         """Notes what only the whole log can tell."""
-        self._adviser.finish()
+        if len(self._ids) > _FEW_IDS and not any(self._ids.values()):
+            text = f"none of the {len(self._ids)} ids of created objects is named again: one id for the object's life"
+            self._advise(Finding.LONELY_IDS, 1, "payload.handle_semantic_id", text)
+        if len(self._streams) > 1 and not self._creations:
+            text = "several threads and no thread.create: threads are then paired by what they do alone"
+            self._advise(Finding.NO_CREATIONS, 1, "kind", text)
+        if len(self._distinct) == _NONE_ALIKE:
+            text = f"of the first {_NONE_ALIKE} events no two are equal: is a clock or an address in the payloads?"
+            self._advise(Finding.NOTHING_REPEATS, 1, "payload", text)
         for tid, stream in self._streams.items():
             if holes := stream.holes():
                 first = f"{holes[0][0]}-{holes[0][1]}"

@@ -150,6 +150,9 @@ su - deploy -c 'curl https://example.com'
 su deploy -c 'curl https://example.com'
 su -c 'curl https://example.com' deploy
 time -p curl example.com
+time { curl https://example.com; }
+time for u in https://example.com; do curl $u; done
+urls=(https://example.com); (curl https://example.com)
 docker exec web sh -c 'curl https://example.com'
 docker compose exec web curl example.com
 docker run --rm alpine sh -c "wget https://example.com"
