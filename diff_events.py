@@ -11948,7 +11948,7 @@ def temporary_directories(command: str) -> Iterator[str]:
             yield place[2].rstrip("/")
 
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UUID: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
 class TraceReader:
@@ -11998,7 +11998,7 @@ class TraceReader:
             yield from self._id_problems(record)
         elif kind == "hook_event" and record.get("decision") == "block" and record.get("exit_code") == 0:
             yield Problem(Finding.BLOCK_EXIT_CODE, "exit_code", "the hook blocks, and exits as if it allowed")
-        elif kind == "session_start" and isinstance(session, str) and not _UUID.fullmatch(session):
+        elif kind == "session_start" and isinstance(session, str) and not re.fullmatch(_UUID, session):
             yield Problem(Finding.SESSION_ID, "session_id", f"expected a UUID, found {described(session)}")
 
     def _id_problems(self, record: Mapping[str, Any]) -> Iterator[Problem]:
@@ -12172,8 +12172,8 @@ class Budget:
 _BLANKS = re.compile(r"(?:[ \t\r]|\\\n)*(?:#[^\n]*)?")
 _OPERATOR = re.compile(r"\d*(?:<<<|<<-?|<>|<&|>>|>&|>\||[<>](?!\())|&>>?|&&|\|\||\|&|;;&|;;|;&|[;&|()\n]")
 _PARENTHESIS = re.compile(r"[()]")
-_ASSIGNED = re.compile(r"[A-Za-z_]\w*(?:\[[^\]\s]*\])?\+?=", re.ASCII)
-_ANSI_ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{1,4}|[0-7]{1,3}|.)", re.DOTALL)
+_ASSIGNED: Final = r"(?a)[A-Za-z_]\w*(?:\[[^\]\s]*\])?\+?="
+_ANSI_ESCAPE: Final = r"(?s)\\(?:x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{1,4}|[0-7]{1,3}|.)"
 _ANSI_NAMED: Final = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "f": "\f", "v": "\v"}
 _GROUPS: Final = _names("if for select while until {")
 _BETWEEN: Final = _names("then elif else do in ! coproc")
@@ -12228,7 +12228,7 @@ def _ansi_character(escape: re.Match[str]) -> str:
 _LITERALS: Final[Mapping[str, Callable[[str], str]]] = {
     **dict.fromkeys(("literal", "single", "char"), str),
     "escape": lambda text: {"": "\\", "\n": ""}.get(text, text),
-    "ansi": lambda text: _ANSI_ESCAPE.sub(_ansi_character, text),
+    "ansi": lambda text: re.sub(_ANSI_ESCAPE, _ansi_character, text),
 }
 """The groups of a piece that stand for themselves, and how."""
 
@@ -12368,7 +12368,7 @@ class _ShellReader:
         if is_first and raw in _RESERVED:
             self._read_body(command, raw)
         elif not self.problem:
-            is_assignment = not command.kind and not command.words and _ASSIGNED.match(raw)
+            is_assignment = not command.kind and not command.words and re.match(_ASSIGNED, raw)
             (command.assignments if is_assignment else command.words).append(word)
         return True
 
@@ -12564,9 +12564,9 @@ _ISO_TIMESTAMP: Final = (
     r"\d{4}-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01])%s(?:[01]\d|2[0-4]):?[0-5]\d(?::?[0-6]\d(?:[.,]\d+)?)?"
     r"(?:[Zz]|[+-]\d\d(?::?\d\d)?)?"
 )
-_TIMESTAMP_TEXT = re.compile(r"(?<!\d)" + _ISO_TIMESTAMP % "[Tt ]" + r"(?!\d)", re.ASCII)
+_TIMESTAMP_TEXT: Final = r"(?a)(?<!\d)" + _ISO_TIMESTAMP % "[Tt ]" + r"(?!\d)"
 _BEFORE_KILL: Final = _names("sudo command builtin exec env nohup time")
-_PID = re.compile(r"-?[1-9]\d*")
+_PID: Final = r"-?[1-9]\d*"
 
 
 @functools.lru_cache(maxsize=64)
@@ -12586,7 +12586,7 @@ def _pid_positions(words: Sequence[str]) -> Iterator[int]:
     before, is_prefix, is_kill = "", True, False
     for at, word in enumerate(words):
         is_signal = before in ("-s", "-n") or (before == "kill" and word[:1] == "-")
-        if (before == "--pid" or (is_kill and not is_signal)) and _PID.fullmatch(word):
+        if (before == "--pid" or (is_kill and not is_signal)) and re.fullmatch(_PID, word):
             yield at
         is_kill |= is_prefix and word == "kill"
         is_prefix &= word in _BEFORE_KILL or word[:1] == "-" or "=" in word
@@ -12711,7 +12711,7 @@ def classify_drift(differences: Sequence[ActionDifference]) -> tuple[DriftCatego
         sides = folded(difference.teacher), folded(difference.student)
         if json_equal(*sides):
             continue
-        timeless = (with_strings(side, lambda text: _TIMESTAMP_TEXT.sub("<timestamp>", text)) for side in sides)
+        timeless = (with_strings(side, lambda text: re.sub(_TIMESTAMP_TEXT, "<timestamp>", text)) for side in sides)
         if not json_equal(*map(folded, timeless)):
             return DriftCategory.SEMANTIC, difference.reason
         cosmetic = Reason.TIMESTAMP
@@ -12869,7 +12869,7 @@ def _same_command(teacher: ToolCall, student: ToolCall) -> Differences:
 
 
 _WHOLE_FILE: Final = range(1, sys.maxsize)
-_GUTTER = re.compile(r" *([0-9]{1,9})[→\t]")
+_GUTTER: Final = r" *([0-9]{1,9})[→\t]"
 _LINE_NUMBER: Final = field_type("int|null")
 
 
@@ -12886,7 +12886,7 @@ def _line_range(call: ToolCall) -> range | None:
 def _without_gutter(text: str) -> str | None:
     """The text behind line numbers, in either style in which Read shows them; None where it has none."""
     lines = _lines(text)
-    numbers = [_GUTTER.match(line) for line in lines]
+    numbers = [re.match(_GUTTER, line) for line in lines]
     found = [(int(number[1]), line[number.end() :]) for number, line in zip(numbers, lines, strict=True) if number]
     is_numbered = found and [number for number, _ in found] == list(range(found[0][0], found[0][0] + len(lines)))
     return "\n".join(line for _, line in found) if is_numbered else None
@@ -12944,7 +12944,7 @@ def _found_paths(call: ToolCall, result: ToolResult) -> list[str]:
 
 
 _GREP_DEFAULTS: Final = {"output_mode": "files_with_matches", "head_limit": 0, "offset": 0}
-_SWITCHES = re.compile(r"-[a-zEFGHILPRTUZ]+")
+_SWITCHES: Final = r"-[a-zEFGHILPRTUZ]+"
 
 
 def _switches(words: Iterable[str]) -> list[str]:
@@ -12954,7 +12954,7 @@ def _switches(words: Iterable[str]) -> list[str]:
         if not word.startswith("-") and entries:
             entries[-1].append(word)
         else:
-            entries += [[f"-{letter}"] for letter in word[1:]] if _SWITCHES.fullmatch(word) else [[word]]
+            entries += [[f"-{letter}"] for letter in word[1:]] if re.fullmatch(_SWITCHES, word) else [[word]]
     return [" ".join(entry) for entry in entries]
 
 
@@ -13175,14 +13175,14 @@ class Policy:
 
 # How a program's words name hosts. A variable in the place of a host is handed on as it is written: "$HOST".
 
-_ANY_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,31})://([^/?#\\\s'\"<>]*)")
-_URL = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]{0,30}:){1,2}//")
+_ANY_URL: Final = r"([A-Za-z][A-Za-z0-9+.-]{0,31})://([^/?#\\\s'\"<>]*)"
+_URL: Final = r"(?:[A-Za-z][A-Za-z0-9+.-]{0,30}:){1,2}//"
 _MAX_PATH: Final = 4096
 _LOCAL_SCHEMES: Final = _names("file unix about data chrome")
-_NO_ENDPOINT = re.compile(r"(?:about|blob|data|javascript|mailto):(?!\d)", re.IGNORECASE)
-_SCP_PATH = re.compile(r"(?P<user>[\w.-]+@)?(?P<host>\[[0-9A-Fa-f:]+\]|[$A-Za-z0-9][\w.-]*):(?!//)")
-_SOCAT_ADDRESS = re.compile(r"(?:tcp|udp|openssl|ssl)[46]?(?:-connect)?:([^:,]+):", re.IGNORECASE)
-_IMAGE_REGISTRY = re.compile(r"(?=[^/]*[.:$]|localhost/)([^/:]*)[^/]*/")
+_NO_ENDPOINT: Final = r"(?i)(?:about|blob|data|javascript|mailto):(?!\d)"
+_SCP_PATH: Final = r"(?P<user>[\w.-]+@)?(?P<host>\[[0-9A-Fa-f:]+\]|[$A-Za-z0-9][\w.-]*):(?!//)"
+_SOCAT_ADDRESS: Final = r"(?i)(?:tcp|udp|openssl|ssl)[46]?(?:-connect)?:([^:,]+):"
+_IMAGE_REGISTRY: Final = r"(?=[^/]*[.:$]|localhost/)([^/:]*)[^/]*/"
 
 Hosts = Iterator[str]
 
@@ -13206,7 +13206,7 @@ def url_hosts(text: str) -> Hosts:
     >>> list(url_hosts("git+ssh://git@example.org:22/x and http://localhost@evil.example/ and file:///x"))
     ['example.org', 'evil.example']
     """
-    for scheme, authority in _ANY_URL.findall(text):
+    for scheme, authority in re.findall(_ANY_URL, text):
         if (host := _host_of_authority(authority)) and scheme.lower() not in _LOCAL_SCHEMES:
             yield host
 
@@ -13214,9 +13214,9 @@ def url_hosts(text: str) -> Hosts:
 def _url_or_host(word: str) -> Hosts:
     """The host of a word that stands where a URL, a host or (for dig) an ``@host`` must stand."""
     word = word.strip().removeprefix("@")
-    if _URL.match(word):
+    if re.match(_URL, word):
         yield from itertools.islice(url_hosts(word), 1)
-    elif word and word[0] not in "-/.:" and not _NO_ENDPOINT.match(word):
+    elif word and word[0] not in "-/.:" and not re.match(_NO_ENDPOINT, word):
         host = _host_of_authority(re.split(r"[/?#\s]", word, maxsplit=1)[0])
         if host and not re.fullmatch(r"\d{1,5}", host):
             yield host
@@ -13224,9 +13224,9 @@ def _url_or_host(word: str) -> Hosts:
 
 def _remote_host(word: str) -> Hosts:
     """The host of ``user@host:path``, ``host:path``, ``host::module`` or a URL; a local path has none."""
-    if _URL.match(word):
+    if re.match(_URL, word):
         yield from itertools.islice(url_hosts(word), 1)
-    elif (remote := _SCP_PATH.match(word)) and len(remote["host"]) > 1:
+    elif (remote := re.match(_SCP_PATH, word)) and len(remote["host"]) > 1:
         yield remote["host"].strip("[]")
     elif word[:1] == "$":  # who knows what it is
         yield word
@@ -13234,8 +13234,8 @@ def _remote_host(word: str) -> Hosts:
 
 def _listed_host(word: str) -> Hosts:
     """The host of a word that *is* a URL, or ``user@host.domain:path``, where nothing says what a word must be."""
-    remote = _SCP_PATH.match(word)
-    if _URL.match(word) and not re.search(r"\s", word.strip()):
+    remote = re.match(_SCP_PATH, word)
+    if re.match(_URL, word) and not re.search(r"\s", word.strip()):
         yield from itertools.islice(url_hosts(word), 1)
     elif remote and remote["user"] and ("." in remote["host"] or remote["host"] == "localhost"):
         yield remote["host"]
@@ -13243,7 +13243,7 @@ def _listed_host(word: str) -> Hosts:
 
 def _image_host(word: str) -> Hosts:
     """The registry that the name of a container image begins with, as in ``ghcr.io/owner/image``."""
-    if registry := _IMAGE_REGISTRY.match(word):
+    if registry := re.match(_IMAGE_REGISTRY, word):
         yield registry[1]
 
 
@@ -13255,17 +13255,17 @@ def _database_host(word: str) -> Hosts:
 
 # ── credentials ──
 
-_CREDENTIAL_WORD = re.compile(
+_CREDENTIAL_WORD: Final = (
     r"KEY|TOKEN|.*(?:API|AUTH|SECRET)KEY|.*(?:SECRET|PASSWORD|CREDENTIAL)|(?:AUTH|ACCESS)TOKEN"
 )
-_CREDENTIAL_FILE = re.compile(
+_CREDENTIAL_FILE: Final = (
     r"(?:^|/)(?:\.aws/credentials|\.netrc|_netrc|\.npmrc|\.pypirc|\.git-credentials|\.pgpass|\.my\.cnf|\.vault-token"
     r"|\.env(?:\.(?!example|sample|template|dist|defaults?$)[\w.*-]+|\*)?|\.docker/config\.json|\.kube/config"
     r"|\.config/gh/hosts\.ya?ml|\.config/gcloud/[\w.-]*credentials[\w.-]*|\.cargo/credentials(?:\.toml)?"
     r"|\.gem/credentials|\.azure/accessTokens\.json|\.ssh/(?:\*|[\w.*-]*\.pem|identity)"
     r"|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?|\.ssh/id_[\w*-]+)$|^/etc/g?shadow$|^/proc/(?:self|\$?\w+|\$\$)/environ$"
 )
-_CREDENTIAL_FOLDER = re.compile(
+_CREDENTIAL_FOLDER: Final = (
     r"(?:^|/)(?:\.ssh|\.aws|\.gnupg|\.kube|\.docker|\.azure|\.config/(?:gcloud|gh))(?:/\.?)?$"
 )
 
@@ -13278,7 +13278,7 @@ def is_credential_name(name: str) -> bool:
     ['API_KEY', 'githubToken', 'AWS_SECRET_ACCESS_KEY', 'PGPASSWORD']
     """
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper().split("_")
-    return any(_CREDENTIAL_WORD.fullmatch(word.rstrip("0123456789").removesuffix("S")) for word in words)
+    return any(re.fullmatch(_CREDENTIAL_WORD, word.rstrip("0123456789").removesuffix("S")) for word in words)
 
 
 def is_credential_file(path: str) -> bool:
@@ -13288,12 +13288,12 @@ def is_credential_file(path: str) -> bool:
     >>> [path for path in paths if is_credential_file(path)]
     ['~/.ssh/id_rsa', 'conf/.npmrc', '.env.local']
     """
-    return len(path) < _MAX_PATH and _CREDENTIAL_FILE.search(_normal(path)) is not None
+    return len(path) < _MAX_PATH and re.search(_CREDENTIAL_FILE, _normal(path)) is not None
 
 
 def _holds_credentials(path: str) -> bool:
     """Whether a path is that of a credential file or of a folder of them, for programs that read whole folders."""
-    return is_credential_file(path) or (len(path) < _MAX_PATH and _CREDENTIAL_FOLDER.search(path) is not None)
+    return is_credential_file(path) or (len(path) < _MAX_PATH and re.search(_CREDENTIAL_FOLDER, path) is not None)
 
 
 # ── programs ──
@@ -13484,7 +13484,7 @@ _HOST_FORMS: Final[Mapping[str, Callable[[str], Hosts]]] = {
     "remote": _remote_host,
     "listed": _listed_host,
     "any-url": url_hosts,
-    "socat": lambda word: iter(_SOCAT_ADDRESS.findall(word)),
+    "socat": lambda word: iter(re.findall(_SOCAT_ADDRESS, word)),
     "image": _image_host,
     "database": _database_host,
     "none": _no_host,
@@ -13570,7 +13570,7 @@ def split_arguments(words: Sequence[str], with_value: Container[str] = (), *, le
 _MAX_VALUES, _MAX_VALUE = 256, 1024  # of a variable: "a=$a$a" over and over must not fill the memory
 _MOST_ARGUMENTS: Final = 64
 
-_CODE_TOKEN: Final = r"""
+_CODE_TOKEN: Final = r"""(?xs)
     (?P<comment> %s )
   | (?:\b[rbufRBUF]{1,2})? (?:
       '''(?P<long_single> .*?)'''
@@ -13581,50 +13581,49 @@ _CODE_TOKEN: Final = r"""
   | (?P<name> \.?[A-Za-z_$][\w$]* (?: (?:\.|::|->)[A-Za-z_$][\w$]* )* )
   | (?P<mark> [()=:;\n] ) (?:(?<=\()\s+)?
 """
-_HASH_COMMENTS = re.compile(_CODE_TOKEN % r"\#[^\n]*", re.VERBOSE | re.DOTALL)
-_SLASH_COMMENTS = re.compile(_CODE_TOKEN % r"//[^\n]*|/\*(?:.*?\*/|.*)", re.VERBOSE | re.DOTALL)
+_HASH_COMMENTS: Final = _CODE_TOKEN % r"\#[^\n]*"
+_SLASH_COMMENTS: Final = _CODE_TOKEN % r"//[^\n]*|/\*(?:.*?\*/|.*)"
 _METHOD: Final = r"(?:\.|::|->)(?:get|get_response|post|post_form|put|patch|delete|head|options|request|stream|open)"
-_URL_CLIENT = re.compile(
+_URL_CLIENT: Final = (
     r"(?:.*(?:\.|::|->))?(?:urlopen|urlretrieve|fetch|file_get_contents|curl_init|WebSocket|EventSource|create_engine"
     r"|axios|got|(?:URI|Net::HTTP|HTTP::Tiny|LWP|axios|got|requests|httpx|aiohttp|superagent|needle|urllib3|RestClient"
     rf"|Faraday|HTTParty)(?:(?:\.|::|->)\w+){{0,2}}{_METHOD})|wget\.download|websockets?\.connect|https?{_METHOD}"
     rf"|session{_METHOD}|git\.Repo\.clone_from"
 )
-_MAYBE_URL_CLIENT = re.compile(
-    rf"(?:\w*(?:client|http|conn|agent|api|page|browser)|s|ua|ctx|sess|)(?:{_METHOD}|\.goto|\.ws_connect)"
-    r"|get|getstore|open|Request|URI",
-    re.IGNORECASE,
+_MAYBE_URL_CLIENT: Final = (
+    rf"(?i)(?:\w*(?:client|http|conn|agent|api|page|browser)|s|ua|ctx|sess|)(?:{_METHOD}|\.goto|\.ws_connect)"
+    r"|get|getstore|open|Request|URI"
 )
 """Names that clients often have, and others too: they count with a URL that is written out."""
-_HOST_CLIENT = re.compile(
+_HOST_CLIENT: Final = (
     r"(?:.*(?:\.|::))?(?:HTTPS?Connection|create_connection|SMTP(?:_SSL)?|FTP(?:_TLS)?|IMAP4(?:_SSL)?|POP3(?:_SSL)?"
     r"|Telnet|Redis|StrictRedis|MongoClient|gethostbyname|getaddrinfo|createConnection|fsockopen|dns\.lookup"
     r"|TCPSocket\.(?:new|open)|Net::HTTP\.(?:start|new|get|get_print|get_response))"
     r"|(?:.*\.)?(?:\w*sock\w*|s|conn|client|ssh|SSHClient|net|tls|sk|psycopg2?|pymysql|asyncpg|mysql\.connector|)"
     r"\.connect(?:_ex)?|https?\.(?:get|request)"
 )
-_HOST_LIKE = re.compile(r"[\w-]+(?:\.[\w-]+)*\.(?!db$|sqlite3?$|json$|py$|js$|txt$)[A-Za-z][\w-]*|\d+(?:\.\d+){3}")
-_SHELL_CLIENT = re.compile(
+_HOST_LIKE: Final = r"[\w-]+(?:\.[\w-]+)*\.(?!db$|sqlite3?$|json$|py$|js$|txt$)[A-Za-z][\w-]*|\d+(?:\.\d+){3}"
+_SHELL_CLIENT: Final = (
     r"(?:subprocess|sp)\.(?:run|call|check_call|check_output|Popen|getoutput|getstatusoutput)|Popen|check_output"
     r"|check_call|os\.(?:system|popen|exec[lv]p?e?|spawn[lv]p?e?)|asyncio\.create_subprocess_(?:exec|shell)|system"
     r"|(?:\w*\.)?(?:execSync|execFile|execFileSync|spawn|spawnSync)|(?:child_process|cp)\.exec|exec|shell_exec|passthru"
     r"|(?:IO|Open3)\.\w+"
 )
-_ALIAS = re.compile(
+_ALIAS: Final = (
     r"\bimport (?P<module>[\w.]{1,60}) as (?P<short>\w+)|\b(?P<class>[\w.]{1,60})\([^()\n]{0,200}\) as (?P<manager>\w+)"
     r"|(?P<variable>\$?\b\w{1,60}) *= *(?:await |new )?(?P<made>(?!require\b)[A-Za-z_](?:[\w.]|::|->){0,60})[ (;]"
 )
 """What a name in code stands for: ``import requests as r``, ``with Client() as c``, ``s = requests.Session()``."""
-_CODE_VARIABLE = re.compile(
+_CODE_VARIABLE: Final = (
     r"(?:environ(?:b|\.get|\.pop)?|getenv|process\.env|ENV(?:\.fetch)?|ENVIRON|\$_ENV)[\s(\[{.]+['\"]?(\w+)\b"
     r"(?!['\"]\s*\]\s*=[^=])"
 )
-_WHOLE_ENVIRONMENT = re.compile(
+_WHOLE_ENVIRONMENT: Final = (
     r"(?<!in )(?<!\*\*)(?<!\.\.\.)(?<!env=)(?<!env: )(?:os\.environ|process\.env|\bENV)\s*(?:\)|$|;|,)"
     r"|(?:os\.environ|\bENV)\.(?:items|values|to_h|each|inspect|map)\b|in ENVIRON\b|%ENV\b|\bgetenv\(\)"
     r"|for \w+(?:, ?\w+)? in os\.environ|(?:in|of) (?:os\.environ|Object\.\w+\(process\.env\)):"
 )
-_READING = re.compile(r"\bopen\b|[Rr]ead|load|slurp|File\b|cat\b|file_get_contents")
+_READING: Final = r"\bopen\b|[Rr]ead|load|slurp|File\b|cat\b|file_get_contents"
 _HOST_KEYWORDS: Final = _names("host= hostname= server=")
 _URL_KEYWORDS: Final = _names("base_url= endpoint_url= baseURL=")
 _EXECUTABLES: Final = {"$sys.executable": "python", "$process.execPath": "node"}
@@ -13648,7 +13647,7 @@ class _Call(NamedTuple):
         return (value for name, value in itertools.pairwise(self.arguments) if name in names)
 
 
-def _code_calls(pattern: re.Pattern[str], code: str) -> Iterator[_Call]:
+def _code_calls(pattern: str, code: str) -> Iterator[_Call]:
     """The calls in a piece of code, inner ones first, each with the strings and names in its parentheses.
 
     >>> [*_code_calls(_HASH_COMMENTS, "u = 'http://a/'  # get(b)\\nget(u, timeout=T)")]
@@ -13658,7 +13657,7 @@ def _code_calls(pattern: re.Pattern[str], code: str) -> Iterator[_Call]:
     opened = [_Call("", [])]
     name = assigned = ""  # the name before this token, and the one that is being assigned
     level = 0  # how many parentheses were open there
-    for found in pattern.finditer(code):
+    for found in re.finditer(pattern, code):
         kind, call = found.lastgroup or "", opened[-1]
         text = found[kind][:_MAX_VALUE]
         if kind == "name":
@@ -13690,16 +13689,16 @@ _AND_OR: Final = _names("&& || | |&")
 _UNKNOWN_TEXT: Final = "$(…)"
 """What stands for a text that the command does not say."""
 _MAX_DETAIL: Final = 200
-_PARAMETER_NAME = re.compile(r"\$\{?!?([A-Za-z_]\w*|[0-9@*])(.*?)\}?$", re.DOTALL)
-_ENDPOINT_VARIABLE = re.compile(r"(?i)\w*_(?:url|uri|proxy|endpoint)|goproxy|(?:pg|mysql_|docker_|redis_)host")
-_ECHO_OPTION = re.compile(r"-[neE]+")
-_PRINTF_DIRECTIVE = re.compile(r"%[-+ #0-9.]*[A-Za-z]|\\n")
-_INSTALLED = re.compile(r"(?:^|/)s?\.?bin/[^/]+$")
-_BEFORE_A_PATH = re.compile(r"^(?:--[\w-]+=|(?:[\w.-]+=)?[@<])")
-_MODULE_OPTION = re.compile(r"^-[A-Zabd-ln-z]*m")
-_IS_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
-_SHEBANG = re.compile(r"#!\s*(?:/usr/bin/env\s+(?:-S\s+)?)?(?:\S*/)?([\w.-]+)")
-_ENVIRONMENT_DUMP = re.compile(r"set|export(?: -p)?|(?:declare|typeset) -(?:p|x|px|xp)")
+_PARAMETER_NAME: Final = r"(?s)\$\{?!?([A-Za-z_]\w*|[0-9@*])(.*?)\}?$"
+_ENDPOINT_VARIABLE: Final = r"(?i)\w*_(?:url|uri|proxy|endpoint)|goproxy|(?:pg|mysql_|docker_|redis_)host"
+_ECHO_OPTION: Final = r"-[neE]+"
+_PRINTF_DIRECTIVE: Final = r"%[-+ #0-9.]*[A-Za-z]|\\n"
+_INSTALLED: Final = r"(?:^|/)s?\.?bin/[^/]+$"
+_BEFORE_A_PATH: Final = r"^(?:--[\w-]+=|(?:[\w.-]+=)?[@<])"
+_MODULE_OPTION: Final = r"^-[A-Zabd-ln-z]*m"
+_IS_ASSIGNMENT: Final = r"[A-Za-z_]\w*="
+_SHEBANG: Final = r"#!\s*(?:/usr/bin/env\s+(?:-S\s+)?)?(?:\S*/)?([\w.-]+)"
+_ENVIRONMENT_DUMP: Final = r"set|export(?: -p)?|(?:declare|typeset) -(?:p|x|px|xp)"
 _NO_ENVIRONMENT: Final = _names("--help --version -i - --ignore-environment")
 _LOCAL_SWITCHES: Final = _names("--offline --help --version -V help version")
 _HTTP_METHODS: Final = _names("GET POST PUT PATCH DELETE HEAD OPTIONS")
@@ -13785,7 +13784,7 @@ class _Start:
         if self.row.runs != "command" or (self.program == "command" and self.arguments.has("-v", "-V")):
             return []
         split = next(self.arguments.values(("-S", "--split-string")), "") if self.program == "env" else ""
-        operands = itertools.dropwhile(_IS_ASSIGNMENT.match, self.arguments.operands)
+        operands = itertools.dropwhile(re.compile(_IS_ASSIGNMENT).match, self.arguments.operands)
         return [*split.split(), *operands][self.row.skip :]
 
     def variables_set(self) -> Iterator[tuple[str, str | None]]:
@@ -13804,7 +13803,7 @@ class _Start:
         if self.program in ("env", "printenv"):
             is_bare = not (self.inner() if self.program == "env" else self.arguments.operands)
             return is_bare and _NO_ENVIRONMENT.isdisjoint(self.words)
-        return _ENVIRONMENT_DUMP.fullmatch(" ".join([self.program, *self.words[:2]])) is not None
+        return re.fullmatch(_ENVIRONMENT_DUMP, " ".join([self.program, *self.words[:2]])) is not None
 
     def files(self) -> Iterator[str]:
         """The words that stand for files to read; those of a command inside it are looked at with that command."""
@@ -13817,7 +13816,7 @@ class _Start:
         elif self.row.reads == "but-first":
             has_pattern = self.arguments.has("-e", "-f", "--regexp", "--file")
             words = self.arguments.operands[0 if has_pattern else 1 :]
-        return (_BEFORE_A_PATH.sub("", word) for word in words)
+        return (re.sub(_BEFORE_A_PATH, "", word) for word in words)
 
     def hosts(self) -> Hosts:
         """The hosts that its words name."""
@@ -13855,9 +13854,9 @@ def _written_by(words: Sequence[str], stdin: str | None) -> str:
     """What a command writes: the words of ``echo`` and ``printf``, what ``cat`` and ``tee`` are given."""
     program, rest = words[0], words[1:]
     if program == "echo":
-        return " ".join(itertools.dropwhile(_ECHO_OPTION.fullmatch, rest))
+        return " ".join(itertools.dropwhile(re.compile(_ECHO_OPTION).fullmatch, rest))
     if program == "printf" and rest:
-        form = _PRINTF_DIRECTIVE.sub(" ", rest[0]).strip() if len(rest) > 1 else rest[0]
+        form = re.sub(_PRINTF_DIRECTIVE, " ", rest[0]).strip() if len(rest) > 1 else rest[0]
         return " ".join([form, *rest[1:]]).replace("\\n", "\n")
     if stdin is not None and (program == "tee" or (program == "cat" and all(word.startswith("-") for word in rest))):
         return stdin
@@ -14014,7 +14013,7 @@ class CommandInspector:
         if part.kind is PartKind.COMMAND:
             is_pwd = [word_text(word) for command in part.commands for word in command.words] == ["pwd"]
             return (state.directory if is_pwd and state.directory else _UNKNOWN_TEXT,)
-        if part.kind is not PartKind.PARAMETER or not (found := _PARAMETER_NAME.match(part.text)):
+        if part.kind is not PartKind.PARAMETER or not (found := re.match(_PARAMETER_NAME, part.text)):
             return (part.text,)
         name, operation = found.groups()
         if name in ("PWD", "HOME"):
@@ -14030,7 +14029,7 @@ class CommandInspector:
             if part.commands:
                 with self._inside():
                     self._run(part.commands, self._subshell(state))
-            found = _PARAMETER_NAME.match(part.text) if part.kind is PartKind.PARAMETER else None
+            found = re.match(_PARAMETER_NAME, part.text) if part.kind is PartKind.PARAMETER else None
             if found and not found[2].lstrip(":").startswith("+") and found[1] not in state.own:
                 self._read_variable(found[1])
 
@@ -14045,7 +14044,8 @@ class CommandInspector:
     @staticmethod
     def _endpoints(assigned: Iterable[tuple[str, str]]) -> list[str]:
         """The hosts in variables such as ``*_URL`` and ``*_PROXY``."""
-        return [host for name, value in assigned if _ENDPOINT_VARIABLE.fullmatch(name) for host in _url_or_host(value)]
+        values = (value for name, value in assigned if re.fullmatch(_ENDPOINT_VARIABLE, name))
+        return [host for value in values for host in _url_or_host(value)]
 
     # ── redirections ──
 
@@ -14103,7 +14103,7 @@ class CommandInspector:
         row = _row(posixpath.basename(words[0])) or _UNKNOWN_PROGRAM
         if words[0][:1] == "$":
             self.doubt(UndecidedReason.UNKNOWN_SCRIPT, words[0])
-        elif "/" in words[0] and not _INSTALLED.search(words[0]):
+        elif "/" in words[0] and not re.search(_INSTALLED, words[0]):
             self._run_file(words[0], "sh", state)
             return _UNKNOWN_PROGRAM if row.hosts in (None, _no_host) else row
         return row
@@ -14173,7 +14173,7 @@ class CommandInspector:
         if name in ("clone", "fetch", "pull", "push", "ls-remote"):
             repositories += [*operands, "origin"]
         elif not _GIT_NETWORK.get(name, frozenset()).isdisjoint(operands[:1]):
-            repositories = [word for word in operands[1:] if _URL.match(word) or _SCP_PATH.match(word)] or ["origin"]
+            repositories = [word for word in operands[1:] if re.match(f"{_URL}|{_SCP_PATH}", word)] or ["origin"]
         elif name != "archive":
             return
         for repository in repositories[:1]:
@@ -14201,7 +14201,7 @@ class CommandInspector:
         if content is None:
             self.doubt(UndecidedReason.UNKNOWN_SCRIPT, path)
             return
-        shebang = _SHEBANG.match(content)
+        shebang = re.match(_SHEBANG, content)
         self._run_text(content, shebang[1] if shebang and program == "sh" else program, state)
 
     def _run_text(self, text: str, program: str, state: ShellState) -> None:
@@ -14216,7 +14216,7 @@ class CommandInspector:
 
     def _run_command(self, start: _Start) -> None:
         if inner := start.inner():
-            assigned = itertools.takewhile(_IS_ASSIGNMENT.match, start.arguments.operands)
+            assigned = itertools.takewhile(re.compile(_IS_ASSIGNMENT).match, start.arguments.operands)
             endpoints = self._endpoints((name, value) for name, _, value in (word.partition("=") for word in assigned))
             self._argv(inner, start.state, start.stdin, endpoints)
 
@@ -14255,7 +14255,7 @@ class CommandInspector:
             content = start.state.content(path)
             if content is not None:
                 self._script(content, start.state)
-            elif not _INSTALLED.search(path) and not is_credential_file(path):
+            elif not re.search(_INSTALLED, path) and not is_credential_file(path):
                 self.doubt(UndecidedReason.UNKNOWN_SCRIPT, path)
 
     def _run_code(self, start: _Start) -> None:
@@ -14263,8 +14263,8 @@ class CommandInspector:
         codes = operands[:1] if start.row.reads == "but-first" else [*start.arguments.values(start.row.code)]
         script = next((word for word in operands[:2] if "." in word or "/" in word), None)
         if start.program.startswith(("python", "pypy")) and start.arguments.has("-m"):
-            behind = " ".join(itertools.dropwhile(lambda word: not _MODULE_OPTION.match(word), words))
-            if module := _MODULE_OPTION.sub("", behind).split():
+            behind = " ".join(itertools.dropwhile(lambda word: not re.match(_MODULE_OPTION, word), words))
+            if module := re.sub(_MODULE_OPTION, "", behind).split():
                 self._argv(module, start.state)
         elif codes:
             for code in codes:
@@ -14313,39 +14313,39 @@ class CommandInspector:
         self._budget.spend(len(code) // 16)
         row = _row(program)
         pattern = _SLASH_COMMENTS if row and row.slashes else _HASH_COMMENTS
-        bare = pattern.sub(lambda found: " " if found.lastgroup == "comment" else found[0], code)
+        bare = re.sub(pattern, lambda found: " " if found.lastgroup == "comment" else found[0], code)
         aliases = {
             found["short"] or found["manager"] or found["variable"]: found["module"] or found["class"] or found["made"]
-            for found in _ALIAS.finditer(bare)
+            for found in re.finditer(_ALIAS, bare)
         }
         for call in _code_calls(pattern, code):
             self._budget.spend()
             name = re.split(r"\.|->", call.callee, maxsplit=1)[0]
             self._code_call(call._replace(callee=aliases.get(name, name) + call.callee[len(name) :]), state)
-        for variable in _CODE_VARIABLE.finditer(bare):
+        for variable in re.finditer(_CODE_VARIABLE, bare):
             self._read_variable(variable[1])
-        if _WHOLE_ENVIRONMENT.search(bare):
+        if re.search(_WHOLE_ENVIRONMENT, bare):
             self.violate(Reason.CREDENTIAL_READ, "the whole environment")
-        if _READING.search(bare):
+        if re.search(_READING, bare):
             for text in re.finditer(r"['\"]([^'\"\n]{1,300})['\"]", bare):
                 self._read_file(text[1])
 
     def _code_call(self, call: _Call, state: ShellState) -> None:
         callee, positional = call.callee, call.positional()
-        if _SHELL_CLIENT.fullmatch(callee) and positional:
+        if re.fullmatch(_SHELL_CLIENT, callee) and positional:
             self._code_command(call, positional, state)
         elif callee.endswith("chdir") and positional:
             state.directory = state.resolve(positional[0])
         self.reach(host for text in call.keywords(_URL_KEYWORDS) for host in url_hosts(text))
-        names_client, names_host = _URL_CLIENT.fullmatch(callee), _HOST_CLIENT.fullmatch(callee)
+        names_client, names_host = re.fullmatch(_URL_CLIENT, callee), re.fullmatch(_HOST_CLIENT, callee)
         if not (names_client or names_host):
-            if _MAYBE_URL_CLIENT.fullmatch(callee):
+            if re.fullmatch(_MAYBE_URL_CLIENT, callee):
                 texts = positional[: 2 if callee.endswith("request") else 1]
                 self.reach(host for text in texts for host in url_hosts(text))
             return
         hosts = [host for text in call.arguments for host in url_hosts(text)]
         if not hosts:
-            plain = [text for text in positional if names_host and _HOST_LIKE.fullmatch(text)]
+            plain = [text for text in positional if names_host and re.fullmatch(_HOST_LIKE, text)]
             hosts = [*call.keywords(_HOST_KEYWORDS)] or plain[:1]
         if not hosts and names_client and positional and re.match(r"\$|https?://$", positional[0]):
             hosts = [f"${callee}({positional[0].lstrip('$')})"]
@@ -14365,8 +14365,8 @@ class CommandInspector:
 # ── any tool ──
 
 _FILE_READERS: Final = _names("Read Edit MultiEdit NotebookRead NotebookEdit Grep")
-_ENDPOINT_FIELD = re.compile(r"(?:.*[_-])?(?:ur[il]s?|endpoint|href)|.*U(?:RL|rl|RI|ri)s?")
-_SEARCH_TOOL = re.compile(r"(?i)web_?search|mcp__.*")
+_ENDPOINT_FIELD: Final = r"(?:.*[_-])?(?:ur[il]s?|endpoint|href)|.*U(?:RL|rl|RI|ri)s?"
+_SEARCH_TOOL: Final = r"(?i)web_?search|mcp__.*"
 
 
 def _endpoint_values(value: object, name: str = "") -> Iterator[str]:
@@ -14377,7 +14377,7 @@ def _endpoint_values(value: object, name: str = "") -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from _endpoint_values(item, name)
-    elif isinstance(value, str) and _ENDPOINT_FIELD.fullmatch(name):
+    elif isinstance(value, str) and re.fullmatch(_ENDPOINT_FIELD, name):
         yield value
 
 
@@ -14412,7 +14412,7 @@ def check_sovereignty(action: Action, policy: Policy) -> SovereigntyCheck:
     elif action.name not in RULES:
         texts = [*_endpoint_values(action.input)]
         inspector.reach(host for text in texts for host in _url_or_host(text))
-        if not texts and _SEARCH_TOOL.fullmatch(action.name):
+        if not texts and re.fullmatch(_SEARCH_TOOL, action.name):
             inspector.doubt(UndecidedReason.UNNAMED_ENDPOINT, action.name)
     return inspector.check()
 
@@ -14867,35 +14867,34 @@ _YAML_QUOTED: Final = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'"
 _YAML_FIRST: Final = r"[^ \t\n?:,\[\]{}#&*!|>'\"%@`-]"
 _YAML_PLAIN: Final = rf"(?={_YAML_FIRST}|[?:-][^ \t\n]){_yaml_words('')}"
 _YAML_FLOW_PLAIN: Final = rf"(?={_YAML_FIRST}|-[^ \t\n{_YAML_FLOW_ENDS}]){_yaml_words(_YAML_FLOW_ENDS)}"
-_YAML_SCALAR = re.compile(rf"{_YAML_QUOTED}|{_YAML_PLAIN}", re.DOTALL)
-_YAML_FLOW_SCALAR = re.compile(rf"{_YAML_QUOTED}|{_YAML_FLOW_PLAIN}", re.DOTALL)
-_YAML_KEY = re.compile(rf"(?:{_YAML_QUOTED}|{_YAML_PLAIN})(?= {{0,20}}:(?:[ \n]|\Z))", re.DOTALL)
-_YAML_FLOW_KEY = re.compile(
-    rf"(?:{_YAML_QUOTED})(?= {{0,20}}:)|{_YAML_FLOW_PLAIN}(?= {{0,20}}:(?:[ \n{_YAML_FLOW_ENDS}]|\Z))", re.DOTALL
+_YAML_SCALAR: Final = rf"(?s){_YAML_QUOTED}|{_YAML_PLAIN}"
+_YAML_FLOW_SCALAR: Final = rf"(?s){_YAML_QUOTED}|{_YAML_FLOW_PLAIN}"
+_YAML_KEY: Final = rf"(?s)(?:{_YAML_QUOTED}|{_YAML_PLAIN})(?= {{0,20}}:(?:[ \n]|\Z))"
+_YAML_FLOW_KEY: Final = (
+    rf"(?s)(?:{_YAML_QUOTED})(?= {{0,20}}:)|{_YAML_FLOW_PLAIN}(?= {{0,20}}:(?:[ \n{_YAML_FLOW_ENDS}]|\Z))"
 )
-_YAML_MORE_WORDS = re.compile(_yaml_words(""))
-_YAML_MORE_FLOW_WORDS = re.compile(_yaml_words(_YAML_FLOW_ENDS))
-_YAML_LINE_BREAK = re.compile(r" *\n[ \n]*")
-_YAML_BLANK = re.compile(r"(?:[ \n]+|(?<![^ \n])#[^\n]*)*")
-_YAML_LINE_END = re.compile(r" *(?:(?<= )#[^\n]*)?(?:\n|\Z)")
-_YAML_DASH = re.compile(r"-(?=[ \n]|\Z)")
-_YAML_START = re.compile(r"\A((?: *(?:#[^\n]*)?\n)*)---(?= *(?: #[^\n]*)?(?:\n|\Z))")
-_YAML_TEXT_HEADER = re.compile(r"([|>])([1-9]?)([+-]?)([1-9]?) *(?:(?<= )#[^\n]*)?(?:\n|\Z)")
-_YAML_TEXT_LINE = re.compile(r"( *)([^\n]*)(\n|\Z)")
-_YAML_REFUSED = re.compile(  # another document, a directive, or what is not printable (or a line break to some readers)
-    r"^(?:---|\.\.\.)(?=[ \t\n]|\Z)|^%"
-    r"|[^\t\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]",
-    re.MULTILINE,
+_YAML_MORE_WORDS: Final = _yaml_words("")
+_YAML_MORE_FLOW_WORDS: Final = _yaml_words(_YAML_FLOW_ENDS)
+_YAML_LINE_BREAK: Final = r" *\n[ \n]*"
+_YAML_BLANK: Final = r"(?:[ \n]+|(?<![^ \n])#[^\n]*)*"
+_YAML_LINE_END: Final = r" *(?:(?<= )#[^\n]*)?(?:\n|\Z)"
+_YAML_DASH: Final = r"-(?=[ \n]|\Z)"
+_YAML_START: Final = r"\A((?: *(?:#[^\n]*)?\n)*)---(?= *(?: #[^\n]*)?(?:\n|\Z))"
+_YAML_TEXT_HEADER: Final = r"([|>])([1-9]?)([+-]?)([1-9]?) *(?:(?<= )#[^\n]*)?(?:\n|\Z)"
+_YAML_TEXT_LINE: Final = r"( *)([^\n]*)(\n|\Z)"
+_YAML_REFUSED: Final = (  # another document, a directive, or what is not printable (or a line break to some readers)
+    r"(?m)^(?:---|\.\.\.)(?=[ \t\n]|\Z)|^%"
+    r"|[^\t\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
-_YAML_SINGLE_QUOTED_PART = re.compile(r"''|[ \t\n]+")
-_YAML_DOUBLE_QUOTED_PART = re.compile(
-    r"[ \t\n]+|\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\n[ \t\n]*|.)", re.DOTALL
+_YAML_SINGLE_QUOTED_PART: Final = r"''|[ \t\n]+"
+_YAML_DOUBLE_QUOTED_PART: Final = (
+    r"(?s)[ \t\n]+|\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\n[ \t\n]*|.)"
 )
 _YAML_ESCAPES: Final = {
     **dict(zip("abtnvfre0", "\a\b\t\n\v\f\r\x1b\0", strict=True)),
     **dict(zip('\t "\\/N_LP', '\t "\\/\x85\xa0\u2028\u2029', strict=True)),
 }
-_YAML_FLOAT = re.compile(
+_YAML_FLOAT: Final = (
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
 
@@ -14914,7 +14913,7 @@ def _core_value(text: str) -> object:
         return int(text)
     if re.fullmatch(r"0x[0-9a-fA-F]+|0o[0-7]+", text):
         return int(text, 0)
-    if _YAML_FLOAT.fullmatch(text):
+    if re.fullmatch(_YAML_FLOAT, text):
         return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
     return text
 
@@ -14947,12 +14946,12 @@ class PlainYaml:
     """
 
     def __init__(self, text: str, source: str) -> None:
-        self._text = _YAML_START.sub(r"\1", re.sub("\r\n?", "\n", text.removeprefix("\ufeff")))
+        self._text = re.sub(_YAML_START, r"\1", re.sub("\r\n?", "\n", text.removeprefix("\ufeff")))
         self._source, self._at, self._depth = source, 0, 0
 
     def document(self) -> object:
         """The value of the whole text, ``None`` where it is empty. Raises `InputError`."""
-        if odd := _YAML_REFUSED.search(self._text):
+        if odd := re.search(_YAML_REFUSED, self._text):
             self._at = odd.start()
             raise self._refusal("a second document, a directive or a character that does not belong into YAML")
         value = None if self._skip() < 0 else self._block(-1)
@@ -14970,9 +14969,12 @@ class PlainYaml:
             self._source, f"YAML: {problem or f'beyond the subset: {json_text(shorten(rest, 40))}'}", lineno=lineno
         )
 
+    def _match(self, pattern: str) -> re.Match[str] | None:
+        return re.compile(pattern).match(self._text, self._at)
+
     def _skip(self) -> int:
         """Passes blanks, comments and line ends; the column of what follows, -1 at the end of the text."""
-        blank = _YAML_BLANK.match(self._text, self._at)
+        blank = self._match(_YAML_BLANK)
         self._at = blank.end() if blank else self._at
         return -1 if self._at == len(self._text) else self._at - self._text.rfind("\n", 0, self._at) - 1
 
@@ -14993,7 +14995,7 @@ class PlainYaml:
         return value
 
     def _is_item(self) -> bool:
-        return _YAML_DASH.match(self._text, self._at) is not None
+        return self._match(_YAML_DASH) is not None
 
     def _entries(self, column: int, is_list: bool) -> object:
         """The items of the list, or the members of the map, that stand at a column."""
@@ -15026,7 +15028,7 @@ class PlainYaml:
         if self._text[self._at] in "|>":
             return self._text_block(parent)
         value = self._node(parent)
-        end = _YAML_LINE_END.match(self._text, self._at)
+        end = self._match(_YAML_LINE_END)
         if end is None:
             raise self._refusal()
         self._at = end.end()
@@ -15034,7 +15036,7 @@ class PlainYaml:
 
     def _text_block(self, parent: int) -> str:
         """A ``>`` or ``|`` text: the lines below that are indented like the first of them, or more."""
-        header = _YAML_TEXT_HEADER.match(self._text, self._at)
+        header = self._match(_YAML_TEXT_HEADER)
         if header is None or (header[2] and header[4]):
             raise self._refusal()
         least, given = max(parent + 1, 1), header[2] or header[4]
@@ -15042,7 +15044,7 @@ class PlainYaml:
         parts: list[str] = []
         empty, widest, before, line_break = 0, 0, "", ""
         self._at = header.end()
-        while self._at < len(self._text) and (line := _YAML_TEXT_LINE.match(self._text, self._at)):
+        while self._at < len(self._text) and (line := self._match(_YAML_TEXT_LINE)):
             indent = len(line[1])
             if not line[2] and (not width or indent <= width):
                 empty, widest = empty + len(line[3]), max(widest, indent)
@@ -15060,12 +15062,12 @@ class PlainYaml:
 
     # ── keys, scalars and flow collections ──
 
-    def _key(self, pattern: re.Pattern[str]) -> str | None:
+    def _key(self, pattern: str) -> str | None:
         """The key that stands here, as it is written, where one does."""
-        key = pattern.match(self._text, self._at)
+        key = self._match(pattern)
         return key[0] if key and "\n" not in key[0] and len(key[0]) <= _YAML_KEY_CHARACTERS else None
 
-    def _take_key(self, pattern: re.Pattern[str], found: Mapping[object, object]) -> object:
+    def _take_key(self, pattern: str, found: Mapping[object, object]) -> object:
         """Passes a key and its colon; the key as a value."""
         text = self._key(pattern)
         if text is None or text == "<<":
@@ -15080,7 +15082,7 @@ class PlainYaml:
         """A flow collection or a scalar; ``parent`` is the column of the block around it, None inside a flow."""
         if self._text.startswith(("[", "{"), self._at):
             return self._collection()
-        scalar = (_YAML_FLOW_SCALAR if parent is None else _YAML_SCALAR).match(self._text, self._at)
+        scalar = self._match(_YAML_FLOW_SCALAR if parent is None else _YAML_SCALAR)
         if scalar is None:
             raise self._refusal()
         value = self._unquoted(scalar[0]) if scalar[0][0] in "\"'" else None
@@ -15089,8 +15091,8 @@ class PlainYaml:
 
     def _with_more_lines(self, first: str, parent: int | None) -> str:
         """A plain scalar with its further lines: in a block, those that are indented more than it."""
-        words, parts = _YAML_MORE_FLOW_WORDS if parent is None else _YAML_MORE_WORDS, [first]
-        while line_break := _YAML_LINE_BREAK.match(self._text, self._at):
+        words, parts = re.compile(_YAML_MORE_FLOW_WORDS if parent is None else _YAML_MORE_WORDS), [first]
+        while line_break := self._match(_YAML_LINE_BREAK):
             more = words.match(self._text, line_break.end())
             indent = len(line_break[0]) - line_break[0].rfind("\n") - 1
             if more is None or (parent is not None and indent <= parent):
@@ -15108,9 +15110,8 @@ class PlainYaml:
     def _unquoted(self, text: str) -> str:
         """The text between quotes: escapes replaced, line breaks folded."""
         try:
-            value = (_YAML_SINGLE_QUOTED_PART if text[0] == "'" else _YAML_DOUBLE_QUOTED_PART).sub(
-                _unescaped, text[1:-1]
-            )
+            pattern = _YAML_SINGLE_QUOTED_PART if text[0] == "'" else _YAML_DOUBLE_QUOTED_PART
+            value = re.sub(pattern, _unescaped, text[1:-1])
             value.encode()  # half a surrogate pair is no text
         except (KeyError, ValueError) as error:
             raise self._refusal(f"an escape that is none: {json_text(shorten(text, 40))}") from error
@@ -15215,12 +15216,12 @@ class Contract:
 
 
 DEFAULT_CONTRACT: Final = Contract()
-_HOST = re.compile(r"(?:\*\.)?[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
+_HOST: Final = r"(?:\*\.)?[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?"
 
 
 def checked_host(value: object, source: str, field: str) -> str:
     """An entry of an allow list: a host name, an address, or ``*.domain``."""
-    if isinstance(value, str) and (_HOST.fullmatch(value) or ip_address(value.strip("[]"))):
+    if isinstance(value, str) and (re.fullmatch(_HOST, value) or ip_address(value.strip("[]"))):
         return value.strip("[]")
     raise InputError(source, f"expected a host or *.domain, found {described(value)}", field=field)
 
