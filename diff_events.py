@@ -7303,7 +7303,7 @@ _NO_SIGNAL_ENDED_IT: Final = frozenset({0x101, 0x102, 0xC0})
 _MOST_EVENTS_TO_WAKE: Final = 4
 """So many events after a wait began, its end is looked for."""
 
-_STRENGTH: Final = {relation: strength for strength, relation in enumerate(reversed(Relation))}
+_WEAKNESS: Final = {relation: weakness for weakness, relation in enumerate(Relation)}
 
 
 class Handover(NamedTuple):
@@ -7325,11 +7325,7 @@ def _numbers(value: object) -> Iterator[int]:
         yield value & 0xFFFFFFFFFFFFFFFF
 
 
-def _texts(value: object) -> Iterator[str]:
-    return (text for text in value if isinstance(text, str)) if isinstance(value, list) else iter(())
-
-
-class HandoverFinder:
+class _HandoverFinder:
     """Finds who created, woke and let in whom, in one log. ``ends``: by tid, the index up to which it matters."""
 
     def __init__(self, log: Log, timeline: Timeline, ends: Mapping[int, int]) -> None:
@@ -7338,8 +7334,10 @@ class HandoverFinder:
         self._signals: dict[int, tuple[int, EventId]] = {}
         self._locks: dict[int, EventId] = {}
         self._waits: dict[int, list[int]] = {}
-        self._addresses = {int(made.sid, 16): made.pointer for made in log.index.shared_globals}
-        self._parsed = functools.lru_cache(1 << 12)(self._parse)
+        refs = log.index.objects
+        created = zip(refs.sids, refs.raws, refs.roles, strict=True)
+        self._addresses = {sid: raw for sid, raw, role in created if raw and role == ObjectRole.CREATED}
+        self._addresses.update((int(made.sid, 16), made.pointer) for made in log.index.shared_globals)
 
     def find(self) -> list[Handover]:
         """All of them, in the order in which they happened."""
@@ -7348,7 +7346,7 @@ class HandoverFinder:
             when = self._timeline.at(made.creator_tid, self._log.position(made.creator_tid, made.idx))
             created = Handover(Relation.CREATED_BY, (made.creator_tid, made.idx), (made.child_tid, 0))
             events.append((when, functools.partial(self._found.append, created)))
-        for _, take in sorted(events, key=lambda event: event[0]):
+        for _, take in sorted(events, key=itemgetter(0)):
             take()
         return self._found
 
@@ -7361,18 +7359,12 @@ class HandoverFinder:
             numbers.update(range(max(0, last + 1 - SCANNED_CHUNKS), last + 1 + behind))
         return sorted(number for number in numbers if number < len(self._log.index.chunks))
 
-    @staticmethod
-    def _parse(payload: bytes) -> dict[str, object] | None:
-        with contextlib.suppress(NotJsonError):  # a payload that nobody had to read so far
-            return parse_payload(payload)
-        return None
-
     def _ordering_events(self, number: int) -> Iterator[tuple[When, Callable[[], None]]]:
         for lineno, line, (kind, tid, idx, text) in self._log.raw_events(number):
-            orders = kind in _ORDERING_KINDS or (kind in _CALL_KINDS and _ORDERING_CALL.search(text))
-            if orders and (payload := self._parsed(text)) is not None:
-                take = functools.partial(self._take, kind, (int(tid), int(idx)), payload)
-                yield self._timeline.of_line(lineno, line), take
+            if kind in _ORDERING_KINDS or (kind in _CALL_KINDS and _ORDERING_CALL.search(text)):
+                with contextlib.suppress(NotJsonError):  # a payload that nobody had to read so far
+                    take = functools.partial(self._take, kind, (int(tid), int(idx)), parse_payload(text))
+                    yield self._timeline.of_line(lineno, line), take
 
     def _take(self, kind: bytes, event: EventId, payload: dict[str, object]) -> None:
         tid = event[0]
@@ -7383,8 +7375,7 @@ class HandoverFinder:
         elif kind == b"wait.begin":
             self._waits[tid] = list(_numbers(payload.get("handles_semantic_ids")))
         elif kind == b"wait.end":
-            woken_by = list(_numbers(payload.get("woken_by_semantic_id")))
-            self._wake(event, payload.get("status"), woken_by)
+            self._wake(event, payload.get("status"), list(_numbers(payload.get("woken_by_semantic_id"))))
         elif kind == b"kernel.call":
             self._call(event, payload)
         elif _WAITING_CALLS.match(call_name(payload)) and tid in self._waits:  # this log has no waits of its own
@@ -7392,9 +7383,11 @@ class HandoverFinder:
 
     def _call(self, event: EventId, payload: dict[str, object]) -> None:
         name, numbers = call_name(payload), [n for n in _numbers(payload) if n >= _SMALLEST_OBJECT]
+        args = payload.get("args")
+        wakes = isinstance(args, list) and any(isinstance(arg, str) and "WAKE" in arg for arg in args)
         if _WAITING_CALLS.match(name):
             self._waits[event[0]] = numbers
-        if name in SIGNALLING_CALLS or any("WAKE" in text for text in _texts(payload.get("args"))):
+        if name in SIGNALLING_CALLS or wakes:
             self._signals.update(dict.fromkeys(numbers, (len(self._signals), event)))
         if name == _LEAVE_LOCK:
             self._locks.update(dict.fromkeys(numbers, event))
@@ -7404,30 +7397,15 @@ class HandoverFinder:
 
     def _wake(self, event: EventId, status: object, woken_by: list[int]) -> None:
         waited = self._waits.pop(event[0], [])
-        if unsigned_32(status) in _NO_SIGNAL_ENDED_IT:
-            return
         objects = woken_by or (waited if len(waited) == 1 else [])
-        numbers = [*objects, *filter(None, map(self._address, objects))]
+        numbers = (*objects, *map(self._addresses.get, objects))
         signals = [self._signals[number] for number in numbers if number in self._signals]
-        if signals:
+        if signals and unsigned_32(status) not in _NO_SIGNAL_ENDED_IT:
             self._hand_over(Relation.WOKEN_BY, max(signals)[1], event)
 
     def _hand_over(self, relation: Relation, source: EventId, target: EventId) -> None:
         if source[0] != target[0]:
             self._found.append(Handover(relation, source, target))
-
-    @functools.cached_property
-    def _creations(self) -> dict[int, int]:
-        """Where objects were created: the last such place of each."""
-        refs = self._log.index.objects
-        return {sid: n for n, (sid, role) in enumerate(zip(refs.sids, refs.roles, strict=True)) if not role}
-
-    def _address(self, sid: int) -> int | None:
-        """The handle or pointer that an object goes by, if the log tells."""
-        if sid not in self._addresses and (place := self._creations.get(sid)) is not None:
-            payload = object_event(self._log, place).payload
-            self._addresses.update((sid, number) for number in _numbers(payload.get("raw_handle_id")))
-        return self._addresses.get(sid)
 
 
 # -- values that come back -------------------------------------------------------------------------------------
@@ -7455,67 +7433,47 @@ def _is_telling(number: int) -> bool:
     return not has_one_bit and (number >= _SMALLEST_ADDRESS or number % 0x1000 != 0)
 
 
-def _own_values(event: Event, other: Event) -> dict[int, str]:
-    """The telling values of one event that the other does not have, and where they stand.
-
-    Statuses are none: two calls that fail alike have nothing to do with each other.
-    """
-
-    def values(event: Event) -> dict[int, str]:
-        found = {}
-        for path, value in payload_leaves(compared_payload(event), "payload"):
-            number, leaf = name_value(value), path.rpartition(".")[2]
-            if number is None or not _is_telling(number):
-                continue
-            if number < _ERROR_SEVERITY or not _may_be_status(event, leaf, number):
-                found[number] = path
-        return found
-
-    others = values(other)
-    return {number: path for number, path in values(event).items() if number not in others}
+def _telling_values(event: Event) -> dict[int, str]:
+    """The telling values of an event, and where they stand; no statuses."""
+    found = {}
+    for path, value in payload_leaves(compared_payload(event), "payload"):
+        number, leaf = name_value(value), path.rpartition(".")[2]
+        if number is None or not _is_telling(number):
+            continue
+        if number < _ERROR_SEVERITY or not _may_be_status(event, leaf, number):
+            found[number] = path
+    return found
 
 
-class _FirstSeen(NamedTuple):
-    """The divergence in which a value differed first, and in which field."""
-
-    found: Found
-    path: str
-
-
-def _pairs_of_values(found: Found) -> Iterator[tuple[tuple[int, int], str]]:
+def _differing_values(found: Found) -> Iterator[tuple[object, str, Side, int]]:
+    """What tells a divergence: values that one side has, and pairs of one field; with path, side and value."""
+    values = found.events.map(_telling_values)
+    for side in Side:
+        for number, path in values[side].items():
+            if number not in values[side.other]:
+                yield (side, number), path, side, number
     for f in found.fields:
         pair = (name_value(f.left) or 0, name_value(f.right) or 0)
         if all(number >= _TELLING_PAIR_FROM and not _says_nothing(number) for number in pair):
-            yield pair, f.path
+            yield pair, f.path, Side.OURS, pair[1]
 
 
 def note_echoes(found: Iterable[Found]) -> None:
     """Notes in each divergence which of its values first differed in another one. ``found``: in ours's order."""
-    seen: dict[object, _FirstSeen] = {}
+    seen: dict[object, tuple[Found, str]] = {}
     for one in found:
-        if not one.counts:
-            continue
-        own = [
-            ((side, number), path, side, number)
-            for side in Side
-            for number, path in _own_values(one.events[side], one.events[side.other]).items()
-        ]
-        values: list[tuple[object, str, Side, int]] = [*own]
-        values += [(pair, path, Side.OURS, pair[1]) for pair, path in _pairs_of_values(one)]
-        echoes = [
-            Echo(first.found.pair, first.path, path, side, one.events[side], number)
-            for key, path, side, number in values
-            if (first := seen.get(key)) and first.found.when[side] < one.when[side]
-        ]
-        for key, _, side, _ in values:
-            if (first := seen.get(key)) and first.found.when[side] < one.when[side]:
-                first.found.used_later = True
+        values = list(_differing_values(one)) if one.counts else []
+        echoes = []
+        for key, path, side, number in values:
+            first, first_path = seen.get(key, (None, ""))
+            if first and first.when[side] < one.when[side]:
+                echoes.append(Echo(first.pair, first_path, path, side, one.events[side], number))
+                first.used_later = True
         one.echoes = tuple(echoes[:_MOST_ECHOES])
-        if one.echoes and one.explained_by is None and one.change is Change.CHANGED:
+        if echoes and one.explained_by is None and one.change is Change.CHANGED:
             one.explained_by = Explained.UPSTREAM_VALUE
-        if one.compares_one_call:
-            for key, path, _, _ in values:
-                seen.setdefault(key, _FirstSeen(one, path))
+        for key, path, _, _ in values if one.compares_one_call else ():
+            seen.setdefault(key, (one, path))
 
 
 # -- what is downstream of what --------------------------------------------------------------------------------
@@ -7533,20 +7491,37 @@ class _Stop:
     ours_before: When
     """When ours did what it did last before it; after that it went another way."""
     found: Found | None = None
-    finding: IdentityFinding | None = None
-    names: NameBreak | None = None
-    rarity: tuple[int, int] = (0, 0)
-    """On how many threads there are divergences of its sort, and how many there are."""
-
-    @property
-    def doubtful(self) -> bool:
-        """Whether it is a divergence, and more often timing than behaviour."""
-        return self.found is not None and self.found.doubtful
+    wrong: IdentityFinding | NameBreak | None = None
 
     @property
     def tid(self) -> int:
         """Canary's."""
         return self.thread.pair.canary_tid
+
+    @property
+    def waits(self) -> bool:
+        """Whether ours stands in a wait there, or came out of it otherwise than canary."""
+        if self.found is None:
+            ending = self.thread.ending
+            return ending is not None and ending.side is Side.OURS and (ending.wait or ending.call) is not None
+        event = self.found.events.canary
+        return event.kind == "wait.end" or (
+            event.kind == "kernel.return" and bool(_WAITING_CALLS.match(event.name or ""))
+        )
+
+    def start(self) -> StartHere:
+        """The same for a report."""
+        pair, found, wrong = self.thread.pair, self.found, self.wrong
+        return StartHere(
+            self.reason,
+            pair.canary_tid,
+            pair.ours_tid,
+            canary_idx=found.place.canary_idx if found else None,
+            ours_idx=found.place.ours_idx if found else None,
+            finding=wrong if isinstance(wrong, IdentityFinding) else None,
+            names=wrong if isinstance(wrong, NameBreak) else None,
+            events=found.events if found else wrong.events if wrong else None,
+        )
 
 
 class _Link(NamedTuple):
@@ -7559,35 +7534,14 @@ class _Link(NamedTuple):
     via: EventId | None = None
     echoes: tuple[Echo, ...] = ()
 
-    @property
-    def strength(self) -> int:
-        """The greater, the more it says."""
-        return _STRENGTH[self.relation]
-
 
 def ends_by_name(found: Found) -> bool:
     """Whether one side ends in a divergence that never ends, and up to there nothing but names differs."""
     return found.change is Change.UNRECOVERED and found.explained_by is Explained.NAME
 
 
-def _end_positions(walk: PairWalk, last: Found | None) -> Both[int]:
-    """Of a stream that ended, its last position, of the other the next one. ``last``: the last divergence."""
-    ends = Both(len(walk.canary.stream) - 1, len(walk.ours.stream) - 1)
-    if last and ends_by_name(last):
-        return last.positions
-    return Both(min(walk.canary.position, ends.canary), min(walk.ours.position, ends.ours))
-
-
-def _reason_of_ending(ours: Timeline, thread: ThreadReport, last: When) -> StartReason:
-    ending = thread.ending
-    if ending is None or ending.side is Side.CANARY or not ours.goes_on_after(last):
-        return StartReason.LOG_ENDED
-    return StartReason.STUCK if ending.call or ending.wait else StartReason.ENDED_EARLY
-
-
-def _spread(handovers: Iterable[Handover], side: Side, stops: Mapping[int, _Stop]) -> list[_Link]:
+def _spread(handovers: Iterable[Handover], side: Side, stops: Mapping[int, _Stop]) -> Iterator[_Link]:
     """What the order of events in one log explains. ``stops``: by the tid in that log."""
-    links: list[_Link] = []
     carried: defaultdict[int, dict[int, Relation]] = defaultdict(dict)
     for relation, source, target in handovers:
         passed_on = dict(carried[source[0]])
@@ -7595,68 +7549,12 @@ def _spread(handovers: Iterable[Handover], side: Side, stops: Mapping[int, _Stop
             passed_on[stop.tid] = relation
         reached = stops.get(target[0])
         for origin, before in passed_on.items():
-            weakest = min(relation, before, key=_STRENGTH.__getitem__)
+            weakest = max(relation, before, key=_WEAKNESS.__getitem__)
             known = carried[target[0]].get(origin)
-            if known is None or _STRENGTH[known] < _STRENGTH[weakest]:
+            if known is None or _WEAKNESS[known] > _WEAKNESS[weakest]:
                 carried[target[0]][origin] = weakest
                 if reached and reached.tid != origin and target[1] <= reached.idx[side]:
-                    links.append(_Link(weakest, origin, reached.tid, side, source))
-    return links
-
-
-def _missing_signal(names: NameTable, stop: _Stop, wakes: Mapping[EventId, EventId]) -> EventId | None:
-    """The event of canary that ended the wait at which ours stands, if ours never came to it."""
-    stream, log = stop.walk.canary.stream, names.logs.canary
-    start = stream.position_of(stop.idx.canary)
-    for position in range(start, min(start + _MOST_EVENTS_TO_WAKE, len(stream))):
-        signal_ = wakes.get((stop.tid, stream.idx_at(position)))
-        if signal_ is not None:
-            reached = names.counterparts.of(Side.CANARY, signal_[0], log.position(*signal_), equal=True)
-            return None if reached else signal_
-    return None
-
-
-def _waits(stop: _Stop) -> bool:
-    """Whether ours stands in a wait there, or came out of it otherwise than canary."""
-    if stop.found is None:
-        ending = stop.thread.ending
-        return ending is not None and ending.side is Side.OURS and (ending.wait or ending.call) is not None
-    event = stop.found.events.canary
-    return event.kind == "wait.end" or (event.kind == "kernel.return" and bool(_WAITING_CALLS.match(event.name or "")))
-
-
-def _signal_links(
-    names: NameTable, stops: Mapping[int, _Stop], handovers: Iterable[Handover]
-) -> tuple[list[_Link], dict[int, EventId]]:
-    """Who waits for what another thread failed to signal; and by tid, all signals that ours never came to."""
-    wakes = {handover.target: handover.source for handover in handovers if handover.relation is Relation.WOKEN_BY}
-    links, missing = [], {}
-    for stop in stops.values():
-        if _waits(stop) and (signal_ := _missing_signal(names, stop, wakes)):
-            missing[stop.tid] = signal_
-            source = stops.get(signal_[0])
-            # A thread whose own log only ended may be a victim as well.
-            if source and source.reason is not StartReason.LOG_ENDED and signal_[1] >= source.idx.canary:
-                links.append(_Link(Relation.MISSING_SIGNAL, source.tid, stop.tid, Side.CANARY, signal_))
-    return links, missing
-
-
-def _value_links(stops: Mapping[int, _Stop]) -> Iterator[_Link]:
-    for stop in stops.values():
-        by_source: defaultdict[int, list[Echo]] = defaultdict(list)
-        for echo in stop.found.echoes if stop.found else ():
-            if echo.upstream.canary_tid in stops and echo.upstream.canary_tid != stop.tid:
-                by_source[echo.upstream.canary_tid].append(echo)
-        for source, echoes in by_source.items():
-            yield _Link(Relation.SAME_VALUE, source, stop.tid, echoes=tuple(echoes))
-
-
-def _is_possible(link: _Link, stops: Mapping[int, _Stop]) -> bool:
-    """Whether in ours the effect does not stand before its cause, whatever canary's log shows."""
-    target = stops[link.target]
-    if target.found is None and (link.relation is Relation.MISSING_SIGNAL or target.reason is StartReason.LOG_ENDED):
-        return True  # a wait may begin long before the signal is due that never comes
-    return stops[link.source].ours_before < target.when.ours
+                    yield _Link(weakest, origin, reached.tid, side, source)
 
 
 def _chain(chosen: Mapping[int, _Link], tid: int) -> list[int]:
@@ -7667,65 +7565,8 @@ def _chain(chosen: Mapping[int, _Link], tid: int) -> list[int]:
     return chain
 
 
-def _choose(links: Sequence[_Link], stops: Mapping[int, _Stop]) -> dict[int, _Link]:
-    """For each thread the strongest link, then the one to what came first in ours, so that no circle is closed."""
-    rank = {tid: n for n, tid in enumerate(sorted(stops, key=lambda tid: stops[tid].when.ours))}
-    chosen: dict[int, _Link] = {}
-    for link in sorted(links, key=lambda link: (-link.strength, rank[link.source], rank[link.target])):
-        if link.target not in chosen and link.target not in _chain(chosen, link.source):
-            chosen[link.target] = link
-    # Values that come back are noted also where something stronger connects the two.
-    echoes = {(link.source, link.target): link.echoes for link in links if link.echoes}
-    return {tid: link._replace(echoes=echoes.get((link.source, tid), ())) for tid, link in chosen.items()}
-
-
-def _order_of_lines(stop: _Stop, stops: Mapping[int, _Stop]) -> _Link | None:
-    """What is left where no relation is known: another divergence that stands earlier in both logs, if one does."""
-    earlier = [
-        other for other in stops.values() if other.found and all(other.when[side] < stop.when[side] for side in Side)
-    ]
-    if not earlier:
-        return None
-    return _Link(Relation.EARLIER_IN_LOG, min(earlier, key=lambda other: other.when.ours).tid, stop.tid)
-
-
-def _event_of(log: Log, event: EventId) -> Event:
-    return log.event(event[0], log.position(*event))
-
-
-def _cause(link: _Link | None, logs: Both[Log], pairs: Mapping[int, ThreadPair]) -> Cause:
-    if link is None:
-        return Cause(Relation.UNKNOWN)
-    via = _event_of(logs[link.side], link.via) if link.via and link.side else None
-    return Cause(link.relation, pairs[link.source], link.side, via, link.echoes)
-
-
 _PLAUSIBLE_CAUSE: Final = StartReason.EVENTS_REPLACED
 """Whatever is less grave than this is a changed value: that it stands before another divergence says nothing."""
-
-
-def _depth(stop: _Stop, chosen: Mapping[int, _Link], stops: Mapping[int, _Stop]) -> int:
-    """How far from where to start: 0 if nothing comes before it, 1 if by order only, 2 if it is proven."""
-    link = chosen.get(stop.tid)
-    if link is None or stop.finding or stop.names:
-        return 0
-    if link.relation.is_proof:
-        return 2
-    return int(gravity(stops[link.source].reason) <= gravity(_PLAUSIBLE_CAUSE))
-
-
-def _start_of(stop: _Stop) -> StartHere:
-    pair, found, wrong = stop.thread.pair, stop.found, stop.finding or stop.names
-    return StartHere(
-        stop.reason,
-        pair.canary_tid,
-        pair.ours_tid,
-        canary_idx=found.place.canary_idx if found else None,
-        ours_idx=found.place.ours_idx if found else None,
-        finding=stop.finding,
-        names=stop.names,
-        events=found.events if found else wrong.events if wrong else None,
-    )
 
 
 class CauseAnalysis:
@@ -7739,145 +7580,201 @@ class CauseAnalysis:
         threads: Sequence[ThreadReport],
         found: Sequence[Found],
     ) -> None:
-        self._names, self._timelines = names, timelines
+        self._logs, self._counterparts, self._timelines = names.logs, names.counterparts, timelines
         self._threads = {t.pair.canary_tid: (walk, t) for walk, t in zip(walks, threads, strict=True)}
         self._found = [one for one in found if one.counts]
-        self._last: dict[int, Found] = {}
-        for one in found:
-            known = self._last.setdefault(one.pair.canary_tid, one)
-            if one.positions.canary >= known.positions.canary:
-                self._last[one.pair.canary_tid] = one
         self._sizes = Counter(one.sort for one in found)
         self._spreads = Counter(sort for sort, _ in {(one.sort, one.pair.canary_tid) for one in found})
-        self._stops = {stop.tid: stop for stop in self._first_stops()}
-        links, self._missing_signals = self._find_links()
-        self._chosen = _choose(links, self._stops)
+        self._stops = {stop.tid: stop for stop in self._first_stops(found)}
+        self._missing_signals: dict[int, EventId] = {}
+        """By tid: what canary's thread was waiting for, and ours never came to."""
+        self._chosen = self._choose(list(filter(self._is_possible, self._links()))) if self._stops else {}
 
-    def _stop_of(self, tid: int, found: Found | None) -> _Stop:
-        walk, thread = self._threads[tid]
-        timelines = self._timelines
-        positions = found.positions if found else _end_positions(walk, self._last.get(tid))
-        idx = Both(*(walk.sides[side].stream.idx_at(positions[side]) for side in Side))
-        when = Both(*(timelines[side].at(walk.sides[side].tid, positions[side]) for side in Side))
-        ours_ended = found is None and thread.ending is not None and thread.ending.side is Side.OURS
-        before = positions.ours if ours_ended else positions.ours - 1
-        ours_before = timelines.ours.at(walk.ours.tid, before) if before >= 0 else (0, 0)
-        reason = found.reason if found else _reason_of_ending(timelines.ours, thread, when.ours)
-        stop = _Stop(thread, walk, reason, idx, when, ours_before, found)
-        if found:
-            stop.rarity = self._rarity(found)
+    def _first_stops(self, found: Sequence[Found]) -> Iterator[_Stop]:
+        first: dict[int, Found] = {}
+        # A doubtful one is no cause of what differs behind it.
+        for one in sorted(self._found, key=lambda one: (one.doubtful, one.positions.canary)):
+            first.setdefault(one.pair.canary_tid, one)
+        last = {one.pair.canary_tid: one for one in sorted(found, key=lambda one: one.positions.canary)}
+        for tid, (walk, thread) in self._threads.items():
+            if tid in first:
+                yield self._stop_at(first[tid])
+            elif thread.ending:
+                positions = Both(*(min(walk.rest[s].start, len(walk.sides[s].stream) - 1) for s in Side))
+                if tid in last and ends_by_name(last[tid]):
+                    positions = last[tid].positions
+                yield self._stop_at_end(walk, thread, thread.ending, positions)
+
+    def _stop(self, walk: PairWalk, thread: ThreadReport, reason: StartReason, at: Both[int], before: int) -> _Stop:
+        idx = Both(*(walk.sides[side].stream.idx_at(at[side]) for side in Side))
+        when = Both(*(self._timelines[side].at(walk.sides[side].tid, at[side]) for side in Side))
+        ours_before = self._timelines.ours.at(walk.ours.tid, before) if before >= 0 else (0, 0)
+        return _Stop(thread, walk, reason, idx, when, ours_before)
+
+    def _stop_at(self, found: Found) -> _Stop:
+        walk, thread = self._threads[found.pair.canary_tid]
+        stop = self._stop(walk, thread, found.reason, found.positions, found.positions.ours - 1)
+        stop.found = found
         return stop
 
-    def _first_stops(self) -> Iterator[_Stop]:
-        first: dict[int, Found] = {}
-        for one in self._found:
-            tid = one.pair.canary_tid
-            rank = one.doubtful, one.positions.canary  # a doubtful one is no cause of what differs behind it
-            if tid not in first or rank < (first[tid].doubtful, first[tid].positions.canary):
-                first[tid] = one
-        for tid, (_, thread) in self._threads.items():
-            if tid in first or thread.ending:
-                yield self._stop_of(tid, first.get(tid))
+    def _stop_at_end(self, walk: PairWalk, thread: ThreadReport, ending: Ending, at: Both[int]) -> _Stop:
+        ours_ended = ending.side is Side.OURS
+        stop = self._stop(walk, thread, StartReason.LOG_ENDED, at, at.ours if ours_ended else at.ours - 1)
+        if ours_ended and self._timelines.ours.goes_on_after(stop.when.ours):
+            stop.reason = StartReason.STUCK if ending.call or ending.wait else StartReason.ENDED_EARLY
+        return stop
 
-    def _find_links(self) -> tuple[list[_Link], dict[int, EventId]]:
-        if not self._stops:
-            return [], {}
-        links = list(_value_links(self._stops))
-        missing: dict[int, EventId] = {}
+    # -- who follows whom ----------------------------------------------------------------------------------------
+
+    def _links(self) -> Iterator[_Link]:
+        for stop in self._stops.values():
+            yield from self._value_links(stop)
         for side in Side:
-            log, stops = self._names.logs[side], {stop.walk.sides[side].tid: stop for stop in self._stops.values()}
-            ends = {tid: self._end_of_interest(stop, side) for tid, stop in stops.items()}
-            handovers = HandoverFinder(log, self._timelines[side], ends).find()
-            links += _spread(handovers, side, stops)
+            stops = {stop.walk.sides[side].tid: stop for stop in self._stops.values()}
+            ends = {}
+            for tid, stop in stops.items():  # up to where it stops, and how a wait there ends
+                stream = stop.walk.sides[side].stream
+                last = min(stream.position_of(stop.idx[side]) + _MOST_EVENTS_TO_WAKE, len(stream) - 1)
+                ends[tid] = stream.idx_at(last)
+            handovers = _HandoverFinder(self._logs[side], self._timelines[side], ends).find()
+            yield from _spread(handovers, side, stops)
             if side is Side.CANARY:
-                signal_links, missing = _signal_links(self._names, self._stops, handovers)
-                links += signal_links
-        return [link for link in links if _is_possible(link, self._stops)], missing
+                yield from self._signal_links(handovers)
 
-    @staticmethod
-    def _end_of_interest(stop: _Stop, side: Side) -> int:
-        """The index up to which it matters who lets the thread go on: where it stops, and how a wait there ends."""
-        stream = stop.walk.sides[side].stream
-        position = stream.position_of(stop.idx[side])
-        return stream.idx_at(min(position + _MOST_EVENTS_TO_WAKE, len(stream) - 1))
+    def _value_links(self, stop: _Stop) -> Iterator[_Link]:
+        by_source: defaultdict[int, list[Echo]] = defaultdict(list)
+        for echo in stop.found.echoes if stop.found else ():
+            by_source[echo.upstream.canary_tid].append(echo)
+        for source, echoes in by_source.items():
+            if source in self._stops and source != stop.tid:
+                yield _Link(Relation.SAME_VALUE, source, stop.tid, echoes=tuple(echoes))
+
+    def _signal_links(self, handovers: Iterable[Handover]) -> Iterator[_Link]:
+        """Who waits for what another thread failed to signal."""
+        wakes = {handover.target: handover.source for handover in handovers if handover.relation is Relation.WOKEN_BY}
+        for stop in self._stops.values():
+            signal_ = self._missing_signal(stop, wakes) if stop.waits else None
+            if signal_:
+                self._missing_signals[stop.tid] = signal_
+                source = self._stops.get(signal_[0])
+                # A thread whose own log only ended may be a victim as well.
+                if source and source.reason is not StartReason.LOG_ENDED and signal_[1] >= source.idx.canary:
+                    yield _Link(Relation.MISSING_SIGNAL, source.tid, stop.tid, Side.CANARY, signal_)
+
+    def _missing_signal(self, stop: _Stop, wakes: Mapping[EventId, EventId]) -> EventId | None:
+        """The event of canary that ended the wait at which ours stands, if ours never came to it."""
+        stream, log = stop.walk.canary.stream, self._logs.canary
+        start = stream.position_of(stop.idx.canary)
+        near = range(start, min(start + _MOST_EVENTS_TO_WAKE, len(stream)))
+        signals = (wakes.get((stop.tid, stream.idx_at(position))) for position in near)
+        signal_ = next(filter(None, signals), None)
+        if signal_ and self._counterparts.of(Side.CANARY, signal_[0], log.position(*signal_), equal=True):
+            return None
+        return signal_
+
+    def _is_possible(self, link: _Link) -> bool:
+        """Whether in ours the effect does not stand before its cause, whatever canary's log shows."""
+        target = self._stops[link.target]
+        ended = target.reason is StartReason.LOG_ENDED
+        if target.found is None and (link.relation is Relation.MISSING_SIGNAL or ended):
+            return True  # a wait may begin long before the signal is due that never comes
+        return self._stops[link.source].ours_before < target.when.ours
+
+    def _choose(self, links: Sequence[_Link]) -> dict[int, _Link]:
+        """For each thread the strongest link, then the one to what came first in ours, so that no circle is closed."""
+        rank = {tid: n for n, tid in enumerate(sorted(self._stops, key=lambda tid: self._stops[tid].when.ours))}
+        chosen: dict[int, _Link] = {}
+        for link in sorted(links, key=lambda one: (_WEAKNESS[one.relation], rank[one.source], rank[one.target])):
+            if link.target not in chosen and link.target not in _chain(chosen, link.source):
+                chosen[link.target] = link
+        # Values that come back are noted also where something stronger connects the two.
+        echoes = {(link.source, link.target): link.echoes for link in links if link.echoes}
+        return {tid: link._replace(echoes=echoes.get((link.source, tid), ())) for tid, link in chosen.items()}
+
+    def _event(self, side: Side, event: EventId) -> Event:
+        return self._logs[side].event(event[0], self._logs[side].position(*event))
+
+    def _cause(self, stop: _Stop) -> Cause:
+        """What a thread follows; where no relation is known, what stands earlier in both logs."""
+        link = self._chosen.get(stop.tid)
+        if link:
+            via = self._event(link.side, link.via) if link.via and link.side else None
+            return Cause(link.relation, self._stops[link.source].thread.pair, link.side, via, link.echoes)
+        others = [one for one in self._stops.values() if one.found and all(one.when[s] < stop.when[s] for s in Side)]
+        if not others:
+            return Cause(Relation.UNKNOWN)
+        return Cause(Relation.EARLIER_IN_LOG, min(others, key=lambda one: one.when.ours).thread.pair)
 
     def threads(self) -> tuple[ThreadReport, ...]:
         """The threads with what they follow."""
-        pairs = {tid: thread.pair for tid, (_, thread) in self._threads.items()}
         first = self._candidates[0].tid if self._candidates else None
         explained = []
         for tid, (_, thread) in self._threads.items():
-            cause = None
-            if tid in self._chosen or (tid in self._stops and self._stops[tid].found and tid != first):
-                link = self._chosen.get(tid) or _order_of_lines(self._stops[tid], self._stops)
-                cause = _cause(link, self._names.logs, pairs)
-            ending = thread.ending
+            stop, ending, cause = self._stops.get(tid), thread.ending, None
+            if stop and (tid in self._chosen or (stop.found and tid != first)):
+                cause = self._cause(stop)
             if ending and tid in self._missing_signals:
-                signaller = _event_of(self._names.logs.canary, self._missing_signals[tid])
-                ending = replace(ending, signaller=signaller)
+                ending = replace(ending, signaller=self._event(Side.CANARY, self._missing_signals[tid]))
             explained.append(replace(thread, cause=cause, ending=ending))
         return tuple(explained)
 
+    # -- where to start ------------------------------------------------------------------------------------------
+
     def take_wrong_objects(self, findings: Iterable[IdentityFinding], breaks: Iterable[NameBreak]) -> None:
         """Takes in what matches and is about the wrong object, the first of each thread: others may follow from it."""
-        certain = (self._wrong(f.pair, f.events, finding=f) for f in findings if f.certain)
-        matching = (self._wrong(b.pair, b.events, names=b) for b in breaks if b.matching)
-        for wrong in itertools.chain(certain, matching):
-            known = self._stops.get(wrong.tid)
-            if known is None or wrong.when.ours < known.when.ours:
-                self._stops[wrong.tid] = wrong
-                self._chosen.pop(wrong.tid, None)
+        wrong_objects: list[IdentityFinding | NameBreak] = [finding for finding in findings if finding.certain]
+        wrong_objects += [broken for broken in breaks if broken.matching]
+        for wrong in wrong_objects:
+            walk, thread = self._threads[wrong.pair.canary_tid]
+            when = Both(*(self._timelines[side].of(wrong.events[side]) for side in Side))
+            idx = wrong.events.map(lambda event: event.idx)
+            stop = _Stop(thread, walk, StartReason.WRONG_OBJECT, idx, when, when.ours, wrong=wrong)
+            known = self._stops.get(stop.tid)
+            if known is None or when.ours < known.when.ours:
+                self._stops[stop.tid] = stop
+                self._chosen.pop(stop.tid, None)
 
-    def _wrong(
-        self,
-        pair: ThreadPair,
-        events: Both[Event],
-        finding: IdentityFinding | None = None,
-        names: NameBreak | None = None,
-    ) -> _Stop:
-        walk, thread = self._threads[pair.canary_tid]
-        when = Both(*(self._timelines[side].of(events[side]) for side in Side))
-        idx = events.map(lambda event: event.idx)
-        return _Stop(thread, walk, StartReason.WRONG_OBJECT, idx, when, when.ours, finding=finding, names=names)
+    def _rank(self, found: Found | None, when: When) -> tuple[bool, tuple[int, int], When]:
+        """Among equally grave ones: what is timing comes last, rare sorts first."""
+        rarity = (self._spreads[found.sort], self._sizes[found.sort]) if found else (0, 0)
+        return bool(found and found.doubtful), rarity, when
+
+    def _depth(self, stop: _Stop) -> int:
+        """How far from where to start: 0 if nothing comes before it, 1 if by order only, 2 if it is proven."""
+        link = self._chosen.get(stop.tid)
+        if link is None or stop.wrong:
+            return 0
+        if link.relation.is_proof:
+            return 2
+        return int(gravity(self._stops[link.source].reason) <= gravity(_PLAUSIBLE_CAUSE))
 
     @functools.cached_property
     def _candidates(self) -> list[_Stop]:
-        """All places to start at, the best first."""
-        first = list(self._stops.values())
-        depth = {id(stop): _depth(stop, self._chosen, self._stops) for stop in first}
-        weight = self._weights()
-        first.sort(key=lambda stop: (depth[id(stop)], weight[id(stop)], stop.doubtful, stop.rarity, stop.when.ours))
+        """The places to start at, the best first: of each thread the first one, then a few behind these."""
+        weights = {tid: gravity(stop.reason) for tid, stop in self._stops.items()}
+        for tid in self._proven:  # with all that is proven to follow from it
+            for upstream in _chain(self._proven, tid)[1:]:
+                weights[upstream] = min(weights[upstream], gravity(self._stops[tid].reason))
+        first = sorted(
+            self._stops.values(),
+            key=lambda stop: (self._depth(stop), weights[stop.tid], self._rank(stop.found, stop.when.ours)),
+        )
         behind = (one for one in self._found if self._stops[one.pair.canary_tid].found is not one)
         best = heapq.nsmallest(
-            1 + MOST_NEXT_STARTS,
-            behind,
-            key=lambda one: (gravity(one.reason), one.doubtful, self._rarity(one), one.when.ours),
+            1 + MOST_NEXT_STARTS, behind, key=lambda one: (gravity(one.reason), self._rank(one, one.when.ours))
         )
-        return [*first, *(self._stop_of(one.pair.canary_tid, one) for one in best)]
-
-    def _rarity(self, found: Found) -> tuple[int, int]:
-        return self._spreads[found.sort], self._sizes[found.sort]
+        return [*first, *map(self._stop_at, best)]
 
     @property
     def _proven(self) -> dict[int, _Link]:
         return {tid: link for tid, link in self._chosen.items() if link.relation.is_proof}
 
-    def _weights(self) -> dict[int, int]:
-        """How grave each thread's first divergence is, with all that is proven to follow from it."""
-        weights = {tid: gravity(stop.reason) for tid, stop in self._stops.items()}
-        proven = self._proven
-        for tid in proven:
-            for upstream in _chain(proven, tid)[1:]:
-                weights[upstream] = min(weights[upstream], gravity(self._stops[tid].reason))
-        return {id(self._stops[tid]): weight for tid, weight in weights.items()}
-
     def start(self) -> StartHere | None:
         """Where to look first, and the next candidates; None if nothing differs that counts."""
         if not self._candidates:
             return None
-        start, *others = map(_start_of, self._candidates[: 1 + MOST_NEXT_STARTS])
-        proven = self._proven
-        downstream = sum(start.canary_tid in _chain(proven, tid)[1:] for tid in proven)
+        start, *others = (stop.start() for stop in self._candidates[: 1 + MOST_NEXT_STARTS])
+        downstream = sum(start.canary_tid in _chain(self._proven, tid)[1:] for tid in self._proven)
         return replace(start, downstream=downstream, next=tuple(others))
 
 
