@@ -4563,9 +4563,10 @@ class _Window:
             for next_hunk in hunks:
                 hunk = next_hunk
                 while joined and not self._believes(joined[-1], hunk):
-                    hunk = joined.pop().to(hunk)
-                    if (hunk.c_end, hunk.o_end) != (len(self.canary), len(self.ours)):
-                        hunk = _trimmed(self.canary, self.ours, hunk)
+                    whole = joined.pop().to(hunk)
+                    hunk = _trimmed(self.canary, self.ours, whole)
+                    if (whole.c_end, whole.o_end) == (len(self.canary), len(self.ours)):
+                        hunk = hunk.to(whole)  # what is never together again goes to the end
                 joined.append(hunk)
             if len(joined) == len(hunks):
                 return joined

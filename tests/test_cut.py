@@ -209,7 +209,7 @@ class Refused(Cut):
 
 class RandomPairs(Cut):
     def test_any_divergence_is_the_same_in_its_fixture(self) -> None:
-        tried = 0
+        tried = refused = 0
         for seed in seeds(12):
             pair = generator.random_pair(seed)
             pins = "--tid-map", ",".join(f"{canary}={ours}" for canary, ours in pair.tid_map), "--no-auto-map"
@@ -220,6 +220,10 @@ class RandomPairs(Cut):
                         self.out = Path(self.directory, f"{seed}-{thread['canary_tid']}")
                         at = "--at", f"{thread['canary_tid']}:{found['canary_idx']}"
                         outcome = self.cut(pair.canary, pair.ours, *pins, *at)
+                        tried += 1
+                        if "needs the whole logs" in outcome.err:
+                            refused += 1
+                            continue
                         self.assertEqual(outcome.code, 0, outcome.err)
                         tid_map = re.search('tid_map = "(.*)"', (self.out / "meta.toml").read_text())
                         assert tid_map is not None
@@ -227,8 +231,8 @@ class RandomPairs(Cut):
                         same = next(one for one in again if one["canary_tid"] == thread["canary_tid"])["divergence"]
                         for name in ("class", "change", "fields"):
                             self.assertEqual(same[name], found[name])
-                        tried += 1
         self.assertGreater(tried, enough(6))
+        self.assertLessEqual(refused, tried // 20)
 
 
 class Help(Cut):

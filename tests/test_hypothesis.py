@@ -1,6 +1,6 @@
 """Properties that hypothesis tries to refute. Without hypothesis they are skipped, and that is said.
 
-``DIFF_EVENTS_REQUIRE_ALL=1`` makes its absence a failure. ``DIFF_EVENTS_EFFORT=50`` tries 50 times as many as
+``DIFF_EVENTS_REQUIRE_ALL=1`` makes its absence a failure. ``DIFF_EVENTS_EFFORT=50`` tries 100 times as many as
 usual, and others in each run; otherwise the examples are the same ones every time.
 """
 

@@ -1,6 +1,6 @@
 """The tool against the slow, obvious reading of the rules, on random pairs of logs.
 
-``DIFF_EVENTS_EFFORT=40 python3 -m unittest tests.test_random_pairs`` tries 40 times as many pairs as usual.
+``DIFF_EVENTS_EFFORT=40 python3 -m unittest tests.test_random_pairs`` tries 80 times as many pairs as usual.
 """
 
 import json
