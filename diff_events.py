@@ -12767,7 +12767,6 @@ def _same_command(teacher: ToolCall, student: ToolCall) -> Differences:
 
 
 _WHOLE_FILE: Final = range(1, sys.maxsize)
-_GUTTER: Final = r" *([0-9]{1,9})[→\t]"
 _LINE_NUMBER: Final = field_type("int|null")
 
 
@@ -12784,7 +12783,7 @@ def _line_range(call: ToolCall) -> range | None:
 def _without_gutter(text: str) -> str | None:
     """The text behind line numbers, in either style in which Read shows them; None where it has none."""
     lines = _lines(text)
-    numbers = [re.match(_GUTTER, line) for line in lines]
+    numbers = [re.match(r" *([0-9]{1,9})[→\t]", line) for line in lines]
     found = [(int(number[1]), line[number.end() :]) for number, line in zip(numbers, lines, strict=True) if number]
     is_numbered = found and [number for number, _ in found] == list(range(found[0][0], found[0][0] + len(lines)))
     return "\n".join(line for _, line in found) if is_numbered else None
@@ -13077,10 +13076,7 @@ _ANY_URL: Final = r"([A-Za-z][A-Za-z0-9+.-]{0,31})://([^/?#\\\s'\"<>]*)"
 _URL: Final = r"(?:[A-Za-z][A-Za-z0-9+.-]{0,30}:){1,2}//"
 _MAX_PATH: Final = 4096
 _LOCAL_SCHEMES: Final = _names("file unix about data chrome")
-_NO_ENDPOINT: Final = r"(?i)(?:about|blob|data|javascript|mailto):(?!\d)"
 _SCP_PATH: Final = r"(?P<user>[\w.-]+@)?(?P<host>\[[0-9A-Fa-f:]+\]|[$A-Za-z0-9][\w.-]*):(?!//)"
-_SOCAT_ADDRESS: Final = r"(?i)(?:tcp|udp|openssl|ssl)[46]?(?:-connect)?:([^:,]+):"
-_IMAGE_REGISTRY: Final = r"(?=[^/]*[.:$]|localhost/)([^/:]*)[^/]*/"
 
 Hosts = Iterator[str]
 
@@ -13114,7 +13110,7 @@ def _url_or_host(word: str) -> Hosts:
     word = word.strip().removeprefix("@")
     if re.match(_URL, word):
         yield from itertools.islice(url_hosts(word), 1)
-    elif word and word[0] not in "-/.:" and not re.match(_NO_ENDPOINT, word):
+    elif word and word[0] not in "-/.:" and not re.match(r"(?i)(?:about|blob|data|javascript|mailto):(?!\d)", word):
         host = _host_of_authority(re.split(r"[/?#\s]", word, maxsplit=1)[0])
         if host and not re.fullmatch(r"\d{1,5}", host):
             yield host
@@ -13141,7 +13137,7 @@ def _listed_host(word: str) -> Hosts:
 
 def _image_host(word: str) -> Hosts:
     """The registry that the name of a container image begins with, as in ``ghcr.io/owner/image``."""
-    if registry := re.match(_IMAGE_REGISTRY, word):
+    if registry := re.match(r"(?=[^/]*[.:$]|localhost/)([^/:]*)[^/]*/", word):
         yield registry[1]
 
 
@@ -13382,7 +13378,7 @@ _HOST_FORMS: Final[Mapping[str, Callable[[str], Hosts]]] = {
     "remote": _remote_host,
     "listed": _listed_host,
     "any-url": url_hosts,
-    "socat": lambda word: iter(re.findall(_SOCAT_ADDRESS, word)),
+    "socat": lambda word: iter(re.findall(r"(?i)(?:tcp|udp|openssl|ssl)[46]?(?:-connect)?:([^:,]+):", word)),
     "image": _image_host,
     "database": _database_host,
     "none": _no_host,
@@ -13586,16 +13582,12 @@ _PIPES: Final = _names("| |&")
 _AND_OR: Final = _names("&& || | |&")
 _UNKNOWN_TEXT: Final = "$(…)"
 """What stands for a text that the command does not say."""
-_MAX_DETAIL: Final = 200
 _PARAMETER_NAME: Final = r"(?s)\$\{?!?([A-Za-z_]\w*|[0-9@*])(.*?)\}?$"
 _ENDPOINT_VARIABLE: Final = r"(?i)\w*_(?:url|uri|proxy|endpoint)|goproxy|(?:pg|mysql_|docker_|redis_)host"
-_ECHO_OPTION: Final = r"-[neE]+"
-_PRINTF_DIRECTIVE: Final = r"%[-+ #0-9.]*[A-Za-z]|\\n"
 _INSTALLED: Final = r"(?:^|/)s?\.?bin/[^/]+$"
 _BEFORE_A_PATH: Final = r"^(?:--[\w-]+=|(?:[\w.-]+=)?[@<])"
 _MODULE_OPTION: Final = r"^-[A-Zabd-ln-z]*m"
 _IS_ASSIGNMENT: Final = r"[A-Za-z_]\w*="
-_SHEBANG: Final = r"#!\s*(?:/usr/bin/env\s+(?:-S\s+)?)?(?:\S*/)?([\w.-]+)"
 _ENVIRONMENT_DUMP: Final = r"set|export(?: -p)?|(?:declare|typeset) -(?:p|x|px|xp)"
 _NO_ENVIRONMENT: Final = _names("--help --version -i - --ignore-environment")
 _LOCAL_SWITCHES: Final = _names("--offline --help --version -V help version")
@@ -13752,9 +13744,9 @@ def _written_by(words: Sequence[str], stdin: str | None) -> str:
     """What a command writes: the words of ``echo`` and ``printf``, what ``cat`` and ``tee`` are given."""
     program, rest = words[0], words[1:]
     if program == "echo":
-        return " ".join(itertools.dropwhile(re.compile(_ECHO_OPTION).fullmatch, rest))
+        return " ".join(itertools.dropwhile(re.compile(r"-[neE]+").fullmatch, rest))
     if program == "printf" and rest:
-        form = re.sub(_PRINTF_DIRECTIVE, " ", rest[0]).strip() if len(rest) > 1 else rest[0]
+        form = re.sub(r"%[-+ #0-9.]*[A-Za-z]|\\n", " ", rest[0]).strip() if len(rest) > 1 else rest[0]
         return " ".join([form, *rest[1:]]).replace("\\n", "\n")
     if stdin is not None and (program == "tee" or (program == "cat" and all(word.startswith("-") for word in rest))):
         return stdin
@@ -13796,7 +13788,7 @@ class CommandInspector:
     def doubt(self, reason: UndecidedReason, detail: str) -> None:
         """Notes what cannot be told; in which directory another host or a container works does not matter."""
         if not (self._elsewhere and reason is UndecidedReason.UNKNOWN_DIRECTORY):
-            self._undecided[Undecided(reason, detail[:_MAX_DETAIL])] = None
+            self._undecided[Undecided(reason, detail[:200])] = None
 
     def reach(self, hosts: Iterable[str], *, is_used: bool = True) -> None:
         """Judges the hosts that an action names; ``is_used`` is false where it may only mention them."""
@@ -14099,7 +14091,7 @@ class CommandInspector:
         if content is None:
             self.doubt(UndecidedReason.UNKNOWN_SCRIPT, path)
             return
-        shebang = re.match(_SHEBANG, content)
+        shebang = re.match(r"#!\s*(?:/usr/bin/env\s+(?:-S\s+)?)?(?:\S*/)?([\w.-]+)", content)
         self._run_text(content, shebang[1] if shebang and program == "sh" else program, state)
 
     def _run_text(self, text: str, program: str, state: ShellState) -> None:
@@ -14264,7 +14256,6 @@ class CommandInspector:
 
 _FILE_READERS: Final = _names("Read Edit MultiEdit NotebookRead NotebookEdit Grep")
 _ENDPOINT_FIELD: Final = r"(?:.*[_-])?(?:ur[il]s?|endpoint|href)|.*U(?:RL|rl|RI|ri)s?"
-_SEARCH_TOOL: Final = r"(?i)web_?search|mcp__.*"
 
 
 def _endpoint_values(value: object, name: str = "") -> Iterator[str]:
@@ -14310,7 +14301,7 @@ def check_sovereignty(action: Action, policy: Policy) -> SovereigntyCheck:
     elif action.name not in RULES:
         texts = [*_endpoint_values(action.input)]
         inspector.reach(host for text in texts for host in _url_or_host(text))
-        if not texts and re.fullmatch(_SEARCH_TOOL, action.name):
+        if not texts and re.fullmatch(r"(?i)web_?search|mcp__.*", action.name):
             inspector.doubt(UndecidedReason.UNNAMED_ENDPOINT, action.name)
     return inspector.check()
 
