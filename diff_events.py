@@ -12513,13 +12513,12 @@ def comparable_commands(commands: Iterable[Command], temporary_dirs: frozenset[s
         words = list(map(blanked, command.words))
         for at in _pid_positions(list(map(word_text, command.words))):
             words[at] = (Part(PartKind.LITERAL, "\0pid"),)
-        return Command(
-            command.kind,
-            words,
-            list(map(blanked, command.assignments)),
-            [(operator, blanked(word)) for operator, word in command.redirects],
-            comparable_commands(command.body, temporary_dirs),
-            command.after,
+        return replace(
+            command,
+            words=words,
+            assignments=list(map(blanked, command.assignments)),
+            redirects=[(operator, blanked(word)) for operator, word in command.redirects],
+            body=comparable_commands(command.body, temporary_dirs),
         )
 
     return list(map(comparable, commands))
