@@ -9150,7 +9150,7 @@ _RULE_HEADINGS: Final = {
 
 def _rule_lines(rule: ProfileRule) -> Iterator[str]:
     yield f"[[{rule.sort.value}]]"
-    relative = None if rule.relative is None else float(rule.relative)
+    absolute, relative = (None if limit is None else float(limit) for limit in (rule.absolute, rule.relative))
     where = {f"payload.{path_text(path)}": value for path, value in rule.where}
     start = None if rule.entry_point is None else json.loads(rule.entry_point)
     for key, value in (
@@ -9162,6 +9162,7 @@ def _rule_lines(rule: ProfileRule) -> Iterator[str]:
         ("field", path_text(rule.field)),
         ("only", "absent" if rule.only_absent else None),
         ("values", rule.values),
+        ("abs", absolute),
         ("rel", relative),
         ("where", where),
         ("reason", rule.reason),
@@ -9170,17 +9171,20 @@ def _rule_lines(rule: ProfileRule) -> Iterator[str]:
             yield f"{key} = {_toml(value)}"
 
 
-def profile_toml(calibration: Calibration) -> str:
-    """The profile as a person reviews it: grouped, commented, in an order that hangs on the rules alone."""
-    lines = [
-        f"# What may differ between two runs of one program, learned from {len(calibration.names)} runs.",
-        "version = 1",
-    ]
-    for sort, rules in itertools.groupby(calibration.profile.rules, key=lambda rule: rule.sort):
+def rules_toml(rules: Iterable[ProfileRule], heading: str) -> str:
+    """Rules as a person reviews them: grouped and commented."""
+    lines = [f"# {heading}", "version = 1"]
+    for sort, of_sort in itertools.groupby(rules, key=lambda rule: rule.sort):
         lines += ["", f"# {_RULE_HEADINGS[sort]}"]
-        for rule in rules:
+        for rule in of_sort:
             lines += ["", *_rule_lines(rule)]
     return "\n".join(lines) + "\n"
+
+
+def profile_toml(calibration: Calibration) -> str:
+    """The profile that was learned, in an order that hangs on the rules alone."""
+    heading = f"What may differ between two runs of one program, learned from {len(calibration.names)} runs."
+    return rules_toml(calibration.profile.rules, heading)
 
 
 # ══ audit ═════════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -15236,7 +15240,9 @@ def read_matrix(path: str) -> dict[str, RowStatus]:
 _TRACE_FILES: Final = ("teacher.ccpa-trace.jsonl", "student.ccpa-trace.jsonl")
 _LOG_FILES: Final = ("canary.jsonl", "ours.jsonl")
 _META_FILE: Final = "meta.toml"
-_META_FIELDS: Final = fields("id:name covers:strings? description:str? match_names:bool? profile:str?", _SETTINGS_TYPES)
+_META_FIELDS: Final = fields(
+    "id:name covers:strings? description:str? match_names:bool? check_identity:bool? profile:str?", _SETTINGS_TYPES
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15249,6 +15255,7 @@ class Meta:
     tid_map: Mapping[int, int] = field(default_factory=dict)
     allow_hosts: tuple[str, ...] = ()
     match_names: bool = False
+    check_identity: bool = False
     profile: str | None = None
     """The profile to compare two logs under, a file in the folder of the fixture."""
 
@@ -15287,6 +15294,7 @@ class FixtureResult:
         options = ("diff", "") if self.files[0].endswith(_TRACE_FILES[0]) else ("--canary", "--ours")
         words = [*itertools.chain.from_iterable(zip(options, self.files, strict=True))]
         words += ["--match-names"] if self.meta.match_names else []
+        words += ["--check-identity"] if self.meta.check_identity else []
         words += ["--profile", self.profiles[0]] if self.profiles else []
         return f"diff_events.py {' '.join(map(shlex.quote, filter(None, words)))}"
 
@@ -15340,6 +15348,7 @@ def read_meta(folder: Path, default_id: str | None = None) -> Meta:
         _tid_map(fixture.get("tid_map", {}), source),
         checked_hosts(fixture.get("allow_hosts"), source, "fixture.allow_hosts"),
         fixture.get("match_names", False),
+        fixture.get("check_identity", False),
         fixture.get("profile"),
     )
 
@@ -15409,7 +15418,7 @@ def _score_logs(result: FixtureResult) -> FixtureResult:
     """An event-log pair: one drift a thread that is not identical, and at least one where the verdict is divergent."""
     profile, meta = read_profile(result.profiles), result.meta
     match_names = meta.match_names or bool(profile.of_sort(RuleSort.NAME))
-    options = DiffOptions(tid_map=meta.tid_map, match_names=match_names, profile=profile)
+    options = DiffOptions(meta.tid_map, check_identity=meta.check_identity, match_names=match_names, profile=profile)
     report = diff_logs(result.files[0], result.files[1], options)
     if report.verdict is Verdict.IDENTICAL:
         return replace(result, score=report.parity.value)
@@ -15636,33 +15645,66 @@ def compare_scores(report: CorpusReport, before: Mapping[str, float | None]) -> 
 # ══ cut ═══════════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
-_ROWS_AROUND: Final = ((40, 0), (400, 0), (4000, 0), (40, 40))
-"""Rows before and behind a divergence that are tried in turn; and of those behind, how many whatever differs there."""
+_ROWS_AROUND: Final = ((40, False), (400, False), (4000, False), (40, True))
+"""Rows before and behind the place that are tried in turn, and whether those behind may differ."""
 _CONTEXT_KEPT: Final = 3
 """Rows before and behind it that stay whatever happens: for who reads the fixture."""
 _WHOLE_BLOCK: Final = 200
 """A block of more rows is made smaller, too."""
+_EVENTS_ELSEWHERE: Final = 12
+"""The last matching events of each other thread may be needed to show that the logs go on where one ended."""
 _MOST_COMPARISONS: Final = 500
-_MOST_TRIED_WHOLE: Final = 50_000
-"""Logs of so many events are made smaller as a whole where no surroundings will do: work may go to any of a pool."""
-_TELLING_KEYS: Final = _names("name object_type wait_type status return_value")
-"""Payload fields whose texts are no secret, and tell what happened."""
-_NUMBER_TEXT: Final = re.compile(r"(?:0[xX])?[0-9a-fA-F]{1,16}|-?[0-9]+|")
+_PROFILE_FILE, _PROFILE_HEADING = "profile.toml", "What may differ in this fixture."
+_CALLS: Final = ("kernel.call", "kernel.return")
+_SAYS_NOTHING: Final = re.compile(r"0[xX][0-9a-fA-F]{1,16}|[0-9a-fA-F]{16}|-?[0-9]+|any|all|")
+"""Numbers, ids and sorts of waits."""
+_STATUS_TEXT: Final = re.compile(r"[A-Z][A-Z0-9_]+(?: \([A-Za-z ]+\))?")
+_TELLING: Final = {"object_type": re.compile("[A-Za-z]+"), "status": _STATUS_TEXT, "return_value": _STATUS_TEXT}
+"""Payload fields that tell what happened, and what they say if it is no secret."""
+_KEPT_MEMBERS: Final = ("schema_version", "tid", "tid_event_idx", *SKIPPED_OF_EVERY_EVENT)
+"""Members of events that stay beside kind and payload where texts are hidden; others count for nothing."""
 
-Unit: TypeAlias = "Both[tuple[EventPlace, ...]]"
+Unit: TypeAlias = "tuple[tuple[Side, EventPlace], ...]"
 """Events that are kept or left out together."""
 
 
 @dataclass(frozen=True, slots=True)
 class CutFixture:
-    """Two small logs that reproduce a divergence."""
+    """Two small logs that show one thing that a report of two logs shows."""
 
     logs: Both[bytes]
-    events: Both[int]
-    of_events: int
-    """How many both logs had together."""
-    tid_map: Mapping[int, int]
-    divergence: Divergence
+    report: Report
+    """Of these two."""
+    description: str
+
+
+class _Scrubber:
+    """Hides what the texts of events say. Equal ones stay equal."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+
+    def _text(self, text: str) -> str:
+        return text if _SAYS_NOTHING.fullmatch(text) else self._texts.setdefault(text, f"text {len(self._texts) + 1}")
+
+    def _value(self, value: object) -> object:
+        if isinstance(value, dict):
+            return {key if key.isidentifier() else self._text(key): self._value(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return list(map(self._value, value))
+        return self._text(value) if isinstance(value, str) else value
+
+    def line(self, line: bytes) -> bytes:
+        """A line of a log, with names of calls, kinds, statuses and numbers as they were."""
+        event = cast("dict[str, Any]", parse_json(line))
+        shown = {"kind": event["kind"]} if "kind" in event else {}
+        shown.update((key, self._value(event[key])) for key in _KEPT_MEMBERS if key in event)
+        if isinstance(payload := event.get("payload"), dict):
+            telling = {**_TELLING, **({"name": re.compile("(?s).*")} if event.get("kind") in _CALLS else {})}
+            texts = {key: text for key, text in payload.items() if key in telling and isinstance(text, str)}
+            kept = {key: text for key, text in texts.items() if telling[key].fullmatch(text)}
+            shown["payload"] = cast("dict[str, object]", self._value({**payload, **dict.fromkeys(kept)})) | kept
+        return json_text(shown).encode()
 
 
 def _new_indexes(stream: Stream, positions: Sequence[int]) -> dict[int, int]:
@@ -15676,220 +15718,275 @@ def _new_indexes(stream: Stream, positions: Sequence[int]) -> dict[int, int]:
     return indexes
 
 
-def _scrubbed(payload: Mapping[str, object], texts: dict[str, str]) -> dict[str, object]:
-    """A payload without what its texts say; equal ones stay equal."""
+class _Sign(NamedTuple):
+    """Something that a report shows on a pair of threads, and that a fixture can show as well."""
 
-    def change(text: str) -> str:
-        return text if _NUMBER_TEXT.fullmatch(text) else texts.setdefault(text, f"text {len(texts) + 1}")
+    of: object
+    """The part of the report."""
+    essence: tuple[object, ...]
+    """What of it must be the same in the fixture."""
+    description: str
+    events: Sequence[tuple[Side, Event]] = ()
+    """Further events that it may hang on."""
 
-    return {key: value if key in _TELLING_KEYS else with_strings(value, change) for key, value in payload.items()}
+
+def _calls(*events: Event | None) -> list[tuple[str, str | None] | None]:
+    return [(event.kind, event.name if event.kind in _CALLS else None) if event else None for event in events]
 
 
-def _essence_of(report: Report, divergence: Divergence, scrub: bool) -> tuple[object, ...]:
-    """What must be the same of a divergence in the fixture."""
-    canary = divergence.events.canary
+def _path_without_keys(path: str) -> str:
+    """A path without the keys that are no names of fields: they may be anything."""
+    return re.sub(r'\["(?:[^"\\]|\\.)*"\]', '["…"]', path)
+
+
+def _described(what: str, events: Iterable[Event | None], fields: Iterable[FieldDifference] = ()) -> str:
+    calls = " / ".join(dict.fromkeys(" ".join(filter(None, call)) for call in _calls(*events) if call))
+    paths = ", ".join(shorten(_path_without_keys(f.path), 80) for f in itertools.islice(fields, 3))
+    return printable(f"{what}: {calls}{': ' if paths else ''}{paths}")
+
+
+def _of_divergence(report: Report, divergence: Divergence, scrub: bool) -> _Sign:
+    canary, change, counts = divergence.events.canary, divergence.change, divergence.counts
+    description = _described(change.value, divergence.events, divergence.fields)
+    by_name = divergence.explained_by is Explained.NAME
+    if not all(counts) and report.options.profile.of_sort(RuleSort.POOL):  # beside what it stands is timing
+        side = Side.CANARY if counts.canary else Side.OURS
+        return _Sign(divergence, (side, _calls(divergence.events[side]), by_name), description)
     breaks = [
         (broken.path, broken.expected, broken.stands_for)
         for broken in report.names.breaks
         if (broken.events.canary.tid, broken.events.canary.idx) == (canary.tid, canary.idx)
     ]
-    calls = [(event.kind, event.name) for event in divergence.events]
-    fields = [(f.path, () if scrub else (json_text(f.left), json_text(f.right))) for f in divergence.fields]
-    by_name = divergence.explained_by is Explained.NAME
-    return divergence.mismatch, divergence.change, calls, fields, by_name, breaks
+    values = [() if scrub else (f.path, json_text(f.left), json_text(f.right)) for f in divergence.fields]
+    paths = [_path_without_keys(f.path) for f in divergence.fields]
+    calls = _calls(*divergence.events)
+    return _Sign(divergence, (divergence.mismatch, change, calls, paths, values, by_name, breaks), description)
+
+
+def _of_ending(ending: Ending, start: StartHere | None) -> _Sign:
+    """How a thread ended; with ``start``, also why to start there."""
+    events = ending.last, ending.call, ending.wait, ending.signaller
+    description = _described(f"{ending.side.value} ended", (ending.call or ending.last, ending.wait))
+    signaller = [(Side.CANARY, ending.signaller)] if ending.signaller else []
+    return _Sign(start or ending, (ending.side, _calls(*events), start and start.reason), description, signaller)
+
+
+def _signs(report: Report, tid: int, scrub: bool) -> Iterator[_Sign]:
+    """What a report shows on a thread of canary."""
+    start = report.start_here
+    for thread in report.threads:
+        if thread.pair.canary_tid == tid:
+            yield from (_of_divergence(report, divergence, scrub) for divergence in thread.divergences)
+            if thread.ending:
+                yield _of_ending(thread.ending, None)
+                yield _of_ending(thread.ending, start if start and start.canary_tid == tid else None)
+    for finding in report.identity:
+        if finding.pair.canary_tid == tid:
+            known = [*zip(Side, finding.objects, strict=True), *([(Side.OURS, e)] if (e := finding.expected) else [])]
+            essence = _calls(*finding.events), [thing.sid for _, thing in known], finding.certain
+            events = [(side, thing.event) for side, thing in known]
+            yield _Sign(finding, essence, _described("wrong object", finding.events), events)
+    for broken in report.names.breaks:
+        if broken.pair.canary_tid == tid:
+            meant = _calls(*broken.events), broken.path, broken.expected, broken.stands_for
+            yield _Sign(broken, meant, _described("wrong object", broken.events))
+    for side, objects in report.lone_globals.items():
+        yield from (_Sign(one, (side, one.sid), f"in one log only: {one.object_type}") for one in objects)
 
 
 class _Cutter:
-    """Looks for few events of two logs with which one divergence is still the same."""
+    """Looks for few events of two logs that still show something."""
 
-    def __init__(self, compared: Compared, walk: PairWalk, nth: int, folder: Path, *, scrub: bool) -> None:
-        self._compared, self._walk, self._folder, self._scrub = compared, walk, folder, scrub
-        self._rows = {walk.canary.tid: AlignedRows(walk) for walk in compared.walks}
-        self._partner = {walk.ours.tid: walk.canary.tid for walk in compared.walks}
-        self._divergence = self._reported(compared.report)[nth]
-        self._wanted = _essence_of(compared.report, self._divergence, scrub)
-        self._difference = walk.differences[nth]
-        self._block = self._rows[walk.canary.tid].rows_of(self._difference)
+    def __init__(self, compared: Compared, at: str, folder: Path, *, scrub: bool) -> None:
+        self._compared, self._folder, self._scrub = compared, folder, scrub
+        self._options = replace(compared.report.options, max_divergences=1)
+        target = target_of(compared, at)
+        self._rows = AlignedRows(walk_with(compared, target))
+        self._walk, self._tid = self._rows.walk, self._rows.walk.canary.tid
+        of, self._place = self._part_at(target, compared.report.start_here if at == "start" else None)
+        self._sign = next(sign for sign in _signs(compared.report, self._tid, scrub) if sign.of is of)
+        self._counterparts = Counterparts(compared.walks)
         self._left = _MOST_COMPARISONS
 
-    def _reported(self, report: Report) -> Sequence[Divergence]:
-        """The divergences of the thread that is cut."""
-        tid = self._walk.canary.tid
-        return next((thread.divergences for thread in report.threads if thread.pair.canary_tid == tid), ())
+    def _part_at(self, target: Target, start: StartHere | None) -> tuple[object, range]:
+        """The part of the report that an event belongs to, or else the next one behind it; and its rows."""
+        if start and (of := start.finding or start.names or start.lone):
+            number = self._rows.find(target.side, target.position)
+            return of, range(number, number + 1)
+        thread = next(one for one in self._compared.report.threads if one.pair.canary_tid == self._tid)
+        for divergence, step in zip(thread.divergences, self._walk.differences, strict=True):
+            places = step.places[target.side]
+            if target.position < places.stop or target.position <= places.start:
+                return divergence, self._rows.rows_of(step)
+        if thread.ending is None:
+            raise UsageError(f"--at: canary's tid {self._tid} has no divergence there or behind it")
+        return start or thread.ending, self._rows.rows_of(self._walk.steps[-1])[:_CONTEXT_KEPT]
 
     # -- the events that may be needed -----------------------------------------------------------------------------
 
-    def _unit(self, canary_tid: int, number: int) -> Unit:
+    def _unit(self, number: int) -> Unit:
         """The events of a row."""
-        rows = self._rows[canary_tid]
-        tids = Both(rows.walk.canary.tid, rows.walk.ours.tid)
-        places = zip(tids, rows[number][0], strict=True)
-        return Both(*(() if position is None else ((tid, position),) for tid, position in places))
-
-    def _around(self, count: int, whatever: int = 0) -> Iterator[int]:
-        """So many rows before the block and behind it, as far as nothing else differs, the nearest last."""
-        rows, behind = self._rows[self._walk.canary.tid], self._block.stop + whatever
-
-        def is_alike(number: int) -> bool:
-            return self._block.stop <= number < behind or rows[number][1] is not StepKind.DIFFERED
-
-        for numbers in (range(self._block.start - 1, -1, -1), range(self._block.stop, len(rows))):
-            yield from reversed(list(itertools.takewhile(is_alike, numbers[:count])))
-
-    def _produced(self, side: Side, units: Iterable[Unit]) -> Iterator[EventPlace]:
-        """The events before the block that produce the names which some events of a side have."""
-        log = self._compared.logs[side]
-        events = [log.event(*place) for unit in units for place in unit[side]]
-        values = {name_value(value) for event in events for _, value in payload_leaves(event.payload, "")} - {None}
-        last = max((event.lineno for event in events), default=0)
-        newest: dict[int, tuple[int, EventPlace]] = {}
-        for made in name_productions(log, self._compared.report.options.profile):
-            if made.value in values and not made.ends:
-                lineno = log.line_of(made.tid, made.position)[0]
-                if newest.get(made.value, (0,))[0] < lineno < last:
-                    newest[made.value] = lineno, (made.tid, made.position)
-        yield from (place for _, place in sorted(newest.values()))
+        places = zip(Side, self._walk.sides, self._rows[number][0], strict=True)
+        return tuple((side, (cursor.tid, position)) for side, cursor, position in places if position is not None)
 
     def _with_counterpart(self, side: Side, place: EventPlace) -> Unit:
         """An event of any thread, and the one that stands against it."""
-        tid = place[0] if side is Side.CANARY else self._partner.get(place[0])
-        if tid in self._rows:
-            return self._unit(tid, self._rows[tid].find(side, place[1]))
-        return Both((place,), ()) if side is Side.CANARY else Both((), (place,))
+        other = self._counterparts.of(side, *place)
+        pair = ((side, place), (side.other, other)) if other else ((side, place),)
+        return pair if side is Side.CANARY else pair[::-1]
+
+    def _around(self, count: int, whatever: bool) -> Iterator[int]:
+        """So many rows before the place and behind it, as far as nothing else differs, the nearest last."""
+        before, behind = range(self._place.start - 1, -1, -1), range(self._place.stop, len(self._rows))
+        for numbers in (before, behind):
+            alike: Iterable[int] = itertools.takewhile(lambda n: self._rows[n][1] is not StepKind.DIFFERED, numbers)
+            if self._options.profile.of_sort(RuleSort.POOL):  # what differs or floats hangs on other threads
+                alike = (number for number in numbers if self._rows[number][1] is StepKind.MATCHED)
+            chosen = behind if whatever and numbers == behind else alike
+            yield from reversed([*itertools.islice(chosen, count)])
+
+    def _elsewhere(self) -> Iterator[Unit]:
+        """The events of other threads that it may hang on."""
+        for side, event in self._sign.events:
+            yield self._with_counterpart(side, (event.tid, self._compared.logs[side].position(event.tid, event.idx)))
+        others = (walk for walk in self._compared.walks if walk is not self._walk)
+        for walk in others if isinstance(self._sign.of, Ending | StartHere) else ():
+            last = next((step.places.canary for step in reversed(walk.steps) if step.matched), range(0))
+            for position in last[-_EVENTS_ELSEWHERE:]:
+                yield self._with_counterpart(Side.CANARY, (walk.canary.tid, position))
+
+    def _produced(self, units: Iterable[Unit]) -> Iterator[Unit]:
+        """The events before some others that produce the names which these have."""
+        places = list(itertools.chain.from_iterable(units))
+        for side in Side:
+            log = self._compared.logs[side]
+            events = [log.event(*place) for of, place in places if of is side]
+            values = {name_value(value) for event in events for _, value in payload_leaves(event.payload, "")} - {None}
+            last = max((event.lineno for event in events), default=0)
+            newest: dict[int, tuple[int, EventPlace]] = {}
+            for made in name_productions(log, self._options.profile):
+                if made.value in values and not made.ends:
+                    lineno = log.line_of(made.tid, made.position)[0]
+                    if newest.get(made.value, (0,))[0] < lineno < last:
+                        newest[made.value] = lineno, (made.tid, made.position)
+            yield from (self._with_counterpart(side, place) for _, place in sorted(newest.values()))
 
     def _candidates(self) -> Iterator[tuple[list[Unit], list[Unit]]]:
         """What stays and what may go, the fewest events first."""
-        tid = self._walk.canary.tid
-        block = [self._unit(tid, number) for number in self._block]
-        rows = self._rows[tid]
-        near = {number for number in self._around(_CONTEXT_KEPT) if rows[number][1] is StepKind.MATCHED}
-        kept = [self._unit(tid, number) for number in sorted(near)]
-        for side, place in self._first_places():  # where one side lacks the block, its event stands behind that
-            kept.append(Both((place,), ()) if side is Side.CANARY else Both((), (place,)))
-        kept, loose = (kept + block, []) if len(block) <= _WHOLE_BLOCK else (kept + block[:1], block[1:])
-        for counts in _ROWS_AROUND:
-            around = [self._unit(tid, number) for number in self._around(*counts) if number not in near]
-            yield kept, around + loose
-            places = ((side, place) for side in Side for place in self._produced(side, kept + around))
-            named = [self._with_counterpart(*place) for place in places]
-            yield kept, [unit for unit in dict.fromkeys(named) if unit not in kept + around] + around + loose
-        if sum(log.events for log in self._compared.report.logs) <= _MOST_TRIED_WHOLE:
-            yield kept, [self._unit(tid, number) for tid, rows in self._rows.items() for number in range(len(rows))]
-
-    def _first_places(self) -> Iterator[tuple[Side, EventPlace]]:
-        """The first event of each side at the divergence, where the side goes on."""
-        for side, cursor in zip(Side, self._walk.sides, strict=True):
-            if self._difference.starts[side] < len(cursor.stream):
-                yield side, (cursor.tid, self._difference.starts[side])
+        near = {number for number in self._around(_CONTEXT_KEPT, False) if self._rows[number][1] is StepKind.MATCHED}
+        block = list(map(self._unit, self._place))
+        whole = len(block) <= _WHOLE_BLOCK
+        kept = [*map(self._unit, sorted(near)), *(block if whole else block[:1])]
+        for surroundings in _ROWS_AROUND:
+            around = [*self._elsewhere(), *map(self._unit, self._around(*surroundings))]
+            for names in ((), self._produced([*kept, *around])):
+                loose = dict.fromkeys([*names, *around, *([] if whole else block[1:])])
+                yield kept, [unit for unit in loose if unit not in kept]
 
     # -- trying ----------------------------------------------------------------------------------------------------
 
-    def _text(self, side: Side, units: Iterable[Unit], texts: dict[str, str]) -> tuple[bytes, set[int]]:
+    def _text(self, side: Side, units: Iterable[Unit], scrubber: _Scrubber) -> tuple[bytes, set[int]]:
         """A log of some events, and the threads that it has."""
         log = self._compared.logs[side]
         positions: defaultdict[int, set[int]] = defaultdict(set)
-        for unit in units:
-            for tid, position in unit[side]:
+        for of, (tid, position) in itertools.chain.from_iterable(units):
+            if of is side:
                 positions[tid].add(position)
         header = log.source.read_back(0, log.index.chunks[0].offset).removeprefix(BYTE_ORDER_MARK)
         lines = {0: header.strip()}
         for tid, of_thread in positions.items():
             for position, idx in _new_indexes(log.index.streams[tid], sorted(of_thread)).items():
                 lineno, line = log.line_of(tid, position)
-                values = {"tid_event_idx": str(idx)}
-                if self._scrub:
-                    payload = decode_event(line, lineno).payload
-                    values["payload"] = json_text(_scrubbed(payload, texts))
-                lines[lineno] = with_members(line, values)
-        return b"".join(lines[lineno] + b"\n" for lineno in sorted(lines)), set(positions)
+                lines[lineno] = with_members(line, {"tid_event_idx": str(idx)})
+        in_order = (lines[lineno] for lineno in sorted(lines))
+        return b"".join((scrubber.line(line) if self._scrub else line) + b"\n" for line in in_order), set(positions)
 
-    def attempt(self, units: Sequence[Unit]) -> CutFixture | None:
-        """The fixture of some events, if they reproduce the divergence."""
+    def _attempt(self, units: Sequence[Unit], options: DiffOptions) -> CutFixture | None:
+        """The fixture of some events, if they show the same."""
         self._left -= 1
-        texts: dict[str, str] = {}
-        (canary, tids), (ours, of_ours) = (self._text(side, units, texts) for side in Side)
+        scrubber = _Scrubber()
+        (canary, tids), (ours, of_ours) = (self._text(side, units, scrubber) for side in Side)
         pairs = ((walk.canary.tid, walk.ours.tid) for walk in self._compared.walks)
         tid_map = {one: other for one, other in pairs if one in tids and other in of_ours}
-        texts_of = Both(canary, ours)
-        for name, text in texts_of.items():
-            (self._folder / name).write_bytes(text)
-        options = replace(self._compared.report.options, tid_map=tid_map, max_divergences=1)
+        profile, logs = options.profile, Both(canary, ours)
         paths = Both("canary", "ours").map(lambda name: str(self._folder / name))
+        for side in Side:
+            Path(paths[side]).write_bytes(logs[side])
+        if profile:  # as it will be read from the fixture
+            path = self._folder / _PROFILE_FILE
+            path.write_text(rules_toml(profile.rules, _PROFILE_HEADING), encoding="utf-8")
+            profile = read_profile([str(path)])
         try:
-            report = diff_logs(paths.canary, paths.ours, options)
+            report = diff_logs(paths.canary, paths.ours, replace(options, tid_map=tid_map, profile=profile))
         except DiffEventsError:
             return None  # such as no event at all on one side
-        found = next(iter(self._reported(report)), None)
-        if found is None or _essence_of(report, found, self._scrub) != self._wanted:
-            return None
-        counts, of_events = report.logs.map(lambda log: log.events), self._compared.report.logs
-        return CutFixture(texts_of, counts, sum(log.events for log in of_events), tid_map, found)
+        shown = any(sign.essence == self._sign.essence for sign in _signs(report, self._tid, self._scrub))
+        return CutFixture(logs, report, self._sign.description) if shown else None
 
     def cut(self) -> CutFixture:
         """The smallest fixture that is found. Raises `UsageError` where there is none."""
         for kept, loose in self._candidates():
-            if best := self.attempt([*kept, *loose]):
-                return self._smaller(kept, loose, best)
-        first = self._divergence.events.canary
-        raise UsageError(f"the divergence at canary's tid {first.tid} index {first.idx} needs the whole logs")
+            if best := self._attempt([*kept, *loose], self._options):
+                return self._plainer(*self._smaller(kept, loose, best))
+        where = f"{self._sign.description}, canary's tid {self._tid}"
+        raise UsageError(f"no few events show it alone ({where}): it hangs on what is far away; hand on the whole logs")
 
-    def _smaller(self, kept: list[Unit], loose: list[Unit], best: CutFixture) -> CutFixture:
+    def _smaller(self, kept: list[Unit], loose: list[Unit], best: CutFixture) -> tuple[list[Unit], CutFixture]:
         """Leaves out what can go: all of it, halves, quarters, and so on down to single units."""
         size = len(loose)
         while size:
             start = 0
             while start < len(loose) and self._left > 0:
                 rest = loose[:start] + loose[start + size :]
-                if smaller := self.attempt([*kept, *rest]):
+                if smaller := self._attempt([*kept, *rest], self._options):
                     loose, best = rest, smaller
                 else:
                     start += size
             size //= 2
-        return best
+        return [*kept, *loose], best
 
-
-def _divergence_at(compared: Compared, at: str) -> tuple[PairWalk, int]:
-    """The divergence that an event is in, or else the next one behind it. Raises `UsageError`."""
-    target = target_of(compared, at)
-    walk = walk_with(compared, target)
-    for nth, difference in enumerate(walk.differences):
-        places = difference.places[target.side]
-        if target.position < places.stop or target.position <= places.start:
-            return walk, nth
-    raise UsageError(f"--at: there is no divergence there or behind it, on canary's tid {walk.canary.tid}")
+    def _plainer(self, units: Sequence[Unit], best: CutFixture) -> CutFixture:
+        """The fixture without the rules that have nothing to do with its events: without them, no more may differ."""
+        logs = self._compared.logs
+        events = (logs[side].event(*place) for side, place in itertools.chain.from_iterable(units))
+        calls = {(event.kind, event.name) for event in events}
+        rules = [
+            rule
+            for rule in self._options.profile.rules
+            if any((rule.kind == kind and rule.call in (None, call)) or call in rule.calls for kind, call in calls)
+        ]
+        plain = self._attempt(units, replace(self._options, profile=Profile(rules)))
+        reports = [fixture.report for fixture in (plain, best) if fixture]
+        found = [sum(thread.divergences_found for thread in report.threads) for report in reports]
+        return plain if plain and found[0] <= found[1] else best
 
 
 def cut_fixture(compared: Compared, at: str, *, scrub: bool = False) -> CutFixture:
-    """Few events of two logs that reproduce one divergence: compared, they show the same one, and it is the first.
+    """Few events of two logs that show one thing that their report shows, on its thread the first.
 
     ``compared`` must have all divergences in its report. Raises `UsageError` where ``at`` names none.
     """
     import tempfile  # here, so that only who cuts waits for it
 
-    walk, nth = _divergence_at(compared, at)
     with tempfile.TemporaryDirectory(prefix="diff-events-") as folder:
-        return _Cutter(compared, walk, nth, Path(folder), scrub=scrub).cut()
+        return _Cutter(compared, at, Path(folder), scrub=scrub).cut()
 
 
-def fixture_files(name: str, fixture: CutFixture, options: DiffOptions) -> dict[str, bytes]:
-    """The files of a fixture by name: two logs, and how they are compared, with the rules of all profiles in one."""
-    divergence = fixture.divergence
-    paths = ", ".join(shorten(f.path, 80) for f in divergence.fields[:3])
-    calls = " / ".join(dict.fromkeys(f"{event.kind} {event.name or ''}".strip() for event in divergence.events))
-    fields: dict[str, object] = {
-        "id": name,
-        "description": printable(f"{divergence.change.value}: {calls}{': ' if paths else ''}{paths}"),
-        "tid_map": ",".join(f"{canary}={ours}" for canary, ours in fixture.tid_map.items()),
-    }
-    files = {f"{side}.jsonl": text for side, text in fixture.logs.items()}
+def fixture_files(name: str, fixture: CutFixture) -> dict[str, bytes]:
+    """The files of a fixture, by name."""
+    options = fixture.report.options
+    pins = ",".join(f"{canary}={ours}" for canary, ours in options.tid_map.items())
+    meta: dict[str, object] = {"id": name, "description": fixture.description, "tid_map": pins}
+    files = {f"{side}.jsonl": log for side, log in fixture.logs.items()}
     if options.match_names:
-        fields["match_names"] = True
+        meta["match_names"] = True
+    if fixture.report.mistaken and fixture.report.verdict is Verdict.IDENTICAL:
+        meta["check_identity"] = True
     if options.profile:
-        fields["profile"] = "profile.toml"
-        texts = [re.sub(r"(?m)^version *=.*$", "", read_text(path)) for path in options.profile.names]
-        files["profile.toml"] = "\n".join(["version = 1", *texts]).encode()
-    meta = ["[fixture]", *(f"{key} = {json.dumps(value)}" for key, value in fields.items()), ""]
-    return {**files, "meta.toml": "\n".join(meta).encode()}
+        meta["profile"] = _PROFILE_FILE
+        files[_PROFILE_FILE] = rules_toml(options.profile.rules, _PROFILE_HEADING).encode()
+    lines = ["[fixture]", *(f"{key} = {json.dumps(value)}" for key, value in meta.items())]
+    return {**files, _META_FILE: ("\n".join(lines) + "\n").encode()}
 
 
 # ══ validation ════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -16995,10 +17092,11 @@ def cut_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     with PendingFolder(options.out) as folder:
         with _two_logs(options, streams, max_divergences=0) as compared:
             fixture = cut_fixture(compared, options.at, scrub=options.scrub)
+            of_events = sum(log.events for log in compared.report.logs)
         name = os.path.basename(os.path.normpath(options.out))
-        folder.commit(fixture_files(name, fixture, compared.report.options))
-    canary, ours = fixture.events
-    streams.write(f"{printable(options.out)}: {canary:,} + {ours:,} events of {fixture.of_events:,}\n")
+        folder.commit(fixture_files(name, fixture))
+    canary, ours = fixture.report.logs.map(lambda log: log.events)
+    streams.write(f"{printable(options.out)}: {canary:,} + {ours:,} events of {of_events:,}\n")
     return ExitCode.OK
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tests import generator
-from tests.small_logs import Line, called, log_text, made
-from tests.support import LogTestCase, Outcome, enough, event, log_bytes, run, seeds
+from tests.small_logs import Line, called, log_text, made, waited
+from tests.support import SID, LogTestCase, Outcome, enough, event, log_bytes, run, seeds
 
 NAMES = [f"Call{n}" for n in range(300)]
 SKIPPED = re.compile(r'"tid_event_idx": ?[0-9]+')
@@ -110,6 +110,132 @@ class Fixtures(Cut):
         self.assertLess(len(self.events("ours")), 30)
 
 
+class OtherThanDivergences(Cut):
+    def shown(self, canary: bytes, ours: bytes, *options: str) -> dict[str, Any]:
+        """The report of the cut pair, which is a fixture that differs; on the way, what the file says of it."""
+        self.out = self.directory / f"small{len(self.listing())}" / "fixture"
+        outcome = self.cut(canary, ours, *options)
+        self.assertEqual((outcome.code, outcome.err), (0, ""))
+        self.assertEqual(run("corpus", str(self.out.parent), "--must-fail", "--quiet").code, 0)
+        tid_map = re.search('tid_map = "(.*)"', (self.out / "meta.toml").read_text())
+        assert tid_map is not None
+        return self.compare_cut("--tid-map", tid_map[1])
+
+    def test_a_thread_whose_log_ends(self) -> None:
+        whole = log_text(steps(6))
+        for canary, ours, status in ((whole, steps(1)[:301], "ours_ended"), (steps(6)[:301], whole, "canary_ended")):
+            one, other = (log if isinstance(log, bytes) else log_text(log) for log in (canary, ours))
+            (thread,) = self.shown(one, other)["threads"]
+            self.assertEqual((thread["status"], thread["ending"]["call"]["payload"]["name"]), (status, "Call150"))
+            self.assertLess(thread["canary_events"] + thread["ours_events"], 14)
+
+    def test_a_thread_that_hangs_while_the_others_go_on(self) -> None:
+        def log(tid: int, stuck: list[Line]) -> bytes:
+            return log_text([*steps(tid)[:100], *stuck, *steps(tid)[100:]])
+
+        went_on = waited(7, "1" * 16) + called(7, "After")
+        report = self.shown(log(6, went_on), log(1, [(2, *line[1:]) for line in went_on[:2]]))
+        self.assertEqual((report["start_here"]["reason"], report["start_here"]["canary_tid"]), ("stuck", 7))
+        self.assertLess(sum(thread["canary_events"] for thread in report["threads"]), 24)
+        self.assertIn('"ours ended: kernel.call NtWaitFor', (self.out / "meta.toml").read_text())
+
+    def test_a_matching_event_about_the_wrong_object(self) -> None:
+        def log(tid: int, last: str) -> bytes:
+            objects = [made(tid, sid * 16, raw=f"0xF800000{sid}") for sid in "48"]
+            return log_text([*objects, *steps(tid)[:200], *waited(tid, last * 16), *steps(tid)[200:]])
+
+        report = self.shown(log(6, "4"), log(1, "8"))
+        (finding,) = report["identity"]
+        self.assertTrue(finding["certain"])
+        self.assertLess(report["threads"][0]["canary_events"], 12)
+        self.assertIn("check_identity = true", (self.out / "meta.toml").read_text())
+
+    def test_a_shared_global_object_of_one_log(self) -> None:
+        created = made(1, SID, raw="0x828f0010")
+        ours = log_text([*steps(1)[:100], created, *steps(1)[100:]])
+        self.assertEqual(self.shown(Fixtures.CANARY, ours)["shared_globals"]["ours_only"], [SID])
+        self.assertLess(len(self.events("ours")), 9)
+
+    def test_a_thread_without_a_partner_is_refused(self) -> None:
+        canary = log_text([*steps(6), *called(9, "Lone")])
+        outcome = self.cut(canary, log_text(steps(1)), "--tid-map", "6=1", "--no-auto-map")
+        self.assertEqual(outcome.code, 2)
+        self.assertIn("canary's tid 9 has no partner", outcome.err)
+
+
+class Comparison(Cut):
+    """What a fixture needs of names and rules goes with it."""
+
+    RULES = """
+    [[ignore]]
+    kind = "kernel.call"
+    field = "time"
+    reason = "a clock"
+    [[tolerance]]
+    kind = "kernel.return"
+    field = "ticks"
+    abs = 2
+    reason = "another one"
+    [[ignore]]
+    kind = "kernel.call"
+    call = "Call1"
+    field = "rare"
+    reason = "of another place"
+    """
+
+    def log(self, tid: int, start: int, **changed: int) -> bytes:
+        lines = steps(tid, **changed)
+        for number, (_, kind, payload) in enumerate(lines):
+            payload.update({"time": number * start} if kind == "kernel.call" else {"ticks": start})
+        lines[2][2]["rare"] = start
+        return log_text(lines)
+
+    def test_a_profile_goes_with_it_as_far_as_it_is_needed(self) -> None:
+        profile = "--profile", self.write("rules.toml", self.RULES.encode())
+        self.assertEqual(self.cut(self.log(6, 5), self.log(1, 6, Call100=5), *profile).code, 0)
+        self.assertIn('profile = "profile.toml"', (self.out / "meta.toml").read_text())
+        rules = (self.out / "profile.toml").read_text()
+        self.assertEqual(re.findall('field = "(.*)"', rules), ["time", "ticks"])
+        found = self.divergence("--profile", str(self.out / "profile.toml"))
+        self.assertEqual(found["fields"], [{"path": "payload.return_value", "canary": 0, "ours": 5}])
+        corpus = run("corpus", str(self.out.parent), "--report", "json:-", "--quiet")
+        self.assertEqual([one["drift_count"] for one in json.loads(corpus.out)["fixtures"]], [1])
+
+    def test_names_go_with_it_where_events_match_by_them(self) -> None:
+        def log(tid: int, raw: str, result: int) -> bytes:
+            use = [line for n in range(20) for line in called(tid, f"Use{n}", result if n == 10 else 0, handle=raw)]
+            return log_text([made(tid, "1" * 16, raw=raw), *steps(tid)[:200], *use, *steps(tid)[200:]])
+
+        self.assertEqual(self.cut(log(6, "0xF8000004", 0), log(1, "0xF8000008", 5), "--match-names").code, 0)
+        self.assertIn("match_names = true", (self.out / "meta.toml").read_text())
+        self.assertEqual(self.divergence("--match-names")["event"]["canary"]["payload"]["name"], "Use10")
+        self.assertLess(len(self.events("canary")), 10)
+
+    def test_rules_about_other_calls_stay_behind(self) -> None:
+        profile = "--profile", self.write("rules.toml", self.RULES[self.RULES.rindex("[[ignore") :].encode())
+        self.cut(Fixtures.CANARY, Fixtures.OURS, *profile)
+        self.assertEqual(len((self.out / "meta.toml").read_text().splitlines()), 4)
+        self.assertFalse((self.out / "profile.toml").exists())
+
+    def test_work_that_a_pool_did_on_another_thread_is_left_out(self) -> None:
+        def log(tids: Sequence[int], jobs: Sequence[Sequence[int]], *extra: Line) -> bytes:
+            lines = [line for tid in tids for line in called(tid, "Begin")]
+            for tid, of_thread in zip(tids, jobs, strict=True):
+                lines += [line for job in of_thread for line in called(tid, f"Job{job}", path=f"file {job}")]
+                lines += extra if tid == tids[0] else []
+            return log_text([*lines, *(line for tid in tids for line in called(tid, "End"))])
+
+        pool = '[[pool]]\nfirst_call = "Begin"\nreason = "any member does it"\n'
+        profile = "--profile", self.write("rules.toml", pool.encode())
+        canary = log((6, 7), (range(10), range(10, 20)))
+        ours = log((1, 2), ((*range(5), *range(15, 20)), range(5, 15)), (1, "kernel.call", {"name": "New"}))
+        outcome = self.cut(canary, ours, "--tid-map", "6=1,7=2", *profile)
+        self.assertEqual((outcome.code, outcome.err), (0, ""))
+        self.assertIn("New", [one["payload"]["name"] for one in self.events("ours")])
+        self.assertLess(len(self.events("ours")), 10)
+        self.assertEqual(run("corpus", str(self.out.parent), "--must-fail", "--quiet").code, 0)
+
+
 class Names(Cut):
     def log(self, tid: int, used: str, raws: Sequence[str]) -> bytes:
         """Two handles are made on another thread, long before one is used."""
@@ -143,9 +269,9 @@ class Profiles(Cut):
     RULE = 'version = 1\n[[ignore]]\nkind = "kernel.return"\ncall = "{}"\nfield = "return_value"\nreason = "noise"\n'
 
     def test_the_corpus_compares_under_the_same_rules(self) -> None:
-        paths = [self.write(f"{call}.toml", self.RULE.format(call).encode()) for call in ("Call98", "Call102")]
+        paths = [self.write(f"{call}.toml", self.RULE.format(call).encode()) for call in ("Call99", "Call101")]
         profile = [word for path in paths for word in ("--profile", path)]
-        ours = log_text(steps(1, Call98=4, Call100=5, Call102=6))
+        ours = log_text(steps(1, Call99=4, Call100=5, Call101=6))
         self.assertEqual(self.cut(log_text(steps(6)), ours, *profile, "--at", "6:199").code, 0)
         for rule in paths:
             Path(rule).unlink()
@@ -154,7 +280,7 @@ class Profiles(Cut):
         found = self.divergence("--profile", str(self.out / "profile.toml"))
         self.assertEqual(found["fields"], [{"path": "payload.return_value", "canary": 0, "ours": 5}])
         text = (self.out / "profile.toml").read_text()
-        self.assertEqual([text.count(word) for word in ("version", "Call98", "Call102")], [1, 1, 1])
+        self.assertEqual([text.count(word) for word in ("version", "Call99", "Call101")], [1, 1, 1])
 
 
 class Neighbours(Cut):
@@ -185,6 +311,24 @@ class Scrub(Cut):
         self.assertEqual(len({path for path in paths[0] if path}), sum(path is not None for path in paths[0]))
         self.assertIn("Call100", [one["payload"]["name"] for one in self.events("canary")])
         self.assertEqual(self.divergence()["fields"], [{"path": "payload.return_value", "canary": 0, "ours": 5}])
+
+
+    def test_nothing_but_calls_kinds_statuses_and_numbers_is_left(self) -> None:
+        def log(tid: int, status: int) -> bytes:
+            note = {"name": "secret", "text": ["secret"], "secret key": 5, "wait_type": "secret", "status": "STATUS_OK"}
+            events = [event(n, tid=tid) | {"user": "secret", "engine": "secret"} for n in range(9)]
+            events[4] |= {"kind": "process.note", "payload": note}
+            events[5] |= {"kind": "kernel.return", "payload": {"name": "Call", "secret key": {"secret key": status}}}
+            header = {"schema_version": 1, "user": "secret", "engine": "secret", "payload": {"command": "secret"}}
+            return log_bytes(events, json.dumps(header).encode() + b"\n")
+
+        self.assertEqual(self.cut(log(6, 1), log(1, 2), "--scrub").code, 0)
+        for path in self.out.iterdir():
+            self.assertNotIn("secret", path.read_text())
+        note = next(one["payload"] for one in self.events("canary") if one["kind"] == "process.note")
+        self.assertEqual((note["status"], list(note.values())[2]), ("STATUS_OK", 5))
+        self.assertEqual([(f["canary"], f["ours"]) for f in self.divergence()["fields"]], [(1, 2)])
+        self.assertEqual(run("validate", "--strict", str(self.out / "canary.jsonl")).code, 0)
 
 
 class Refused(Cut):
