@@ -805,6 +805,14 @@ Block: TypeAlias = _FlatBlock | Details
 """A part of a document. A text is a paragraph: own words, ``**strong**`` or ``*emphasis*``, `quoted` and `literal`."""
 
 
+def section(title: str, *blocks: Block) -> list[Block]:
+    """Blocks, under a heading if there is a title; nothing where there are tables or lists and none has a row."""
+    rows = [getattr(block, "rows", getattr(block, "texts", None)) for block in blocks]
+    is_empty = any(of_block is not None for of_block in rows) and not any(rows)
+    full = [block for block, of_block in zip(blocks, rows, strict=True) if of_block is None or of_block]
+    return [] if is_empty else [*([Heading(title)] if title else []), *full]
+
+
 def _written_line(mark: str, lines: Both[DiffLine | None], widths: Both[int]) -> str:
     """One line of a diff: an event of one side, or of both where they match."""
     places = "  ".join(f"{line.place if line else '':<{widths[side]}}" for side, line in zip(Side, lines, strict=True))
@@ -1271,6 +1279,11 @@ def json_document(value: object) -> Iterator[str]:
     """
     yield from json.JSONEncoder(indent=1, default=json_form).iterencode(value)
     yield "\n"
+
+
+def json_report(name: str, first: Mapping[str, object], **then: object) -> Iterator[str]:
+    """A JSON report with the name of its format and version 1 in front."""
+    return json_document({"format": name, "format_version": 1, **first, **then})
 
 
 Rendered: TypeAlias = str | list[Block] | Iterator[str]
@@ -9634,13 +9647,6 @@ def _shortened(text: str) -> str:
     return quoted(_short(text))
 
 
-def _section(title: str, *blocks: Block) -> list[Block]:
-    """Blocks under a heading; tables and lists without a row are left out, and the heading with the last of them."""
-    rows = ((block, getattr(block, "rows", getattr(block, "texts", block))) for block in blocks)
-    full = [block for block, of_block in rows if of_block]
-    return [Heading(title), *full] if full else []
-
-
 def percent(score: ParityScore) -> str:
     """A score in percent, rounded down, so that only what is whole is 100 %.
 
@@ -9859,7 +9865,7 @@ def _profile_blocks(report: Report) -> list[Block]:
         for rule, count in report.rule_uses
     ]
     table = Table(("place", "rule", "hid>", "at most>", "reason"), rows)
-    return _section("Profile", f"Compared under {_profile_words(report)}.", table) if report.options.profile else []
+    return section("Profile", f"Compared under {_profile_words(report)}.", table)
 
 
 def _identical_sentence(report: Report) -> str:
@@ -10078,7 +10084,7 @@ def _start_blocks(report: Report) -> list[Block]:
         sentence += f". Of the {others} other threads that differ, {start.downstream} follow from it"
     items = [_event_words(event, Side(side)) for side, event in (start.events.items() if start.events else ())]
     items += [_next_start(report, other) for other in start.next]
-    return _section("Start here", f"{sentence}.", Items(items))
+    return [*section("Start here", f"{sentence}."), *section("", Items(items))]
 
 
 # ── sorts, calls, threads ──
@@ -10119,13 +10125,13 @@ def _sort_blocks(report: Report) -> list[Block]:
         for number, sort in enumerate(report.sorts, 1)
     ]
     headings = ("sort>", "what", "how many>", "threads>", "first: tid and index", "example", "explained by")
-    return [] if _is_one_event(report) else _section("Sorts of divergences", Table(headings, rows))
+    return [] if _is_one_event(report) else section("Sorts of divergences", Table(headings, rows))
 
 
 def _call_blocks(report: Report) -> list[Block]:
     rows = [[_shortened(call.name), *call.alone, call.results_differ] for call in report.calls]
     headings = ("call", "only on canary>", "only on ours>", "results differ>")
-    return [] if _is_one_event(report) else _section("By call", Table(headings, rows))
+    return [] if _is_one_event(report) else section("By call", Table(headings, rows))
 
 
 def _summary_table(report: Report) -> Table:
@@ -10238,8 +10244,8 @@ def _name_blocks(report: Report) -> list[Block]:
     table = Table(("produced by", "names>", "which differ>", "fields that differ only so>"), rows)
     asked = "let events match" if report.options.match_names else f"do not count ({quoted('--match-names')})"
     breaks = [f"**{_tids(broken.pair)}**: {_broken_sentence(broken)}" for broken in names.breaks]
-    wrong: list[Block] = ["The wrong object is meant here:", Items(breaks)] if breaks else []
-    return _section("Names", f"Values that the two engines give to the same objects {asked}.", table, *wrong)
+    wrong = section("", "The wrong object is meant here:", Items(breaks))
+    return section("Names", f"Values that the two engines give to the same objects {asked}.", table, *wrong)
 
 
 def _ambiguity_blocks(report: Report) -> list[Block]:
@@ -10251,7 +10257,7 @@ def _ambiguity_blocks(report: Report) -> list[Block]:
         for pair in (thread.pair for thread in report.threads)
         if pair.alternative is not None
     ]
-    return _section("Ambiguous pairs", Items(items))
+    return section("Ambiguous pairs", Items(items))
 
 
 _IDENTITY_DOUBT: Final = (
@@ -10270,7 +10276,7 @@ def _identity_blocks(report: Report) -> list[Block]:
         doubt = "" if finding.certain else f" ({_IDENTITY_DOUBT})"
         findings.append(f"**{_tids(finding.pair)}**: {_finding_sentence(finding)}.{more}{doubt}")
     introduction = f"Events that match and are about different objects ({gate}):"
-    return _section("Identity", introduction, Items(findings)) if findings else []
+    return section("Identity", introduction, Items(findings))
 
 
 def _ended_blocks(report: Report) -> list[Block]:
@@ -10280,7 +10286,7 @@ def _ended_blocks(report: Report) -> list[Block]:
         for thread in report.threads
         if thread.ending
     ]
-    return _section("Ended on one side first", Items(items))
+    return section("Ended on one side first", Items(items))
 
 
 def _baseline_blocks(baseline: BaselineComparison | None) -> list[Block]:
@@ -10302,7 +10308,7 @@ def _baseline_blocks(baseline: BaselineComparison | None) -> list[Block]:
     ]
     moved = "matching events before the first divergence>"
     headings = ("canary tid>", "ours tid>", "since then", moved, "new divergences")
-    return _section("Against the baseline", *blocks, Table(headings, rows) if rows else "No thread moved.")
+    return section("Against the baseline", *blocks, Table(headings, rows) if rows else "No thread moved.")
 
 
 def _unmapped_blocks(report: Report) -> list[Block]:
@@ -10311,7 +10317,7 @@ def _unmapped_blocks(report: Report) -> list[Block]:
         for side, threads in report.unmapped.items()
         for thread in threads
     ]
-    return _section("Threads without a partner", Table(("log", "tid>", "events>", "first calls"), rows))
+    return section("Threads without a partner", Table(("log", "tid>", "events>", "first calls"), rows))
 
 
 def _lone_blocks(report: Report) -> list[Block]:
@@ -10321,7 +10327,7 @@ def _lone_blocks(report: Report) -> list[Block]:
         for lone in alone
     ]
     table = Table(("log", "SID", "pointer", "type", "tid>", "line>"), rows)
-    return _section("Shared-global objects in one log only", table)
+    return section("Shared-global objects in one log only", table)
 
 
 def _remaining_words(thread: ThreadReport) -> str:
@@ -10345,7 +10351,7 @@ def _not_compared_blocks(report: Report) -> list[Block]:
     for kind, fields in SKIPPED_FIELDS.items():
         items.append(f"{quoted(kind)}: {', '.join(map(quoted, sorted(fields)))}, engine-local")
     items.append(f"of every event: {', '.join(map(quoted, SKIPPED_OF_EVERY_EVENT))}")
-    return _section("Not compared", Items(items))
+    return section("Not compared", Items(items))
 
 
 def warning_text(warning: LogWarning) -> str:
@@ -10368,7 +10374,7 @@ def _input_blocks(report: Report) -> list[Block]:
     pairing, most = "on" if options.auto_map else "off", options.max_divergences or "all"
     asked = f"pins {pins}; automatic pairing {pairing}; context {options.context}; divergences shown per pair {most}"
     table = Table(("side", "log", "bytes>", "events>", "threads>"), rows)
-    return _section("Inputs", table, Items(warnings), f"Options: {asked}.")
+    return section("Inputs", table, Items(warnings), f"Options: {asked}.")
 
 
 def _closing_blocks(report: Report) -> list[Block]:
@@ -10426,8 +10432,8 @@ def summary_document(report: Report) -> list[Block]:
     ]
     blocks = [*_verdict_blocks(report), *_start_blocks(report)]
     if not _is_one_event(report):
-        blocks += _section("Sorts", Table(("sort>", "how many>", "threads>", "what", "example"), sorts))
-    blocks += _section("Threads", Table(("tids", "parity>", "divergences>", "first"), threads))
+        blocks += section("Sorts", Table(("sort>", "how many>", "threads>", "what", "example"), sorts))
+    blocks += section("Threads", Table(("tids", "parity>", "divergences>", "first"), threads))
     if left_out := len(differing) - len(threads):
         blocks.append(f"{_counted(left_out, 'more thread')} differ.")
     more = ("--out report.md", "--report html:report.html", "--max-divergences 0")
@@ -16386,15 +16392,25 @@ def validate_file(path: str, *, strict: bool = False) -> FileValidation:
 # ══ renderers: parity, corpus, validation ═════════════════════════════════════════════════════════════════════════
 
 
-def score_text(score: float) -> str:
+_SHOWN_ACTION: Final = 160
+_SHOWN_UNDECIDED: Final = 50
+
+_MISMATCH_SENTENCES: Final[Mapping[TraceMismatch, str]] = {
+    TraceMismatch.ROLES: "the teacher is not claude-code, or the student not apr-code: are the traces exchanged?",
+    TraceMismatch.PROMPTS: "the user did not ask both for the same",
+    TraceMismatch.CWD: "the working directories are not the same (cwd_sha256)",
+}
+
+
+def score_text(score: float | None) -> str:
     """A score with four digits, never rounded up.
 
-    >>> score_text(0.99999), score_text(1.0), score_text(0.57)
-    ('0.9999', '1.0000', '0.5700')
+    >>> score_text(0.99999), score_text(1.0), score_text(0.57), score_text(None)
+    ('0.9999', '1.0000', '0.5700', '—')
     """
     from decimal import ROUND_FLOOR, Decimal  # here, so that only who scores agent traces waits for it
 
-    return str(Decimal(repr(score)).quantize(Decimal("0.0001"), ROUND_FLOOR))
+    return "—" if score is None else str(Decimal(repr(score)).quantize(Decimal("0.0001"), ROUND_FLOOR))
 
 
 # ── parity ──
@@ -16402,25 +16418,20 @@ def score_text(score: float) -> str:
 
 def parity_json(report: ParityReport) -> Iterator[str]:
     """The JSON report of two traces."""
-    about = "score matched total teacher_count student_count"
     of_drift = (
         "position tier category reason detail label same_file teacher_did_too allow_hosts "
         "teacher_line=teacher.lineno student_line=student.lineno"
     )
-    return json_document(
-        {
-            "format": "diff-events-parity",
-            "format_version": 1,
-            **json_fields(report, about),
-            "drifts": (json_fields(drift, of_drift) for drift in report.drifts),
-            "undecided": [
-                {"position": position, **json_fields(doubt, "reason detail")} for position, doubt in report.undecided
-            ],
-            **json_fields(report, "strict_sovereignty passes vacuous=is_vacuous mismatches"),
-            "alignment": report.alignment and json_fields(report.alignment, "matched paired insertions deletions"),
-            **json_fields(report, "turn_order_skew=alignment.turn_order_skew"),
-            "thresholds": json_fields(report, "individual_min"),
-        }
+    undecided = ({"position": position, **json_fields(doubt, "reason detail")} for position, doubt in report.undecided)
+    return json_report(
+        "diff-events-parity",
+        json_fields(report, "score matched total teacher_count student_count"),
+        drifts=(json_fields(drift, of_drift) for drift in report.drifts),
+        undecided=undecided,
+        **json_fields(report, "strict_sovereignty passes vacuous=is_vacuous mismatches"),
+        alignment=report.alignment and json_fields(report.alignment, "matched paired insertions deletions"),
+        **json_fields(report, "turn_order_skew=alignment.turn_order_skew"),
+        thresholds=json_fields(report, "individual_min"),
     )
 
 
@@ -16435,102 +16446,67 @@ def action_text(action: Action) -> str:
     return f"{action.name}: {command}" if isinstance(command, str) else f"{action.name} {json_text(dict(action.input))}"
 
 
-_SHOWN_ACTION: Final = 160
-
-
-def _action_cell(action: Action | None) -> str:
-    return quoted(shorten(action_text(action), _SHOWN_ACTION)) if action else "—"
-
-
-_MISMATCH_SENTENCES: Final[Mapping[TraceMismatch, str]] = {
-    TraceMismatch.ROLES: "the teacher is not claude-code, or the student not apr-code: are the traces exchanged?",
-    TraceMismatch.PROMPTS: "the user did not ask both for the same",
-    TraceMismatch.CWD: "the working directories are not the same (cwd_sha256)",
-}
-
-
-def _edits_text(count: int, what: str, positions: Sequence[int]) -> str:
-    places = ", ".join(map(str, positions[:5])) + (", …" if count > 5 else "")
-    return f"{count} {what}{'s' * (count != 1)} at {places}"
-
-
-def _alignment_items(report: ParityReport) -> Iterator[str]:
-    """What the alignment knows better than the score by position."""
+def _parity_items(report: ParityReport) -> Iterator[str]:
+    """What the score comes to, and what the alignment knows better than the score by position."""
+    yield f"teacher: {quoted(report.teacher)}, {report.teacher_count:,} actions"
+    yield f"student: {quoted(report.student)}, {report.student_count:,} actions"
+    limit = score_text(report.individual_min)
+    yield f"{report.matched:,} of {report.total:,} positions without drift; a score from {limit} and no Tier 3 pass"
     alignment = report.alignment
     if alignment and (alignment.insertions or alignment.deletions) and alignment.matched > report.matched:
-        edits = (("insertion", alignment.insertions), ("deletion", alignment.deletions))
-        with_edits = " and ".join(_edits_text(len(places), what, places) for what, places in edits if places)
-        yield f"with {with_edits}, {alignment.matched:,} of {alignment.paired:,} match"
+        edits = [
+            f"{_counted(len(places), what)} at {', '.join(map(str, places[:5]))}{', …' if len(places) > 5 else ''}"
+            for what, places in (("insertion", alignment.insertions), ("deletion", alignment.deletions))
+            if places
+        ]
+        yield f"with {' and '.join(edits)}, {alignment.matched:,} of {alignment.paired:,} match"
     if alignment and alignment.turn_order_skew:
         yield f"{alignment.turn_order_skew:,} actions are on both sides, but at another place in the order"
+    yield from (f"**are they comparable?** {_MISMATCH_SENTENCES[mismatch]}" for mismatch in report.mismatches)
+    if report.is_vacuous:
+        yield "**vacuous:** neither trace has an action"
 
 
-def _allow_blocks(report: ParityReport) -> Iterator[Block]:
-    """The line of a contract that would allow the hosts of each Tier 3 drift."""
-    lines = [
-        f"position {drift.position}: {quoted(f'allow_hosts: {json_text(list(drift.allow_hosts))}')}"
-        for drift in report.drifts
-        if drift.allow_hosts
+def _drift_row(drift: Drift) -> list[object]:
+    actions = (drift.teacher, drift.student)
+    return [
+        drift.position,
+        drift.category.value,
+        literal(drift.reason),
+        *(quoted(shorten(action_text(action), _SHOWN_ACTION)) if action else "—" for action in actions),
+        literal(shorten(drift.detail.partition(": ")[2], 2 * _SHOWN_ACTION)),
     ]
-    if lines:
-        yield "To allow the hosts, add them under `sovereignty` in the contract (in TOML with `=` for the colon):"
-        yield Items(lines)
-
-
-_SHOWN_UNDECIDED: Final = 50
-
-
-def _undecided_blocks(report: ParityReport) -> Iterator[Block]:
-    """What cannot be told from the student's trace."""
-    if not report.undecided:
-        return
-    gate = "**the gate is strict: they fail it**" if report.strict_sovereignty else "which is no drift"
-    count = f"{len(report.undecided):,} undecided"
-    yield f"{count}: it cannot be told whether these break the sovereignty contract ({gate}):"
-    rows = [
-        [str(position), literal(doubt.reason), literal(shorten(doubt.detail, _SHOWN_ACTION))]
-        for position, doubt in report.undecided[:_SHOWN_UNDECIDED]
-    ]
-    yield Table(("position>", "reason", "what is not known"), rows)
 
 
 def parity_document(report: ParityReport) -> list[Block]:
     """The report of two traces for people."""
-    limit = score_text(report.individual_min)
-    blocks: list[Block] = [
-        Heading(f"Parity: {'pass' if report.passes else 'FAIL'}, score {score_text(report.score)}", 1),
-        Items(
-            [
-                f"teacher: {quoted(report.teacher)}, {report.teacher_count:,} actions",
-                f"student: {quoted(report.student)}, {report.student_count:,} actions",
-                f"{report.matched:,} of {report.total:,} positions without drift; "
-                f"a score from {limit} and no Tier 3 pass",
-                *_alignment_items(report),
-                *(f"**are they comparable?** {_MISMATCH_SENTENCES[mismatch]}" for mismatch in report.mismatches),
-                *(["**vacuous:** neither trace has an action"] if report.is_vacuous else []),
-            ]
-        ),
-    ]
-    if not report.drifts:
-        return [*blocks, "No drift.", *_undecided_blocks(report)]
-    rows = [
-        [
-            str(drift.position),
-            drift.category.value,
-            literal(drift.reason),
-            _action_cell(drift.teacher),
-            _action_cell(drift.student),
-            literal(shorten(drift.detail.partition(": ")[2], 2 * _SHOWN_ACTION)),
-        ]
+    allowed = [
+        f"position {drift.position}: {quoted(f'allow_hosts: {json_text(list(drift.allow_hosts))}')}"
         for drift in report.drifts
+        if drift.allow_hosts
+    ]
+    gate = "**the gate is strict: they fail it**" if report.strict_sovereignty else "which is no drift"
+    undecided = [
+        [position, literal(doubt.reason), literal(shorten(doubt.detail, _SHOWN_ACTION))]
+        for position, doubt in report.undecided[:_SHOWN_UNDECIDED]
     ]
     headings = ("position>", "category", "reason", "teacher", "student", "what differs")
+    drifts = section("", "Positions count from 0.", Table(headings, list(map(_drift_row, report.drifts))))
     return [
-        *blocks,
-        "Positions count from 0.",
-        Table(headings, rows),
-        *_allow_blocks(report),
-        *_undecided_blocks(report),
+        Heading(f"Parity: {'pass' if report.passes else 'FAIL'}, score {score_text(report.score)}", 1),
+        Items(list(_parity_items(report))),
+        *(drifts or ["No drift."]),
+        *section(
+            "",
+            "To allow the hosts, add them under `sovereignty` in the contract (in TOML with `=` for the colon):",
+            Items(allowed),
+        ),
+        *section(
+            "",
+            f"{len(report.undecided):,} undecided: it cannot be told whether these break the sovereignty contract "
+            f"({gate}):",
+            Table(("position>", "reason", "what is not known"), undecided),
+        ),
     ]
 
 
@@ -16550,8 +16526,13 @@ def _coverage_value(coverage: Coverage) -> dict[str, object]:
 
 def coverage_json(coverage: Coverage) -> Iterator[str]:
     """The JSON report of the coverage alone."""
-    about = {"format": "diff-events-coverage", "format_version": 1, "passes": not coverage.uncovered}
-    return json_document({**about, **_coverage_value(coverage)})
+    return json_report("diff-events-coverage", {"passes": not coverage.uncovered, **_coverage_value(coverage)})
+
+
+def coverage_gap_json(coverage: Coverage) -> str:
+    """The structured error of a coverage gap, on one line."""
+    value = json_fields(coverage, "uncovered required covered oos") | {"required": len(coverage.required)}
+    return json.dumps({"error": "coverage_gap", **value})
 
 
 def corpus_json(report: CorpusReport) -> Iterator[str]:
@@ -16567,27 +16548,16 @@ def corpus_json(report: CorpusReport) -> Iterator[str]:
         }
         for fixture in report.fixtures
     )
-    return json_document(
-        {
-            "format": "diff-events-corpus",
-            "format_version": 1,
-            "aggregate_score": report.aggregate_score,
-            "fixture_count": len(report.fixtures),
-            "vacuous_count": len(report.vacuous),
-            **json_fields(report, "undecided_count passes failures must_fail strict_sovereignty"),
-            "thresholds": json_fields(report.contract, "aggregate_min individual_min"),
-            "fixtures": fixtures,
-            "coverage": _coverage_value(report.coverage) if report.coverage else None,
-            "changes": None if report.changes is None else [change._asdict() for change in report.changes],
-        }
+    counts = {"fixture_count": len(report.fixtures), "vacuous_count": len(report.vacuous)}
+    return json_report(
+        "diff-events-corpus",
+        {**json_fields(report, "aggregate_score"), **counts},
+        **json_fields(report, "undecided_count passes failures must_fail strict_sovereignty"),
+        thresholds=json_fields(report.contract, "aggregate_min individual_min"),
+        fixtures=fixtures,
+        coverage=_coverage_value(report.coverage) if report.coverage else None,
+        changes=None if report.changes is None else [change._asdict() for change in report.changes],
     )
-
-
-def coverage_gap_json(coverage: Coverage) -> str:
-    """The structured error of a coverage gap, on one line."""
-    value = _coverage_value(coverage)
-    names = ("uncovered", "required", "covered", "oos")
-    return json.dumps({"error": "coverage_gap", **{name: value[name] for name in names}})
 
 
 def _outcome(report: CorpusReport, fixture: FixtureResult) -> str:
@@ -16596,67 +16566,34 @@ def _outcome(report: CorpusReport, fixture: FixtureResult) -> str:
     return ("vacuous" if fixture.is_vacuous else "pass") if report.fixture_passes(fixture) else "FAIL"
 
 
-def _score_cell(score: float | None) -> str:
-    return "—" if score is None else score_text(score)
-
-
-def _fixture_row(report: CorpusReport, fixture: FixtureResult) -> list[str]:
-    why = fixture.error or fixture.first_drift
-    notes = [f"are they comparable? {_MISMATCH_SENTENCES[mismatch]}" for mismatch in fixture.mismatches]
-    notes += [f"{fixture.undecided_count:,} undecided (sovereignty)"] if fixture.undecided_count else []
-    return [
-        literal(fixture.id),
-        _outcome(report, fixture),
-        _score_cell(fixture.score),
-        str(fixture.drift_count),
-        str(fixture.worst_tier),
-        "; ".join([*([literal(shorten(why, 2 * _SHOWN_ACTION))] if why else []), *notes]),
-    ]
-
-
 def _fixture_table(report: CorpusReport, fixtures: Iterable[FixtureResult]) -> Table:
-    headings = ("fixture", "result", "score>", "drifts>", "worst tier>", "why")
-    return Table(headings, [_fixture_row(report, fixture) for fixture in fixtures])
-
-
-def _worst_first(report: CorpusReport) -> list[FixtureResult]:
-    """Broken ones, then those that are not as they should be, then by tier and score; equals by name."""
-    return sorted(
-        report.fixtures,
-        key=lambda fixture: (
-            fixture.error is None,
-            report.fixture_passes(fixture),
-            -fixture.worst_tier,
-            fixture.score or 0,
-        ),
-    )
+    rows = []
+    for fixture in fixtures:
+        why = fixture.error or fixture.first_drift
+        notes = [literal(shorten(why, 2 * _SHOWN_ACTION))] if why else []
+        notes += [f"are they comparable? {_MISMATCH_SENTENCES[mismatch]}" for mismatch in fixture.mismatches]
+        notes += [f"{fixture.undecided_count:,} undecided (sovereignty)"] if fixture.undecided_count else []
+        numbers = (score_text(fixture.score), fixture.drift_count, fixture.worst_tier)
+        rows.append([literal(fixture.id), _outcome(report, fixture), *numbers, "; ".join(notes)])
+    return Table(("fixture", "result", "score>", "drifts>", "worst tier>", "why"), rows)
 
 
 def _failure_sentence(report: CorpusReport, failure: CorpusFailure) -> str:
-    if failure is CorpusFailure.FIXTURES:
-        return f"{_counted(sum(not report.fixture_passes(f) for f in report.fixtures), 'fixture')} not as expected"
-    if failure is CorpusFailure.MEAN:
-        limit = score_text(report.contract.aggregate_min)
-        return f"the mean score, {score_text(report.aggregate_score)}, is under {limit}"
-    if failure is CorpusFailure.COVERAGE:
-        return "rows of the matrix are not covered"
-    return "no fixture has an action: nothing was compared"
-
-
-def _change_items(changes: Sequence[ScoreChange]) -> Iterator[str]:
-    worse = [change for change in changes if change.is_worse]
-    yield f"since the baseline: {_counted(len(worse), 'score')} lower, {len(changes) - len(worse):,} higher or new"
-    for change in worse:
-        yield f"lower: {literal(change.id)}, {_score_cell(change.before)} → {_score_cell(change.now)}"
+    failing = sum(not report.fixture_passes(fixture) for fixture in report.fixtures)
+    mean, limit = score_text(report.aggregate_score), score_text(report.contract.aggregate_min)
+    return {
+        CorpusFailure.FIXTURES: f"{_counted(failing, 'fixture')} not as expected",
+        CorpusFailure.MEAN: f"the mean score, {mean}, is under {limit}",
+        CorpusFailure.COVERAGE: "rows of the matrix are not covered",
+        CorpusFailure.VACUOUS: "no fixture has an action: nothing was compared",
+    }[failure]
 
 
 def _corpus_items(report: CorpusReport) -> Iterator[str]:
-    contract, count = report.contract, len(report.fixtures)
-    limits = [score_text(limit) for limit in (contract.aggregate_min, contract.individual_min)]
-    asked = f"mean from {limits[0]}, each from {limits[1]}, no Tier 3"
-    asked = "every fixture must drift" if report.must_fail else asked
+    mean, each = (score_text(limit) for limit in (report.contract.aggregate_min, report.contract.individual_min))
+    asked = "every fixture must drift" if report.must_fail else f"mean from {mean}, each from {each}, no Tier 3"
     good = sum(report.fixture_passes(fixture) and not fixture.is_vacuous for fixture in report.fixtures)
-    yield f"{_counted(count, 'fixture')} in {quoted(report.directory)}; asked for: {asked}"
+    yield f"{_counted(len(report.fixtures), 'fixture')} in {quoted(report.directory)}; asked for: {asked}"
     vacuous = f", {len(report.vacuous):,} vacuous (no action on either side)" if report.vacuous else ""
     yield f"{good:,} as they should be, {len(report.broken):,} broken{vacuous}"
     if report.undecided_count:
@@ -16668,31 +16605,40 @@ def _corpus_items(report: CorpusReport) -> Iterator[str]:
         for name, missed in (("not covered", coverage.uncovered), ("covered, but not a row", coverage.unknown)):
             yield from [f"{name}: {', '.join(map(quoted, missed))}"] if missed else []
     if report.changes is not None:
-        yield from _change_items(report.changes)
+        worse = [change for change in report.changes if change.is_worse]
+        others = len(report.changes) - len(worse)
+        yield f"since the baseline: {_counted(len(worse), 'score')} lower, {others:,} higher or new"
+        for change in worse:
+            yield f"lower: {literal(change.id)}, {score_text(change.before)} → {score_text(change.now)}"
 
 
 def corpus_document(report: CorpusReport) -> list[Block]:
     """The report of a corpus for people: what is not as it should be, worst first, the rest folded."""
-    fixtures = _worst_first(report)
+
+    def rank(fixture: FixtureResult) -> tuple[bool, bool, int, float]:
+        """Broken ones, then those that are not as they should be, then by tier and score; equals by name."""
+        return fixture.error is None, report.fixture_passes(fixture), -fixture.worst_tier, fixture.score or 0
+
+    fixtures = sorted(report.fixtures, key=rank)
     bad = [fixture for fixture in fixtures if not report.fixture_passes(fixture) or fixture.mismatches]
     good = [fixture for fixture in fixtures if fixture not in bad]
     commands = [f"{literal(fixture.id)}: {quoted(fixture.command)}" for fixture in bad if fixture.drift_count]
     title = f"Corpus: {'pass' if report.passes else 'FAIL'}, mean score {score_text(report.aggregate_score)}"
-    blocks: list[Block] = [Heading(title, 1), Items(list(_corpus_items(report)))]
-    if bad:
-        blocks.append(_fixture_table(report, bad))
-    if commands:
-        blocks += ["What shows more:", Items(commands)]
-    if good:
-        blocks.append(Details(f"{_counted(len(good), 'fixture')} as expected", [_fixture_table(report, good)]))
-    return blocks
+    folded = Details(f"{_counted(len(good), 'fixture')} as expected", [_fixture_table(report, good)])
+    return [
+        Heading(title, 1),
+        Items(list(_corpus_items(report))),
+        *section("", _fixture_table(report, bad)),
+        *section("", "What shows more:", Items(commands)),
+        *([folded] if good else []),
+    ]
 
 
 def _fixture_case(report: CorpusReport, fixture: FixtureResult) -> TestCase:
     """A fixture as a test result: what is vacuous was skipped."""
     if report.fixture_passes(fixture):
         return TestCase("fixtures", fixture.id, skipped="no action on either side" if fixture.is_vacuous else None)
-    message = f"score {_score_cell(fixture.score)}, {literal(fixture.error or fixture.first_drift or 'no drift')}"
+    message = f"score {score_text(fixture.score)}, {literal(fixture.error or fixture.first_drift or 'no drift')}"
     evidence = [fixture.command] if fixture.drift_count else []
     return TestCase("fixtures", fixture.id, message, _outcome(report, fixture).lower(), evidence)
 
@@ -16732,10 +16678,7 @@ def validation_json(files: Sequence[FileValidation]) -> Iterator[str]:
         }
         for file in files
     )
-    conforms = all(file.conforms for file in files)
-    return json_document(
-        {"format": "diff-events-validation", "format_version": 1, "conforms": conforms, "files": values}
-    )
+    return json_report("diff-events-validation", {"conforms": all(file.conforms for file in files)}, files=values)
 
 
 def _file_lines(file: FileValidation) -> Iterator[str]:
@@ -16748,13 +16691,12 @@ def _file_lines(file: FileValidation) -> Iterator[str]:
         what = f"{literal(note.field)}: " if note.field else ""
         severity = note.finding.severity_if(file.strict).value
         yield f"{source}:{note.lineno}: {severity}: {what}{literal(note.text)} [{note.finding.code}]"
+    totals = Counter[Severity]()
     for finding, count in file.counts:
+        totals[finding.severity_if(file.strict)] += count
         if count > SHOWN_PER_FINDING:
             yield f"{source}: {count - SHOWN_PER_FINDING:,} more of [{finding.code}]"
-    counts = Counter({severity: 0 for severity in Severity})
-    for finding, count in file.counts:
-        counts[finding.severity_if(file.strict)] += count
-    errors, warnings, advice = (counts[severity] for severity in Severity)
+    errors, warnings, advice = (totals[severity] for severity in Severity)
     what = f"{file.format.value if file.format else ''}, {file.records:,} records"
     verdict = "conforms" if file.conforms else "does not conform"
     pieces = f", {advice:,} pieces of advice" if advice else ""
