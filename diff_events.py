@@ -3261,8 +3261,10 @@ class _CallRules:
             self._known[values] = self._masked({key: payload[key] for key in self._keys if key in payload})
         masked, marks = self._known[values]
         for key in self._keys:
-            payload.pop(key, None)
-        payload.update(masked)
+            if key in masked:
+                payload[key] = masked[key]
+            else:
+                payload.pop(key, None)
         return marks
 
     def _masked(self, members: dict[str, object]) -> tuple[dict[str, object], list[tuple[int, int]]]:
@@ -3291,6 +3293,7 @@ class _SegmentIndexer:
         self._appenders: dict[bytes, Callable[[int], None]] = {}
         self._counters: dict[bytes, Iterator[int]] = {}  # the indexes that should come next
         self._calls_awaited: set[bytes] = set()  # threads without a kernel.call so far
+        self._marks: dict[tuple[int, bytes], RuleMarks] = {}
         self._reader.exact_lines = 0
         try:
             offset = segment.offset
@@ -3441,22 +3444,27 @@ class _SegmentIndexer:
         kinds, patterns = columns.kinds, self._profile.patterns
         places = itertools.compress(range(len(kinds)), map(patterns.__contains__, kinds))
         chosen = [n for n in places if patterns[kinds[n]].search(columns.payloads[n])]
-        masked: dict[int, dict[str, object]] = {}
-        sids: dict[int, str | None] = {}
+        masked: list[tuple[int, str | None, dict[str, object]]] = []
         for place, payload in zip(chosen, parse_payloads([columns.payloads[n] for n in chosen]), strict=True):
-            rules = self._rules_about(kinds[place], payload.get("name"))
+            kind, tid = kinds[place], columns.tids[place]
+            rules = self._rules_about(kind, payload.get("name"))
             if rules:
-                sids[place] = shared_global_of(payload) if kinds[place] == b"handle.create" else None
-                tid, idx = int(columns.tids[place]), indexes[place]
+                sid = shared_global_of(payload) if kind == b"handle.create" else None
                 for number, value in rules.mask(payload):
-                    floats = self._profile.rules[number].sort is RuleSort.FLOAT
-                    marks = self._index.marks.setdefault((number, tid), RuleMarks(floats))
-                    marks.indexes.append(idx)
+                    marks = self._marks.get((number, tid)) or self._new_marks(number, tid)
+                    marks.indexes.append(indexes[place])
                     marks.values.append(value)
-                skipped = _SKIPPED_BY_KIND.get(kinds[place], frozenset())
-                masked[place] = {key: item for key, item in payload.items() if key not in skipped}
-        for place, text in zip(masked, canonical_texts(list(masked.values())), strict=True):
-            values[place] = fingerprint((kinds[place], text, sids[place]))
+                for key in _SKIPPED_BY_KIND.get(kind, ()):
+                    payload.pop(key, None)
+                masked.append((place, sid, payload))
+        texts = canonical_texts([payload for _, _, payload in masked])
+        for (place, sid, _), text in zip(masked, texts, strict=True):
+            values[place] = fingerprint((kinds[place], text, sid))
+
+    def _new_marks(self, number: int, tid: bytes) -> RuleMarks:
+        floats = self._profile.rules[number].sort is RuleSort.FLOAT
+        marks = self._marks[number, tid] = self._index.marks[number, int(tid)] = RuleMarks(floats)
+        return marks
 
     def _rules_about(self, kind: bytes, name: object) -> _CallRules | None:
         call = name if isinstance(name, str) else None
