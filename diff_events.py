@@ -1922,7 +1922,8 @@ def _value_pattern(depth: int) -> str:
     return rf"(?:{scalar}|\[{items}\]|\{{{members}\}})"
 
 
-_SCALAR, _NESTED = _value_pattern(0), _value_pattern(4)
+_FORMS: Final = tuple(map(_value_pattern, (0, 1, 2, 4)))
+"""The patterns of values of any sort, narrow ones first: large patterns take long to compile."""
 
 
 def _form_of(key: str, value: str) -> str:
@@ -1931,12 +1932,17 @@ def _form_of(key: str, value: str) -> str:
     return _EVENT_FIELD_PATTERNS.get(key, form)
 
 
+def _first_form(value: str) -> int:
+    return next((n for n, form in enumerate(_FORMS) if re.fullmatch(form, value)), len(_FORMS) - 1)
+
+
 def _widened(key: str, form: str, value: str) -> str:
-    """A form that another value has as well."""
+    """The narrowest form that another value has as well."""
     if key in _EVENT_FIELD_PATTERNS or re.fullmatch(form, value):
         return form
-    is_nested = form == _NESTED or form.startswith((r"\[", r"\{")) or not re.fullmatch(_SCALAR, value)
-    return _NESTED if is_nested else _SCALAR
+    literal = "0" if form == _INTEGER else re.sub(r"\\(.)", r"\1", form)
+    known = _FORMS.index(form) if form in _FORMS else _first_form(literal)
+    return _FORMS[max(known, _first_form(value))]
 
 
 class _Layout(NamedTuple):
@@ -2028,6 +2034,8 @@ class LayoutReader:
     """
 
     MOST_LAYOUTS: ClassVar = 16
+    EXACT_LINES: ClassVar = 8
+    """To read so many lines exactly costs about as much as to compile what was learned of them."""
 
     def __init__(self) -> None:
         self.exact_lines = 0
@@ -2049,18 +2057,19 @@ class LayoutReader:
             deque(map(decode_raw_event, filter(bytes.strip, text.split(b"\n"))), maxlen=0)  # says what the first is
             raise
         odd += _unbalanced(fields[3])
-        count, exact_lines = len(fields[0]), 0
+        count = len(fields[0])
         if odd:
-            lines = text.split(b"\n")
-            for n in (n for n in sorted(odd) if lines[n].strip()):
+            lines, has_learned = text.split(b"\n"), False
+            odd = [n for n in sorted(odd) if lines[n].strip()]
+            for number, n in enumerate(odd, 1):
                 members, tail = _object_members(lines[n])
                 for column, value in zip(fields, _raw_event(members), strict=True):
                     column[n] = value
-                if self._learn(members, tail):
-                    return self.columns(text)  # other lines may fit it as well
-                exact_lines += 1
+                has_learned |= self._learn(members, tail)
+                if has_learned and number % self.EXACT_LINES == 0:
+                    return self.columns(text)  # other lines may fit as well
+            self.exact_lines += len(odd)
             fields = [list(itertools.compress(column, fields[1])) for column in fields]  # without blank lines
-        self.exact_lines += exact_lines
         kinds, tids, indexes, payloads = fields
         return Columns(kinds, tids, indexes, payloads, count)
 
@@ -3131,7 +3140,7 @@ class Log:
             while (at := text.find(needle, end)) >= 0:
                 start, end = text.rfind(b"\n", 0, at) + 1, text.index(b"\n", at)
                 if not text[at + len(needle) : at + len(needle) + 1].isdigit():
-                    event = RawEvent(*(column[0] for column in self._columns(text[start : end + 1])[:4]))
+                    event = self._raw_event(text[start:end])
                     if (int(event.tid), int(event.tid_event_idx)) == (tid, idx):
                         lineno = self.index.chunks[number].first_lineno + text.count(b"\n", 0, start)
                         return lineno, text[start:end], event
@@ -3139,6 +3148,12 @@ class Log:
         if found is None:
             raise InputError(self.source.name, CHANGED)
         return found
+
+    def _raw_event(self, line: bytes) -> RawEvent:
+        try:
+            return decode_raw_event(line)
+        except NotJsonError as error:
+            raise InputError(self.source.name, CHANGED) from error
 
     def _events_with(self, number: int, tid: int, idx: int) -> Iterator[tuple[int, bytes, RawEvent]]:
         """The events of a chunk that have an index of a thread."""
