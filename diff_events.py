@@ -3815,6 +3815,9 @@ def index_logs(
 # same logs, same pairs.
 
 
+_LOOKED_AT: Final = 1 << 19
+"""So many events of both logs are looked at, as many of each thread, and no fewer than this:"""
+_LOOKED_AT_MIN: Final = 1 << 13
 _SAMPLED_EVENTS: Final = 16_384
 """About as many events of each log are looked for in all threads."""
 _EARLY_EVENTS: Final = 32_768
@@ -3909,14 +3912,10 @@ class _Threads:
         }
 
 
-def _spread_events(canary: Sequence[ThreadEvidence], ours: Sequence[ThreadEvidence]) -> set[int]:
-    """Events of both logs, evenly spread: all, if there are few. Positions decide, so the answer is always the same."""
-    sample: set[int] = set()
-    for side in (canary, ours):
-        step = 1 + sum(len(thread.fingerprints) for thread in side) // _SAMPLED_EVENTS
-        for thread in side:
-            sample.update(thread.fingerprints[::step])
-    return sample
+def _spread_events(threads: Sequence[array[int]]) -> set[int]:
+    """Events of a log, evenly spread: all, if there are few. Positions decide, so the answer is always the same."""
+    step = 1 + sum(map(len, threads)) // _SAMPLED_EVENTS
+    return {event for events in threads for event in events[::step]}
 
 
 def _beginning(events: array[int], count: int) -> set[int]:
@@ -3933,11 +3932,13 @@ def _likeness(canary: Sequence[ThreadEvidence], ours: Sequence[ThreadEvidence]) 
     work.
     """
     threads = [*canary, *ours]
-    sample = _spread_events(canary, ours)
+    most = max(_LOOKED_AT_MIN, _LOOKED_AT // max(1, len(threads)))
+    events = [thread.fingerprints[:most] for thread in threads]
+    sample = _spread_events(events[: len(canary)]) | _spread_events(events[len(canary) :])
     early = max(_EARLY_EVENTS_MIN, min(_EARLY_EVENTS_MAX, _EARLY_EVENTS // max(1, len(threads))))
     holders: defaultdict[int, list[int]] = defaultdict(list)
-    for number, thread in enumerate(threads):
-        for item in sample.intersection(thread.fingerprints) | _beginning(thread.fingerprints, early):
+    for number, of_thread in enumerate(events):
+        for item in sample.intersection(of_thread) | _beginning(of_thread, early):
             holders[item].append(number)
     totals = [0.0] * len(threads)
     shared: defaultdict[tuple[int, int], float] = defaultdict(float)
