@@ -3841,7 +3841,6 @@ _FIRST_CALL_SCORE: Final = 0.05
 _SAME_SCORE: Final = 0.5  # wholly equal streams: events in common do not tell how often a loop turns
 _SCORE_MIN: Final = 0.1  # to have less in common than this is chance
 _AMBIGUOUS_LOSS: Final = 0.05  # another choice that loses less score than this is nearly as good
-_LEAST_GAIN: Final = 1e-6
 _UNSURE: Final = 0.2  # the confidence in a pair that only the order of appearance made
 
 
@@ -3894,22 +3893,17 @@ class _Threads:
                 siblings = self.families.setdefault(thread.creator[0], {}).setdefault(thread.entry_point, [])
                 self.place[thread.tid] = len(siblings)
                 siblings.append(thread)
+        self.with_own_context: set[int] = set()
+        """The threads that have a start context which none of their siblings has."""
+        for siblings in (siblings for children in self.families.values() for siblings in children.values()):
+            counts = Counter(thread.start_context for thread in siblings)
+            self.with_own_context.update(
+                one.tid for one in siblings if one.start_context and counts[one.start_context] == 1
+            )
 
     def siblings(self, thread: ThreadEvidence) -> list[ThreadEvidence]:
         """The thread and those that its creator made with the same entry point."""
         return self.families[thread.creator[0]][thread.entry_point] if thread.creator else [thread]
-
-    @functools.cached_property
-    def with_own_context(self) -> set[int]:
-        """The threads that have a start context which none of their siblings has."""
-        families = [siblings for children in self.families.values() for siblings in children.values()]
-        counts = (Counter(thread.start_context for thread in siblings) for siblings in families)
-        return {
-            thread.tid
-            for siblings, count in zip(families, counts, strict=True)
-            for thread in siblings
-            if thread.start_context is not None and count[thread.start_context] == 1
-        }
 
 
 def _spread_events(threads: Sequence[array[int]]) -> set[int]:
@@ -3982,7 +3976,6 @@ class _Pairing:
             self.pairs, self._taken = dict(self._pins), set(self._pins.values())
             for c, o in scores:
                 self._pair(c, o)
-            self._swap(scores)
             self._pair_children(list(self.pairs))
             self._pair_by_first_call()
             if self.pairs == before:
@@ -3999,24 +3992,10 @@ class _Pairing:
 
     # -- scores ----------------------------------------------------------------------------------------------
 
-    def _swap(self, scores: Mapping[_Candidate, float]) -> None:
-        """Swaps partners where two pairs gain by it: what is best first need not be best together."""
-        partners = {o: c for c, o in self.pairs.items()}
-        for (c, o), score in scores.items():
-            other_c, other_o = partners.get(o, -1), self.pairs.get(c, -1)
-            if c in self._pins or other_c in self._pins or other_o < 0 or other_c < 0:
-                continue
-            now = scores.get((c, other_o), 0.0) + scores.get((other_c, o), 0.0)
-            if score + scores.get((other_c, other_o), 0.0) > now + _LEAST_GAIN:
-                self.pairs[c], self.pairs[other_c] = o, other_o
-                partners[o], partners[other_o] = c, other_c
-
     def _candidates(self, before: Mapping[int, int]) -> dict[_Candidate, float]:
         """Those that have enough in common, and their scores, best first; among equals, those at the same place."""
         scores = {
-            candidate: score
-            for candidate in itertools.chain(self.likeness, self._only_children(before))
-            if (score := self.score(candidate, before)) >= _SCORE_MIN
+            candidate: score for candidate in self.likeness if (score := self.score(candidate, before)) >= _SCORE_MIN
         }
         places = self.canary.place, self.ours.place
 
@@ -4031,12 +4010,6 @@ class _Pairing:
         others = self.ours.families.get(o, {})
         for entry_point, siblings in self.canary.families.get(c, {}).items():
             yield siblings, others.get(entry_point, [])
-
-    def _only_children(self, pairs: Mapping[int, int]) -> Iterator[_Candidate]:
-        for creators in pairs.items():
-            for siblings, others in self._families(*creators):
-                if len(siblings) == len(others) == 1:
-                    yield siblings[0].tid, others[0].tid
 
     def score(self, candidate: _Candidate, pairs: Mapping[int, int]) -> float:
         """What speaks for a candidate, believing some pairs."""
