@@ -8,7 +8,7 @@ from tests.support import seeds
 
 class OneCause(unittest.TestCase):
     def test_it_is_named_its_consequences_are_traced_and_nothing_else_is_blamed(self) -> None:
-        outcomes = [outcome_of(seed) for seed in seeds(60)]
+        outcomes = [outcome_of(seed) for seed in seeds(40)]
         seen = {outcome.plan.cause for outcome in outcomes} | {outcome.plan.style for outcome in outcomes}
         self.assertEqual(seen, {*RELATIONS_OF, *STYLES})
         unnamed = [outcome.plan.seed for outcome in outcomes if not outcome.named]
