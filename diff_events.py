@@ -2300,7 +2300,16 @@ def path_text(path: FieldPath) -> str:
     return text.removeprefix(".")
 
 
-def values_at(value: object, path: FieldPath) -> Iterator[object]:
+def _keys_at(value: object, step: str | int | AnyPlace) -> Sequence[Any]:
+    """The members of an object, or places of a list, that one step of a path leads to."""
+    if isinstance(value, dict):
+        return (step,) if step in value else ()
+    if not isinstance(value, list) or step is AnyPlace.ANY_PLACE:
+        return range(len(value) if isinstance(value, list) else 0)
+    return (step,) if isinstance(step, int) and step < len(value) else ()
+
+
+def values_at(value: Any, path: FieldPath) -> Iterator[object]:
     """Whatever stands at a path.
 
     >>> list(values_at({"args": [1, 2]}, ("args", AnyPlace.ANY_PLACE)))
@@ -2308,31 +2317,27 @@ def values_at(value: object, path: FieldPath) -> Iterator[object]:
     """
     if not path:
         yield value
-    elif isinstance(value, dict) and path[0] in value:
-        yield from values_at(value[path[0]], path[1:])
-    elif isinstance(value, list):
-        for place, item in enumerate(value):
-            if path[0] in (AnyPlace.ANY_PLACE, place):
-                yield from values_at(item, path[1:])
+        return
+    for key in _keys_at(value, path[0]):
+        yield from values_at(value[key], path[1:])
 
 
-def _with_edit(value: object, path: FieldPath, edit: Callable[[object], object]) -> object:
-    """The value with what stands at a path edited, or taken out where that gives `MISSING`.
+def _edit(value: Any, path: FieldPath, edit: Callable[[object], object]) -> None:
+    """Edits what stands at a path, in place, or takes it out where that gives `MISSING`.
 
     Nothing moves up in a list: NaN, which no log has, keeps a place.
     """
-    if not path:
-        return edit(value)
-    if isinstance(value, dict) and path[0] in value:
-        edited = {**value, path[0]: _with_edit(value[path[0]], path[1:], edit)}
-        return {key: item for key, item in edited.items() if item is not MISSING}
-    if not isinstance(value, list):
-        return value
-    chosen = (path[0] in (AnyPlace.ANY_PLACE, place) for place in range(len(value)))
-    items = [_with_edit(item, path[1:], edit) if at else item for at, item in zip(chosen, value, strict=True)]
-    while items and items[-1] is MISSING:
-        items.pop()
-    return [math.nan if item is MISSING else item for item in items]
+    step, rest = path[0], path[1:]
+    for key in _keys_at(value, step):
+        if rest:
+            _edit(value[key], rest, edit)
+            continue
+        edited = edit(value[key])
+        value[key] = math.nan if edited is MISSING else edited
+        if edited is MISSING and isinstance(value, dict):
+            del value[key]
+    while not rest and isinstance(value, list) and value and value[-1] != value[-1]:  # NaN
+        value.pop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -2399,11 +2404,6 @@ class ProfileRule:
         one, other = Fraction(str(canary)), Fraction(str(ours))  # as written: 0.3 is 0.1 more than 0.2
         limit = self.absolute if self.relative is None else self.relative * max(abs(one), abs(other))
         return limit is not None and abs(one - other) <= limit
-
-    def seen(self, payload: object) -> list[object]:
-        """What stands in its field, as far as it lets that differ."""
-        found = values_at(payload, self.field)
-        return [value if not self.values or self.lists(value) else None for value in found]
 
     def floats(self, payload: Mapping[str, object]) -> bool:
         """Whether an event that it is about may stand anywhere, or be missing."""
@@ -2474,18 +2474,25 @@ class Profile:
             | shared
         )
 
-    def masked(self, payload: object, rules: Iterable[tuple[int, ProfileRule]]) -> object:
-        """A payload without what may differ: two that are equal under the rules are the same here, and few others."""
+    def mask(self, payload: object, rules: Iterable[tuple[int, ProfileRule]]) -> dict[int, list[object]]:
+        """Takes what may differ out of a payload: two that are equal under the rules become the same, and few others.
 
-        def mask(number: int, rule: ProfileRule, value: object) -> object:
-            if not rule.values:
-                return MISSING
-            return f"one that rule {self._stand_ins[number]} lists" if rule.lists(value) else value
-
+        Returns by number of a rule for fields what it has let differ.
+        """
+        seen: dict[int, list[object]] = {}
         for number, rule in rules:
             if rule.is_of_fields:
-                payload = _with_edit(payload, rule.field, functools.partial(mask, number, rule))
-        return payload
+                taken = seen[number] = []
+                _edit(payload, rule.field, functools.partial(self._taken, number, rule, taken))
+        return seen
+
+    def _taken(self, number: int, rule: ProfileRule, taken: list[object], value: object) -> object:
+        """What stands for a value that a rule is about."""
+        if rule.values and not rule.lists(value):
+            taken.append(None)
+            return value
+        taken.append(value)
+        return f"one that rule {self._stand_ins[number]} lists" if rule.values else MISSING
 
     def judge(self, canary: Event, ours: Event) -> tuple[set[int], tuple[FieldDifference, ...]]:
         """By which rules fields of two events of one kind may differ, and what differs beyond."""
@@ -3256,50 +3263,12 @@ class Log:
                 yield name
 
 
-class _CallRules:
-    """The rules of a profile about the events of one kind and call."""
-
-    MOST_KNOWN: ClassVar = 1 << 14
-
-    def __init__(self, profile: Profile, rules: Sequence[tuple[int, ProfileRule]]) -> None:
-        self._profile, self._rules = profile, rules
-        paths = [path for _, rule in rules for path in (rule.field, *(path for path, _ in rule.where)) if path]
-        self._keys = list(dict.fromkeys(str(path[0]) for path in paths))
-        self._known: dict[str, tuple[dict[str, object], list[tuple[int, int]]]] = {}  # loops repeat themselves
-
-    def mask(self, payload: dict[str, object]) -> list[tuple[int, int]]:
-        """Takes out of a payload what may differ; the rules that name it, with hashes of what each lets differ."""
-        values = repr([payload.get(key, MISSING) for key in self._keys])
-        if values not in self._known:
-            if len(self._known) >= self.MOST_KNOWN:
-                self._known.clear()
-            self._known[values] = self._masked({key: payload[key] for key in self._keys if key in payload})
-        masked, marks = self._known[values]
-        for key in self._keys:
-            if key in masked:
-                payload[key] = masked[key]
-            else:
-                payload.pop(key, None)
-        return marks
-
-    def _masked(self, members: dict[str, object]) -> tuple[dict[str, object], list[tuple[int, int]]]:
-        marks = []
-        for number, rule in self._rules:
-            if rule.is_of_fields:
-                seen = rule.seen(members)
-                marks.append((number, fingerprint((*canonical_texts([seen]),)) if seen else 0))
-            elif rule.floats(members):
-                marks.append((number, 0))
-        return cast("dict[str, object]", self._profile.masked(members, self._rules)), marks
-
-
 class _SegmentIndexer:
     """Indexes one segment of a log after the other; what it learns of one makes the next one faster."""
 
     def __init__(self, canonical: bool, profile: Profile) -> None:
         self._canonical, self._profile = canonical, profile
         self._reader = LayoutReader()
-        self._rules: dict[tuple[bytes, object], _CallRules | None] = {}
 
     def index(self, segment: Segment) -> LogIndex | InputError:
         """The index of a segment, or what is wrong with its first bad line; lines are numbered from 0."""
@@ -3461,11 +3430,14 @@ class _SegmentIndexer:
         chosen = [n for n in places if patterns[kinds[n]].search(columns.payloads[n])]
         masked: list[tuple[int, str | None, dict[str, object]]] = []
         for place, payload in zip(chosen, parse_payloads([columns.payloads[n] for n in chosen]), strict=True):
-            kind, tid = kinds[place], columns.tids[place]
-            rules = self._rules_about(kind, payload.get("name"))
+            kind, name, tid = kinds[place], payload.get("name"), columns.tids[place]
+            rules = self._profile.rules_about(kind.decode(), name if isinstance(name, str) else None)
             if rules:
                 sid = shared_global_of(payload) if kind == b"handle.create" else None
-                for number, value in rules.mask(payload):
+                found = [(number, 0) for number, rule in rules if rule.floats(payload)]
+                for number, seen in self._profile.mask(payload, rules).items():
+                    found.append((number, fingerprint((repr(seen),)) if seen else 0))
+                for number, value in found:
                     marks = self._marks.get((number, tid)) or self._new_marks(number, tid)
                     marks.indexes.append(indexes[place])
                     marks.values.append(value)
@@ -3480,13 +3452,6 @@ class _SegmentIndexer:
         floats = self._profile.rules[number].sort is RuleSort.FLOAT
         marks = self._marks[number, tid] = self._index.marks[number, int(tid)] = RuleMarks(floats)
         return marks
-
-    def _rules_about(self, kind: bytes, name: object) -> _CallRules | None:
-        call = name if isinstance(name, str) else None
-        if (kind, call) not in self._rules:
-            rules = self._profile.rules_about(kind.decode(), call)
-            self._rules[kind, call] = _CallRules(self._profile, rules) if rules else None
-        return self._rules[kind, call]
 
 
 class _LogBuilder:
@@ -6981,7 +6946,8 @@ class NameTable:
                 return list(map(blank, value))
             return None if any(self._may_name(side, name_value(value)) for side in Side) else value
 
-        masked = self.profile.masked(compared_payload(event), self.profile.rules_about(event.kind, event.name))
+        masked = json.loads(json.dumps(compared_payload(event)))
+        self.profile.mask(masked, self.profile.rules_about(event.kind, event.name))
         return json.dumps([event.kind, blank(masked)], sort_keys=True)
 
     # -- events that match and are about different objects -------------------------------------------------------
