@@ -8940,6 +8940,13 @@ def _source_of(key: _FieldKey) -> str:
     return " ".join((*filter(None, key[:2]), path_text(key[2])))
 
 
+def _rule_order(rule: ProfileRule) -> tuple[object, ...]:
+    values = json_text([*rule.values, *map(str, rule.where)])
+    pool = rule.entry_point is None, rule.entry_point or "", rule.first_call or ""
+    event = list(RuleSort).index(rule.sort), rule.kind, rule.call or "", path_text(rule.field)
+    return (*event, values, rule.calls, pool)
+
+
 class _Learner:
     """Makes rules from what comparisons leave over and hide, round by round."""
 
@@ -8956,16 +8963,19 @@ class _Learner:
         self.evidence = Evidence()
         kinds = {kind for kind, _ in self.counts}
         names = [ProfileRule(RuleSort.NAME, "", *key) for key in _NAMES_OF_LOGS if key[0] in kinds]
-        self.rules = [*names, *self._pools]
+        self.rules = sorted([*names, *self._pools], key=_rule_order)
 
-    def learn(self, *, beginning: bool) -> None:
-        """Finds the narrowest rules under which nothing is left over of the runs, or of their beginnings."""
+    def learn(self, *, beginning: bool) -> list[Comparison]:
+        """Finds the narrowest rules under which nothing is left over of the runs, or of their beginnings.
+
+        Returns the comparisons under them.
+        """
         for _ in range(MOST_ROUNDS):
             comparisons = self._compared(self.rules, beginning)
             if not any(comparison.left for comparison in comparisons):
                 break
             self._note_left(comparisons)
-            before, self.rules = self.rules, [*self.evidence.rules(self.counts, self._refused), *self._pools]
+            before, self.rules = self.rules, self._made(self.evidence, self._pools)
             if self.rules == before:
                 break
         else:
@@ -8974,11 +8984,20 @@ class _Learner:
         for comparison in comparisons:
             _note_hidden(comparison, Profile(self.rules), evidence)
         evidence.named = self._named(comparisons)
-        anew = evidence.rules(self.counts, self._refused)
-        for rules in (anew, [*anew, *self._pools]):
-            if not any(comparison.left for comparison in self._compared(rules, beginning)):
-                self.rules, self.evidence = rules, evidence
+        for pools in ([], self._pools):
+            rules = self._made(evidence, pools)
+            under = comparisons if rules == self.rules else self._compared(rules, beginning)
+            if not any(comparison.left for comparison in under):
+                self.rules, self.evidence, comparisons = rules, evidence, under
                 break
+        used = sum((comparison.hidden.used for comparison in comparisons), Counter[int]())
+        needed = [rule for number, rule in enumerate(self.rules) if used[number]]
+        if not beginning and needed != self.rules:
+            self.rules, comparisons = needed, self._compared(needed, beginning)
+        return comparisons
+
+    def _made(self, evidence: Evidence, pools: Iterable[ProfileRule]) -> list[ProfileRule]:
+        return sorted([*evidence.rules(self.counts, self._refused), *pools], key=_rule_order)
 
     def _compared(self, rules: Sequence[ProfileRule], beginning: bool) -> list[Comparison]:
         return self._runs.compared(Profile(rules), beginning=beginning)
@@ -9041,11 +9060,6 @@ def _reason(number: int, rule: ProfileRule, comparisons: Sequence[Comparison]) -
     return f"{what} {pairs}, at {sum(used):,} of {named:,} events"
 
 
-def _rule_order(rule: ProfileRule) -> tuple[object, ...]:
-    texts = rule.kind, rule.call or "", path_text(rule.field), json_text([*rule.values, *map(str, rule.where)])
-    return (list(RuleSort).index(rule.sort), *texts, rule.calls, rule.entry_point or "", rule.first_call or "")
-
-
 def _compared_fields(events: Iterable[Event], profile: Profile) -> tuple[int, int, int]:
     """How many fields events have; how many of them a profile does not compare, and compares in part."""
     total = ignored = partly = 0
@@ -9083,10 +9097,8 @@ def calibrate(paths: Sequence[str], progress: Progress | None = None) -> Calibra
         learner = _Learner(runs)
         if runs.has_beginning:
             learner.learn(beginning=True)
-        learner.learn(beginning=False)
-        used = sum((of.hidden.used for of in runs.compared(Profile(learner.rules))), Counter[int]())
-        rules = sorted((rule for number, rule in enumerate(learner.rules) if used[number]), key=_rule_order)
-        comparisons = runs.compared(Profile(rules))
+        comparisons = learner.learn(beginning=False)
+        rules = learner.rules
         left_out = range(len(paths)) if len(paths) > 2 else ()
         profile = Profile(replace(rule, reason=_reason(n, rule, comparisons)) for n, rule in enumerate(rules))
         return Calibration(
