@@ -9605,9 +9605,6 @@ _START_WORDS: Final = {
 }
 
 
-# ── words for small things ──
-
-
 def _counted(count: int, noun: str) -> str:
     """A number with its noun: ``1 event``, ``2,000 events``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
@@ -9895,24 +9892,20 @@ def _baseline_sentence(baseline: BaselineComparison) -> str:
 
 def _gate_words(report: Report, gate: Gate) -> str:
     """A condition as it was asked for, and what was found."""
-    option, found = f"--{gate.value.replace('_', '-')}", ""
-    if gate is Gate.IDENTICAL:
-        found = f"the logs are {report.verdict.value}"
-    elif gate is Gate.IDENTITY:
-        found = _counted(sum(finding.certain for finding in report.identity), "certain identity finding")
-    elif gate is Gate.PARITY:
-        option += f" {float(report.options.fail_under or 0):g}"
-        found = f"parity is {percent(report.parity)}"
-    elif gate is Gate.PROFILE:
-        found = f"{_counted(len(report.unused), 'rule')} hid nothing, {len(report.overused):,} more than it may"
-    elif gate is Gate.UNTIL and (until := report.options.until):
-        option += f" {until.thread}:{until.idx}"
-        status, idx = report.stop_before_until or (PairStatus.IDENTICAL, until.idx)
-        ended = "canary" if status is PairStatus.CANARY_ENDED else "ours"
-        became = "diverged" if status is PairStatus.DIVERGED else f"ended on {ended}"
-        found = f"that thread {became} at index {idx}" if status else "that thread has no partner"
-    elif report.baseline:
-        found = _baseline_sentence(report.baseline)
+    options, until = report.options, report.options.until
+    status, idx = report.stop_before_until or (PairStatus.IDENTICAL, until.idx if until else 0)
+    became = f"{_STATUS_WORDS[status].strip('*')} at index {idx}" if status else "has no partner"
+    certain = sum(finding.certain for finding in report.identity)
+    unused, overused = _counted(len(report.unused), "rule"), f"{len(report.overused):,} more than it may"
+    value, found = {
+        Gate.IDENTICAL: ("", f"the logs are {report.verdict.value}"),
+        Gate.IDENTITY: ("", _counted(certain, "certain identity finding")),
+        Gate.PARITY: (f" {float(options.fail_under or 0):g}", f"parity is {percent(report.parity)}"),
+        Gate.PROFILE: ("", f"{unused} hid nothing, {overused}"),
+        Gate.UNTIL: (f" {until.thread}:{until.idx}" if until else "", f"that thread {became}"),
+        Gate.RATCHET: ("", _baseline_sentence(report.baseline) if report.baseline else ""),
+    }[gate]
+    option = f"--{gate.value.replace('_', '-')}{value}"
     return f"{quoted(option)}: {found}"
 
 
@@ -9934,9 +9927,6 @@ def _verdict_blocks(report: Report) -> list[Block]:
     if report.baseline is not None:
         blocks.append(f"**Against the baseline:** {_baseline_sentence(report.baseline)}.")
     return blocks
-
-
-# ── objects, causes, endings ──
 
 
 def _known_words(known: KnownObject, side: Side) -> str:
@@ -9980,12 +9970,6 @@ def _call_lines(calls: Both[Event | None]) -> list[str]:
     return [f"On {side.value} it belongs to {_event_words(call, side)}." for side in Side if (call := calls[side])]
 
 
-def _echo_sentence(echo: Echo) -> str:
-    value = f"0x{echo.value:X}" if isinstance(echo.value, int) else json_text(echo.value)
-    first = f"{_shortened(value)} differs first in {_shortened(echo.upstream_path)} of {_tids(echo.upstream)}"
-    return f"{first}, and is there again in {_shortened(echo.path)} ({echo.side.value} index {echo.event.idx})."
-
-
 def _cause_lines(cause: Cause | None) -> list[str]:
     """What a divergence, or the end of a thread, follows."""
     if cause is None:
@@ -9997,8 +9981,13 @@ def _cause_lines(cause: Cause | None) -> list[str]:
         return [f"Later than the divergence of {upstream} in both logs; no relation to it is known."]
     follows = "Caused by" if cause.relation.is_proof else "Later than"
     via = f": {_event_words(cause.via, cause.side)}" if cause.via and cause.side else ""
-    sentence = f"{follows} the divergence of **{upstream}**, {_VIA_WORDS[cause.relation]}{via}."
-    return [sentence, *map(_echo_sentence, cause.echoes)]
+    lines = [f"{follows} the divergence of **{upstream}**, {_VIA_WORDS[cause.relation]}{via}."]
+    for echo in cause.echoes:
+        value = f"0x{echo.value:X}" if isinstance(echo.value, int) else json_text(echo.value)
+        first = f"{_shortened(value)} differs first in {_shortened(echo.upstream_path)} of {_tids(echo.upstream)}"
+        again = f"{_shortened(echo.path)} ({echo.side.value} index {echo.event.idx})"
+        lines.append(f"{first}, and is there again in {again}.")
+    return lines
 
 
 def _ending_sentence(ending: Ending) -> str:
@@ -10013,9 +10002,6 @@ def _ending_sentence(ending: Ending) -> str:
         sentence += f"; its signaller was tid {ending.signaller.tid}, index {ending.signaller.idx}, "
         sentence += f"which ours never reached: {quoted(event_text(ending.signaller))}"
     return f"{sentence}."
-
-
-# ── Start here ──
 
 
 def _start_thread(report: Report, start: StartHere | None) -> ThreadReport | None:
@@ -10060,9 +10046,6 @@ def _start_blocks(report: Report) -> list[Block]:
     items = [_event_words(event, Side(side)) for side, event in (start.events.items() if start.events else ())]
     items += [_next_start(report, other) for other in start.next]
     return [*section("Start here", f"{sentence}."), *section("", Items(items))]
-
-
-# ── sorts, calls, threads ──
 
 
 def _sort_words(sort: DivergenceSort) -> str:
@@ -10421,87 +10404,34 @@ def summary_document(report: Report) -> list[Block]:
 _MOST_JSON_CHARACTERS: Final = 50_000
 """A payload or a value that is longer is left out of the JSON, which says how long it is."""
 
-_JSON_FIELDS: Final[Mapping[type, str]] = {
-    ThreadPair: "canary_tid ours_tid",
-    LogWarning: "kind tid line=lineno idx count",
-    IdentityFinding: "canary_tid=pair.canary_tid ours_tid=pair.ours_tid event=events canary_object=objects.canary "
-    "ours_object=objects.ours expected certain count",
-    Echo: "upstream upstream_path side idx=event.idx path value",
-    StartHere: "reason canary_tid ours_tid canary_idx ours_idx downstream sid=lone.sid identity=finding "
-    "name_break=names next",
-    NameBreak: "canary_tid=pair.canary_tid ours_tid=pair.ours_tid canary_idx=events.canary.idx "
-    "ours_idx=events.ours.idx event=events path canary=values.canary ours=values.ours expected stands_for matching",
-}
-"""The types whose forms are not all their fields; see `json_fields`."""
+
+def _bounded_value(name: str, value: object) -> dict[str, object]:
+    size = len(json_text(value))
+    return {name: value} if size <= _MOST_JSON_CHARACTERS else {name: None, f"{name}_characters": size}
 
 
-def _register_forms(forms: Mapping[type, str]) -> None:
-    for kind, names in forms.items():
-        json_form.register(kind, functools.partial(json_fields, names=names))
-
-
-_register_forms(_JSON_FIELDS)
-
-
-@json_form.register
 def _event_form(event: Event) -> dict[str, object]:
-    size, place = len(json_text(event.payload)), json_fields(event, "line=lineno idx kind")
-    if size > _MOST_JSON_CHARACTERS:
-        return {**place, "payload": None, "payload_characters": size}
-    return {**place, "payload": event.payload}
+    return {**json_fields(event, "line=lineno idx kind"), **_bounded_value("payload", event.payload)}
 
 
-@json_form.register
-def _(excerpt: Excerpt) -> list[Event]:
-    return [*excerpt.first, *excerpt.last]
-
-
-@json_form.register
-def _(difference: FieldDifference) -> dict[str, object]:
+def _difference_form(difference: FieldDifference) -> dict[str, object]:
     form: dict[str, object] = {"path": difference.path}
     for side, value in Both(difference.left, difference.right).items():
-        if value is not MISSING:
-            size = len(json_text(value))
-            form |= {side: value} if size <= _MOST_JSON_CHARACTERS else {side: None, f"{side}_characters": size}
+        form |= {} if value is MISSING else _bounded_value(side, value)
     return form
 
 
-@json_form.register
-def _(meaning: Meaning) -> dict[str, object]:
-    return {"code": f"0x{meaning.code:X}", "name": meaning.name}
-
-
-@json_form.register
-def _(score: ParityScore) -> dict[str, object]:
-    return {"score": math.floor(score.value * 1e6) / 1e6, **json_fields(score, "matched comparable complete")}
-
-
-@json_form.register
-def _(created: SharedGlobal) -> dict[str, object]:
-    what = {"sid": created.sid, "pointer": f"{created.pointer:#010x}"}
-    return {**what, **json_fields(created, "object_type tid idx line=lineno")}
-
-
-@json_form.register
-def _(known: KnownObject) -> dict[str, object]:
+def _known_object_form(known: KnownObject) -> dict[str, object]:
     what = {name: known.event.payload.get(name) for name in ("object_type", "object_name")}
     return {**json_fields(known, "sid created tid=event.tid idx=event.idx line=event.lineno"), **what}
 
 
-@json_form.register
-def _(cause: Cause) -> dict[str, object]:
+def _cause_form(cause: Cause) -> dict[str, object]:
     via = {**_event_form(cause.via), "tid": cause.via.tid} if cause.via else None
     return {**json_fields(cause, "relation upstream side"), "via": via, "same_values": cause.echoes}
 
 
-@json_form.register
-def _(sort: DivergenceSort) -> dict[str, object]:
-    form = json_fields(sort, "change kind call fields count threads first explained_by")
-    return {**form, "example": json_fields(sort, "event=example fields=differing")}
-
-
-@json_form.register
-def _(baseline: BaselineComparison) -> dict[str, object]:
+def _baseline_form(baseline: BaselineComparison) -> dict[str, object]:
     counts = Counter(thread.progression for thread in baseline.threads)
     return {
         **json_fields(baseline, "name same_canary holds"),
@@ -10510,38 +10440,76 @@ def _(baseline: BaselineComparison) -> dict[str, object]:
     }
 
 
-@json_form.register
-def _(divergence: Divergence) -> dict[str, object]:
+def _divergence_form(divergence: Divergence) -> dict[str, object]:
     names = (
         "class=mismatch canary_idx=events.canary.idx ours_idx=events.ours.idx fields sort explained_by change "
         "canary_count=counts.canary ours_count=counts.ours matched_before matched_after rejoin event=events "
         "next=following context block"
     )
+    changed = "canary=events.canary.idx ours=events.ours.idx fields"
     return {
         **json_fields(divergence, names),
         "block_omitted": divergence.block.map(lambda excerpt: excerpt.omitted),
         "fields_omitted": divergence.fields_omitted,
-        "changed": [
-            json_fields(pair, "canary=events.canary.idx ours=events.ours.idx fields") for pair in divergence.changed[1:]
-        ],
+        "changed": [json_fields(pair, changed) for pair in divergence.changed[1:]],
         "explanation": json_fields(divergence, "meanings calls"),
     }
 
 
-@json_form.register
-def _(thread: ThreadReport) -> dict[str, object]:
-    about = "canary_tid=pair.canary_tid ours_tid=pair.ours_tid key marks compared_to paired_by=pair.method"
-    found = (
-        "alternative_ours_tid=pair.alternative status canary_events=events.canary ours_events=events.ours matched "
-        "floating_skipped=floated not_compared=remaining divergence"
+def _thread_form(thread: ThreadReport) -> dict[str, object]:
+    names = (
+        "canary_tid=pair.canary_tid ours_tid=pair.ours_tid key marks compared_to paired_by=pair.method "
+        "confidence=pair.confidence alternative_ours_tid=pair.alternative status canary_events=events.canary "
+        "ours_events=events.ours matched floating_skipped=floated not_compared=remaining divergence divergences "
+        "divergences_found parity ending cause"
     )
-    return {
-        **json_fields(thread, about),
-        "confidence": round(thread.pair.confidence, 4),
-        **json_fields(thread, found),
-        "divergences": iter(thread.divergences),
-        **json_fields(thread, "divergences_found parity ending cause"),
-    }
+    form = json_fields(thread, names)
+    return form | {"confidence": round(thread.pair.confidence, 4)}
+
+
+_PLACES: Final = "canary_idx=events.canary.idx ours_idx=events.ours.idx event=events"
+_TIDS: Final = "canary_tid=pair.canary_tid ours_tid=pair.ours_tid"
+_JSON_FORMS: Final[Mapping[type, str | Callable[[Any], object]]] = {
+    ThreadPair: "canary_tid ours_tid",
+    LogWarning: "kind tid line=lineno idx count",
+    IdentityFinding: f"{_TIDS} event=events canary_object=objects.canary ours_object=objects.ours "
+    "expected certain count",
+    Echo: "upstream upstream_path side idx=event.idx path value",
+    StartHere: "reason canary_tid ours_tid canary_idx ours_idx downstream sid=lone.sid identity=finding "
+    "name_break=names next",
+    NameBreak: f"{_TIDS} {_PLACES} path canary=values.canary ours=values.ours expected stands_for matching",
+    Event: _event_form,
+    Excerpt: lambda excerpt: [*excerpt.first, *excerpt.last],
+    FieldDifference: _difference_form,
+    Meaning: lambda meaning: {"code": f"0x{meaning.code:X}", "name": meaning.name},
+    ParityScore: lambda score: {
+        "score": math.floor(score.value * 1e6) / 1e6,
+        **json_fields(score, "matched comparable complete"),
+    },
+    SharedGlobal: lambda created: {
+        "sid": created.sid,
+        "pointer": f"{created.pointer:#010x}",
+        **json_fields(created, "object_type tid idx line=lineno"),
+    },
+    KnownObject: _known_object_form,
+    Cause: _cause_form,
+    DivergenceSort: lambda sort: {
+        **json_fields(sort, "change kind call fields count threads first explained_by"),
+        "example": json_fields(sort, "event=example fields=differing"),
+    },
+    BaselineComparison: _baseline_form,
+    Divergence: _divergence_form,
+    ThreadReport: _thread_form,
+}
+"""The types whose forms are not all their fields; a text is for `json_fields`."""
+
+
+def _register(forms: Mapping[type, str | Callable[[Any], object]]) -> None:
+    for kind, form in forms.items():
+        json_form.register(kind, functools.partial(json_fields, names=form) if isinstance(form, str) else form)
+
+
+_register(_JSON_FORMS)
 
 
 def _json_profile(report: Report) -> object:
@@ -10558,26 +10526,23 @@ def _json_profile(report: Report) -> object:
 
 def report_json(report: Report) -> Iterator[str]:
     """The report for programs, in pieces: what schema v1 pins, and every number that the Markdown has."""
-    options, lone = report.options, report.lone_globals
+    lone = {f"{side}_only": [created.sid for created in alone] for side, alone in report.lone_globals.items()}
     return json_document(
         {
             "format": REPORT_FORMAT,
             "format_version": REPORT_FORMAT_VERSION,
             **json_fields(report, "verdict parity"),
             "gate": {gate.value: holds for gate, holds in report.gate.items()},
-            "start_here": report.start_here,
-            "threads": iter(report.threads),
+            **json_fields(report, "start_here threads"),
             "unmapped": report.unmapped.map(lambda threads: [thread.tid for thread in threads]),
             "unmapped_threads": report.unmapped,
-            "shared_globals": {
-                **{f"{side}_only": [created.sid for created in alone] for side, alone in lone.items()},
-                "places": lone,
-            },
-            "sorts": iter(report.sorts),
-            **json_fields(report, "calls names"),
+            "shared_globals": {**lone, "places": report.lone_globals},
+            **json_fields(report, "sorts calls names"),
             "profile": _json_profile(report),
             **json_fields(report, "identity baseline inputs=logs"),
-            "options": json_fields(options, "tid_map auto_map context max_divergences check_identity match_names"),
+            "options": json_fields(
+                report.options, "tid_map auto_map context max_divergences check_identity match_names"
+            ),
             "skipped_fields": {kind: sorted(fields) for kind, fields in SKIPPED_FIELDS.items()},
         }
     )
@@ -13133,9 +13098,7 @@ def _database_host(word: str) -> Hosts:
 
 # ── credentials ──
 
-_CREDENTIAL_WORD: Final = (
-    r"KEY|TOKEN|.*(?:API|AUTH|SECRET)KEY|.*(?:SECRET|PASSWORD|CREDENTIAL)|(?:AUTH|ACCESS)TOKEN"
-)
+_CREDENTIAL_WORD: Final = r"KEY|TOKEN|.*(?:API|AUTH|SECRET)KEY|.*(?:SECRET|PASSWORD|CREDENTIAL)|(?:AUTH|ACCESS)TOKEN"
 _CREDENTIAL_FILE: Final = (
     r"(?:^|/)(?:\.aws/credentials|\.netrc|_netrc|\.npmrc|\.pypirc|\.git-credentials|\.pgpass|\.my\.cnf|\.vault-token"
     r"|\.env(?:\.(?!example|sample|template|dist|defaults?$)[\w.*-]+|\*)?|\.docker/config\.json|\.kube/config"
@@ -13143,9 +13106,7 @@ _CREDENTIAL_FILE: Final = (
     r"|\.gem/credentials|\.azure/accessTokens\.json|\.ssh/(?:\*|[\w.*-]*\.pem|identity)"
     r"|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?|\.ssh/id_[\w*-]+)$|^/etc/g?shadow$|^/proc/(?:self|\$?\w+|\$\$)/environ$"
 )
-_CREDENTIAL_FOLDER: Final = (
-    r"(?:^|/)(?:\.ssh|\.aws|\.gnupg|\.kube|\.docker|\.azure|\.config/(?:gcloud|gh))(?:/\.?)?$"
-)
+_CREDENTIAL_FOLDER: Final = r"(?:^|/)(?:\.ssh|\.aws|\.gnupg|\.kube|\.docker|\.azure|\.config/(?:gcloud|gh))(?:/\.?)?$"
 
 
 def is_credential_name(name: str) -> bool:
@@ -14760,9 +14721,7 @@ _YAML_REFUSED: Final = (  # another document, a directive, or what is not printa
     r"|[^\t\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 _YAML_SINGLE_QUOTED_PART: Final = r"''|[ \t\n]+"
-_YAML_DOUBLE_QUOTED_PART: Final = (
-    r"(?s)[ \t\n]+|\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\n[ \t\n]*|.)"
-)
+_YAML_DOUBLE_QUOTED_PART: Final = r"(?s)[ \t\n]+|\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\n[ \t\n]*|.)"
 _YAML_ESCAPES: Final = {
     **dict(zip("abtnvfre0", "\a\b\t\n\v\f\r\x1b\0", strict=True)),
     **dict(zip('\t "\\/N_LP', '\t "\\/\x85\xa0\u2028\u2029', strict=True)),
