@@ -6734,7 +6734,7 @@ def name_productions(log: Log, profile: Profile = NO_PROFILE) -> Iterator[NamePr
                         yield NameProduction(" ".join(rule.labels), tid, position, name)
 
 
-class _Productions:
+class Productions:
     """The productions of one log, by value and in the order of the lines."""
 
     def __init__(self, log: Log, profile: Profile) -> None:
@@ -6803,8 +6803,8 @@ class NameTable:
         self.walks, self.counterparts = walks, Counterparts(walks)
 
     @functools.cached_property
-    def _productions(self) -> Both[_Productions]:
-        return self.logs.map(lambda log: _Productions(log, self.profile))
+    def _productions(self) -> Both[Productions]:
+        return self.logs.map(lambda log: Productions(log, self.profile))
 
     def _counterpart(self, side: Side, production: NameProduction | None) -> NameProduction | None:
         """What produces the same object's name in the other log."""
@@ -11275,11 +11275,7 @@ class AlignedRows:
     def near(self, number: int) -> Both[int]:
         """Of both sides, the position of an event that stands there or near."""
         step, nth = self._step_of(number)
-        near = (
-            min(places.start + min(nth, len(places)), len(cursor.stream) - 1)
-            for places, cursor in zip(step.places, self.walk.sides, strict=True)
-        )
-        return Both(*near)
+        return Both(*(min(step.starts[side] + nth, len(self.walk.sides[side].stream) - 1) for side in Side))
 
     def differing(self, rows: range) -> int:
         """How many of some rows match nothing."""
@@ -11340,11 +11336,10 @@ def _start_target(compared: Compared) -> Target:
         places = walk.rest.map(lambda rest: rest.start)
         if start.events:
             places = Both(*(walk.sides[side].stream.position_of(start.events[side].idx) for side in Side))
-    for step in walk.steps:
-        if step.differs and all(step.starts[side] <= places[side] <= step.ends[side] for side in Side):
-            for side in Side:
-                if places[side] in step.places[side]:
-                    return Target(side, walk.sides[side].tid, places[side])
+    for step, side in itertools.product(walk.steps, Side):
+        is_there = step.differs and all(step.starts[each] <= places[each] <= step.ends[each] for each in Side)
+        if is_there and places[side] in step.places[side]:
+            return Target(side, walk.sides[side].tid, places[side])
     return Target(Side.CANARY, walk.canary.tid, min(places.canary, len(walk.canary.stream) - 1))
 
 
@@ -11415,7 +11410,6 @@ class _Others:
 
     def __init__(self, log: Log, tid: int) -> None:
         self._log, self._timeline, self._tid = log, Timeline(log), tid
-        self._from: dict[int, int] = {}
 
     def _by_line(self, after: int, before: int) -> Iterator[tuple[When, int, int]]:
         chunks = self._log.index.chunks
@@ -11432,9 +11426,8 @@ class _Others:
             when = functools.partial(self._timeline.at, tid)
             if tid != self._tid:
                 positions = range(len(stream))
-                start = bisect.bisect_right(positions, after, lo=self._from.get(tid, 0), key=when)
-                self._from[tid] = start
-                there = ((when(position), tid, position) for position in positions[start:])
+                behind = positions[bisect.bisect_right(positions, after, key=when) :]
+                there = ((when(position), tid, position) for position in behind)
                 yield from itertools.takewhile(lambda one: one[0] < before, there)
 
     def between(self, one: Event, other: Event, side: Side, *, last: bool) -> list[ViewRow | Fold]:
@@ -15796,20 +15789,15 @@ class _Cutter:
                 yield self._with_counterpart(Side.CANARY, (walk.canary.tid, position))
 
     def _produced(self, units: Iterable[Unit]) -> Iterator[Unit]:
-        """The events before some others that produce the names which these have."""
+        """The events that produce the names which some others have."""
         places = list(itertools.chain.from_iterable(units))
         for side in Side:
             log = self._compared.logs[side]
-            events = [log.event(*place) for of, place in places if of is side]
-            values = {name_value(value) for event in events for _, value in payload_leaves(event.payload, "")} - {None}
-            last = max((event.lineno for event in events), default=0)
-            newest: dict[int, tuple[int, EventPlace]] = {}
-            for made in name_productions(log, self._options.profile):
-                if made.value in values and not made.ends:
-                    lineno = log.line_of(made.tid, made.position)[0]
-                    if newest.get(made.value, (0,))[0] < lineno < last:
-                        newest[made.value] = lineno, (made.tid, made.position)
-            yield from (self._with_counterpart(side, place) for _, place in sorted(newest.values()))
+            productions = Productions(log, self._options.profile)
+            for event in (log.event(*place) for of, place in places if of is side):
+                values = (name_value(value) for _, value in payload_leaves(event.payload, ""))
+                found = (productions.last(value, event.lineno) for value in values if value is not None)
+                yield from (self._with_counterpart(side, (one.tid, one.position)) for one in found if one)
 
     def _candidates(self) -> Iterator[tuple[list[Unit], list[Unit]]]:
         """What stays and what may go, the fewest events first."""
@@ -15886,7 +15874,7 @@ class _Cutter:
         return [*kept, *loose], best
 
     def _plainer(self, units: Sequence[Unit], best: CutFixture) -> CutFixture:
-        """The fixture without the rules that have nothing to do with its events: without them, no more may differ."""
+        """The fixture without the rules that have nothing to do with its events."""
         logs = self._compared.logs
         events = (logs[side].event(*place) for side, place in itertools.chain.from_iterable(units))
         calls = {(event.kind, event.name) for event in events}
@@ -15895,10 +15883,7 @@ class _Cutter:
             for rule in self._options.profile.rules
             if any((rule.kind == kind and rule.call in (None, call)) or call in rule.calls for kind, call in calls)
         ]
-        plain = self._attempt(units, replace(self._options, profile=Profile(rules)))
-        reports = [fixture.report for fixture in (plain, best) if fixture]
-        found = [sum(thread.divergences_found for thread in report.threads) for report in reports]
-        return plain if plain and found[0] <= found[1] else best
+        return self._attempt(units, replace(self._options, profile=Profile(rules))) or best
 
 
 def cut_fixture(compared: Compared, at: str, *, scrub: bool = False) -> CutFixture:
