@@ -1445,12 +1445,14 @@ def parse_toml(text: str, path: str) -> dict[str, object]:
 
 
 @contextlib.contextmanager
-def _named_errors(name: str, damage: tuple[type[Exception], ...] = (OSError,)) -> Iterator[None]:
+def _named_errors(
+    name: str, damage: tuple[type[Exception], ...] = (OSError,), problem: str = "cannot be read"
+) -> Iterator[None]:
     try:
         yield
     except damage as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise InputError(name, f"cannot be read: {reason}") from error
+        raise InputError(name, f"{problem}: {reason}") from error
 
 
 class _Rewound(io.RawIOBase):
@@ -1481,13 +1483,8 @@ class _Spooled(io.RawIOBase):
         with self._spool_errors():
             self.spool = tempfile.TemporaryFile(prefix="diff-events-")  # noqa: SIM115
 
-    @contextlib.contextmanager
-    def _spool_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            problem = f"a copy of it cannot be kept in a temporary file: {error.strerror}"
-            raise InputError(self._name, problem) from error
+    def _spool_errors(self) -> contextlib.AbstractContextManager[None]:
+        return _named_errors(self._name, problem="a copy of it cannot be kept in a temporary file")
 
     def readable(self) -> bool:
         return True
@@ -3005,11 +3002,6 @@ class Stream:
         """The number of the chunk that the event at a position stands in."""
         return self._chunks[bisect.bisect_right(self._positions, position) - 1]
 
-    def chunks_with(self, idx: int) -> list[int]:
-        """The numbers of all chunks that hold an index, in the order of the file, before `into_index_order`."""
-        runs = zip(self._indexes, self._ends(), self._chunks, strict=True)
-        return sorted({chunk for start, end, chunk in runs if start <= idx < end})
-
 
 class RuleMarks:
     """The events of one thread that a rule of a profile names."""
@@ -3168,8 +3160,8 @@ class Log:
         return (event for event in events if (int(event[2].tid), int(event[2].tid_event_idx)) == (tid, idx))
 
     def lines_with(self, tid: int, idx: int) -> Iterator[int]:
-        """The numbers of all lines that hold an index of a thread, before the streams are put in order."""
-        for number in self.index.streams[tid].chunks_with(idx):
+        """The numbers of all lines that hold an index of a thread."""
+        for number in range(len(self.index.chunks)):
             yield from (lineno for lineno, _, _ in self._events_with(number, tid, idx))
 
     def indexes_with_any(self, needles: Collection[bytes], tid: int, chunks: Iterable[int]) -> Iterator[list[int]]:

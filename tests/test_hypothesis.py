@@ -26,9 +26,7 @@ except ImportError:
     raise not_tested("the properties of tests/test_hypothesis.py: hypothesis is not installed") from None
 
 EXAMPLES = len(seeds(12))
-settings.register_profile(
-    "diff_events", deadline=None, database=None, max_examples=EXAMPLES, derandomize=EFFORT <= 1
-)
+settings.register_profile("diff_events", deadline=None, database=None, max_examples=EXAMPLES, derandomize=EFFORT <= 1)
 settings.load_profile("diff_events")
 
 # --------------------------------------------------------------------------------------------------- JSON texts
@@ -339,12 +337,6 @@ class Streams(unittest.TestCase):
         else:
             self.assertGreater(indexes.count(doubled or 0), 1)
 
-    @given(INDEXES)
-    def test_where_it_stands_is_known(self, indexes: list[int]) -> None:
-        stream = stream_of(indexes)
-        for idx in indexes:
-            self.assertEqual(stream.chunks_with(idx), [at for at, other in enumerate(indexes) if other == idx])
-
     @given(INDEXES.map(lambda indexes: list(dict.fromkeys(indexes))))
     def test_order_is_that_of_the_indexes(self, indexes: list[int]) -> None:
         stream = stream_of(indexes)
@@ -383,9 +375,7 @@ class Streams(unittest.TestCase):
         most = min(len(one) - start, len(other) - other_start)
         pairs = zip(one[start:], other[other_start:], strict=False)
         expected = next((count for count, (a, b) in enumerate(pairs) if a != b), most)
-        self.assertEqual(
-            diff_events.equal_run(array("q", one), start, array("q", other), other_start, most), expected
-        )
+        self.assertEqual(diff_events.equal_run(array("q", one), start, array("q", other), other_start, most), expected)
 
 
 # ------------------------------------------------------------------------------------ traces and contracts

@@ -8,9 +8,10 @@ import multiprocessing
 import os
 import random
 import threading
+import time
 import unittest
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from unittest import mock
 
@@ -174,6 +175,25 @@ class Paths(LogTestCase):
         self.assertEqual(outcome.code, 2)
         self.assertRegex(outcome.err, r"\A[^\n]*(canary|ours): [^\n]*7\n\Z")
         self.assertEqual(multiprocessing.active_children(), [])
+
+    def test_a_process_that_dies_before_it_gets_more(self) -> None:
+        """What was to be its second piece is not left out in silence."""
+        parent, segments = os.getpid(), diff_events.LogSource.segments
+
+        def die_as_child(indexer: Any, segment: diff_events.Segment) -> Any:
+            if os.getpid() != parent:
+                os._exit(7)
+            raise AssertionError("the parent has helpers")
+
+        def slowly(source: diff_events.LogSource) -> Iterator[diff_events.Segment]:
+            for number, segment in enumerate(segments(source)):
+                time.sleep(0.3 * (number == 1))  # then, they have ended
+                yield segment
+
+        slow = mock.patch.object(diff_events.LogSource, "segments", slowly)
+        with several_processes(), slow, mock.patch.object(diff_events._SegmentIndexer, "index", die_as_child):
+            outcome = self.outcome(log_bytes(calls(9)), log_bytes(calls(9)))
+        self.assertRegex(outcome.err, r"\A[^\n]*(canary|ours): [^\n]*7\n\Z")
 
     @staticmethod
     def pinned(outcome: Outcome) -> tuple[int, object]:

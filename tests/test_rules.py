@@ -84,6 +84,12 @@ class JsonValues(LogTestCase):
         for ((one, left), text), ((other, right), other_text) in itertools.product(canonical, repeat=2):
             self.assertEqual(text == other_text, one == other, (left, right))
 
+    def test_canonical_texts_of_what_stands_between_texts(self) -> None:
+        payloads = [b'"v":",-Infinity,"', b'"v":1', b'"v" : ",-Infinity,"']
+        texts = diff_events.canonical_texts(diff_events.parse_payloads(payloads))
+        self.assertEqual((len(set(texts)), texts[0]), (2, texts[2]))
+        self.assertEqual(diff_events.canonical_texts(diff_events.parse_payloads([])), [])
+
     def test_the_gate(self) -> None:
         """The same through the whole program, for a kind whose bytes are hashed and one whose fields are."""
         firsts = [row[0] for row in ALIKE]
@@ -228,6 +234,16 @@ class SharedGlobals(LogTestCase):
             for value in values:
                 with self.subTest(name=name, value=value):
                     self.assertIsNone(diff_events.shared_global_of(good | {name: value}))
+
+    def test_a_pointer_with_a_fraction_is_none(self) -> None:
+        """Such a number is equal to the integer, but where an integer is asked for, it is none."""
+        odd = shared_create(1, raw_handle_id=float(0x828F0010))
+        (thread,) = self.compare([plain(0), odd], [plain(0)])["threads"]
+        self.assertEqual((thread["status"], thread["floating_skipped"]["canary"]), ("ours_ended", 0))
+        same = shared_create(1, raw_handle_id=float(0x828F0010), object_name=1.0)
+        self.assertEqual(
+            self.gate([plain(0), same], [plain(0), same | {"payload": same["payload"] | {"object_name": 1}}]), 0
+        )
 
     def test_only_creates_float(self) -> None:
         for kind, code in (("handle.create", 0), ("handle.destroy", 1), ("kernel.call", 1)):
