@@ -298,10 +298,10 @@ class Lanes(unittest.TestCase):
         canary = sum(s.alone.canary + s.floated.canary for s in lane.stretches)
         ours = sum(s.alone.ours + s.floated.ours for s in lane.stretches)
         self.assertEqual((matched + canary, matched + ours), (thread.events.canary, thread.events.ours))
-        self.assertEqual(matched, thread.parity.matched)
         self.assertEqual(lane.places, sum(stretch.places for stretch in lane.stretches))
         self.assertEqual(len(lane.divergences), len(thread.divergences))
-        self.assertEqual(matched, thread.parity.matched)
+        within = sum(min(divergence.counts) for divergence in thread.divergences)  # what a block has on both sides
+        self.assertIn(thread.parity.matched, range(matched, matched + within + 1))
 
     def test_few_pieces_however_long_the_walk_was(self) -> None:
         lane = scattered_report(1, 300).threads[0].lane
