@@ -5611,6 +5611,8 @@ class DiffOptions:
     """The parity that `Gate.PARITY` asks for, in percent."""
     profile: Profile = NO_PROFILE
     """What may differ. A rule about names needs ``match_names``."""
+    references: tuple[str, ...] = ()
+    """Further runs of canary, which tell what is novel and what is lost."""
     until: ThreadPlace | None = None
     """Up to where `Gate.UNTIL` asks for a thread without a divergence."""
 
@@ -5708,6 +5710,15 @@ class ComparedEvents:
     """What the values of each field stand for."""
     fields_omitted: int
     """There are so many beyond `MOST_FIELDS`."""
+
+
+class Novelty(enum.Enum):
+    """What further runs of canary say of a divergence."""
+
+    NOVEL = "novel"
+    """Ours has an event there that no run of canary has on any thread."""
+    LOST = "lost"
+    """Every run of canary has an event that ours has nowhere."""
 
 
 class Explained(enum.Enum):
@@ -5818,6 +5829,7 @@ class Divergence(ComparedEvents):
     sort: int
     """The number of its sort in the report."""
     explained_by: Explained | None
+    novelty: Novelty | None = None
 
 
 class DivergenceMark(NamedTuple):
@@ -6139,8 +6151,8 @@ class Report:
 
     @property
     def unused(self) -> list[ProfileRule]:
-        """The rules of the profile that hid nothing."""
-        return [rule for rule, count in self.rule_uses if not count]
+        """The rules of the profile's files that hid nothing."""
+        return [rule for rule, count in self.rule_uses if not count and rule.lineno]
 
     @property
     def mistaken(self) -> bool:
@@ -7044,6 +7056,7 @@ class Found:
     """How grave it is,"""
     doubtful: bool = False
     """and whether it is more often timing, or the engine's own business, than behaviour that differs."""
+    novelty: Novelty | None = None
     sort: int = 0
 
     @property
@@ -7703,10 +7716,10 @@ class CauseAnalysis:
                 self._stops[stop.tid] = stop
                 self._chosen.pop(stop.tid, None)
 
-    def _rank(self, found: Found | None, when: When) -> tuple[bool, tuple[int, int], When]:
-        """Among equally grave ones: what is timing comes last, rare sorts first."""
+    def _rank(self, found: Found | None, when: When) -> tuple[bool, bool, tuple[int, int], When]:
+        """Among equally grave ones: what is timing comes last, what no reference shows and rare sorts first."""
         rarity = (self._spreads[found.sort], self._sizes[found.sort]) if found else (0, 0)
-        return bool(found and found.doubtful), rarity, when
+        return bool(found and found.doubtful), found is None or found.novelty is None, rarity, when
 
     def _depth(self, stop: _Stop) -> int:
         """How far from where to start: 0 if nothing comes before it, 1 if by order only, 2 if it is proven."""
@@ -8016,6 +8029,7 @@ def _divergences(walk: PairWalk, found: Sequence[Found], options: DiffOptions, d
             changed=tuple(changed) if difference.change is Change.CHANGED else (),
             sort=one.sort,
             explained_by=one.explained_by,
+            novelty=one.novelty,
         )
 
 
@@ -8269,8 +8283,9 @@ class Compared:
         names: NameTable,
         options: DiffOptions,
         progress: Progress,
+        references: Sequence[LogIndex],
     ) -> None:
-        self.logs, self._pairs, self._options = logs, pairs, options
+        self.logs, self._pairs, self._options, self._references = logs, pairs, options, references
         self._names, self._timelines = names, logs.map(Timeline)
         names.follow(walks)
         if options.match_names:
@@ -8292,6 +8307,25 @@ class Compared:
             list(_found(self._names, self._timelines, walk, pair, self._options))
             for walk, pair in zip(self.walks, self._pairs, strict=True)
         ]
+
+    def _note_novelty(self, found: Iterable[Sequence[Found]]) -> None:
+        """Notes which divergences have events that no run of canary has, or that all of them have and ours has not."""
+        blocks = [
+            (one, Both(*({*walk.sides[side].stream.fingerprints[at.start : at.stop]} for side, at in places)))
+            for walk, of_thread in zip(self.walks, found, strict=True)
+            for one in of_thread
+            for places in [list(zip(Side, one.difference.places, strict=True))]
+        ]
+        wanted = {fingerprint for _, block in blocks for side in block for fingerprint in side}
+        indexes = [self.logs.ours.index, self.logs.canary.index, *self._references]
+        streams = ([stream.fingerprints for stream in index.streams.values()] for index in indexes)
+        ours, *runs = (wanted.intersection(itertools.chain(*of_index)) for of_index in streams)
+        known, common = runs[0].union(*runs[1:]), runs[0].intersection(*runs[1:])
+        for one, block in blocks:
+            if not block.ours <= known:
+                one.novelty = Novelty.NOVEL
+            elif (block.canary - ours) & common:
+                one.novelty = Novelty.LOST
 
     def _note_calls(self, found: Iterable[Sequence[Found]]) -> None:
         """Notes the calls that divergences belong to, where a report has all evidence."""
@@ -8328,6 +8362,8 @@ class Compared:
             self._names.find_mistaken()
         note_echoes(found)
         self._note_moved(of_threads)
+        if self._references:
+            self._note_novelty(of_threads)
         sorts = sort_divergences(found)
         self._note_calls(of_threads)
         threads = self._thread_reports(of_threads)
@@ -8376,7 +8412,11 @@ def _walked(
 def _compare(
     canary: LogSource, ours: LogSource, options: DiffOptions, progress: Progress, *, canonical: bool
 ) -> Compared:
-    indexes = index_logs([canary, ours], canonical=canonical, profile=options.profile, progress=progress)
+    with contextlib.ExitStack() as stack:
+        sources = [stack.enter_context(contextlib.closing(LogSource(path))) for path in options.references]
+        indexes = index_logs(
+            [canary, ours, *sources], canonical=canonical, profile=options.profile, progress=progress
+        )
     logs = Both(Log(canary, indexes[0]), Log(ours, indexes[1]))
     for log in logs:
         if not log.index.events:
@@ -8392,7 +8432,7 @@ def _compare(
         if spelled_differently > _FEW_SPELLED_DIFFERENTLY:
             raise FormatsDifferError
         pairs, names, _, walks = _walked(logs, options, progress, most_equal)
-    return Compared(logs, pairs, walks, names, options, progress)
+    return Compared(logs, pairs, walks, names, options, progress, indexes[2:])
 
 
 def _engine(source: LogSource) -> str:
@@ -9065,12 +9105,47 @@ def _compared_fields(events: Iterable[Event], profile: Profile) -> tuple[int, in
     return total, ignored, partly
 
 
-def _left_out(runs: RunSet, run: int, learner: _Learner, rules: list[ProfileRule], under: list[Comparison]) -> int:
+def _left_out(runs: RunSet, run: int, learner: _Learner, under: list[Comparison]) -> int:
     """What a run still shows against the others under what they alone teach; ``under`` is what all of them teach."""
+    rules = learner.rules
     pools = [rule for rule in rules if rule.sort is RuleSort.POOL]
     taught = sorted([*learner.evidence.without(run).rules(learner.counts), *pools], key=_rule_order)
     comparisons = under if taught == rules else runs.compared(Profile(taught), only=run)
     return sum(comparison.left for comparison in comparisons if run in comparison.runs)
+
+
+@contextlib.contextmanager
+def _learned(
+    paths: Sequence[str], progress: Progress | None
+) -> Iterator[tuple[RunSet, _Learner, list[Comparison], Profile]]:
+    """The runs, what was learned from them, the comparisons under that, and it as a profile."""
+    files = [os.path.realpath(path) for path in paths]
+    if doubled := [path for path, file in zip(paths, files, strict=True) if files.count(file) > 1]:
+        raise UsageError(f"{doubled[-1]} is the same run again: expected each run once")
+    with contextlib.ExitStack() as stack:
+        sources = [stack.enter_context(contextlib.closing(LogSource(path))) for path in paths]
+        runs = RunSet(sources, progress or Progress())
+        learner = _Learner(runs)
+        if runs.has_beginning:
+            learner.learn(beginning=True)
+        comparisons = learner.learn(beginning=False)
+        rules = (replace(rule, reason=_reason(n, rule, comparisons)) for n, rule in enumerate(learner.rules))
+        yield runs, learner, comparisons, Profile(rules)
+
+
+def with_references(canary: str, options: DiffOptions, progress: Progress | None = None) -> DiffOptions:
+    """The options with what differs between canary and its further runs as part of the profile.
+
+    Raises `InputError` where a run cannot be read, `UsageError` where nothing pairs.
+    """
+    if not options.references:
+        return options
+    name = f"{1 + len(options.references)} runs of canary"
+    with _learned((canary, *options.references), progress) as (_, _, _, learned):
+        rules = [replace(rule, source=name) for rule in learned.rules]
+    profile = Profile([*options.profile.rules, *rules], [*options.profile.names, name])
+    by_name = options.match_names or bool(profile.of_sort(RuleSort.NAME))
+    return replace(options, profile=profile, match_names=by_name)
 
 
 def calibrate(paths: Sequence[str], progress: Progress | None = None) -> Calibration:
@@ -9080,27 +9155,15 @@ def calibrate(paths: Sequence[str], progress: Progress | None = None) -> Calibra
     """
     if len(paths) < 2:
         raise UsageError("calibrate needs two runs or more: what differs between them is noise")
-    files = [os.path.realpath(path) for path in paths]
-    if doubled := [path for path, file in zip(paths, files, strict=True) if files.count(file) > 1]:
-        raise UsageError(f"calibrate: {doubled[-1]} is the same run again: expected each run once")
-    with contextlib.ExitStack() as stack:
-        sources = [stack.enter_context(contextlib.closing(LogSource(path))) for path in paths]
-        runs = RunSet(sources, progress or Progress())
-        learner = _Learner(runs)
-        if runs.has_beginning:
-            learner.learn(beginning=True)
-        comparisons = learner.learn(beginning=False)
-        rules = learner.rules
+    with _learned(paths, progress) as (runs, learner, comparisons, profile):
         left_out = range(len(paths)) if len(paths) > 2 else ()
-        profile = Profile(replace(rule, reason=_reason(n, rule, comparisons)) for n, rule in enumerate(rules))
+        shares = _compared_fields(runs.samples(), profile)
+        events = sum(log.index.events for log in runs.logs)
+        marks = (marks for log in runs.logs for marks in log.index.marks.values())
+        floating_events = sum(len(of.indexes) for of in marks if of.floats)
+        alarms = [_left_out(runs, run, learner, comparisons) for run in left_out]
         return Calibration(
-            tuple(paths),
-            profile,
-            tuple(comparisons),
-            sum(log.index.events for log in runs.logs),
-            sum(len(of.indexes) for log in runs.logs for of in log.index.marks.values() if of.floats),
-            *_compared_fields(runs.samples(), profile),
-            left_out=tuple(_left_out(runs, run, learner, rules, comparisons) for run in left_out),
+            tuple(paths), profile, tuple(comparisons), events, floating_events, *shares, left_out=tuple(alarms)
         )
 
 
@@ -9637,7 +9700,8 @@ def _pairing_words(pair: ThreadPair) -> str:
 
 
 def _short_change(divergence: Divergence) -> str:
-    return _CHANGE_WORDS[divergence.change].partition(":")[0]
+    words = _CHANGE_WORDS[divergence.change].partition(":")[0]
+    return f"{words}, {divergence.novelty.value}" if divergence.novelty else words
 
 
 def _event_index(events: Both[Event]) -> str:
@@ -9813,7 +9877,7 @@ def rule_words(rule: ProfileRule) -> str:
 
 
 def _rule_place(rule: ProfileRule) -> str:
-    return f"{os.path.basename(rule.source)}:{rule.lineno}"
+    return f"{os.path.basename(rule.source)}:{rule.lineno}" if rule.lineno else rule.source
 
 
 def _profile_blocks(report: Report) -> list[Block]:
@@ -10125,6 +10189,12 @@ def _relation_lines(thread: ThreadReport, nth: int) -> list[str]:
     return [*calls, *(_cause_lines(thread.cause) if nth == 0 else [])]
 
 
+_NOVELTY_WORDS: Final = {
+    Novelty.NOVEL: "It is **novel**: no run of canary has such an event on any thread.",
+    Novelty.LOST: "It is **lost**: every run of canary has such an event, and ours has none.",
+}
+
+
 def _divergence_evidence(thread: ThreadReport, nth: int) -> list[Block]:
     """What there is to see of a divergence: where it is, what differs, what became of it, and its cause."""
     divergence = thread.divergences[nth]
@@ -10133,6 +10203,7 @@ def _divergence_evidence(thread: ThreadReport, nth: int) -> list[Block]:
         f"After {_counted(divergence.matched_before, 'matching event')}, at {_places(divergence.events)}:",
         f"{_MISMATCH_WORDS[divergence.mismatch]}.",
         f"What happened: **{_CHANGE_WORDS[divergence.change]}** ({counts}).",
+        *([_NOVELTY_WORDS[divergence.novelty]] if divergence.novelty else []),
     ]
     canary, ours = divergence.rejoin or (None, None)
     if canary and ours:
@@ -10434,7 +10505,7 @@ def _baseline_form(baseline: BaselineComparison) -> dict[str, object]:
 
 def _divergence_form(divergence: Divergence) -> dict[str, object]:
     names = (
-        "class=mismatch canary_idx=events.canary.idx ours_idx=events.ours.idx fields sort explained_by change "
+        "class=mismatch canary_idx=events.canary.idx ours_idx=events.ours.idx fields sort explained_by novelty change "
         "canary_count=counts.canary ours_count=counts.ours matched_before matched_after rejoin event=events "
         "next=following context block"
     )
@@ -16887,6 +16958,16 @@ def _progress(options: argparse.Namespace, streams: Streams) -> Progress:
     return Progress(None if options.quiet else streams.err)
 
 
+def _references(options: argparse.Namespace) -> tuple[str, ...]:
+    """Further runs of canary."""
+    runs = tuple(options.reference)
+    if os.path.realpath(options.ours) in map(os.path.realpath, runs):
+        raise UsageError(f"--reference {printable(options.ours)}: that is --ours: expected another run of canary")
+    if runs and STANDARD_STREAM in (options.canary, *runs):
+        raise UsageError("--reference needs runs that can be read twice: expected files")
+    return runs
+
+
 def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """Compares two event logs and writes the reports."""
     gates = tuple(gate for gate in Gate if vars(options)[gate.value] not in (None, False))
@@ -16905,10 +16986,13 @@ def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
         gates=gates,
         fail_under=options.fail_under,
         until=options.until,
+        references=_references(options),
     )
-    with opened_outputs(REPORT_RENDERERS, options, streams, options.canary, options.ours) as write:
+    inputs = options.canary, options.ours, *settings.references
+    with opened_outputs(REPORT_RENDERERS, options, streams, *inputs) as write:
         baseline = read_baseline(options.baseline) if options.baseline is not None else None
         with told_what_it_is(FileFormat.EVENT_LOG):
+            settings = with_references(options.canary, settings, _progress(options, streams))
             report = diff_logs(options.canary, options.ours, settings, _progress(options, streams))
         if baseline is not None:
             report = replace(report, baseline=compare_with_baseline(report, baseline))
@@ -17150,7 +17234,6 @@ _COMPARISON_HELP: Final = f"""
 Finds where two engines' logs of one program first part ways, thread by thread.
 LOG is JSON Lines (schema v1), also as .gz, .bz2, .xz or .zst; - is standard
 input. What can be read only once is copied to a temporary file (in $TMPDIR).
-
 Other commands, each with a --help of its own: show, cut, calibrate, audit,
 parity (in short: diff), corpus, coverage, validate, sid.
 {_LOGS}
@@ -17162,6 +17245,7 @@ gate:
     --ratchet               exit 1 if anything is worse than in the baseline
 {_PROFILE}
     --strict-profile        exit 1 if a rule hid nothing, or more than it may
+    --reference RUN*        another run of canary: what differs from it is noise
     --until KEY:IDX         exit 1 if that thread diverges or ends before IDX
     --bisect                for git bisect run: exit 125 instead of 2
 pairing of threads:

@@ -146,6 +146,76 @@ class SortsOfRules(CalibrateTestCase):
         self.assertIn("values = [0, 1]", text)
 
 
+class Names(CalibrateTestCase):
+    def run_with(self, first: int, used: int | None = None) -> Events:
+        """A run in which two handles are opened, and each is used; the engine counts them from ``first`` on."""
+        payloads: list[tuple[str, dict[str, Any]]] = []
+        for handle in (first, first + 4):
+            payloads += [
+                ("kernel.call", {"name": "Open"}),
+                ("kernel.return", {"name": "Open", "return_value": f"0x{handle:x}"}),
+            ]
+        for handle in (first + 4, first if used is None else used):
+            payloads.append(("kernel.call", {"name": "Use", "handle": f"0x{handle:x}"}))
+        return [event(idx, kind, payload) for idx, (kind, payload) in enumerate(payloads)]
+
+    def test_what_the_engine_gives_and_the_program_uses_again_is_a_name(self) -> None:
+        outcome, text = self.learned(*(self.run_with(0x10000 * n) for n in (1, 2, 3)))
+        self.assertEqual(outcome.code, 0, outcome.out)
+        document = tomllib.loads(text)
+        self.assertEqual(set(document), {"version", "name"})
+        (rule,) = document["name"]
+        self.assertEqual((rule["call"], rule["field"]), ("Open", "return_value"))
+        self.assertEqual(self.gate_under(self.run_with(0x10000), self.run_with(0x70000)).code, 0)
+        self.assertEqual(self.gate_under(self.run_with(0x10000), self.run_with(0x70000, used=0x70004)).code, 1)
+
+    def test_values_that_nothing_uses_are_no_names(self) -> None:
+        runs = [[event(0, "kernel.return", {"name": "Open", "return_value": 10**n}), event(1)] for n in (4, 6, 8)]
+        self.assertNotIn("name", tomllib.loads(self.learned(*runs)[1]))
+
+
+class References(CalibrateTestCase):
+    def compared(self, ours: Events) -> tuple[int, Any, str]:
+        """The exit code of the gate, the JSON report and the Markdown, with two further runs of canary."""
+        paths = [self.write(f"run{n}.jsonl", recorded(n)) for n in (1, 2, 3)]
+        markdown = self.directory / "o.md"
+        arguments = ["--canary", paths[0], "--ours", self.write("ours.jsonl", ours), "--validate-identical"]
+        for path in paths[1:]:
+            arguments += ["--reference", path]
+        outcome = run(*arguments, "--report", "json:-", "--out", str(markdown), "--quiet")
+        return outcome.code, json.loads(outcome.out), markdown.read_text(encoding="utf-8")
+
+    def test_what_differs_between_runs_of_canary_is_hidden(self) -> None:
+        code, report, markdown = self.compared(recorded(4))
+        self.assertEqual((code, report["verdict"]), (0, "identical"))
+        self.assertIn("3 runs of canary", markdown)
+
+    def test_a_divergence_says_whether_it_is_novel_or_lost(self) -> None:
+        code, report, markdown = self.compared(recorded(5, changed=True))
+        self.assertEqual(code, 1)
+        found = [one for thread in report["threads"] for one in thread["divergences"]]
+        self.assertIn("novel", [one["novelty"] for one in found if '"other"' in json.dumps(one["block"])])
+        self.assertIn("It is **novel**", markdown)
+        ours = recorded(1)
+        place = next(n for n, one in enumerate(ours) if one["payload"].get("name") == "NtReadFile")
+        lost = [one for one in ours if json.dumps(one["payload"]) != json.dumps(ours[place]["payload"])]
+        indexes: dict[int, int] = {}
+        for one in lost:
+            one["tid_event_idx"] = indexes[one["tid"]] = indexes.get(one["tid"], -1) + 1
+        _, report, _ = self.compared(lost)
+        found = [one for thread in report["threads"] for one in thread["divergences"]]
+        self.assertEqual({one["novelty"] for one in found}, {"lost"})
+
+    def test_bad_references_are_one_line(self) -> None:
+        one, other = self.write("a.jsonl", recorded(1)), self.write("b.jsonl", recorded(2))
+        strange = self.write("s.jsonl", [event(0, "note", {"text": "x"})])
+        for reference, expected in ((other, "that is --ours"), (one, "the same run"), ("-", "read twice"),
+                                    (strange, "runs of one program"), ("gone.jsonl", "gone.jsonl")):  # fmt: skip
+            outcome = run("--canary", one, "--ours", other, "--reference", reference)
+            self.assertEqual((outcome.code, outcome.out, outcome.err.count("\n")), (2, "", 1), reference)
+            self.assertIn(expected, outcome.err)
+
+
 class BadInput(CalibrateTestCase):
     def test_each_is_one_line(self) -> None:
         one, other = self.write("a.jsonl", recorded(1)), self.write("b.jsonl", recorded(2))
