@@ -6234,13 +6234,6 @@ _NEAR: Final = 2
 MOST_IDENTITY_FINDINGS: Final = 100
 
 
-def object_event(log: Log, place: int) -> Event:
-    """The event that names an object at a place of the log's `ObjectRefs`."""
-    refs = log.index.objects
-    tid = refs.tids[refs.threads[place]]
-    return log.event(tid, log.position(tid, refs.indexes[place]))
-
-
 class _Objects:
     """The objects of one log, numbered, and what is known of their counterparts in the other one."""
 
@@ -6262,27 +6255,24 @@ class _Objects:
         self.counterparts = array("q", [_UNKNOWN]) * len(self.births)
         self.trusted = bytearray(len(self.births))
         self.of_shared = {sid: current[sid] for sid in shared if sid in current}
+        self.of_sid: dict[int, list[int]] = {}
+        """By id: the objects that had it, one after the other."""
+        for number, place in enumerate(self.births):
+            self.of_sid.setdefault(self.refs.sids[place], []).append(number)
 
     @functools.cached_property
-    def places(self) -> dict[int, array[int]]:
-        """By tid: the places of its events."""
+    def _places(self) -> list[array[int]]:
+        """Of each thread: the places of its events."""
         of_thread = [array("q") for _ in self.refs.tids]
         for place, thread in enumerate(self.refs.threads):
             of_thread[thread].append(place)
-        return dict(zip(self.refs.tids, of_thread, strict=True))
+        return of_thread
 
     def places_of(self, cursor: Cursor) -> tuple[array[int], list[int]]:
         """The places of a thread, and at which positions of its stream they are."""
-        places = self.places.get(cursor.tid, array("q"))
+        known = cursor.tid in self.refs.tids
+        places = self._places[self.refs.tids.index(cursor.tid)] if known else array("q")
         return places, cursor.stream.positions_of([self.refs.indexes[place] for place in places])
-
-    @functools.cached_property
-    def of_sid(self) -> dict[int, list[int]]:
-        """By id: the objects that had it, one after the other."""
-        found: dict[int, list[int]] = {}
-        for number, place in enumerate(self.births):
-            found.setdefault(self.refs.sids[place], []).append(number)
-        return found
 
     @functools.cached_property
     def _of_several_threads(self) -> set[int]:
@@ -6316,49 +6306,50 @@ class _Objects:
         place = bisect.bisect_left(row, number)
         return row[max(0, place - _NEAR) : place + _NEAR + 1]
 
+    def event(self, place: int) -> Event:
+        """The event that names an object at a place."""
+        tid = self.refs.tids[self.refs.threads[place]]
+        return self.log.event(tid, self.log.position(tid, self.refs.indexes[place]))
+
     def known(self, number: int) -> KnownObject:
         """The object for a report."""
         place = self.births[number]
         created = self.refs.roles[place] == ObjectRole.CREATED
-        return KnownObject(f"{self.refs.sids[place]:016x}", object_event(self.log, place), created)
+        return KnownObject(f"{self.refs.sids[place]:016x}", self.event(place), created)
 
 
-class _MatchedPlaces(NamedTuple):
+class _Run(NamedTuple):
     """Places of both logs that stand in matching events of one pair, up to the next difference."""
 
-    walk: PairWalk
+    pair: ThreadPair
     trusted: bool
     canary: list[int]
     ours: list[int]
 
 
-class _Conflict(NamedTuple):
-    """Two matching places with objects that are each other's counterparts in no way."""
-
-    walk: PairWalk
-    trusted: bool
-    canary: int
-    ours: int
+_Conflict: TypeAlias = "tuple[_Run, int, int]"
+"""Two matching places with objects that are each other's counterparts in no way."""
 
 
 def _matching_places(step: Step, canary: list[int], ours: list[int]) -> Iterator[tuple[slice, slice]]:
     """The places in a matched stretch, given the positions of all places of both threads; as many on both sides."""
 
-    def within(positions: list[int], place: range) -> slice:
-        return slice(bisect.bisect_left(positions, place.start), bisect.bisect_left(positions, place.stop))
+    def within(positions: list[int], start: int, stop: int) -> slice:
+        return slice(bisect.bisect_left(positions, start), bisect.bisect_left(positions, stop))
 
-    one, other = within(canary, step.places.canary), within(ours, step.places.ours)
+    one = within(canary, step.starts.canary, step.ends.canary)
+    other = within(ours, step.starts.ours, step.ends.ours)
     shift = step.starts.ours - step.starts.canary
-    if [position + shift for position in canary[one]] == ours[other]:
+    if list(map(shift.__add__, canary[one])) == ours[other]:
         yield one, other
         return
     for position in sorted(set(canary[one])):  # one side lacks some ids, or names more objects in a wait
-        one, other = (within(of, range(at, at + 1)) for of, at in ((canary, position), (ours, position + shift)))
+        one, other = within(canary, position, position + 1), within(ours, position + shift, position + shift + 1)
         if one.stop - one.start == other.stop - other.start:
             yield one, other
 
 
-class IdentityMap:
+class _IdentityMap:
     """Which object of ours is which object of canary's, learnt along the walks, and what contradicts it."""
 
     def __init__(self, canary: Log, ours: Log) -> None:
@@ -6369,29 +6360,27 @@ class IdentityMap:
                 objects.counterparts[number] = others.of_shared.get(sid, _ITSELF)
                 objects.trusted[number] = True
 
-    def conflicts(self, walks: Sequence[PairWalk], trusted: Sequence[bool]) -> list[_Conflict]:
+    def conflicts(self, walks: Iterable[tuple[PairWalk, ThreadPair]]) -> Iterator[_Conflict]:
         """Every matching event about different objects."""
-        runs = [run for walk, sure in zip(walks, trusted, strict=True) for run in self._matched(walk, sure)]
+        runs = [run for walk, pair in walks for run in self._matched(walk, pair)]
         runs.sort(key=lambda run: not run.trusted)  # what is sure comes first, and stays
-        roles = self._canary.refs.roles
         for run in runs:
             for one, other in zip(run.canary, run.ours, strict=True):
-                if not roles[one]:
+                if not self._canary.refs.roles[one]:
                     self._learn(self._canary.at[one], self._ours.at[other], run.trusted)
-        return [conflict for run in runs for conflict in self._check(run)]
+        return itertools.chain.from_iterable(map(self._check, runs))
 
-    def _matched(self, walk: PairWalk, sure: bool) -> Iterator[_MatchedPlaces]:
+    def _matched(self, walk: PairWalk, pair: ThreadPair) -> Iterator[_Run]:
         canary, canary_positions = self._canary.places_of(walk.canary)
         ours, ours_positions = self._ours.places_of(walk.ours)
-        run = _MatchedPlaces(walk, sure, [], [])
+        run = _Run(pair, pair.alternative is None, [], [])
         for step in walk.steps:
             if step.kind is StepKind.DIFFERED:
                 yield run
-                run = _MatchedPlaces(walk, False, [], [])
-            elif step.kind is StepKind.MATCHED:
-                for one, other in _matching_places(step, canary_positions, ours_positions):
-                    run.canary.extend(canary[one])
-                    run.ours.extend(ours[other])
+                run = _Run(pair, False, [], [])
+            for one, other in _matching_places(step, canary_positions, ours_positions) if step.matched else ():
+                run.canary.extend(canary[one])
+                run.ours.extend(ours[other])
         yield run
 
     def _learn(self, one: int, other: int, trusted: bool) -> None:
@@ -6400,19 +6389,19 @@ class IdentityMap:
                 objects.counterparts[number] = counterpart
                 objects.trusted[number] = trusted
 
-    def _check(self, run: _MatchedPlaces) -> list[_Conflict]:
+    def _check(self, run: _Run) -> list[_Conflict]:
         """The conflicts of a run; none where its alignment is a guess and most of it conflicts."""
-        canary, ours, roles = self._canary.at, self._ours.at, self._canary.refs.roles
+        roles = self._canary.refs.roles
         conflicts = []
         wait = None
         for place, ours_place in zip(run.canary, run.ours, strict=True):
-            role, one, other = roles[place], canary[place], ours[ours_place]
+            role, one, other = roles[place], self._canary.at[place], self._ours.at[ours_place]
             wait = wait if role == ObjectRole.WOKE else role
             if self._canary.counterparts[one] != other:
                 # Who creates an object is timing, and so is which of several ended a wait for all of them.
                 of_several = role == ObjectRole.WOKE and wait == ObjectRole.WAITED_FOR_WITH_OTHERS
                 if role != ObjectRole.CREATED and not of_several and self._contradicts(one, other):
-                    conflicts.append(_Conflict(run.walk, run.trusted, place, ours_place))
+                    conflicts.append((run, place, ours_place))
                 else:
                     self._learn(one, other, run.trusted)
         return conflicts if run.trusted or len(conflicts) * 2 < len(run.canary) else []
@@ -6424,68 +6413,55 @@ class IdentityMap:
         near = set(self._ours.near(other))
         return near.isdisjoint(self._canary.counterparts[number] for number in self._canary.near(one))
 
-    def _is_certain(self, conflict: _Conflict) -> bool:
-        """Whether nothing but the wrong object explains a conflict.
+    def _is_certain(self, one: int, other: int) -> bool:
+        """Whether nothing but the wrong object explains that an event is about them.
 
         Objects that were made alike may change places where threads share them: which of them is free is timing.
         """
-        one, other = self._canary.at[conflict.canary], self._ours.at[conflict.ours]
-        if not (conflict.trusted and self._canary.trusted[one] and self._ours.trusted[other]):
-            return False
         made, ours_made = self._canary.creation(one), self._ours.creation(other)
-        if made is None or ours_made is None:
+        if made is None or ours_made is None or not (self._canary.trusted[one] and self._ours.trusted[other]):
             return False
         if made == ours_made:
             return made not in self._canary.shared_creations and made not in self._ours.shared_creations
         return self._canary.is_unmistakable(one) and self._ours.is_unmistakable(other)
 
-    def finding(self, conflict: _Conflict, pair: ThreadPair, count: int) -> IdentityFinding:
+    def finding(self, conflict: _Conflict, count: int) -> IdentityFinding:
         """A conflict for a report."""
-        one, other = self._canary.at[conflict.canary], self._ours.at[conflict.ours]
+        run, place, ours_place = conflict
+        _, one, other = self.mistake(conflict)
         expected = self._canary.counterparts[one]
         return IdentityFinding(
-            pair=pair,
-            events=Both(object_event(self._canary.log, conflict.canary), object_event(self._ours.log, conflict.ours)),
+            pair=run.pair,
+            events=Both(self._canary.event(place), self._ours.event(ours_place)),
             objects=Both(self._canary.known(one), self._ours.known(other)),
             expected=self._ours.known(expected) if expected >= 0 else None,
-            certain=self._is_certain(conflict),
+            certain=run.trusted and self._is_certain(one, other),
             count=count,
         )
 
-    def objects_of(self, conflict: _Conflict) -> tuple[int, int, int]:
+    def mistake(self, conflict: _Conflict) -> tuple[int, int, int]:
         """The thread and the two objects: conflicts that are alike in this are reported once."""
-        return conflict.walk.canary.tid, self._canary.at[conflict.canary], self._ours.at[conflict.ours]
+        run, place, ours_place = conflict
+        return run.pair.canary_tid, self._canary.at[place], self._ours.at[ours_place]
 
 
-def _threads_with_equal_streams(log: Log) -> set[int]:
-    """The threads to which another thread of the same log is wholly equal."""
-    groups: defaultdict[bytes, list[int]] = defaultdict(list)
-    for tid, stream in log.index.streams.items():
-        groups[hashlib.blake2b(stream.fingerprints, digest_size=16).digest()].append(tid)
-    return {tid for tids in groups.values() if len(tids) > 1 for tid in tids}
-
-
-def identity_findings(
-    canary: Log, ours: Log, walks: Sequence[PairWalk], pairs: Sequence[ThreadPair]
-) -> tuple[IdentityFinding, ...]:
+def identity_findings(logs: Both[Log], walks: Iterable[tuple[PairWalk, ThreadPair]]) -> tuple[IdentityFinding, ...]:
     """The matching events that are about different objects, by place in canary's log, each mistake once a thread."""
-    if not canary.index.objects or not ours.index.objects:
+    if not all(log.index.objects for log in logs):
         return ()
-    unclear = _threads_with_equal_streams(canary)
+    streams = {tid: hash(stream.fingerprints.tobytes()) for tid, stream in logs.canary.index.streams.items()}
+    alike = Counter(streams.values())  # threads with equal streams may be paired crosswise
     usable = [
         (walk, pair)
-        for walk, pair in zip(walks, pairs, strict=True)
-        if pair.method is PairingMethod.PINNED or pair.canary_tid not in unclear
+        for walk, pair in walks
+        if pair.method is PairingMethod.PINNED or alike[streams[pair.canary_tid]] == 1
     ]
-    pair_of = {pair.canary_tid: pair for _, pair in usable}
-    identities = IdentityMap(canary, ours)
-    conflicts = identities.conflicts([walk for walk, _ in usable], [pair.alternative is None for _, pair in usable])
-    counts = Counter(map(identities.objects_of, conflicts))
-    firsts = {identities.objects_of(conflict): conflict for conflict in reversed(conflicts)}
-    findings = (
-        identities.finding(firsts[mistake], pair_of[mistake[0]], counts[mistake])
-        for mistake in itertools.islice(counts, MOST_IDENTITY_FINDINGS)
-    )
+    identities = _IdentityMap(logs.canary, logs.ours)
+    conflicts = list(identities.conflicts(usable))
+    counts = Counter(map(identities.mistake, conflicts))
+    firsts = {identities.mistake(conflict): conflict for conflict in reversed(conflicts)}
+    mistakes = itertools.islice(counts.items(), MOST_IDENTITY_FINDINGS)
+    findings = [identities.finding(firsts[mistake], count) for mistake, count in mistakes]
     return tuple(sorted(findings, key=lambda finding: (not finding.certain, finding.events.canary.lineno)))
 
 
@@ -8354,7 +8330,7 @@ class Compared:
     def report(self) -> Report:
         """What was found. It needs the logs to be open."""
         canary, ours = self.logs
-        findings = identity_findings(canary, ours, self._by_name, self._pairs)
+        findings = identity_findings(self.logs, zip(self._by_name, self._pairs, strict=True))
         identity = tuple(finding for finding in findings if not _is_excused(finding, self.logs, self._options))
         of_threads = self._find()
         found = sorted(itertools.chain.from_iterable(of_threads), key=lambda one: one.when.ours)
