@@ -5418,54 +5418,38 @@ def hide(walks: Iterable[PairWalk], profile: Profile) -> Hidden:
 
 
 _STATUS_TABLE: Final = """
-00000000 SUCCESS                   000000C0 USER_APC
-00000100 KERNEL_APC                00000101 ALERTED
-00000102 TIMEOUT                   00000103 PENDING
-00000104 REPARSE                   00000105 MORE_ENTRIES
-00000106 NOT_ALL_ASSIGNED          0000010B NOTIFY_CLEANUP
-0000010C NOTIFY_ENUM_DIR           40000000 OBJECT_NAME_EXISTS
-40000001 THREAD_WAS_SUSPENDED      40000003 IMAGE_NOT_AT_BASE
-80000001 GUARD_PAGE_VIOLATION      80000002 DATATYPE_MISALIGNMENT
-80000003 BREAKPOINT                80000004 SINGLE_STEP
-80000005 BUFFER_OVERFLOW           80000006 NO_MORE_FILES
-8000000A HANDLES_CLOSED            80000011 DEVICE_BUSY
-8000001A NO_MORE_ENTRIES           C0000001 UNSUCCESSFUL
-C0000002 NOT_IMPLEMENTED           C0000003 INVALID_INFO_CLASS
-C0000004 INFO_LENGTH_MISMATCH      C0000005 ACCESS_VIOLATION
-C0000006 IN_PAGE_ERROR             C0000008 INVALID_HANDLE
-C000000B INVALID_CID               C000000D INVALID_PARAMETER
-C000000E NO_SUCH_DEVICE            C000000F NO_SUCH_FILE
-C0000010 INVALID_DEVICE_REQUEST    C0000011 END_OF_FILE
-C0000012 WRONG_VOLUME              C0000013 NO_MEDIA_IN_DEVICE
-C0000014 UNRECOGNIZED_MEDIA        C0000016 MORE_PROCESSING_REQUIRED
-C0000017 NO_MEMORY                 C0000018 CONFLICTING_ADDRESSES
-C0000019 NOT_MAPPED_VIEW           C000001A UNABLE_TO_FREE_VM
-C000001D ILLEGAL_INSTRUCTION       C000001E INVALID_LOCK_SEQUENCE
-C0000022 ACCESS_DENIED             C0000023 BUFFER_TOO_SMALL
-C0000024 OBJECT_TYPE_MISMATCH      C0000032 DISK_CORRUPT_ERROR
-C0000033 OBJECT_NAME_INVALID       C0000034 OBJECT_NAME_NOT_FOUND
-C0000035 OBJECT_NAME_COLLISION     C0000037 PORT_DISCONNECTED
-C0000039 OBJECT_PATH_INVALID       C000003A OBJECT_PATH_NOT_FOUND
-C000003B OBJECT_PATH_SYNTAX_BAD    C0000043 SHARING_VIOLATION
-C0000044 QUOTA_EXCEEDED            C0000045 INVALID_PAGE_PROTECTION
-C0000046 MUTANT_NOT_OWNED          C0000047 SEMAPHORE_LIMIT_EXCEEDED
-C000004B THREAD_IS_TERMINATING     C0000054 FILE_LOCK_CONFLICT
-C0000055 LOCK_NOT_GRANTED          C0000056 DELETE_PENDING
-C000007A PROCEDURE_NOT_FOUND       C000007B INVALID_IMAGE_FORMAT
-C000007F DISK_FULL                 C0000094 INTEGER_DIVIDE_BY_ZERO
-C0000098 FILE_INVALID              C000009A INSUFFICIENT_RESOURCES
-C00000A2 MEDIA_WRITE_PROTECTED     C00000A3 DEVICE_NOT_READY
-C00000B5 IO_TIMEOUT                C00000BA FILE_IS_A_DIRECTORY
-C00000BB NOT_SUPPORTED             C00000C0 DEVICE_DOES_NOT_EXIST
-C00000FD STACK_OVERFLOW            C0000101 DIRECTORY_NOT_EMPTY
-C0000103 NOT_A_DIRECTORY           C0000106 NAME_TOO_LONG
-C000010A PROCESS_IS_TERMINATING    C000011F TOO_MANY_OPENED_FILES
-C0000120 CANCELLED                 C0000121 CANNOT_DELETE
-C0000123 FILE_DELETED              C0000128 FILE_CLOSED
-C0000135 DLL_NOT_FOUND             C0000138 ORDINAL_NOT_FOUND
-C0000139 ENTRYPOINT_NOT_FOUND      C0000185 IO_DEVICE_ERROR
-C0000194 POSSIBLE_DEADLOCK         C0000225 NOT_FOUND
-C000022D RETRY                     C0000264 RESOURCE_NOT_OWNED
+00000000 SUCCESS                    000000C0 USER_APC                   00000100 KERNEL_APC
+00000101 ALERTED                    00000102 TIMEOUT                    00000103 PENDING
+00000104 REPARSE                    00000105 MORE_ENTRIES               00000106 NOT_ALL_ASSIGNED
+0000010B NOTIFY_CLEANUP             0000010C NOTIFY_ENUM_DIR            40000000 OBJECT_NAME_EXISTS
+40000001 THREAD_WAS_SUSPENDED       40000003 IMAGE_NOT_AT_BASE          80000001 GUARD_PAGE_VIOLATION
+80000002 DATATYPE_MISALIGNMENT      80000003 BREAKPOINT                 80000004 SINGLE_STEP
+80000005 BUFFER_OVERFLOW            80000006 NO_MORE_FILES              8000000A HANDLES_CLOSED
+80000011 DEVICE_BUSY                8000001A NO_MORE_ENTRIES            C0000001 UNSUCCESSFUL
+C0000002 NOT_IMPLEMENTED            C0000003 INVALID_INFO_CLASS         C0000004 INFO_LENGTH_MISMATCH
+C0000005 ACCESS_VIOLATION           C0000006 IN_PAGE_ERROR              C0000008 INVALID_HANDLE
+C000000B INVALID_CID                C000000D INVALID_PARAMETER          C000000E NO_SUCH_DEVICE
+C000000F NO_SUCH_FILE               C0000010 INVALID_DEVICE_REQUEST     C0000011 END_OF_FILE
+C0000012 WRONG_VOLUME               C0000013 NO_MEDIA_IN_DEVICE         C0000014 UNRECOGNIZED_MEDIA
+C0000016 MORE_PROCESSING_REQUIRED   C0000017 NO_MEMORY                  C0000018 CONFLICTING_ADDRESSES
+C0000019 NOT_MAPPED_VIEW            C000001A UNABLE_TO_FREE_VM          C000001D ILLEGAL_INSTRUCTION
+C000001E INVALID_LOCK_SEQUENCE      C0000022 ACCESS_DENIED              C0000023 BUFFER_TOO_SMALL
+C0000024 OBJECT_TYPE_MISMATCH       C0000032 DISK_CORRUPT_ERROR         C0000033 OBJECT_NAME_INVALID
+C0000034 OBJECT_NAME_NOT_FOUND      C0000035 OBJECT_NAME_COLLISION      C0000037 PORT_DISCONNECTED
+C0000039 OBJECT_PATH_INVALID        C000003A OBJECT_PATH_NOT_FOUND      C000003B OBJECT_PATH_SYNTAX_BAD
+C0000043 SHARING_VIOLATION          C0000044 QUOTA_EXCEEDED             C0000045 INVALID_PAGE_PROTECTION
+C0000046 MUTANT_NOT_OWNED           C0000047 SEMAPHORE_LIMIT_EXCEEDED   C000004B THREAD_IS_TERMINATING
+C0000054 FILE_LOCK_CONFLICT         C0000055 LOCK_NOT_GRANTED           C0000056 DELETE_PENDING
+C000007A PROCEDURE_NOT_FOUND        C000007B INVALID_IMAGE_FORMAT       C000007F DISK_FULL
+C0000094 INTEGER_DIVIDE_BY_ZERO     C0000098 FILE_INVALID               C000009A INSUFFICIENT_RESOURCES
+C00000A2 MEDIA_WRITE_PROTECTED      C00000A3 DEVICE_NOT_READY           C00000B5 IO_TIMEOUT
+C00000BA FILE_IS_A_DIRECTORY        C00000BB NOT_SUPPORTED              C00000C0 DEVICE_DOES_NOT_EXIST
+C00000FD STACK_OVERFLOW             C0000101 DIRECTORY_NOT_EMPTY        C0000103 NOT_A_DIRECTORY
+C0000106 NAME_TOO_LONG              C000010A PROCESS_IS_TERMINATING     C000011F TOO_MANY_OPENED_FILES
+C0000120 CANCELLED                  C0000121 CANNOT_DELETE              C0000123 FILE_DELETED
+C0000128 FILE_CLOSED                C0000135 DLL_NOT_FOUND              C0000138 ORDINAL_NOT_FOUND
+C0000139 ENTRYPOINT_NOT_FOUND       C0000185 IO_DEVICE_ERROR            C0000194 POSSIBLE_DEADLOCK
+C0000225 NOT_FOUND                  C000022D RETRY                      C0000264 RESOURCE_NOT_OWNED
 """
 
 STATUS_NAMES: Final[Mapping[int, str]] = {
@@ -5519,10 +5503,6 @@ def unsigned_32(value: object) -> int | None:
     return value if 0 <= value < 1 << 32 else None
 
 
-def _is_wait(event: Event) -> bool:
-    return event.kind == "wait.end" or "Wait" in (event.name or "")
-
-
 def _may_be_status(event: Event, leaf: str, code: int) -> bool:
     """Whether a field is one that holds a status: by its name, or by the call whose result it is."""
     if leaf == "status":
@@ -5542,12 +5522,6 @@ _ADDRESSES_FROM: Final = 0x01000000
 """Of arguments without a name, numbers from here on are handles and addresses rather than counts."""
 
 
-def _is_hexadecimal(leaf: str, value: int) -> bool:
-    if leaf.startswith(("args[", "return_value")):
-        return value >= _ADDRESSES_FROM
-    return value > 9 and _HEXADECIMAL_FIELD.search(leaf) is not None
-
-
 def meaning_of(event: Event, path: str, value: object) -> Meaning | None:
     """What a person of the field reads in the field of an event at ``path``; None if it is just what it is.
 
@@ -5558,12 +5532,15 @@ def meaning_of(event: Event, path: str, value: object) -> Meaning | None:
     leaf = path.rpartition(".")[2]
     code = unsigned_32(value)
     if code is not None and _may_be_status(event, leaf, code):
-        name = (wait_status_name(code) if _is_wait(event) else None) or STATUS_NAMES.get(code)
+        is_wait = event.kind == "wait.end" or "Wait" in (event.name or "")
+        name = (wait_status_name(code) if is_wait else None) or STATUS_NAMES.get(code)
         if name is not None:
             return Meaning(code, name)
-    if type(value) is int and 0 <= value < 1 << 64 and _is_hexadecimal(leaf, value):
-        return Meaning(value)
-    return None
+    if type(value) is not int or not 9 < value < 1 << 64:
+        return None
+    unnamed = leaf.startswith(("args[", "return_value"))
+    is_hexadecimal = value >= _ADDRESSES_FROM if unnamed else _HEXADECIMAL_FIELD.search(leaf)
+    return Meaning(value) if is_hexadecimal else None
 
 
 # ══ report model ══════════════════════════════════════════════════════════════════════════════════════════════════
@@ -7835,12 +7812,12 @@ def lone_shared_globals(log: Log, other: Log) -> tuple[SharedGlobal, ...]:
     """
     known = {created.sid for created in other.index.shared_globals}
     floating = {(tid, position) for tid, position, _ in _floating_events(log)}
-    lone: dict[str, tuple[SharedGlobal, tuple[int, int]]] = {}
+    lone: dict[str, SharedGlobal] = {}
     for made in log.index.shared_globals:
         place = made.tid, log.position(made.tid, made.idx)
-        if made.sid not in known and place not in floating:
-            lone.setdefault(made.sid, (made, place))
-    return tuple(replace(made, lineno=log.line_of(*place)[0]) for _, (made, place) in sorted(lone.items()))
+        if made.sid not in known and made.sid not in lone and place not in floating:
+            lone[made.sid] = replace(made, lineno=log.line_of(*place)[0])
+    return tuple(made for _, made in sorted(lone.items()))
 
 
 def _unmapped(log: Log, mapped: Collection[int]) -> tuple[UnmappedThread, ...]:
@@ -7854,6 +7831,10 @@ def _unmapped(log: Log, mapped: Collection[int]) -> tuple[UnmappedThread, ...]:
 def _summary(log: Log, doubts: Sequence[LogWarning] = ()) -> LogSummary:
     index = log.index
     return LogSummary(log.source.name, index.bytes, index.events, len(index.streams), (*doubts, *index.warnings))
+
+
+def _line_of(cursor: Cursor, position: int) -> int:
+    return cursor.log.line_of(cursor.tid, position)[0]
 
 
 def _event_at(cursor: Cursor, position: int) -> Event | None:
@@ -7927,13 +7908,6 @@ def _same_but_for_names(names: NameTable, walk: PairWalk, difference: Step, firs
     return most
 
 
-def _rest_of_change(change: Change, rest: tuple[int, int]) -> Change:
-    """What a difference is without some pairs of events at its beginning."""
-    if all(rest) or change is Change.UNRECOVERED:
-        return change
-    return Change.MISSING_ON_OURS if rest[0] else Change.EXTRA_ON_OURS
-
-
 def _shown_places(walk: PairWalk, side: Side, options: DiffOptions, detailed: int) -> Iterator[EventPlace]:
     """The events of one side that are compared and shown: of the first differences all evidence."""
     cursor, end_of_stream = walk.sides[side], len(walk.sides[side].stream)
@@ -7963,7 +7937,8 @@ def _found(
         compared, positions, change = shown, at, difference.change
         rest = difference.counts.canary - same, difference.counts.ours - same
         if same and any(rest):
-            change = _rest_of_change(difference.change, rest)
+            if not all(rest) and change is not Change.UNRECOVERED:
+                change = Change.MISSING_ON_OURS if rest[0] else Change.EXTRA_ON_OURS
             ends = len(walk.canary.stream) - 1, len(walk.ours.stream) - 1
             positions = Both(min(at.canary + same, ends[0]), min(at.ours + same, ends[1]))
             events = walk.canary.event(positions.canary), walk.ours.event(positions.ours)
@@ -8069,14 +8044,11 @@ _ENDED_SIDE: Final = {PairStatus.CANARY_ENDED: Side.CANARY, PairStatus.OURS_ENDE
 
 def _ending(walk: PairWalk, found: Sequence[Found]) -> Ending | None:
     """What the side that ended before the other was in the middle of; up to there, names may differ."""
-    end, last = walk.end, found[-1] if found else None
-    if last and ends_by_name(last):
-        ours_ended = last.difference.counts.ours < last.difference.counts.canary
-        end = PairStatus.OURS_ENDED if ours_ended else PairStatus.CANARY_ENDED
-    if end not in _ENDED_SIDE:
-        return None
-    side = _ENDED_SIDE[end]
-    return ending_of(walk.sides[side].log, walk.sides[side].tid, side)
+    side = _ENDED_SIDE.get(walk.end)
+    if found and ends_by_name(found[-1]):
+        counts = found[-1].difference.counts
+        side = Side.OURS if counts.ours < counts.canary else Side.CANARY
+    return ending_of(walk.sides[side].log, walk.sides[side].tid, side) if side else None
 
 
 def _lane(walk: PairWalk, divergences: int) -> Lane:
@@ -8100,44 +8072,6 @@ def _lane(walk: PairWalk, divergences: int) -> Lane:
         place, floated = place + max(counts), Both(0, 0)
     stretches += [Stretch(phase, 0, 0, Both(0, 0), floated)] if any(floated) else []
     return Lane(place, tuple(stretches), tuple(differences[:divergences])).coarser(_LANE_PIECES)
-
-
-def _ends(cursor: Cursor) -> tuple[int, int]:
-    """The lines of a thread's first and last event."""
-    first, last = (cursor.log.line_of(cursor.tid, position)[0] for position in (0, len(cursor.stream) - 1))
-    return first, last
-
-
-def _thread_report(
-    walk: PairWalk,
-    pair: ThreadPair,
-    key: str,
-    created: Mapping[int, Creation],
-    found: Sequence[Found],
-    options: DiffOptions,
-    detailed: int,
-) -> ThreadReport:
-    at_end = walk.end is not PairStatus.DIVERGED or walk.differences[-1].change is Change.UNRECOVERED
-    complete = at_end and all(difference.is_counted for difference in walk.differences)
-    divergences = tuple(_divergences(walk, found, options, detailed))
-    return ThreadReport(
-        pair=pair,
-        key=key,
-        status=walk.status,
-        events=Both(len(walk.canary.stream), len(walk.ours.stream)),
-        matched=walk.matches[0],
-        floated=walk.floated,
-        remaining=walk.left,
-        divergences=divergences,
-        divergences_found=len(walk.differences),
-        parity=ParityScore(walk.aligned, walk.comparable, complete),
-        ending=_ending(walk, found),
-        lane=_lane(walk, len(divergences)),
-        marks=tuple(divergence_mark(one, walk.canary.stream) for one in found),
-        compared_to=idx_behind(walk.canary.stream, walk.rest.canary.start),
-        lines=walk.sides.map(_ends),
-        creator=created[pair.canary_tid].creator_tid if pair.canary_tid in created else None,
-    )
 
 
 def most_walked(options: DiffOptions) -> int:
@@ -8342,7 +8276,7 @@ class Compared:
             self._note_novelty(of_threads)
         sorts = sort_divergences(found)
         self._note_calls(of_threads)
-        threads = self._thread_reports(of_threads)
+        threads = list(self._thread_reports(of_threads))
         breaks = [broken for one in found for broken in one.breaks]
         names = self._names.report(breaks) if found or self._options.match_names else Names()
         causes = CauseAnalysis(self._names, self._timelines, self.walks, threads, found)
@@ -8366,13 +8300,32 @@ class Compared:
             hidden=tuple(self._hidden[number] for number in range(len(self._options.profile.rules))),
         )
 
-    def _thread_reports(self, found: Iterable[Sequence[Found]]) -> list[ThreadReport]:
+    def _thread_reports(self, found: Iterable[Sequence[Found]]) -> Iterator[ThreadReport]:
         canary = self.logs.canary
         keys, created = _thread_keys(_evidence(canary)), _first_creations(canary)
-        return [
-            _thread_report(walk, pair, keys[pair.canary_tid], created, of_thread, self._options, self._detailed)
-            for walk, pair, of_thread in zip(self.walks, self._pairs, found, strict=True)
-        ]
+        for walk, pair, of_thread in zip(self.walks, self._pairs, found, strict=True):
+            at_end = walk.end is not PairStatus.DIVERGED or walk.differences[-1].change is Change.UNRECOVERED
+            complete = at_end and all(difference.is_counted for difference in walk.differences)
+            divergences = tuple(_divergences(walk, of_thread, self._options, self._detailed))
+            made = created.get(pair.canary_tid)
+            yield ThreadReport(
+                pair=pair,
+                key=keys[pair.canary_tid],
+                status=walk.status,
+                events=walk.sides.map(lambda cursor: len(cursor.stream)),
+                matched=walk.matches[0],
+                floated=walk.floated,
+                remaining=walk.left,
+                divergences=divergences,
+                divergences_found=len(walk.differences),
+                parity=ParityScore(walk.aligned, walk.comparable, complete),
+                ending=_ending(walk, of_thread),
+                lane=_lane(walk, len(divergences)),
+                marks=tuple(divergence_mark(one, walk.canary.stream) for one in of_thread),
+                compared_to=idx_behind(walk.canary.stream, walk.rest.canary.start),
+                lines=walk.sides.map(lambda cursor: (_line_of(cursor, 0), _line_of(cursor, len(cursor.stream) - 1))),
+                creator=made.creator_tid if made else None,
+            )
 
 
 def _walked(
