@@ -9879,7 +9879,8 @@ def _gate_words(report: Report, gate: Gate) -> str:
     """A condition as it was asked for, and what was found."""
     options, until = report.options, report.options.until
     status, idx = report.stop_before_until or (PairStatus.IDENTICAL, until.idx if until else 0)
-    became = f"{_STATUS_WORDS[status].strip('*')} at index {idx}" if status else "has no partner"
+    ended = {PairStatus.CANARY_ENDED: "ended on canary", PairStatus.OURS_ENDED: "ended on ours"}
+    became = f"{ended.get(status, 'diverged')} at index {idx}" if status else "has no partner"
     certain = sum(finding.certain for finding in report.identity)
     unused, overused = _counted(len(report.unused), "rule"), f"{len(report.overused):,} more than it may"
     value, found = {
