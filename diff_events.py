@@ -11963,14 +11963,14 @@ class Command:
     """A simple command, or a group of them, which ``kind`` tells: the word or parenthesis that opens it.
 
     ``body`` is what a group, a loop or a function holds; words between commands, such as ``then``, stand there as
-    commands of that kind. ``after`` is the operator behind it; the text of a here-document is a redirection by
-    ``<<text``.
+    commands of that kind. ``after`` is the operator behind it. Redirections say how many words stand before them; the
+    text of a here-document is one by ``<<text``.
     """
 
     kind: str = ""
     words: list[tuple[Part, ...]] = field(default_factory=list)
     assignments: list[tuple[Part, ...]] = field(default_factory=list)
-    redirects: list[tuple[str, tuple[Part, ...]]] = field(default_factory=list)
+    redirects: list[tuple[str, tuple[Part, ...], int]] = field(default_factory=list)
     body: list[Command] = field(default_factory=list)
     after: str = ";"
 
@@ -12240,7 +12240,7 @@ class _ShellReader:
             if self._text[start : self._pos] == end or command.kind == "function":
                 break
         if command.kind == "function":
-            self._begins_function(command)
+            command.after = "function" + "()" * self._begins_function(command)
 
     def _read_cases(self, command: Command) -> None:
         """The patterns of a ``case``, which are added to its words, and the commands behind each."""
@@ -12254,6 +12254,7 @@ class _ShellReader:
                 pattern.after = self._closed_by
             elif operator:
                 self._pass(operator)
+                command.words += [(Part(PartKind.PATTERN, operator),)] if operator != "\n" else []
             else:
                 self._read_word(command)
             if "esac" in (self._closed_by, self._text[start : self._pos]):
@@ -12264,7 +12265,7 @@ class _ShellReader:
         self._operator()
         start, word = self._pos, self._word()
         if not self.problem:
-            command.redirects.append((operator, word))
+            command.redirects.append((operator, word, len(command.assignments) + len(command.words)))
         if operator.lstrip("0123456789") in ("<<", "<<-"):
             self._heredocs.append((command, operator, self._text[start : self._pos]))
 
@@ -12277,7 +12278,7 @@ class _ShellReader:
             body = re.sub(r"(?m)^\t+", "", body) if tabs else body
             self._pos = end.end() if end else len(self._text)
             parts = [Part(PartKind.LITERAL, body)] if raw != delimiter else self._expansions_in(body)
-            command.redirects.append(("<<text", _merged(parts)))
+            command.redirects.append(("<<text", _merged(parts), len(command.words)))
         self._heredocs = []
 
     # ── words ──
@@ -12369,7 +12370,8 @@ class _ShellReader:
         inner = self._expansions_in(self._text[opening + 2 : end])
         parts = tuple(part for part in inner if part.kind is not PartKind.LITERAL)
         self._pos = min(end + 2, len(self._text))
-        return Part(PartKind.ARITHMETIC, self._text[start : self._pos], quoted, parts=parts)
+        text = re.sub(r"\s|\\\n", "", self._text[start : self._pos])
+        return Part(PartKind.ARITHMETIC, text, quoted, parts=parts)
 
 
 def shell_commands(text: str, budget: Budget | None = None) -> list[Command]:
@@ -12453,7 +12455,7 @@ def comparable_commands(commands: Iterable[Command], temporary_dirs: frozenset[s
             command,
             words=words,
             assignments=list(map(blanked, command.assignments)),
-            redirects=[(operator, blanked(word)) for operator, word in command.redirects],
+            redirects=[(operator, blanked(word), place) for operator, word, place in command.redirects],
             body=comparable_commands(command.body, temporary_dirs),
         )
 
@@ -13782,7 +13784,7 @@ class CommandInspector:
 
     def _run_one(self, command: Command, state: ShellState, stdin: str | None) -> str:
         self._budget.spend()
-        for word in (*command.assignments, *command.words, *(target for _, target in command.redirects)):
+        for word in (*command.assignments, *command.words, *(target for _, target, _ in command.redirects)):
             self._check_expansions(word, state)
         stdin = self._redirected_input(command, state, stdin)
         assigned = [self._assign(word, state) for word in command.assignments]
@@ -13872,7 +13874,7 @@ class CommandInspector:
 
     def _redirected_input(self, command: Command, state: ShellState, stdin: str | None) -> str | None:
         """What a command finds on its standard input, where its redirections say it."""
-        for operator, word in command.redirects:
+        for operator, word, _ in command.redirects:
             target = "\n".join(self._texts(word, state))
             kind = operator.lstrip("0123456789")
             if kind in ("<<<", "<<text"):
@@ -13888,7 +13890,7 @@ class CommandInspector:
     @staticmethod
     def _redirected_output(command: Command, state: ShellState, written: str) -> str:
         """Keeps what a command writes to a file; returns what it writes to its standard output."""
-        for operator, word in command.redirects:
+        for operator, word, _ in command.redirects:
             path = state.resolve(word_text(word)) if operator in (">", ">>", ">|", "1>", "&>") else None
             if path is not None:
                 state.files[path] = (state.files.get(path, "") + "\n" if operator == ">>" else "") + written
