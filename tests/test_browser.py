@@ -38,19 +38,9 @@ def contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def setUpModule() -> None:
-    if find_browser() is None:
-        raise not_tested("the HTML report in a browser: there is no Chromium on the PATH")
-
-
 class InTheBrowser(unittest.TestCase):
     browser: ClassVar[Browser]
     directory: ClassVar[Path]
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.directory = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        cls.browser = cls.enterClassContext(Browser(find_browser() or ""))
 
     def setUp(self) -> None:
         self.browser.resize(1200, 900)
@@ -103,6 +93,15 @@ class InTheBrowser(unittest.TestCase):
 
         self.assertTrue(self.browser.wait_for(rests))
         return places[-1][0], places[-1][1]
+
+
+def setUpModule() -> None:
+    """One browser for all tests: it takes longer to start than most of them."""
+    found = find_browser()
+    if found is None:
+        raise not_tested("the HTML report in a browser: there is no Chromium on the PATH")
+    InTheBrowser.directory = Path(unittest.enterModuleContext(tempfile.TemporaryDirectory()))
+    InTheBrowser.browser = unittest.enterModuleContext(Browser(found))
 
 
 class Keyboard(InTheBrowser):
