@@ -9837,21 +9837,27 @@ def _identical_sentence(report: Report) -> str:
     return f"**Identical:** all {matched} of {pairs} match.{doubt}"
 
 
+def _listed(counts: Iterable[tuple[int, str, str]]) -> list[str]:
+    """What there is any of: a number, perhaps a noun, and words behind it."""
+    return [f"{_counted(n, noun) if noun else f'{n:,}'} {words}".rstrip() for n, noun, words in counts if n]
+
+
 def _verdict_sentence(report: Report) -> str:
     if report.verdict is Verdict.IDENTICAL:
         return _identical_sentence(report)
     statuses = Counter(thread.status for thread in report.threads)
     ended = statuses[PairStatus.CANARY_ENDED] + statuses[PairStatus.OURS_ENDED]
-    found = [
-        (statuses[PairStatus.DIVERGED], "", "diverged"),
-        (ended, "", "ended on one side before the other"),
-        (statuses[PairStatus.IDENTICAL], "", "identical"),
-        (sum(map(len, report.unmapped)), "thread", "without a partner"),
-        (sum(map(len, report.lone_globals)), "shared-global object", "in one log only"),
-        (len(report.identity), "mistaken object", "in matching events"),
-        (len(report.overused), "rule", "of the profile that hid more than it may"),
-    ]
-    parts = [f"{_counted(count, noun) if noun else f'{count:,}'} {words}" for count, noun, words in found if count]
+    parts = _listed(
+        (
+            (statuses[PairStatus.DIVERGED], "", "diverged"),
+            (ended, "", "ended on one side before the other"),
+            (statuses[PairStatus.IDENTICAL], "", "identical"),
+            (sum(map(len, report.unmapped)), "thread", "without a partner"),
+            (sum(map(len, report.lone_globals)), "shared-global object", "in one log only"),
+            (len(report.identity), "mistaken object", "in matching events"),
+            (len(report.overused), "rule", "of the profile that hid more than it may"),
+        )
+    )
     pairs = _counted(len(report.threads), "thread pair")
     return f"**Divergent:** of {pairs}, {', '.join(parts)}. Parity: {percent(report.parity)}."
 
@@ -9861,18 +9867,15 @@ def _baseline_sentence(baseline: BaselineComparison) -> str:
     counts = Counter(thread.progression for thread in baseline.threads)
     order = (Progression.LATER, Progression.GONE, Progression.EARLIER, Progression.NEW, Progression.SAME)
     moved = [(counts[progression], progression.value) for progression in order if counts[progression]]
-    parts = [f"{count} {word}" if n else f"{_counted(count, 'thread')} {word}" for n, (count, word) in enumerate(moved)]
-    if new := sum(len(thread.new) for thread in baseline.threads):
-        parts.append(_counted(new, "new divergence"))
-    if baseline.parity_before and percent(baseline.parity_before) != percent(baseline.parity):
-        parts.append(f"parity {percent(baseline.parity_before)} before, {percent(baseline.parity)} now")
+    parts = _listed((count, "" if n else "thread", word) for n, (count, word) in enumerate(moved))
+    parts += _listed([(sum(len(thread.new) for thread in baseline.threads), "new divergence", "")])
+    before = baseline.parity_before
+    if before and percent(before) != percent(baseline.parity):
+        parts.append(f"parity {percent(before)} before, {percent(baseline.parity)} now")
     elif baseline.parity_fell:
         parts.append("parity lower")
-    if baseline.new_unmapped:
-        parts.append(f"{_counted(baseline.new_unmapped, 'more thread')} without a partner")
-    if baseline.new_shared_globals:
-        parts.append(f"{_counted(len(baseline.new_shared_globals), 'more shared-global object')} in one log only")
-    return ", ".join(parts)
+    lone = (len(baseline.new_shared_globals), "more shared-global object", "in one log only")
+    return ", ".join([*parts, *_listed([(baseline.new_unmapped, "more thread", "without a partner"), lone])])
 
 
 def _gate_words(report: Report, gate: Gate) -> str:
@@ -10012,14 +10015,6 @@ def _start_words(report: Report, start: StartHere) -> str:
     return words
 
 
-def _next_start(report: Report, start: StartHere) -> str:
-    """A runner-up in one line."""
-    where = _pair_words(start.canary_tid, start.ours_tid)
-    if start.canary_idx is not None:
-        where += ", index " + " / ".join(dict.fromkeys(map(str, (start.canary_idx, start.ours_idx))))
-    return f"Next: {where}: {_start_words(report, start)}"
-
-
 def _start_blocks(report: Report) -> list[Block]:
     """Where to look first and why, the two events that differ there, and the next candidates."""
     start = report.start_here
@@ -10030,7 +10025,10 @@ def _start_blocks(report: Report) -> list[Block]:
     if start.downstream:
         sentence += f". Of the {others} other threads that differ, {start.downstream} follow from it"
     items = [_event_words(event, Side(side)) for side, event in (start.events.items() if start.events else ())]
-    items += [_next_start(report, other) for other in start.next]
+    for other in start.next:
+        indexes = dict.fromkeys(str(idx) for idx in (other.canary_idx, other.ours_idx) if idx is not None)
+        where = _pair_words(other.canary_tid, other.ours_tid) + (f", index {' / '.join(indexes)}" if indexes else "")
+        items.append(f"Next: {where}: {_start_words(report, other)}")
     return [*section("Start here", f"{sentence}."), *section("", Items(items))]
 
 
@@ -10765,12 +10763,8 @@ class _Exhibit(NamedTuple):
     """The number of its thread on the page."""
     thread: ThreadReport
     nth: int
-    """Which divergence of its thread it is, from 0."""
-
-    @property
-    def divergence(self) -> Divergence:
-        """What there is to show."""
-        return self.thread.divergences[self.nth]
+    """Which divergence of its thread it is, from 0,"""
+    divergence: Divergence
 
 
 def _in_order(report: Report) -> list[ThreadReport]:
@@ -10795,7 +10789,8 @@ def _exhibits(report: Report, threads: Sequence[ThreadReport]) -> list[_Exhibit]
         for nth, divergence in enumerate(thread.divergences)
     ]
     shown = sorted((elsewhere, number, nth) for elsewhere, nth, number in sorted(places)[:_MOST_EXHIBITS])
-    return [_Exhibit(n, number, threads[number - 1], nth) for n, (_, number, nth) in enumerate(shown, 1)]
+    found = ((number, threads[number - 1], nth) for _, number, nth in shown)
+    return [_Exhibit(n, lane, of, nth, of.divergences[nth]) for n, (lane, of, nth) in enumerate(found, 1)]
 
 
 # ── lanes: two bars a pair, in percent of the width, so that nothing is distorted whatever the window's size ──
