@@ -7226,11 +7226,15 @@ SIGNALLING_CALLS: Final = frozenset({
 _LEAVE_LOCK: Final = "RtlLeaveCriticalSection"
 _TAKE_LOCK: Final = frozenset({"RtlEnterCriticalSection", "RtlTryEnterCriticalSection"})
 _WAITING_CALLS: Final = re.compile(r"(?:Ke|Nt)WaitFor")
-_ORDERING_CALL: Final = re.compile(
-    f'"(?:{"|".join(sorted(SIGNALLING_CALLS | _TAKE_LOCK))})"|WAKE|"(?:Ke|Nt)WaitFor'.encode()
-)
-_ORDERING_KINDS: Final = frozenset({b"wait.begin", b"wait.end", b"handle.create"})
-_CALL_KINDS: Final = frozenset({b"kernel.call", b"kernel.return"})
+_ORDERING: Final = {
+    **dict.fromkeys((b"wait.begin", b"wait.end", b"handle.create"), re.compile(b"")),
+    b"kernel.call": re.compile(
+        f'"(?:{"|".join(sorted(SIGNALLING_CALLS | _TAKE_LOCK))})"|WAKE|"(?:Ke|Nt)WaitFor'.encode()
+    ),
+    b"kernel.return": re.compile(b'"(?:Ke|Nt)WaitFor'),
+}
+"""What the payloads of events have in them that may tell who let whom go on, by kind."""
+_HEX_TEXT: Final = re.compile(r"0[xX][0-9a-fA-F]{1,16}|[0-9a-fA-F]{16}")
 _SMALLEST_OBJECT: Final = 0x100
 """Smaller numbers are counts and indexes, not handles, pointers or ids."""
 _NO_SIGNAL_ENDED_IT: Final = frozenset({0x101, 0x102, 0xC0})
@@ -7249,15 +7253,19 @@ class Handover(NamedTuple):
     target: EventId
 
 
-def _numbers(value: object) -> Iterator[int]:
+def _numbers(value: object) -> list[int]:
     """Handles, pointers and ids in a value, at any depth, as numbers."""
-    if isinstance(value, list | dict):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _numbers(item)
-    elif isinstance(value, str) and re.fullmatch(r"0[xX][0-9a-fA-F]{1,16}|[0-9a-fA-F]{16}", value):
-        yield int(value, 16)
-    elif type(value) is int:
-        yield value & 0xFFFFFFFFFFFFFFFF
+    found: list[int] = []
+    items = [value]
+    for item in items:  # which grow
+        if isinstance(item, str):
+            if _HEX_TEXT.fullmatch(item):
+                found.append(int(item, 16))
+        elif type(item) is int:
+            found.append(item & 0xFFFFFFFFFFFFFFFF)
+        elif isinstance(item, list | dict):
+            items += item.values() if isinstance(item, dict) else item
+    return found
 
 
 class _HandoverFinder:
@@ -7279,10 +7287,13 @@ class _HandoverFinder:
         events = [event for number in self._chunks() for event in self._ordering_events(number)]
         for made in self._log.index.creations:
             when = self._timeline.at(made.creator_tid, self._log.position(made.creator_tid, made.idx))
-            created = Handover(Relation.CREATED_BY, (made.creator_tid, made.idx), (made.child_tid, 0))
-            events.append((when, functools.partial(self._found.append, created)))
-        for _, take in sorted(events, key=itemgetter(0)):
-            take()
+            events.append((when, b"", (made.creator_tid, made.idx), b"%d" % made.child_tid))
+        for _, kind, event, text in sorted(events, key=itemgetter(0)):
+            if kind:
+                with contextlib.suppress(NotJsonError):  # a payload that nobody had to read so far
+                    self._take(kind, event, parse_payload(text))
+            else:
+                self._found.append(Handover(Relation.CREATED_BY, event, (int(text), 0)))
         return self._found
 
     def _chunks(self) -> list[int]:
@@ -7294,12 +7305,11 @@ class _HandoverFinder:
             numbers.update(range(max(0, last + 1 - SCANNED_CHUNKS), last + 1 + behind))
         return sorted(number for number in numbers if number < len(self._log.index.chunks))
 
-    def _ordering_events(self, number: int) -> Iterator[tuple[When, Callable[[], None]]]:
+    def _ordering_events(self, number: int) -> Iterator[tuple[When, bytes, EventId, bytes]]:
+        """When they happened, kind and text. They are many: what is made of them is made one by one."""
         for lineno, line, (kind, tid, idx, text) in self._log.raw_events(number):
-            if kind in _ORDERING_KINDS or (kind in _CALL_KINDS and _ORDERING_CALL.search(text)):
-                with contextlib.suppress(NotJsonError):  # a payload that nobody had to read so far
-                    take = functools.partial(self._take, kind, (int(tid), int(idx)), parse_payload(text))
-                    yield self._timeline.of_line(lineno, line), take
+            if kind in _ORDERING and _ORDERING[kind].search(text):
+                yield self._timeline.of_line(lineno, line), kind, (int(tid), int(idx)), text
 
     def _take(self, kind: bytes, event: EventId, payload: dict[str, object]) -> None:
         tid = event[0]
@@ -7308,9 +7318,9 @@ class _HandoverFinder:
             if len(ids) == 2:
                 self._addresses[ids[0]] = ids[1]
         elif kind == b"wait.begin":
-            self._waits[tid] = list(_numbers(payload.get("handles_semantic_ids")))
+            self._waits[tid] = _numbers(payload.get("handles_semantic_ids"))
         elif kind == b"wait.end":
-            self._wake(event, payload.get("status"), list(_numbers(payload.get("woken_by_semantic_id"))))
+            self._wake(event, payload.get("status"), _numbers(payload.get("woken_by_semantic_id")))
         elif kind == b"kernel.call":
             self._call(event, payload)
         elif _WAITING_CALLS.match(call_name(payload)) and tid in self._waits:  # this log has no waits of its own
