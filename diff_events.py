@@ -119,7 +119,6 @@ from array import array
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from operator import call as invoke
 from operator import itemgetter
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, NoReturn, TypeAlias, TypeVar, cast
@@ -1970,8 +1969,7 @@ _OTHER_LINE: Final = r"([^\n]*)\n"
 @functools.lru_cache(maxsize=64)
 def _line_pattern(layouts: tuple[_Layout, ...], *other: str) -> re.Pattern[bytes]:
     """The pattern of a line that has one of some layouts, or another pattern."""
-    alternatives = "|".join([*(layout.pattern() for layout in layouts), *other])
-    return re.compile(f"(?m:^)(?:{alternatives})".encode())
+    return re.compile("|".join([*(layout.pattern() for layout in layouts), *other]).encode())
 
 
 class Columns(NamedTuple):
@@ -2004,6 +2002,8 @@ def _unbalanced(payloads: Sequence[bytes]) -> list[int]:
     structure = structure.replace(b'""', b"")
     for _ in range(_FOLDS):
         structure = structure.replace(b"{}", b"")
+    if len(structure) + 1 == len(payloads):
+        return []
     odd = [n for n, of_payload in enumerate(structure.split(b"\n")) if of_payload]
     without_strings = _ANY_STRING.sub(b"", b"\n".join(map(payloads.__getitem__, odd)))
     structure = without_strings.translate(None, _NO_STRUCTURE)
@@ -2087,7 +2087,7 @@ class LayoutReader:
         in_use = []
         for start, layout in zip(range(1, step, size), layouts, strict=False):
             columns = [parts[start + n :: step] for n in layout.places()]
-            absent = columns[0].count(None)
+            absent = columns[0].count(None) if step > size + 1 else 0  # a single layout leaves none out
             if absent < len(columns[0]):
                 in_use.append(layout)
                 both = zip(columns, fields, strict=True)
@@ -3266,7 +3266,7 @@ class _SegmentIndexer:
         """The index of a segment, or what is wrong with its first bad line; lines are numbered from 0."""
         self._index, self._name = LogIndex(next_lineno=0, bytes=segment.length), segment.name
         self._streams: dict[bytes, Stream] = {}
-        self._appenders: dict[bytes, Callable[[int], None]] = {}
+        self._arrays: dict[bytes, array[int]] = {}  # the fingerprints of each thread
         self._counters: dict[bytes, Iterator[int]] = {}  # the indexes that should come next
         self._calls_awaited: set[bytes] = set()  # threads without a kernel.call so far
         self._marks: dict[tuple[int, bytes], RuleMarks] = {}
@@ -3336,7 +3336,7 @@ class _SegmentIndexer:
         runs = {tid: self._next_run(tid) for tid in dict.fromkeys(tids)}
         if self._calls_awaited:
             self._note_first_calls(columns, indexes)
-        deque(map(invoke, map(self._appenders.__getitem__, tids), values), maxlen=0)
+        deque(map(array.append, map(self._arrays.__getitem__, tids), values), maxlen=0)
         if list(map(next, map(self._counters.__getitem__, tids))) == indexes:
             for stream, position, idx in runs.values():
                 stream.add_run(position, idx, len(self._index.chunks) - 1)
@@ -3350,7 +3350,7 @@ class _SegmentIndexer:
             return stream, len(stream), stream.next_idx()
         stream = self._streams[tid] = self._index.streams[int(tid)] = Stream()
         self._calls_awaited.add(tid)
-        self._appenders[tid] = stream.fingerprints.append
+        self._arrays[tid] = stream.fingerprints
         self._counters[tid] = itertools.count(-1)
         return stream, 0, -1
 
