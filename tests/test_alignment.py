@@ -271,6 +271,17 @@ class PlantedChanges(unittest.TestCase):
                     most = 16 if recipe is rotate else 2  # of common events, fewer edits may do the same
                     self.assertLessEqual(len(want ^ set(found_in(case, 99))), most)
 
+    def test_a_block_is_moved_only_where_it_is_near(self) -> None:
+        canary = [ARGUMENTS * n for n in range(4, 400)]
+        for distance, kinds in (
+            (10, {Change.REORDERED}),
+            (64, {Change.REORDERED}),
+            (65, {Change.MISSING_ON_OURS, Change.EXTRA_ON_OURS}),
+        ):
+            ours = canary[:100] + canary[103 : 103 + distance] + canary[100:103] + canary[103 + distance :]
+            with self.subTest(distance):
+                self.assertEqual({kind for _, kind in found_in(Case(canary, ours), 3)}, kinds)
+
     def test_changes_anywhere_even_close_to_each_other(self) -> None:
         rng = random.Random(4)
         case = plant(rng, draws(rng, 200_000), 200, 1, [change, delete_one, insert_new, swap])
