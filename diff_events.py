@@ -9189,12 +9189,12 @@ def _other_value(value: object) -> object:
     return f"~{value}" if isinstance(value, str) else 1
 
 
-def _with_other_value(event: Event, path: FieldPath) -> Event:
+def _with_value(event: Event, path: FieldPath, value: object) -> Event:
     payload = cast("dict[str, object]", json.loads(json.dumps(event.payload)))
     place: Any = payload
     for step in path[:-1]:
         place = place[step]
-    place[path[-1]] = _other_value(place[path[-1]])
+    place[path[-1]] = value
     return replace(event, payload=payload)
 
 
@@ -9202,9 +9202,13 @@ def _changes(events: Sequence[Event], at: int) -> Iterator[tuple[str, FieldPath,
     """The changes of one event among others: their name, the field, and all events after it."""
     before, event, after = list(events[:at]), events[at], list(events[at + 1 :])
     skipped = SKIPPED_FIELDS.get(event.kind, frozenset()) if event_shared_global(event) else frozenset[str]()
-    for path, _ in _leaves_at(event.payload, ()):
+    handles = [made.payload.get("raw_handle_id") for made in before if made.kind == "handle.create"]
+    for path, value in _leaves_at(event.payload, ()):
         if path[0] not in skipped:  # they make a shared-global object what it is
-            yield path_text(path), path, [*before, _with_other_value(event, path), *after]
+            yield path_text(path), path, [*before, _with_value(event, path, _other_value(value)), *after]
+        others = [handle for handle in handles if name_value(handle) not in (None, name_value(value))]
+        if others and len(others) < len(handles) and not event.kind.startswith("handle."):
+            yield f"{path_text(path)} (another handle)", path, [*before, _with_value(event, path, others[-1]), *after]
     yield "(dropped)", (), [*before, *after]
     yield "(doubled)", (), [*before, event, event, *after]
     floats = any(map(event_shared_global, (event, *after[:1])))  # where such an event stands does not count

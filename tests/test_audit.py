@@ -5,7 +5,7 @@ from pathlib import Path
 import diff_events
 from diff_events import SKIPPED_FIELDS, AuditRow, DiffOptions, Sight, audit_log, read_profile
 from tests.noisy_runs import recorded
-from tests.support import LogTestCase, run, seeds
+from tests.support import LogTestCase, event, run, seeds
 
 BOOT = Path(diff_events.__file__).resolve().parent / "fixtures" / "canonical" / "0001-boot"
 RULE = """[[ignore]]
@@ -52,6 +52,14 @@ class AuditTest(LogTestCase):
         named = {"XeCryptRandom", "KeDelayExecutionThread"}
         self.assertTrue(all(call in named or change.startswith("(swapped") for _, call, change in blind), blind)
         self.assertFalse([row for row in rows.values() if row.sight is Sight.UNSEEN])
+
+    def test_a_handle_that_is_exchanged_is_caught_whatever_handles_are_called(self) -> None:
+        payloads = [{"raw_handle_id": f"0xf800000{n}", "handle_semantic_id": n, "object_type": "Event"} for n in (4, 8)]
+        events = [event(idx, "handle.create", payload) for idx, payload in enumerate(payloads)]
+        log = self.write("run.jsonl", [*events, event(2, payload={"name": "NtSetEvent", "handle": "0xF8000004"})])
+        for match_names in (False, True):
+            rows = {row.change: row for row in audit_log(log, DiffOptions(match_names=match_names))}
+            self.assertIs(rows["handle (another handle)"].sight, Sight.CAUGHT)
 
     def test_how_often_a_field_varies(self) -> None:
         row = self.audited("")["kernel.return", "KeSetEvent", "return_value"]
