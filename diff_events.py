@@ -4118,8 +4118,8 @@ def pair_threads(
 #
 #   1. Match. The longest common subsequence, bit-parallel, so that a window of 4,096 events takes 6 ms. Larger windows
 #      are divided at anchors: events that both sides have just once, chained in one order (patience diff).
-#   2. Believe. What matches between two hunks must be surprising enough for their sizes; what follows from an event
-#      just before surprises nobody. Two hunks around a match that is not believed become one.
+#   2. Believe. The matches that are kept are those that together are most surprising beyond what the hunks between
+#      them cost; what follows from an event just before surprises nobody. Hunks around other matches become one.
 #   3. Is the window large enough? Its last matches must contain a run that is there only once: in a loop, a match may
 #      be wrong by whole turns. Else a larger window is tried, up to all that is left of the streams.
 #   4. Classify. Only here, and only for blocks of one length, events are read.
@@ -4142,11 +4142,13 @@ _RUNS_TRIED: Final = 8
 _SURPRISE_EVENTS: Final = 1 << 13
 """How many events the frequencies are counted over."""
 _SURPRISING_EVENTS: Final = 48
-"""Events of a run that add to its surprise; the rest adds by its length."""
-# These two are measured on the streams of tests/streams.py. With less, streams that part for good are said to be
-# together again; with more, edits five events apart become one.
-_BITS_NEEDED: Final = 1.0
+"""Events of a run that add to its surprise."""
+# These are measured on the streams of tests/streams.py and on recordings. With less, streams that part for good are
+# said to be together again; with more, edits that are close to each other become one.
+_COST_OF_A_BIT: Final = 1.6
+_COST_OF_CHANGED: Final = 2.5
 _LENGTH_WORTH: Final = 2.5
+_BEGINNINGS_TRIED: Final = 64
 _MOST_COMPARED: Final = 2048
 """Pairs of events that are read in a window to find the class of its hunks."""
 _LONGEST_CHANGED: Final = 512
@@ -4211,6 +4213,11 @@ class Hunk(NamedTuple):
         return self.o_end - self.o_start
 
     @property
+    def is_one_sided(self) -> bool:
+        """Whether it holds events of one side only."""
+        return self.c_start == self.c_end or self.o_start == self.o_end
+
+    @property
     def is_counted(self) -> bool:
         """Whether `common` is the most that can match, and not only the most near the diagonal."""
         return min(self.canary_events, self.ours_events) <= _SEARCHED_COMPLETELY
@@ -4218,6 +4225,10 @@ class Hunk(NamedTuple):
     def to(self, last: Hunk) -> Hunk:
         """One hunk from the start of this one to the end of another."""
         return Hunk(self.c_start, last.c_end, self.o_start, last.o_end)
+
+    def without_beginning(self, count: int) -> Hunk:
+        """The hunk without so many events of both sides."""
+        return self._replace(c_start=self.c_start + count, o_start=self.o_start + count)
 
     def moved(self, canary: int, ours: int) -> Hunk:
         """The same hunk so many events further on."""
@@ -4459,13 +4470,18 @@ class _Surprise:
 
 
 def _length_bits(length: int) -> float:
-    """What the mere length of a match is worth, in bits."""
-    return _LENGTH_WORTH * math.log2((length + 1) / 2)
+    """What the mere length of a match is worth, in bits: all may follow from the event before, but not for long."""
+    return max(0, _LENGTH_WORTH * math.log2((length + 1) / 8))
 
 
 def _size_bits(hunk: Hunk) -> float:
     """In how many ways a match behind the hunk could have come about, in bits."""
     return math.log2((hunk.canary_events + 1) * (hunk.ours_events + 1))
+
+
+def _cost(hunk: Hunk) -> float:
+    """What must speak for the matches around a hunk, in bits."""
+    return _COST_OF_A_BIT * (1 + _size_bits(hunk))
 
 
 def _is_turns(events: Events, start: int, end: int) -> bool:
@@ -4500,53 +4516,130 @@ def _is_rotation(one: Sequence[int], other: Sequence[int]) -> bool:
 class _Window:
     """A piece of both streams, from a difference on, and how it is aligned."""
 
-    def __init__(self, streams: Both[Events], ends: Hunk, compare: Callable[[int, int], Likeness]) -> None:
+    def __init__(
+        self,
+        streams: Both[Events],
+        ends: Hunk,
+        compare: Callable[[int, int], Likeness],
+        is_within_call: Callable[[int], bool],
+    ) -> None:
         self.canary = streams.canary[ends.c_start : ends.c_end].tolist()
         self.ours = streams.ours[ends.o_start : ends.o_end].tolist()
         self._streams, self._ends, self._compare = streams, ends, compare
+        self._is_within_call = is_within_call
         self._complete = (ends.c_end, ends.o_end) == (len(streams.canary), len(streams.ours))
         self._likeness: dict[tuple[int, int], Likeness] = {}
         self._surprises: dict[int, _Surprise] = {}
 
     def hunks(self) -> list[Hunk]:
-        """The hunks that are left when every match between two of them is believed."""
+        """The hunks around the matches that are believed: those that are worth most beyond the costs of the hunks."""
         pairs = [*matching_pairs(self.canary, self.ours), (len(self.canary), len(self.ours))]
         starts = [(0, 0), *((c + 1, o + 1) for c, o in pairs)]
         gaps = (Hunk(c, c_end, o, o_end) for (c, o), (c_end, o_end) in zip(starts, pairs, strict=False))
-        hunks = self._joined([gap for gap in gaps if gap.canary_events or gap.ours_events])
-        if hunks and self._complete and not self._is_cut_off(hunks[-1]) and not self._believes_end(hunks[-1]):
-            hunks = self._joined([*hunks[:-1], hunks[-1].to(self._end)])
-        return hunks
+        hunks = self._slid([gap for gap in gaps if gap.canary_events or gap.ours_events])
+        beginnings, worths = self._weighed(hunks)
+        lost = self._lost_from(hunks, worths) if self._complete else len(hunks)
+        joined = [hunk.to(self._end) for hunk in hunks[lost : lost + 1]]
+        last = lost
+        while last:
+            first = beginnings[last - 1]
+            joined.append(self._trimmed(hunks[first].to(hunks[last - 1])))
+            last = first
+        return joined[::-1]
 
     @property
     def _end(self) -> Hunk:
         """Nothing, at the end of both sides."""
         return Hunk(len(self.canary), len(self.canary), len(self.ours), len(self.ours))
 
-    def _joined(self, hunks: list[Hunk]) -> list[Hunk]:
-        """Hunks around a match that is not believed become one, until all are: larger hunks are harder to believe."""
-        while True:
-            joined: list[Hunk] = []
-            for next_hunk in hunks:
-                hunk = next_hunk
-                while joined and not self._believes(joined[-1], hunk):
-                    whole = joined.pop().to(hunk)
-                    hunk = _trimmed(self.canary, self.ours, whole)
-                    if (whole.c_end, whole.o_end) == (len(self.canary), len(self.ours)):
-                        hunk = hunk.to(whole)  # what is never together again goes to the end
-                joined.append(hunk)
-            if len(joined) == len(hunks):
-                return joined
-            hunks = joined
+    def _trimmed(self, hunk: Hunk) -> Hunk:
+        """The hunk without equal events at its ends, unless it may go on behind the window."""
+        if (hunk.c_end, hunk.o_end) == (len(self.canary), len(self.ours)):
+            return hunk
+        return _trimmed(self.canary, self.ours, hunk)
 
-    def _believes(self, first: Hunk, second: Hunk) -> bool:
-        """Whether what matches between two hunks is no coincidence, or does not even part two changes."""
-        if first.c_end == second.c_start:
+    def _slid(self, hunks: Sequence[Hunk]) -> list[Hunk]:
+        """Hunks of one side only, slid to where the events first differ; those that can be slid together are one."""
+        slid = [self._end]
+        for next_hunk in reversed(hunks):
+            hunk = next_hunk
+            steps = self._steps(hunk, slid[-1])
+            while len(slid) > 1 and self._meet(hunk, slid[-1], steps):
+                hunk = self._trimmed(hunk.to(slid.pop()))
+                steps = self._steps(hunk, slid[-1])
+            slid.append(hunk.moved(steps, steps))
+        return slid[:0:-1]
+
+    def _meet(self, first: Hunk, second: Hunk, steps: int) -> bool:
+        """Whether two hunks can be slid together, the first one by so many steps; what is known as changed stays."""
+        is_known = Change.CHANGED in (first.change, second.change)
+        return not is_known and 0 < second.c_start - first.c_end <= steps + self._steps_back(first, second)
+
+    def _steps(self, first: Hunk, second: Hunk) -> int:
+        """How far the first hunk can be slid over what matches between the two."""
+        run = second.c_start - first.c_end if first.is_one_sided else 0
+        places = zip(range(first.c_start, first.c_start + run), range(first.o_start, first.o_start + run), strict=True)
+        return next((n for n, (c, o) in enumerate(places) if self.canary[c] != self.ours[o]), run)
+
+    def _steps_back(self, first: Hunk, second: Hunk) -> int:
+        """How far the second hunk can be slid back."""
+        run = second.c_start - first.c_end if second.is_one_sided else 0
+        back = range(1, run + 1)
+        return next((n - 1 for n in back if self.canary[second.c_end - n] != self.ours[second.o_end - n]), run)
+
+    def _weighed(self, hunks: Sequence[Hunk]) -> tuple[list[int], list[float]]:
+        """By dynamic programming, for each hunk: at which one the best joined hunk begins that ends with it, and what
+        all before it is worth; at last, what all is worth.
+
+        Beginnings that an earlier one beats are forgotten. It beats them for good, as costs grow by the logarithm.
+        """
+        beginnings: list[int] = []
+        worths = [0.0]
+        candidates: list[int] = []
+        for last, (hunk, following) in enumerate(itertools.pairwise((*hunks, self._end))):
+            while candidates and worths[candidates[-1]] <= worths[last]:
+                candidates.pop()
+            del candidates[_BEGINNINGS_TRIED:]
+            tried = [(first, worths[first] - _cost(hunks[first].to(hunk))) for first in candidates]
+            if last and self._is_changed_together(hunks[last - 1], hunk):
+                tried.append((last - 1, worths[last] - _COST_OF_CHANGED))
+            to_beat = max((found for _, found in tried), default=-math.inf)
+            candidates, worth = [], -math.inf
+            for first, found in (*tried, (last, worths[last] - self._own_cost(hunk, worths[last] - to_beat))):
+                if found > worth:
+                    candidates.append(first)
+                    worth = found
+            beginnings.append(candidates[-1])
+            run = following.c_start - hunk.c_end
+            worths.append(worth + (self._worth(hunk, run) if run else 0))
+        return beginnings, worths
+
+    def _is_changed_together(self, first: Hunk, second: Hunk) -> bool:
+        """Whether what is gone and what is there a little further on cut a call in two, and are just changed events."""
+        both = first.to(second)
+        if not first.is_one_sided or both.canary_events != both.ours_events:
             return False
-        needed = _BITS_NEEDED + _size_bits(first) + (0 if self._is_cut_off(second) else _size_bits(second))
-        if self._worth(first, second.c_start - first.c_end) >= needed:
-            return True
-        return self.is_changed(first) and self.is_changed(second)
+        return self._is_within(first.c_end) != self._is_within(second.c_start) and self.is_changed(both)
+
+    def _is_within(self, c: int) -> bool:
+        """Whether an event of canary belongs to the call before it."""
+        return c < len(self.canary) and self._is_within_call(self._ends.c_start + c)
+
+    def _own_cost(self, hunk: Hunk, most: float) -> float:
+        """What a hunk costs that is not joined; its events are read only where it can cost as little as ``most``."""
+        if self._is_cut_off(hunk):
+            return 0
+        return _COST_OF_CHANGED if most > _COST_OF_CHANGED and self.is_changed(hunk) else _cost(hunk)
+
+    def _lost_from(self, hunks: Sequence[Hunk], worths: Sequence[float]) -> int:
+        """The first hunk from which on it is about as good to say that the streams are never together again."""
+        end_together = not self._is_cut_off(hunks[-1])  # the last match cannot be shifted
+        for first, hunk in enumerate(hunks):
+            rest = hunk.to(self._end)
+            slack = math.log2((rest.canary_events + rest.ours_events) / 2) if end_together else _size_bits(rest)
+            if worths[first] - _cost(rest) >= worths[-1] - slack:
+                return first
+        return len(hunks)
 
     def _is_cut_off(self, hunk: Hunk) -> bool:
         """Whether the hunk is what one side has more at its end."""
@@ -4565,12 +4658,6 @@ class _Window:
         run = self.canary[hunk.c_end : hunk.c_end + min(length, _SURPRISING_EVENTS)]
         return self._surprises[block].bits(run) + _length_bits(length)
 
-    def _believes_end(self, hunk: Hunk) -> bool:
-        """Whether the match from the last hunk to the end of both streams is worth the hunk. It cannot be shifted."""
-        length = len(self.canary) - hunk.c_end
-        worth = 1 + (self._worth(hunk, length) if length else 0)
-        return worth >= math.log2(hunk.canary_events + hunk.ours_events)
-
     def is_changed(self, hunk: Hunk) -> bool:
         """Whether the hunk is some events against the same calls with other arguments."""
         return 0 < hunk.canary_events == hunk.ours_events <= _LONGEST_CHANGED and all(
@@ -4588,7 +4675,7 @@ class _Window:
 
     # -- where to stop ---------------------------------------------------------------------------------------
 
-    def settled(self, hunks: Sequence[Hunk], size: int) -> Sequence[Hunk]:
+    def settled(self, hunks: list[Hunk], size: int) -> list[Hunk]:
         """The first of the hunks, as many as stand before a match that cannot be shifted. Maybe none.
 
         In small windows the match must be long as well; the largest window has to be content with what it finds.
@@ -4616,11 +4703,59 @@ class _Window:
 
     # -- the shape and the class of hunks --------------------------------------------------------------------
 
+    def shaped(self, hunks: Sequence[Hunk]) -> list[Hunk]:
+        """The hunks without the same calls at their beginning and at their end, which are hunks of their own."""
+        return self._slid([part for hunk in hunks for part in self._parts(hunk)])
+
+    def _parts(self, hunk: Hunk) -> Iterator[Hunk]:
+        is_open = (hunk.c_end, hunk.o_end) == (len(self.canary), len(self.ours))
+        is_plain = hunk.is_one_sided or is_open or self.is_changed(hunk)
+        back = 0 if is_plain else self._same_calls_back(hunk)
+        inner = hunk._replace(c_end=hunk.c_end - back, o_end=hunk.o_end - back)
+        front = 0 if is_plain else self._same_calls(inner)
+        rest = inner.without_beginning(front)
+        if not front and not back:
+            yield hunk
+            return
+        before = list(self._changes(Hunk(hunk.c_start, rest.c_start, hunk.o_start, rest.o_start)))
+        behind = list(self._changes(Hunk(rest.c_end, hunk.c_end, rest.o_end, hunk.o_end)))
+        matched = front + back - sum(part.canary_events - part.common for part in (*before, *behind))
+        crosswise = self._common(hunk) - matched - self._common(rest)
+        yield from (*before, rest._replace(common=max(0, crosswise)), *behind)
+
+    def _same_calls_back(self, hunk: Hunk) -> int:
+        """How many events at its end are the same calls on both sides, where the match behind it belongs to them."""
+        count, first = 0, hunk.c_end  # the first event of the match, and then of what is counted
+        while count < min(hunk.canary_events, hunk.ours_events) and self._is_within(first - count):
+            count += 1
+            if self._alike(hunk.c_end - count, hunk.o_end - count) is Likeness.OTHER:
+                return 0
+        return 0 if count and self._is_within(first - count) else count
+
+    def _same_calls(self, hunk: Hunk) -> int:
+        """How many events at its beginning are the same calls on both sides, if enough of them are equal, or belong to
+        a call that matches before."""
+        equal = same = 0
+        for count in range(min(hunk.canary_events, hunk.ours_events)):
+            likeness = self._alike(hunk.c_start + count, hunk.o_start + count)
+            if likeness is Likeness.OTHER:
+                break
+            equal += likeness is Likeness.EQUAL
+            belongs = same == count and self._is_within(hunk.c_start + count)
+            if belongs or 3 * equal > count:
+                same = count + 1
+        return same
+
+    def _common(self, hunk: Hunk) -> int:
+        return common_events(self.canary[hunk.c_start : hunk.c_end], self.ours[hunk.o_start : hunk.o_end])
+
     def classified(self, hunks: Sequence[Hunk]) -> list[Hunk]:
         """The hunks, each where a plain walk would stop, with its class; both halves of a move are one."""
         found: list[Hunk] = []
         for hunk in hunks:
-            if self.is_changed(hunk) and not self._is_rotated(hunk):
+            if hunk.change is Change.CHANGED:
+                found.append(hunk)
+            elif self.is_changed(hunk) and not self._is_moved_within(hunk):
                 found += self._changes(hunk)
             elif found and self._is_move(found[-1], hunk):
                 both = _trimmed(self.canary, self.ours, found[-1].to(hunk))
@@ -4629,35 +4764,17 @@ class _Window:
                 found.append(self._with_class(hunk))
         return found
 
-    def slid(self, hunks: Sequence[Hunk]) -> list[Hunk]:
-        """A hunk of one side only, slid to where the events first differ; one that reaches the next joins it."""
-        slid: list[Hunk] = []
-        for next_hunk in reversed(hunks):
-            hunk = self._slid_up_to(next_hunk, slid[-1] if slid else self._end)
-            while slid and (hunk.c_end, hunk.o_end) == (slid[-1].c_start, slid[-1].o_start):
-                joined = _trimmed(self.canary, self.ours, hunk.to(slid.pop()))
-                hunk = self._slid_up_to(joined, slid[-1] if slid else self._end)
-            slid.append(hunk)
-        return slid[::-1]
-
-    def _slid_up_to(self, hunk: Hunk, limit: Hunk) -> Hunk:
-        c, c_end, o, o_end = hunk[:4]
-        if c < c_end and o < o_end:
-            return hunk
-        steps = 0
-        most = min(limit.c_start - c_end, limit.o_start - o_end)
-        while steps < most and self.canary[c + steps] == self.ours[o + steps]:
-            steps += 1
-        return hunk.moved(steps, steps)
-
     def _changes(self, hunk: Hunk) -> Iterator[Hunk]:
-        """A hunk of changed calls without those that are equal."""
-        alike = (self._alike(hunk.c_start + n, hunk.o_start + n) for n in range(hunk.canary_events))
+        """A hunk of changed calls without those that are equal. The first also counts what matches crosswise."""
+        alike = [self._alike(hunk.c_start + n, hunk.o_start + n) for n in range(hunk.canary_events)]
+        common = self._common(hunk) - alike.count(Likeness.EQUAL) if len(alike) > 1 else 0
         start = 0
         for likeness, group in itertools.groupby(alike):
             count = sum(1 for _ in group)
             if likeness is not Likeness.EQUAL:
-                yield Hunk(0, count, 0, count, Change.CHANGED).moved(hunk.c_start + start, hunk.o_start + start)
+                part = Hunk(0, count, 0, count, Change.CHANGED, max(0, common))
+                yield part.moved(hunk.c_start + start, hunk.o_start + start)
+                common = 0
             start += count
 
     @functools.cached_property
@@ -4666,6 +4783,10 @@ class _Window:
 
     def _is_rotated(self, hunk: Hunk) -> bool:
         return _is_rotation(self.canary[hunk.c_start : hunk.c_end], self.ours[hunk.o_start : hunk.o_end])
+
+    def _is_moved_within(self, hunk: Hunk) -> bool:
+        """Whether a changed hunk is rather the same whole calls in another order."""
+        return self._is_rotated(hunk) and not self._is_within(hunk.c_start)
 
     def _is_move(self, first: Hunk, second: Hunk) -> bool:
         """Whether a block is gone and the very same block is there a little further on, or the other way round."""
@@ -4690,9 +4811,9 @@ class _Window:
             turns = _is_turns(self._streams.ours, place.o_start, place.o_end)
             return hunk._replace(change=Change.REPEATED if turns else Change.EXTRA_ON_OURS)
         change = Change.REORDERED if self._is_rotated(hunk) else Change.REPLACED
-        if self._complete and hunk.to(self._end) == hunk and not self._believes_end(hunk):
+        if self._complete and hunk.to(self._end) == hunk and hunk.canary_events + hunk.ours_events > 2:
             change = Change.UNRECOVERED
-        return hunk._replace(change=change, common=common_events(theirs, mine))
+        return hunk._replace(change=change, common=hunk.common + common_events(theirs, mine))
 
 
 def _run_hashes(events: EventsView) -> EventsView:
@@ -4721,16 +4842,24 @@ def _sampled_runs(canary: EventsView, ours: EventsView) -> list[tuple[int, int]]
 class StreamAlignment:
     """What happened between two streams from a difference on, hunk by hunk.
 
-    ``compare`` says how alike two events are whose fingerprints differ; it may cost a file read, and is asked for
-    little but the events that a hunk is made of. The work is about linear in the events that are gone through.
+    ``compare`` says how alike two events are whose fingerprints differ, and ``is_within_call`` whether an event of
+    canary belongs to the call before it. Both may cost a file read, and are asked for little but the events of hunks.
+    The work is about linear in the events that are gone through.
 
     >>> canary, ours = array("q", range(100)), array("q", [*range(50), 777, *range(50, 100)])
     >>> list(StreamAlignment(canary, ours, lambda c, o: Likeness.OTHER).hunks(0, 0))
     [Hunk(c_start=50, c_end=50, o_start=50, o_end=51, change=<Change.EXTRA_ON_OURS: 'extra_on_ours'>, common=0)]
     """
 
-    def __init__(self, canary: Events, ours: Events, compare: Callable[[int, int], Likeness]) -> None:
+    def __init__(
+        self,
+        canary: Events,
+        ours: Events,
+        compare: Callable[[int, int], Likeness],
+        is_within_call: Callable[[int], bool] = lambda c: False,
+    ) -> None:
         self._canary, self._ours, self._compare = canary, ours, compare
+        self._is_within_call = is_within_call
 
     def hunks(self, c: int, o: int) -> Iterator[Hunk]:
         """The hunks from two positions on, in order. What one side has more at its end is none.
@@ -4753,12 +4882,13 @@ class StreamAlignment:
             window = self._window(c, o, *ends)
             hunks = window.settled(window.hunks(), size)
             if hunks:
-                return window, window.slid(hunks)
+                return window, window.shaped(hunks)
         ends = self._landing(c, o) or (len(self._canary), len(self._ours))
         return self._window(c, o, *ends), [Hunk(0, ends[0] - c, 0, ends[1] - o)]
 
     def _window(self, c: int, o: int, c_end: int, o_end: int) -> _Window:
-        return _Window(Both(self._canary, self._ours), Hunk(c, c_end, o, o_end), self._compare)
+        ends = Hunk(c, c_end, o, o_end)
+        return _Window(Both(self._canary, self._ours), ends, self._compare, self._is_within_call)
 
     def _landing(self, c: int, o: int) -> tuple[int, int] | None:
         canary, ours = self._canary, self._ours
@@ -4769,7 +4899,7 @@ class StreamAlignment:
             length = equal_run(canary, x, ours, y, min(len(canary) - x, len(ours) - y))
             pieces = (side[start : start + _SURPRISE_EVENTS].tolist() for side, start in ((canary, x), (ours, y)))
             bits = _Surprise(*pieces).bits(canary[x : x + min(length, _SURPRISING_EVENTS)])
-            if bits + _length_bits(length) >= _BITS_NEEDED + _size_bits(Hunk(c, x, o, y)):
+            if bits + _length_bits(length) >= _cost(Hunk(c, x, o, y)):
                 return x, y
         return None
 
@@ -4777,6 +4907,8 @@ class StreamAlignment:
 # ══ walk ══════════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
+_WITHIN_CALL: Final = frozenset({"kernel.return", "wait.begin", "wait.end", "handle.create", "handle.destroy"})
+"""Kinds of events that belong to the call before them."""
 _EVENTS_AFTER_GAP: Final = 64
 """Events behind a gap in the indexes that tell whether events are missing there."""
 
@@ -5075,7 +5207,11 @@ class Walker:
 
     @functools.cached_property
     def _alignment(self) -> StreamAlignment:
-        return StreamAlignment(self._floatless.canary.fingerprints, self._floatless.ours.fingerprints, self._compare)
+        canary, ours = self._floatless
+        return StreamAlignment(canary.fingerprints, ours.fingerprints, self._compare, self._is_within_call)
+
+    def _is_within_call(self, c: int) -> bool:
+        return self.canary.event(self._floatless.canary.outward(c)).kind in _WITHIN_CALL
 
     def _compare(self, c: int, o: int) -> Likeness:
         """How alike two events are, by their positions among those that do not float."""
