@@ -4145,7 +4145,7 @@ _SURPRISING_EVENTS: Final = 48
 """Events of a run that add to its surprise."""
 # These are measured on the streams of tests/streams.py and on recordings. With less, streams that part for good are
 # said to be together again; with more, edits that are close to each other become one.
-_COST_OF_A_BIT: Final = 1.6
+_COST_OF_A_BIT: Final = 1.7
 _COST_OF_CHANGED: Final = 2.5
 _LENGTH_WORTH: Final = 2.5
 _BEGINNINGS_TRIED: Final = 64
@@ -7317,7 +7317,7 @@ def _sort(members: Sequence[Found]) -> DivergenceSort:
         threads=len({found.pair.canary_tid for found in members}),
         first=first.place,
         example=first.events,
-        differing=first.fields,
+        differing=() if first.side else first.fields,
         explained_by=reasons.pop() if len(reasons) == 1 else None,
     )
 

@@ -425,6 +425,11 @@ class WholeCalls(unittest.TestCase):
         self.check([*missing, *opened("one", 4)], [*opened("1", 4)],
                    (0, 6, 0, 0, "missing_on_ours"), (6, 1, 0, 1, "changed"))
 
+    def test_the_sort_of_missing_events_is_about_them_alone(self) -> None:
+        sides = [*self.BEFORE, *opened("seven"), *self.BEHIND], [*self.BEFORE, *self.BEHIND]
+        [sort] = compare_lines(*sides).sorts
+        self.assertEqual((sort.call, sort.differing), ("NtCreateFile", ()))
+
     def test_a_result_that_changed_before_other_calls(self) -> None:
         self.check([*called(1, "NtQueryAttributesFile", 0), *opened("fonts"), *read(9)],
                    [*called(1, "NtQueryAttributesFile", 1)],
