@@ -13323,21 +13323,29 @@ class Program:
 
 _PROGRAM_TABLE: Final = """
 curl | hosts=url endpoints=x,url,proxy,preproxy,proxy1.0,socks4,socks4a,socks5,socks5-hostname,doh-url
-  values=AbcCdDeEFhHKmoPQrtTuUwXyYz,abstract-unix-socket,aws-sigv4,cacert,capath,cert,cert-type,ciphers,config,
-  connect-timeout,connect-to,continue-at,cookie,cookie-jar,data,data-ascii,data-binary,data-raw,data-urlencode,
-  dns-servers,dump-header,engine,etag-compare,etag-save,expect100-timeout,form,form-string,header,help,hostpubsha256,
-  hsts,interface,json,keepalive-time,key,key-type,limit-rate,local-port,mail-auth,mail-from,mail-rcpt,max-filesize,
-  max-redirs,max-time,netrc-file,noproxy,oauth2-bearer,output,output-dir,parallel-max,pass,pinnedpubkey,proto,
-  proto-default,proto-redir,proxy-cacert,proxy-cert,proxy-header,proxy-key,proxy-user,pubkey,quote,range,rate,referer,
-  request,request-target,resolve,retry,retry-delay,retry-max-time,speed-limit,speed-time,stderr,time-cond,tls-max,
-  tls13-ciphers,trace,trace-ascii,trace-config,unix-socket,upload-file,url-query,user,user-agent,variable,write-out
+  values=AbcCdDeEFhHKmoPQrtTuUwXyYz,abstract-unix-socket,alt-svc,aws-sigv4,cacert,capath,cert,cert-type,ciphers,config,
+  connect-timeout,connect-to,continue-at,cookie,cookie-jar,create-file-mode,crlfile,curves,data,data-ascii,data-binary,
+  data-raw,data-urlencode,delegation,dns-interface,dns-ipv4-addr,dns-ipv6-addr,dns-servers,dump-header,ech,egd-file,
+  engine,etag-compare,etag-save,expect100-timeout,form,form-string,ftp-account,ftp-alternative-to-user,ftp-method,
+  ftp-port,ftp-ssl-ccc-mode,happy-eyeballs-timeout-ms,haproxy-clientip,header,help,hostpubmd5,hostpubsha256,hsts,
+  interface,ip-tos,ipfs-gateway,json,keepalive-cnt,keepalive-time,key,key-type,krb,libcurl,limit-rate,local-port,
+  login-options,mail-auth,mail-from,mail-rcpt,max-filesize,max-redirs,max-time,netrc-file,noproxy,oauth2-bearer,output,
+  output-dir,parallel-max,pass,pinnedpubkey,proto,proto-default,proto-redir,proxy-cacert,proxy-capath,proxy-cert,
+  proxy-cert-type,proxy-ciphers,proxy-crlfile,proxy-header,proxy-key,proxy-key-type,proxy-pass,proxy-pinnedpubkey,
+  proxy-service-name,proxy-tls13-ciphers,proxy-tlsauthtype,proxy-tlspassword,proxy-tlsuser,proxy-user,pubkey,quote,
+  random-file,range,rate,referer,request,request-target,resolve,retry,retry-delay,retry-max-time,sasl-authzid,
+  service-name,socks5-gssapi-service,speed-limit,speed-time,stderr,telnet-option,tftp-blksize,time-cond,tls-max,
+  tls13-ciphers,tlsauthtype,tlspassword,tlsuser,trace,trace-ascii,trace-config,unix-socket,upload-file,url-query,user,
+  user-agent,variable,vlan-priority,write-out
 wget | hosts=url endpoints=,base
-  values=OoPaiUetTwQADRIXlB,accept,accept-regex,append-output,body-data,body-file,ca-certificate,certificate,config,
-  connect-timeout,cut-dirs,directory-prefix,domains,exclude-directories,exclude-domains,execute,header,http-password,
-  http-user,include-directories,input-file,level,limit-rate,load-cookies,max-redirect,method,output-document,
-  output-file,password,post-data,post-file,private-key,progress,proxy-password,proxy-user,quota,read-timeout,referer,
-  regex-type,reject,reject-regex,retry-on-http-error,save-cookies,secure-protocol,timeout,tries,user,user-agent,wait,
-  waitretry,warc-file
+  values=OoPaiUetTwQADRIXlB,accept,accept-regex,append-output,bind-address,body-data,body-file,ca-certificate,
+  ca-directory,certificate,certificate-type,ciphers,compression,config,connect-timeout,crl-file,cut-dirs,default-page,
+  directory-prefix,dns-timeout,domains,exclude-directories,exclude-domains,execute,follow-tags,ftp-password,ftp-user,
+  header,hsts-file,http-password,http-user,ignore-tags,include-directories,input-file,level,limit-rate,load-cookies,
+  local-encoding,max-redirect,method,output-document,output-file,password,pinnedpubkey,post-data,post-file,
+  prefer-family,private-key,private-key-type,progress,proxy-password,proxy-user,quota,read-timeout,referer,regex-type,
+  reject,reject-regex,rejected-log,remote-encoding,report-speed,restrict-file-names,retry-on-http-error,save-cookies,
+  secure-protocol,start-pos,timeout,tries,use-askpass,user,user-agent,wait,waitretry,warc-file
 ssh mosh autossh | hosts=url first leading values=BbcDEeFIiLlmoOpQRSw endpoints=JW runs=remote
 scp | hosts=remote values=cFiloPSDX endpoints=J
 sftp ssh-copy-id | hosts=url first values=BbcDFiloPRSsX endpoints=J

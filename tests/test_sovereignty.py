@@ -282,6 +282,8 @@ curl --proto '=https' --tlsv1.2 -sSf http://localhost
 curl --tls-max 1.2 --cert-type PEM --trace-ascii out.txt http://localhost
 curl --oauth2-bearer abc --retry-max-time 60s --etag-save e.txt http://localhost
 wget --limit-rate 1m --method POST --load-cookies c.txt http://localhost
+curl --tlsuser bob --tlspassword secret.example --service-name x.example http://localhost
+wget --bind-address 10.0.0.7 --restrict-file-names unix --dns-timeout 5 http://localhost
 http --auth user:pass localhost:8000
 cat <<'EOF' | grep x\ncurl https://example.com\nEOF
 docker exec web sh -c 'echo https://example.com'
