@@ -2187,8 +2187,8 @@ def semantic_id(value: object) -> str | None:
 def handle_number(value: object) -> int:
     """A raw handle as a number; 0 where it is none.
 
-    >>> handle_number("0xF8000004") == handle_number(4160749572), handle_number("12"), handle_number(None)
-    (True, 12, 0)
+    >>> [handle_number(raw) for raw in ("0xF8000004", 4160749572, "12", "a handle", None)]
+    [4160749572, 4160749572, 12, 0, 0]
     """
     if isinstance(value, str) and value[:2] not in ("0x", "0X"):
         return int(value) if re.fullmatch(r"[0-9]{1,19}", value) else 0
