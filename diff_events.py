@@ -3797,6 +3797,7 @@ _OTHER_ENTRY_SCORE: Final = -0.5
 _FIRST_CALL_SCORE: Final = 0.05
 _SAME_SCORE: Final = 0.5  # wholly equal streams: events in common do not tell how often a loop turns
 _SCORE_MIN: Final = 0.1  # to have less in common than this is chance
+_LEAST_GAIN: Final = 1e-6
 _AMBIGUOUS_LOSS: Final = 0.05  # another choice that loses less score than this is nearly as good
 _UNSURE: Final = 0.2  # the confidence in a pair that only the order of appearance made
 
@@ -3933,6 +3934,7 @@ class _Pairing:
             self.pairs, self._taken = dict(self._pins), set(self._pins.values())
             for c, o in scores:
                 self._pair(c, o)
+            self._swap(scores)
             self._pair_children(list(self.pairs))
             self._pair_by_first_call()
             if self.pairs == before:
@@ -3946,6 +3948,18 @@ class _Pairing:
         self.pairs[c] = o
         self._taken.add(o)
         return True
+
+    def _swap(self, scores: Mapping[_Candidate, float]) -> None:
+        """Swaps partners where two pairs gain by it: what is best first need not be best together."""
+        partners = {o: c for c, o in self.pairs.items()}
+        for (c, o), score in scores.items():
+            other_c, other_o = partners.get(o, -1), self.pairs.get(c, -1)
+            if c in self._pins or other_c in self._pins or other_o < 0 or other_c < 0:
+                continue
+            now = scores.get((c, other_o), 0.0) + scores.get((other_c, o), 0.0)
+            if score + scores.get((other_c, other_o), 0.0) > now + _LEAST_GAIN:
+                self.pairs[c], self.pairs[other_c] = o, other_o
+                partners[o], partners[other_o] = c, other_c
 
     # -- scores ----------------------------------------------------------------------------------------------
 
