@@ -5705,6 +5705,8 @@ class Gate(enum.Enum):
     RATCHET = "ratchet"
     PROFILE = "strict_profile"
     UNTIL = "until"
+    AT_MOST = "at_most"
+    """That no rule of the profile hides more than it may: part of every gate."""
 
 
 class ThreadPlace(NamedTuple):
@@ -6328,10 +6330,13 @@ class Report:
             Gate.IDENTITY: not self.mistaken,
             Gate.PARITY: fail_under is None or not self.parity.is_below(fail_under),
             Gate.RATCHET: self.baseline is None or self.baseline.holds,
-            Gate.PROFILE: not self.unused and not self.overused,
+            Gate.PROFILE: not self.unused,
             Gate.UNTIL: self.stop_before_until is None,
+            Gate.AT_MOST: not self.overused,
         }
-        return {gate: holds[gate] for gate in self.options.gates}
+        gates = self.options.gates
+        is_limited = any(rule.at_most is not None for rule in self.options.profile.rules)
+        return {gate: holds[gate] for gate in (*gates, *([Gate.AT_MOST] if gates and is_limited else []))}
 
     @property
     def passes(self) -> bool:
@@ -10049,16 +10054,17 @@ def _gate_words(report: Report, gate: Gate) -> str:
     ended = {PairStatus.CANARY_ENDED: "ended on canary", PairStatus.OURS_ENDED: "ended on ours"}
     became = f"{ended.get(status, 'diverged')} at index {idx}" if status else "has no partner"
     certain = sum(finding.certain for finding in report.identity)
-    unused, overused = _counted(len(report.unused), "rule"), f"{len(report.overused):,} more than it may"
+    unused, overused = _counted(len(report.unused), "rule"), _counted(len(report.overused), "rule")
     value, found = {
         Gate.IDENTICAL: ("", f"the logs are {report.verdict.value}"),
         Gate.IDENTITY: ("", _counted(certain, "certain identity finding")),
         Gate.PARITY: (f" {float(options.fail_under or 0):g}", f"parity is {percent(report.parity)}"),
-        Gate.PROFILE: ("", f"{unused} hid nothing, {overused}"),
+        Gate.PROFILE: ("", f"{unused} hid nothing"),
         Gate.UNTIL: (f" {until.thread}:{until.idx}" if until else "", f"that thread {became}"),
         Gate.RATCHET: ("", _baseline_sentence(report.baseline) if report.baseline else ""),
+        Gate.AT_MOST: ("", f"{overused} of the profile hid more than it may"),
     }[gate]
-    option = f"--{gate.value.replace('_', '-')}{value}"
+    option = gate.value if gate is Gate.AT_MOST else f"--{gate.value.replace('_', '-')}{value}"
     return f"{quoted(option)}: {found}"
 
 
@@ -17069,7 +17075,7 @@ def _references(options: argparse.Namespace) -> tuple[str, ...]:
 
 def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """Compares two event logs and writes the reports."""
-    gates = tuple(gate for gate in Gate if vars(options)[gate.value] not in (None, False))
+    gates = tuple(gate for gate in Gate if vars(options).get(gate.value) not in (None, False))
     if options.strict_profile and not options.profile:
         raise UsageError("--strict-profile needs --profile: the rules that must be of use")
     if options.ratchet and options.baseline is None:
@@ -17097,7 +17103,8 @@ def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
             report = replace(report, baseline=compare_with_baseline(report, baseline))
         if not options.quiet:
             _say_warnings(report, streams)
-        write(report, None if report.gate.get(Gate.RATCHET, True) else options.baseline)
+        slips = options.ratchet and not (report.gate[Gate.RATCHET] and report.gate.get(Gate.AT_MOST, True))
+        write(report, options.baseline if slips else None)
     if options.out is not None and not options.quiet:
         streams.err.write(f"{verdict_line(report)}\n")
     if not report.passes:
@@ -17343,7 +17350,7 @@ gate:
     --baseline FILE         say what moved since the run of that JSON report
     --ratchet               exit 1 if anything is worse than in the baseline
 {_PROFILE}
-    --strict-profile        exit 1 if a rule hid nothing, or more than it may
+    --strict-profile        exit 1 if a rule of the profile hid nothing
     --reference RUN*        another run of canary: what differs from it is noise
     --until KEY:IDX         exit 1 if that thread diverges or ends before IDX
     --bisect                for git bisect run: exit 125 instead of 2

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from diff_events import (
@@ -232,6 +233,27 @@ class Gates(ProfileTestCase):
         self.assertEqual(outcome.code, 1)
         self.assertIn("1 rule of the profile that hid more than it may", outcome.out)
         self.assertEqual(self.under(limited.replace("= 1", "= 2"), *self.SIDES).code, 0)
+
+    def test_whatever_gate_is_asked_for_fails_where_a_rule_hides_more_than_it_may(self) -> None:
+        sides = [self.write(f"{name}.jsonl", numbered(side)) for name, side in zip("co", self.SIDES, strict=True)]
+        limited = self.PROFILE.replace("[[ignore]]", "[[ignore]]\nat_most = 1")
+        generous = self.PROFILE.replace("[[ignore]]", "[[ignore]]\nat_most = 2")
+        paths = [self.write(f"{name}.toml", text.encode()) for name, text in (("l", limited), ("g", generous))]
+        base = str(self.directory / "base.json")
+        run("--canary", sides[0], "--ours", sides[1], "--profile", paths[0], "--report", f"json:{base}", "--quiet")
+        before = Path(base).read_bytes()
+        gates = (["--fail-under", "50"], ["--until", "6:3"], ["--strict-profile"])
+        for gate in (*gates, ["--baseline", base, "--ratchet", "--report", f"json:{base}"]):
+            for path, code in zip(paths, (1, 0), strict=True):
+                arguments = ("--canary", sides[0], "--ours", sides[1], "--profile", path, "--quiet", *gate)
+                outcome = run(*arguments)
+                self.assertEqual(outcome.code, code, (gate, outcome))
+                said = "The gate does not hold: at_most: 1 rule of the profile hid more than it may."
+                self.assertEqual(said in outcome.err, bool(code))
+                if code:
+                    self.assertEqual(Path(base).read_bytes(), before)
+        report = self.compare(numbered(self.SIDES[0]), numbered(self.SIDES[1]), "--profile", paths[0], "--until", "6:3")
+        self.assertEqual(report["gate"], {"until": True, "at_most": False})
 
     def test_a_rule_that_hides_nothing_is_a_warning_and_under_the_strict_option_a_failure(self) -> None:
         profile = self.PROFILE + rule("float", 'kind = "kernel.call"', 'call = "Poll"')
