@@ -662,9 +662,11 @@ def fields(notation: str, types: Mapping[str, FieldType] = FIELD_TYPES) -> tuple
 def described(value: object) -> str:
     """How a message names a value that is not what was expected.
 
-    >>> described("x"), described([1]), described(MISSING)
-    ('a string: "x"', 'an array', 'nothing')
+    >>> described("x"), described([1]), described([]), described(MISSING)
+    ('a string: "x"', 'an array', 'an empty array', 'nothing')
     """
+    if isinstance(value, list) and not value:
+        return "an empty array"
     if value is MISSING or value is None or isinstance(value, dict | list):
         return json_type(value)
     return f"{json_type(value)}: {shorten(printable(json_text(value)), 60)}"
@@ -2554,13 +2556,13 @@ def _is_list(value: object, accepts: Callable[[object], bool]) -> bool:
 
 _RULE_TYPES: Final[Mapping[str, FieldType]] = {
     "absent": FieldType('"absent"', lambda value: value == "absent"),
-    "calls": FieldType("a list of names of calls", lambda value: _is_list(value, _is_text)),
+    "calls": FieldType("a list of one or more names of calls", lambda value: _is_list(value, _is_text)),
     "kind": FieldType("a kind, without wildcard", lambda value: _is_text(value) and "*" not in str(value)),
     "limit": FieldType("a number of 0 or more", _is_limit),
     "path": FieldType('a path without "payload.", as status, args[2] or args[*]', _is_path),
     "start": FieldType("a text or a whole number", lambda value: _is_text(value) or type(value) is int),
-    "text": FieldType("a text", _is_text),
-    "values": FieldType("a list of values", lambda value: _is_list(value, _is_json)),
+    "text": FieldType("a text that is not blank", _is_text),
+    "values": FieldType("a list of one or more values", lambda value: _is_list(value, _is_json)),
     "where": FieldType('a table of "payload.path" = value', _is_where),
 }
 
@@ -2613,7 +2615,8 @@ class _ProfileReader:
                 yield self._rule(sorts[key], table, lineno)
 
     def _rule(self, sort: RuleSort, table: Mapping[str, Any], lineno: int) -> ProfileRule:
-        for problem in field_problems(table, _RULE_FIELDS[sort]):
+        problems = field_problems(table, _RULE_FIELDS[sort])
+        for problem in sorted(problems, key=lambda problem: problem.is_error):  # a misspelled key is missing, too
             known = ", ".join(one.name for one in _RULE_FIELDS[sort])
             text = problem.text if problem.is_error else f"unknown key: expected {known}"
             absent = problem.field not in table
@@ -2658,15 +2661,22 @@ def _claim(rule: ProfileRule) -> object:
     return None if narrow else (rule.sort, rule.absolute, rule.relative)
 
 
+def _are_opposite(one: ProfileRule, other: ProfileRule) -> bool:
+    """Whether two rules for one field cannot both be meant; one for all calls may be wider than that for one call."""
+    claims = _claim(one), _claim(other)
+    if one.call != other.call:
+        is_name = RuleSort.NAME in (one.sort, other.sort) and one.sort is not other.sort
+        return is_name and None in (one.call, other.call) and None not in claims
+    return claims[0] != claims[1] and (one.is_whole or other.is_whole or None not in claims)
+
+
 def _check_contradictions(rules: Iterable[ProfileRule]) -> None:
     """Raises `InputError` where two rules say opposite things about one field."""
-    seen: dict[tuple[str, str | None, FieldPath], list[ProfileRule]] = {}
+    seen: dict[tuple[str, FieldPath], list[ProfileRule]] = {}
     for rule in rules:
-        earlier_ones = seen.setdefault((rule.kind, rule.call, rule.field), []) if rule.field else []
+        earlier_ones = seen.setdefault((rule.kind, rule.field), []) if rule.field else []
         for earlier in earlier_ones:
-            if _claim(earlier) != _claim(rule) and (
-                earlier.is_whole or rule.is_whole or None not in (_claim(earlier), _claim(rule))
-            ):
+            if _are_opposite(earlier, rule):
                 problem = f"says the opposite of {earlier.source}:{earlier.lineno} about the same field"
                 raise InputError(rule.source, problem, lineno=rule.lineno, field=rule.sort.value)
         earlier_ones.append(rule)
@@ -9954,10 +9964,12 @@ def _alignment_blocks(divergence: Divergence, most_context: int | None = None) -
 
 
 def _profile_words(report: Report) -> str:
-    """The profile, and how much it hid."""
+    """The profile, how much it hid, and how many fields differ only in a name."""
     names = ", ".join(map(quoted, report.options.profile.names))
-    used = _counted(sum(map(bool, report.hidden)), "rule")
-    return f"{names} ({_counted(sum(report.hidden), 'difference')} hidden by {used})"
+    rules = _counted(sum(map(bool, report.hidden)), "rule")
+    uses = sum(use.used for use in report.names.uses) if report.options.match_names else 0
+    by_name = f" and {_counted(uses, 'use')} of names" if uses else ""
+    return f"{names} ({_counted(sum(report.hidden), 'difference')} hidden by {rules}{by_name})"
 
 
 def rule_words(rule: ProfileRule) -> str:

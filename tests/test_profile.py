@@ -1,6 +1,7 @@
 """Profiles: what each sort of rule lets pass and what it does not, and what reports and gates make of it."""
 
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -154,6 +155,10 @@ class NameRules(ProfileTestCase):
         self.assert_passes(self.PROFILE, canary, self.log(0x5000, 0x6000, used=0x6000), 2)
         self.assert_fails(self.PROFILE, canary, self.log(0x5000, 0x6000, used=0x5000))
 
+    def test_the_verdict_counts_where_names_are_used(self) -> None:
+        outcome = self.under(self.PROFILE, self.log(0x1000, used=0x1000), self.log(0x5000, used=0x5000))
+        self.assertIn("(1 difference hidden by 1 rule and 2 uses of names)", outcome.out)
+
 
 class FloatRules(ProfileTestCase):
     PROFILE = rule("float", 'kind = "kernel.call"', 'call = "Poll"')
@@ -299,6 +304,7 @@ class BadProfiles(LogTestCase):
         "unknown rule": (f"{IGNORE}\n[[skip]]\nkind = 'k'\n", 6),
         "one table": (IGNORE.replace("[[ignore]]", "[ignore]"), 1),
         "unknown key": (f"{IGNORE}feld = 'f'\n", 5),
+        "misspelled key": ('[[ignore]]\nkind = "k"\nfeild = "f"\nreason = "r"\n', 3),
         "key of another sort": (f"{IGNORE}where = {{ a = 1 }}\n", 5),
         "no reason": (f"{IGNORE}\n" + IGNORE.replace('reason = "r"\n', ""), 6),
         "empty reason": (IGNORE.replace('"r"', '" "'), 4),
@@ -324,6 +330,8 @@ class BadProfiles(LogTestCase):
         "ignored and listed": (f"{IGNORE}{IGNORE}values = [1]\n", 5),
         "two tolerances": (TOLERANCE + TOLERANCE.replace("= 1", "= 2"), 6),
         "name and tolerance": (IGNORE.replace("ignore", "name") + TOLERANCE, 5),
+        "name of a call and ignored for all": (f'{IGNORE.replace("ignore", "name")}call = "C"\n{IGNORE}', 6),
+        "ignored for a call and name for all": (f'{IGNORE}call = "C"\n{IGNORE.replace("ignore", "name")}', 6),
     }
 
     def test_each_is_one_line_that_names_file_and_line(self) -> None:
@@ -335,6 +343,15 @@ class BadProfiles(LogTestCase):
                 self.assertEqual((outcome.code, outcome.out, outcome.err.count("\n")), (2, "", 1), outcome)
                 self.assertIn(f"{path}:{line}: ", outcome.err)
 
+    def test_what_is_expected_and_found_is_said(self) -> None:
+        for name, expected in (
+            ("misspelled key", "feild: unknown key: expected reason, at_most, kind, call, field, only, values"),
+            ("empty reason", 'reason: expected a text that is not blank, found a string: " "'),
+            ("no call", "calls: expected a list of one or more names of calls, found an empty array"),
+        ):
+            with self.assertRaisesRegex(InputError, re.escape(expected)):
+                read_profile([self.write("p.toml", self.BAD[name][0].encode())])
+
     def test_a_file_that_is_not_there(self) -> None:
         with self.assertRaises(InputError):
             read_profile([str(self.directory / "none.toml")])
@@ -345,6 +362,8 @@ class BadProfiles(LogTestCase):
             ("version = 1\n", 0),
             (f"{self.IGNORE}{self.IGNORE}", 2),
             (f'{self.IGNORE}only = "absent"\n{self.IGNORE}values = [1]\n{self.TOLERANCE}', 3),
+            (f'{self.IGNORE}call = "C"\n{self.IGNORE}values = [1]\n{self.TOLERANCE}', 3),
+            (f'{self.IGNORE.replace("ignore", "name")}call = "C"\n{self.IGNORE}call = "D"\n', 2),
             ('ignore = [{ kind = "k", field = "f", reason = "r" }]\n', 1),
             ('[[float]]\nkind = "k"\nreason = "r"\n[float.where]\n"payload.a" = 1\nb = "x"\n', 1),
             ('[[pool]]\nentry_point = 0x82001000\nreason = "r"\n', 1),
