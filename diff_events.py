@@ -9773,6 +9773,11 @@ def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def _counted_with(count: int, noun: str, verb: str) -> str:
+    """A number with its noun and verb: ``1 event differs``, ``2 events differ``."""
+    return f"{_counted(count, noun)} {verb}{'s' if count == 1 else ''}"
+
+
 def _short(text: str) -> str:
     return shorten(printable(text), _VALUE_WIDTH)
 
@@ -9893,9 +9898,17 @@ def compared_texts(events: Both[Event]) -> Both[str]:
     return parts.map(lambda of_side: _with_differences_in_sight(of_side, unequal))
 
 
-def _event_words(event: Event, side: Side) -> str:
-    """An event within a sentence, and where it stands."""
-    return f"{quoted(event_text(event))} ({side.value} index {event.idx}, line {event.lineno})"
+def _event_words(event: Event, side: Side, text: str | None = None) -> str:
+    """An event within a sentence, and where it stands; ``text`` is what `compared_texts` makes of it."""
+    shown = quoted(event_text(event)) if text is None else quoted_changes(text)
+    return f"{shown} ({side.value} index {event.idx}, line {event.lineno})"
+
+
+def _both_event_words(events: Both[Event]) -> list[str]:
+    """Two events within sentences; what differs is in sight where they are the same call."""
+    is_same_call = events.canary.kind == events.ours.kind and events.canary.name == events.ours.name
+    texts = compared_texts(events) if is_same_call else Both(None, None)
+    return [_event_words(events[side], side, texts[side]) for side in Side]
 
 
 def _diff_line(event: Event, text: str | None = None) -> DiffLine:
@@ -9957,7 +9970,7 @@ def _alignment_blocks(divergence: Divergence, most_context: int | None = None) -
     if rows:
         yield Table(("event", "field", "canary", "ours")[one_event:], [row[one_event:] for row in rows])
     if omitted := sum(pair.fields_omitted for pair in compared):
-        yield f"{_counted(omitted, 'more field')} differ; a report has {MOST_FIELDS:,} at most."
+        yield f"{_counted_with(omitted, 'more field', 'differ')}; a report has {MOST_FIELDS:,} at most."
 
 
 # ── verdict, gate, profile ──
@@ -10013,7 +10026,7 @@ def _identical_sentence(report: Report) -> str:
         return f"**Identical** under {_profile_words(report)}: {matched} of {pairs} match."
     doubt = " Some may be about different objects: see Identity." if report.identity else ""
     if certain := sum(finding.certain for finding in report.identity):
-        doubt = f" But they are about different objects, {_counted(certain, 'time')} for certain: see Identity"
+        doubt = f" But they are about different objects ({_counted(certain, 'certain finding')}): see Identity"
         doubt += f" ({quoted('--check-identity')} fails on that)."
     return f"**Identical:** all {matched} of {pairs} match.{doubt}"
 
@@ -10205,8 +10218,9 @@ def _start_blocks(report: Report) -> list[Block]:
     sentence = f"**{_pair_words(start.canary_tid, start.ours_tid)}**: {_start_words(report, start)}"
     others = sum(t.divergence is not None or t.ending is not None for t in report.threads) - 1
     if start.downstream:
-        sentence += f". Of the {others} other threads that differ, {start.downstream} follow from it"
-    items = [_event_words(event, Side(side)) for side, event in (start.events.items() if start.events else ())]
+        follow = _counted_with(start.downstream, "other thread", "follow")
+        sentence += f". {follow} from it{f' (of {others:,} that differ)' if others > 1 else ''}"
+    items = _both_event_words(start.events) if start.events else []
     for other in start.next:
         indexes = dict.fromkeys(str(idx) for idx in (other.canary_idx, other.ours_idx) if idx is not None)
         where = _pair_words(other.canary_tid, other.ours_tid) + (f", index {' / '.join(indexes)}" if indexes else "")
@@ -10366,6 +10380,14 @@ def _divergence_blocks(report: Report) -> Iterator[Block]:
 # ── what stands behind the divergences ──
 
 
+def _names_sentence(report: Report) -> str:
+    """What the names that were bound do, or would do."""
+    names = "nothing but the values that the two engines give to the same objects"
+    if report.options.match_names:
+        return f"Events match that differ in {names}."
+    return f"With {quoted('--match-names')}, events match that differ in {names}; here they count as different."
+
+
 def _name_blocks(report: Report) -> list[Block]:
     """The names that were bound; nothing where both engines use the same ones."""
     names = report.names
@@ -10373,10 +10395,9 @@ def _name_blocks(report: Report) -> list[Block]:
         return []
     rows = [[_shortened(use.source), use.bound, use.renamed, use.used] for use in names.uses]
     table = Table(("produced by", "names>", "which differ>", "fields that differ only so>"), rows)
-    asked = "let events match" if report.options.match_names else f"do not count ({quoted('--match-names')})"
     breaks = [f"**{_tids(broken.pair)}**: {_broken_sentence(broken)}" for broken in names.breaks]
     wrong = section("", "The wrong object is meant here:", Items(breaks))
-    return section("Names", f"Values that the two engines give to the same objects {asked}.", table, *wrong)
+    return section("Names", _names_sentence(report), table, *wrong)
 
 
 def _ambiguity_blocks(report: Report) -> list[Block]:
@@ -10566,7 +10587,7 @@ def summary_document(report: Report) -> list[Block]:
         blocks += section("Sorts", Table(("sort>", "how many>", "threads>", "what", "example"), sorts))
     blocks += section("Threads", Table(("tids", "parity>", "divergences>", "first"), threads))
     if left_out := len(differing) - len(threads):
-        blocks.append(f"{_counted(left_out, 'more thread')} differ.")
+        blocks.append(f"{_counted_with(left_out, 'more thread', 'differ')}.")
     more = ("--out report.md", "--report html:report.html", "--max-divergences 0")
     return [*blocks, *([f"More: {', '.join(map(quoted, more))}."] if differing else [])]
 
@@ -17053,8 +17074,7 @@ def _say_warnings(report: Report, streams: Streams) -> None:
         streams.say(f"warning: {printable(rule.source)}:{rule.lineno}: this rule hid nothing")
     for log in report.logs:
         for warning in log.warnings:
-            if warning.kind is not WarningKind.SAME_FILE:  # which is how emitters are tested: the report says it
-                streams.say(f"warning: {printable(log.name)}: {warning_text(warning)}")
+            streams.say(f"warning: {printable(log.name)}: {warning_text(warning)}")
 
 
 def _comparison(options: argparse.Namespace, **others: Any) -> DiffOptions:

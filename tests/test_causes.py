@@ -52,7 +52,11 @@ class StartHere(unittest.TestCase):
         start = report.start_here
         assert start is not None
         self.assertEqual((start.reason, start.canary_tid, start.downstream), (reason, tid, downstream))
-        self.assertIn("## Start here", render_markdown(report))
+        said = render_markdown(report).partition("## Start here")[2].partition("\n- ")[0]
+        if downstream:
+            followers = "1 other thread follows" if downstream == 1 else f"{downstream} other threads follow"
+            self.assertIn(f"{followers} from it", said)
+        self.assertTrue(said)
         self.assertEqual(json.loads(render_json(report))["start_here"]["reason"], reason.value)
 
     def test_identical_logs_have_no_start(self) -> None:

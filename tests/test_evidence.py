@@ -103,10 +103,10 @@ class InSight(unittest.TestCase):
         found = report(opened("one.dat"), opened("two.dat"))
         text = diff_events.render_markdown(found)
         for words in ("one.dat", "two.dat"):
-            self.assertEqual(text.count(words), 2, text)
+            self.assertEqual(text.count(words), 3, text)
         page = diff_events.render_html(found)
-        self.assertEqual(page.count("<mark>one</mark>"), 2)
-        self.assertEqual(page.count("<mark>two</mark>"), 2)
+        self.assertEqual(page.count("<mark>one</mark>"), 3)
+        self.assertEqual(page.count("<mark>two</mark>"), 3)
 
     def test_a_field_behind_many_others(self) -> None:
         many = {f"argument{n}": "x" * 30 for n in range(20)}
@@ -138,7 +138,7 @@ class InSight(unittest.TestCase):
 
     def test_marks_in_a_log_mark_nothing(self) -> None:
         found = report([("Ke\x05\x06\x02", {"v": "\x05a\x06"})], [("Ke\x05\x06\x02", {"v": "\x05c\x06"})])
-        self.assertEqual(re.findall("<mark>(.*?)</mark>", diff_events.render_html(found)), ["a", "c"] * 2)
+        self.assertEqual(re.findall("<mark>(.*?)</mark>", diff_events.render_html(found)), ["a", "c"] * 3)
         self.assertIn("Ke\\x05\\x06\\x02", diff_events.render_markdown(found))
 
 

@@ -218,6 +218,13 @@ class Markdown(LogTestCase):
         for length in ("7,000", "5,002"):
             self.assertIn(f"{length} characters", text)
 
+    def test_start_here_shows_where_long_values_differ(self) -> None:
+        canary, ours = ([event(0, payload={"name": "f", "path": "x" * 300 + c + "y" * 300})] for c in "AB")
+        text = reports(log_bytes(canary), log_bytes(ours), (), str(self.directory))["md"]
+        start = text.partition("## Start here")[2]
+        for side, character in (("canary", "A"), ("ours", "B")):
+            self.assertRegex(start, f"- `kernel.call f path=…x+{character}y+….*` \\({side} index 0")
+
     def test_every_number_of_the_markdown_is_in_the_json(self) -> None:
         for name, canary, ours, options in pairs():
             texts = reports(canary, ours, options, str(self.directory))
