@@ -3498,6 +3498,8 @@ class _LogBuilder:
                 except NotJsonError as error:
                     raise InputError(name, str(error), lineno=lineno, field=error.field) from error
         found = "found no whole line" if index.bytes else "found an empty file"
+        if self._source.ended_early:
+            found = "found compressed data that ends early"
         raise InputError(name, f'expected a header line, an object with "schema_version": 1, {found}')
 
     def add(self, number: int, part: LogIndex | InputError) -> None:
@@ -10508,9 +10510,10 @@ def _not_compared_blocks(report: Report) -> list[Block]:
 
 def warning_text(warning: LogWarning) -> str:
     """What a warning says, in words."""
-    lost, torn = (_counted(warning.count, noun) for noun in ("event", "byte"))
+    lost = _counted(warning.count, "event")
+    torn = f"the last line is torn ({_counted(warning.count, 'byte')}), left out"
     return {
-        WarningKind.TORN_TAIL: f"line {warning.lineno}: the last line is torn ({torn}), left out",
+        WarningKind.TORN_TAIL: f"line {warning.lineno}: {torn if warning.count else 'the compressed data ends early'}",
         WarningKind.HOLE: f"tid {warning.tid}: {lost} lost, the first at index {warning.idx}",
         WarningKind.GROWN: "it grew while it was read; what was added is left out",
         WarningKind.SWAPPED: "the headers name the engines the other way round: are --canary and --ours swapped?",
