@@ -1813,6 +1813,14 @@ def _parse_field(text: str, name: str) -> object:
         raise NotJsonError(str(error), name) from error
 
 
+SECOND_HEADER: Final = "a second header: two logs are stuck together here"
+
+
+def is_header(event: Mapping[str, object]) -> bool:
+    """Whether these are the members of a header, whatever its version: it is no event of a thread."""
+    return "schema_version" in event and not {"kind", "tid"} <= event.keys()
+
+
 def _check_version(version: object) -> None:
     if type(version) is not int or version != SCHEMA_VERSION:
         raise NotJsonError(f"expected the integer 1, found {shorten(json_text(version), 40)}", "schema_version")
@@ -1850,10 +1858,10 @@ def _raw_event(members: Sequence[_Member]) -> RawEvent:
     *others, payload = [member.value for member in members if member.key == "payload"] or [""]
     for text in others:  # all but the payload that counts has to be JSON
         _parse_field(text, "payload")
+    if is_header(fields):
+        raise NotJsonError(SECOND_HEADER, "schema_version")
     if "schema_version" in fields:
         _check_version(fields["schema_version"])
-        if "kind" not in fields:
-            raise NotJsonError("a second header: two logs are stuck together here", "schema_version")
     kind = str(_required(fields, "kind", str, "a string"))
     tid, idx = _count(fields, "tid"), _count(fields, "tid_event_idx")
     if not payload.startswith("{"):
@@ -11322,8 +11330,8 @@ def audit_document(rows: Sequence[AuditRow]) -> list[Block]:
     compared = len(rows) - counts[Sight.SCHEMA]
     return [
         Heading("Audit", 1),
-        f"**{counts[Sight.CAUGHT]:,} of {_counted(compared, 'change')}** of what is compared are caught; "
-        f"{counts[Sight.RULE]:,} are hidden by rules. {counts[Sight.SCHEMA]:,} more are of what the schema skips.",
+        f"Caught: **{counts[Sight.CAUGHT]:,} of {_counted(compared, 'change')}** of what is compared; "
+        f"hidden by rules: {counts[Sight.RULE]:,}. Of what the schema skips: {counts[Sight.SCHEMA]:,} more.",
         audit_table(rows),
     ]
 
@@ -16272,6 +16280,12 @@ class _Stream:
 
 _REQUIRED_EVENT_NAMES: Final = frozenset(field.name for field in _REQUIRED_EVENT_FIELDS)
 
+_STATUS_FIELDS: Final = frozenset({"status", "return_value"})
+
+_HANDLE_ARGUMENT: Final = re.compile(r".*(handle|handles?\[[0-9]+\])", re.IGNORECASE)
+
+_PSEUDO_HANDLES: Final = 0xFFFFFF00
+"""From here on up, handles are constants of the kernel's interface (-1, -2, …), the same on both sides."""
 
 _FEW_IDS: Final = 8
 """Of so few objects it says nothing that no id comes back."""
@@ -16295,6 +16309,11 @@ class _EventLogValidator:
         self._destroyed: dict[str, int] = {}
         self._said: set[tuple[Finding, object]] = set()
         self._handles: set[int] = set()
+        """The raw handles of ordinary objects that live."""
+        self._raw_handles: set[int] = set()
+        """All that were ever created."""
+        self._unknown: dict[int, tuple[int, str, str, object]] = {}
+        """Where an argument first looked like a handle that was not created so far."""
         self._ids: dict[str, bool] = {}
         """The ids of ordinary objects created, and whether another event names them."""
         self._clocks: dict[int, tuple[int, int]] = {}
@@ -16307,7 +16326,8 @@ class _EventLogValidator:
         if not FIELD_TYPES["version"].accepts(version):
             text = f"expected a header with schema_version 1, found {described(version)}"
             self._notes.add(Finding.HEADER, lineno, "schema_version", text)
-            self.event(lineno, event)
+            if version is MISSING:
+                self.event(lineno, event)
 
     def event(self, lineno: int, event: object) -> None:
         self.events += 1
@@ -16322,6 +16342,7 @@ class _EventLogValidator:
             self._payload(lineno, kind, payload)
             self._clock(lineno, tid, index, event.get("host_ns"))
             self._objects(lineno, kind, payload)
+            self._values(lineno, kind, payload)
             self._good_events += 1
             self._creations += kind == "thread.create"
             if self._good_events <= _NONE_ALIKE:
@@ -16346,34 +16367,56 @@ class _EventLogValidator:
                 self._notes.add(Finding.PAYLOAD, lineno, problem.field, problem.text)
         if kind == "kernel.return" and not {"return_value", "status"} & payload.keys():
             self._notes.add(Finding.PAYLOAD, lineno, "payload", "expected return_value or status")
-        status = payload.get("status")
-        if isinstance(status, int) and status < 0:
-            text = f"{status} is {status & 0xFFFFFFFF} to the engine that counts without a sign: write that"
-            self._advise(Finding.NEGATIVE_STATUS, lineno, "payload.status", text)
 
     def _objects(self, lineno: int, kind: str, payload: Mapping[str, object]) -> None:
-        """Follows ids and handles: where they are created, whether they come back, and where they should not stand."""
+        """Follows ids and handles: where they are created, and whether they come back."""
         sid, pointer = semantic_id(payload.get("handle_semantic_id")), guest_pointer(payload.get("raw_handle_id"))
+        handle = handle_number(payload.get("raw_handle_id"))
         named = {semantic_id(payload.get("woken_by_semantic_id"))}
+        if kind == "handle.create":
+            self._raw_handles.add(handle)
         if kind == "handle.create" and sid:
             self._created.add(sid)
             self._destroyed.pop(sid, None)
             self._shared_global(lineno, sid, pointer, payload.get("object_type"))
-            if pointer and shared_global_of(payload) is None:
+            if handle and shared_global_of(payload) is None:
                 self._ids.setdefault(sid, False)
-                self._handles.add(pointer)
+                self._handles.add(handle)
         elif kind == "handle.destroy":
-            self._handles.discard(pointer or 0)
+            self._handles.discard(handle)
             named.add(sid)
             if sid and sid not in self._created:
                 self._destroyed.setdefault(sid, lineno)
         waited = payload.get("handles_semantic_ids")
         named.update(map(semantic_id, waited if isinstance(waited, list) else ()))
         self._ids.update((name, True) for name in named if name in self._ids)
-        for name, value in payload.items() if kind == "kernel.call" else ():
-            if name != "name" and (guest_pointer(value) or 0) in self._handles:
+
+    def _values(self, lineno: int, kind: str, payload: Mapping[str, object]) -> None:
+        """Looks for values at any depth that two engines write differently: statuses with a sign, raw handles."""
+        for path, value in payload_leaves(payload, "payload"):
+            if type(value) is int and -(1 << 31) <= value < 0:
+                if path.rpartition(".")[2] in _STATUS_FIELDS:
+                    text = f"{value} is {value & 0xFFFFFFFF} to the engine that counts without a sign: write that"
+                    self._advise(Finding.NEGATIVE_STATUS, lineno, path, text, (kind, path))
+            elif kind == "kernel.call" and path != "payload.name":
+                self._argument(lineno, payload.get("name"), path, value)
+
+    def _argument(self, lineno: int, call: object, path: str, value: object) -> None:
+        handle = handle_number(value)
+        is_live = handle in self._handles
+        if is_live or (0 < handle < _PSEUDO_HANDLES and _HANDLE_ARGUMENT.fullmatch(path)):
+            matter = call, re.sub(r"\[[0-9]+\]", "", path)
+            if is_live:
                 text = f"{json.dumps(value)} is a live handle: two engines give other ones, and it is compared"
-                self._advise(Finding.RAW_HANDLE, lineno, f"payload.{name}", text, (payload.get("name"), name))
+                self._advise(Finding.RAW_HANDLE, lineno, path, text, matter)
+            elif handle not in self._unknown:
+                text = f"{json.dumps(value)} seems to be a handle, but has no handle.create: it is compared as it is"
+                self._unknown[handle] = lineno, path, text, matter
+
+    def _unknown_handles(self) -> None:
+        for handle, (lineno, path, text, matter) in self._unknown.items():
+            if handle not in self._raw_handles:
+                self._advise(Finding.RAW_HANDLE, lineno, path, text, matter)
 
     def _shared_global(self, lineno: int, sid: str, pointer: int | None, object_type: object) -> None:
         if pointer is not None and isinstance(object_type, str):
@@ -16406,6 +16449,7 @@ class _EventLogValidator:
         if len(self._distinct) == _NONE_ALIKE:
             text = f"of the first {_NONE_ALIKE} events no two are equal: is a clock or an address in the payloads?"
             self._advise(Finding.NOTHING_REPEATS, 1, "payload", text)
+        self._unknown_handles()
         for tid, stream in self._streams.items():
             if holes := stream.holes():
                 first = f"{holes[0][0]}-{holes[0][1]}"
@@ -16430,6 +16474,10 @@ def _validate_event_log(lines: Iterable[tuple[int, object]], notes: Notes) -> in
     for place, (lineno, event) in enumerate(lines):
         if place == 0:
             validator.header(lineno, event)
+        elif isinstance(event, dict) and is_header(event):
+            text = f"{SECOND_HEADER}, and what follows is not checked"
+            notes.add(Finding.HEADER, lineno, "schema_version", text)
+            break
         else:
             validator.event(lineno, event)
     validator.finish()
@@ -16571,10 +16619,11 @@ def action_text(action: Action) -> str:
 
 def _parity_items(report: ParityReport) -> Iterator[str]:
     """What the score comes to, and what the alignment knows better than the score by position."""
-    yield f"teacher: {quoted(report.teacher)}, {report.teacher_count:,} actions"
-    yield f"student: {quoted(report.student)}, {report.student_count:,} actions"
+    yield f"teacher: {quoted(report.teacher)}, {_counted(report.teacher_count, 'action')}"
+    yield f"student: {quoted(report.student)}, {_counted(report.student_count, 'action')}"
     limit = score_text(report.individual_min)
-    yield f"{report.matched:,} of {report.total:,} positions without drift; a score from {limit} and no Tier 3 pass"
+    positions = _counted(report.total, "position")
+    yield f"{report.matched:,} of {positions} without drift; a score from {limit} and no Tier 3 pass"
     alignment = report.alignment
     if alignment and (alignment.insertions or alignment.deletions) and alignment.matched > report.matched:
         edits = [
@@ -16584,7 +16633,7 @@ def _parity_items(report: ParityReport) -> Iterator[str]:
         ]
         yield f"with {' and '.join(edits)}, {alignment.matched:,} of {alignment.paired:,} match"
     if alignment and alignment.turn_order_skew:
-        yield f"{alignment.turn_order_skew:,} actions are on both sides, but at another place in the order"
+        yield f"{_counted(alignment.turn_order_skew, 'action')} on both sides, but at another place in the order"
     yield from (f"**are they comparable?** {_MISMATCH_SENTENCES[mismatch]}" for mismatch in report.mismatches)
     if report.is_vacuous:
         yield "**vacuous:** neither trace has an action"
@@ -16724,7 +16773,7 @@ def _corpus_items(report: CorpusReport) -> Iterator[str]:
         yield f"{what} undecided: the traces do not tell whether sovereignty is broken"
     yield from (f"**why it fails:** {_failure_sentence(report, failure)}" for failure in report.failures)
     if coverage := report.coverage:
-        yield f"coverage: {coverage.covered:,} of {len(coverage.required):,} rows of the matrix"
+        yield f"coverage: {coverage.covered:,} of {_counted(len(coverage.required), 'row')} of the matrix"
         for name, missed in (("not covered", coverage.uncovered), ("covered, but not a row", coverage.unknown)):
             yield from [f"{name}: {', '.join(map(quoted, missed))}"] if missed else []
     if report.changes is not None:
@@ -16820,10 +16869,11 @@ def _file_lines(file: FileValidation) -> Iterator[str]:
         if count > SHOWN_PER_FINDING:
             yield f"{source}: {count - SHOWN_PER_FINDING:,} more of [{finding.code}]"
     errors, warnings, advice = (totals[severity] for severity in Severity)
-    what = f"{file.format.value if file.format else ''}, {file.records:,} records"
+    facts = [file.format.value] if file.format else []
+    facts += [_counted(file.records, "record"), _counted(errors, "error"), _counted(warnings, "warning")]
+    facts += [f"{_counted(advice, 'piece')} of advice"] if advice else []
     verdict = "conforms" if file.conforms else "does not conform"
-    pieces = f", {advice:,} pieces of advice" if advice else ""
-    yield f"{source}: {verdict} ({what}, {errors:,} errors, {warnings:,} warnings{pieces})"
+    yield f"{source}: {verdict} ({', '.join(facts)})"
 
 
 def validation_text(files: Sequence[FileValidation]) -> str:
@@ -17274,7 +17324,7 @@ def coverage_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     matrix = read_matrix(options.matrix)
     rows = read_contract(options.contract).oos_rows if options.contract else ()
     coverage = corpus_coverage(options.directory, matrix, _rows_out_of_scope(options, matrix, rows))
-    covered = f"{coverage.covered:,} of {len(coverage.required):,} rows covered\n"
+    covered = f"{coverage.covered:,} of {_counted(len(coverage.required), 'row')} covered\n"
     streams.write(coverage_json(coverage) if options.json else covered)
     return _coverage_exit(coverage, streams)
 

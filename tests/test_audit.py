@@ -71,6 +71,7 @@ class AuditTest(LogTestCase):
         self.assertEqual((outcome.code, outcome.err), (0, ""))
         self.assertIn("| kernel.call | XeCryptRandom | `args[0]` | blind by rule `ignore kernel.call", outcome.out)
         self.assertNotIn("**blind**", outcome.out)
+        self.assertRegex(outcome.out, r"\nCaught: \*\*[0-9]+ of [0-9]+ changes\*\* of what .*; hidden by rules: [1-9]")
 
     def test_bad_input_is_one_line(self) -> None:
         for arguments in (("--canary", str(self.directory / "none")), (), ("--canary", self.write("x", b"{}\n"))):

@@ -363,6 +363,7 @@ class CoverageOfTheMatrix(MatrixCase):
         value = self.value("--matrix", self.matrix, "--oos", "mcp,x")
         coverage = {"required": 1, "covered": 1, "uncovered": [], "oos": ["mcp", "x"], "unknown": ["other"]}
         self.assertEqual((value["coverage"], value["passes"]), (coverage, True))
+        self.assertIn("coverage: 1 of 1 row of the matrix", self.corpus("--matrix", self.matrix, "--oos", "mcp,x")[1])
         self.assertIn(
             "has no such row", self.refused("corpus", str(self.folder), "--matrix", self.matrix, "--oos", "nothing")
         )
@@ -384,7 +385,7 @@ class CoverageCommand(MatrixCase):
         )
 
     def test_rows_out_of_scope(self) -> None:
-        self.assertEqual(self.coverage("--oos", "mcp"), (0, "1 of 1 rows covered\n", ""))
+        self.assertEqual(self.coverage("--oos", "mcp"), (0, "1 of 1 row covered\n", ""))
         contract = self.put(".c.yaml", "oos_rows: [mcp]\n")
         self.assertEqual(self.coverage("--contract", contract)[0], 0)
         self.assertEqual(self.corpus("--matrix", self.matrix, "--contract", contract)[0], 0)

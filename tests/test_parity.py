@@ -924,6 +924,13 @@ class Interface(FolderCase):
         self.assertEqual((report.worst_tier, report.passes), (3, False))
         self.assertTrue(d.parity_markdown(report).startswith("# Parity: FAIL"))
 
+    def test_one_is_not_many(self) -> None:
+        one, two = self.trace(*BASH, name="one"), self.trace(*BASH, *BASH, name="two")
+        text = d.parity_markdown(d.compute_parity_score(one, one))
+        self.assertIn("`, 1 action\n", text)
+        self.assertIn("1 of 1 position without drift", text)
+        self.assertIn("`, 2 actions\n", d.parity_markdown(d.compute_parity_score(two, two)))
+
 
 class Comparable(FolderCase):
     """Two traces that may not belong together."""

@@ -151,16 +151,75 @@ class EventLogs(ValidateCase):
                 if expected is not None:
                     self.assertEqual(found, expected)
         self.assertIn(
-            "0 errors, 0 warnings, 1 pieces of advice)",
+            "2 records, 0 errors, 0 warnings, 1 piece of advice)",
             d.validation_text([d.validate_file(self.put("f", jsonl(HEADER, *raw)))]),
         )
+
+    def test_handles_are_seen_at_any_depth_and_in_any_spelling(self) -> None:
+        create = handle(0, 5, raw="0xf8000004")
+        for arguments, field in (
+            ({"args": [7, {"h": "4160749572"}]}, "payload.args[1].h"),
+            ({"args": ["0xF8000004", "0xf8000004"]}, "payload.args[0]"),  # said once
+            ({"h": {"name": 0xF8000004}}, "payload.h.name"),
+        ):
+            with self.subTest(arguments=arguments):
+                found = self.of_log(create, event(1, payload={"name": "f", **arguments}))
+                self.assertEqual(found, [("raw_handle", 3, field)])
+
+    def test_handles_without_a_creation(self) -> None:
+        for arguments, field in (
+            ({"handle": "0xf8000004"}, "payload.handle"),
+            ({"args": [{"hHandle": 0xF8000004}]}, "payload.args[0].hHandle"),
+            ({"handles": ["0xf8000004", "0xf8000008"]}, "payload.handles[0]"),
+            ({"handle": 0xFFFFFFFE, "num_handles": 4, "handle_count": 4}, None),  # the current thread, two counts
+            ({"handle": "979c96270666fe78", "file_handle": None, "inherit_handle": True}, None),
+            ({"file": 0xF8000004}, None),
+        ):
+            with self.subTest(arguments=arguments):
+                call = event(0, payload={"name": "f", **arguments})
+                expected = [("raw_handle", 2, field)] if field else []
+                self.assertEqual(self.of_log(call), expected)
+        creation = {**handle(0, 5, raw=0xF8000004, tid=7), "tid": 7}
+        start = event(1, "thread.create", payload={"child_tid": 7})
+        used_before = event(0, payload={"name": "f", "handle": "0xf8000004"})
+        self.assertEqual(self.of_log(used_before, start, creation), [])  # writers buffer: it may come later
+
+    def test_statuses_with_a_sign(self) -> None:
+        wait = event(0, "wait.begin", payload=WAIT)
+        for kind, payload, field in (
+            ("wait.end", {"status": -5}, "payload.status"),
+            ("kernel.return", {"name": "f", "return_value": -5}, "payload.return_value"),
+            (
+                "kernel.return",
+                {"name": "f", "status": 0, "io_status_block": {"status": -5}},
+                "payload.io_status_block.status",
+            ),
+            ("kernel.return", {"name": "f", "status": 0, "offset": -5, "s": {"status": "-5"}}, None),
+        ):
+            with self.subTest(payload=payload):
+                expected = [("negative_status", 3, field)] if field else []
+                self.assertEqual(self.of_log(wait, event(1, kind, payload=payload)), expected)
+        names = ("status", "return_value")
+        signed = [event(n, "kernel.return", payload={"name": "f", name: -5}) for n, name in enumerate(names)]
+        self.assertEqual([line for _, line, _ in self.of_log(*signed, {**signed[0], "tid_event_idx": 2})], [2, 3])
 
     def test_no_header(self) -> None:
         self.assertEqual(self.findings(jsonl(event(0))), [("header", 1, "schema_version")])
         for version in (2, True, "1", 1.0, None):
             with self.subTest(version=version):
-                codes = [code for code, _, _ in self.findings(jsonl({"schema_version": version}, event(0)))]
-                self.assertIn("header", codes)
+                found = self.findings(jsonl({"schema_version": version}, event(0)))
+                self.assertEqual(found, [("header", 1, "schema_version")])
+
+    def test_two_logs_stuck_together(self) -> None:
+        for second in ({"schema_version": 1}, {"schema_version": 2, "engine": "x"}, {**HEADER, "kind": "header"}):
+            with self.subTest(second=second):
+                self.assertEqual(self.of_log(event(0), second, event(0), 5), [("header", 3, "schema_version")])
+                path, whole_log = str(self.folder / "f"), self.put("other", jsonl(HEADER, event(0)))
+                self.assertIn(
+                    "f:3: error: schema_version: a second header: two logs are", self.run_tool("validate", path)[1]
+                )
+                refusal = self.refused("--canary", path, "--ours", whole_log)
+                self.assertIn("f:3: schema_version: a second header: two logs are stuck together here", refusal)
 
     def test_broken_lines(self) -> None:
         good = jsonl(HEADER, event(0))
@@ -292,6 +351,8 @@ class Command(ValidateCase):
         self.assertEqual((code, err), (1, ""))
         self.assertIn("bad:2: error: tool_use_id: expected the id of an earlier tool use", out)
         self.assertIn("good: conforms (event-log, 9 records, 0 errors, 0 warnings)", out)
+        out = self.run_tool("validate", self.put("one", jsonl(HEADER, event(0, kind=5))))[1]  # type: ignore[arg-type]
+        self.assertIn("one: does not conform (event-log, 1 record, 1 error, 0 warnings)", out)
         code, out, err = self.run_tool("validate", str(self.folder / "none"), bad)
         self.assertEqual((code, err.count("\n")), (2, 1))
         self.assertIn("does not conform", out)
