@@ -64,7 +64,7 @@ class JUnit(unittest.TestCase):
         report = report_of(log({1: steps(3), 9: steps(4)}), log({1: steps(3)}), tid_map={1: 1}, auto_map=False)
         paired, unmapped = self.suite(report)
         self.assertFalse(list(paired))
-        self.assertEqual(unmapped.attrib["name"], "canary tid 9")
+        self.assertEqual(unmapped.attrib["name"], "canary /KeStep/1")
         self.assertIn("4 events not compared", unmapped[0].attrib["message"])
         self.assertIn("gate", unmapped[0].attrib["message"])
 
@@ -75,6 +75,19 @@ class JUnit(unittest.TestCase):
         case = self.suite(report)[-1]
         self.assertEqual(case[0].attrib["type"], "shared_globals")
         self.assertRegex(case[0].text or "", f"canary  00c0ffee00c0ffee  0x82000000  {HOSTILE[0]} +1 +7")
+        ratchet = replace(report.options, gates=(diff_events.Gate.RATCHET,))
+        for new, expected in (((), "skipped"), ((created.sid,), "failure")):
+            baseline = diff_events.BaselineComparison("b.json", True, (), 0, new)
+            suite = self.suite(replace(report, options=ratchet, baseline=baseline))
+            (case,) = suite.findall("testcase[@classname='objects']")
+            self.assertEqual(case[0].tag, expected)
+
+    def test_no_name_of_a_rule_changes_with_what_it_hid(self) -> None:
+        rule = diff_events.ProfileRule(diff_events.RuleSort.IGNORE, "hid 1 in run 1", kind="kernel.call", source="p")
+        report = scattered_report(1, 1)
+        options = replace(report.options, profile=diff_events.Profile((rule,)))
+        names = {self.suite(replace(report, options=options, hidden=(n,)))[-1].attrib["name"] for n in (0, 1, 2)}
+        self.assertEqual(len(names), 1)
 
     def test_each_condition_of_the_gate_is_a_case_that_says_what_was_found(self) -> None:
         gates = (diff_events.Gate.IDENTICAL, diff_events.Gate.PARITY)

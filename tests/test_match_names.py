@@ -86,7 +86,7 @@ class ShiftedHandles(unittest.TestCase):
                     start = report.start_here
                     assert start is not None
                     self.assertEqual((start.reason, start.canary_tid), (StartReason.WRONG_OBJECT, MAIN))
-                    self.assertIn("ours means the wrong object", render_markdown(report))
+                    self.assertIn("ours means the wrong object: `payload.handle` at", render_markdown(report))
             named = both_ways(life(0), life(1, wrong))[1]
             self.assertEqual(named.verdict, Verdict.DIVERGENT)
             self.assertEqual([len(thread.divergences) for thread in named.threads], [1, 0])

@@ -6,11 +6,12 @@ import io
 import os
 import re
 import unittest
+from dataclasses import replace
 from unittest import mock
 
 import diff_events
 from diff_events import Both, Details, Diff, DiffLine, DiffRow, Heading, Items, Table, TextWriter, quoted
-from tests.page_reports import HOSTILE, hostile_report, many_pairs
+from tests.page_reports import HOSTILE, hostile_report, many_pairs, scattered_report
 from tests.support import LogTestCase, calls, event
 
 WORDS = ["**strong**", "of", "*emphasis*", quoted("NtClose 日本語"), "events", quoted("x" * 30)]
@@ -67,6 +68,30 @@ class Writing(unittest.TestCase):
             self.assertIn(words, text)
         self.assertLess(text.count("\n"), 70)
 
+    def test_a_word_that_is_wider_than_the_terminal_is_broken(self) -> None:
+        text = TextWriter(20, colour=True).written([Items([f"**a** {quoted('x' * 50)} b"])])
+        lines = [re.sub("\x1b\\[\\d+m", "", line) for line in text.splitlines()]
+        self.assertEqual(lines, ["- a", f"  {'x' * 18}", f"  {'x' * 18}", f"  {'x' * 14} b"])
+
+    def test_the_summary_names_what_it_leaves_out(self) -> None:
+        report = scattered_report(1, 20)
+        sorts = [replace(report.sorts[0], explained_by=diff_events.Explained.NAME)] * 18
+        unmapped = diff_events.UnmappedThread(7, 1, ("NtX",), "/NtX/0")
+        doubt = diff_events.LogWarning(diff_events.WarningKind.SAME_FILE)
+        logs = replace(report.logs, ours=replace(report.logs.ours, name="o.jsonl", warnings=(doubt,)))
+        use = diff_events.NameUse("handle.create raw_handle_id", 1, 1, 1)
+        report = replace(report, sorts=tuple(sorts), logs=logs, names=diff_events.Names((use,)))
+        report = replace(report, unmapped=Both((unmapped,), ()))
+        text = TextWriter().written(diff_events.summary_document(report))
+        for words in (
+            "- warning: o.jsonl: this is the other log's file",
+            "- sort 15 · 20 on 1 thread · changed: kernel.call KeStep n · 20 → -1 · explained by name\n- 3 more sorts",
+            "With --match-names, events match",
+            "- canary tid 7, 1 event: NtX",
+            "show with the same logs",
+        ):
+            self.assertIn(words, text)
+
 
 class CommandLine(LogTestCase):
     def compare_with(self, *options: str, out: io.StringIO | None = None, **env: str) -> tuple[int, str, str]:
@@ -120,6 +145,7 @@ class CommandLine(LogTestCase):
         for name, words in (
             ("markdown", "**The gate does not hold:** `--fail-under 95`: parity is 88.88 %."),
             ("json", '"gate": {\n  "fail_under": false\n }'),
+            ("json", '"wanted": "--fail-under 95",\n   "found": "parity is 88.88 %"'),
             ("html", "--fail-under 95"),
             ("junit", "--fail-under 95: parity is 88.88 %"),
         ):
