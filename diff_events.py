@@ -3149,6 +3149,10 @@ class Log:
         except NotJsonError as error:
             raise InputError(self.source.name, CHANGED) from error
 
+    def text(self, number: int) -> bytes:
+        """The lines of a chunk."""
+        return self._text(number)
+
     def columns(self, number: int) -> Columns:
         """All events of a chunk, in the order of the file."""
         return self._columns(self._text(number))
@@ -5824,16 +5828,26 @@ class Relation(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Echo:
-    """A value that first differed upstream and that is there again in a later divergence."""
+class Place:
+    """An event of both logs: of a divergence, where it stands."""
 
-    upstream: ThreadPair
+    canary_tid: int
+    ours_tid: int
+    canary_idx: int
+    ours_idx: int
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """Two values of a field that first differed upstream and that are there again in a later divergence."""
+
+    upstream: Place
     upstream_path: str
     path: str
-    side: Side
     event: Event
-    """The event that has it again."""
-    value: object
+    """The event of ours that has it again."""
+    values: Both[object]
+    """As the logs spell them there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -5842,6 +5856,8 @@ class Cause:
 
     relation: Relation
     upstream: ThreadPair | None = None
+    at: Place | None = None
+    """The divergence that it follows; None if that thread only ended."""
     side: Side | None = None
     """The log that shows the relation."""
     via: Event | None = None
@@ -5890,16 +5906,6 @@ class Explained(enum.Enum):
     """Both sides mean the same object and call it by another value."""
     UPSTREAM_VALUE = "upstream_value"
     """It carries a value that first differed elsewhere."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An event of both logs: of a divergence, where it stands."""
-
-    canary_tid: int
-    ours_tid: int
-    canary_idx: int
-    ours_idx: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -5992,6 +5998,8 @@ class Divergence(ComparedEvents):
     """The number of its sort in the report."""
     explained_by: Explained | None
     novelty: Novelty | None = None
+    echoes: tuple[Echo, ...] = ()
+    """Values that first differed in another divergence."""
 
 
 class DivergenceMark(NamedTuple):
@@ -7188,7 +7196,9 @@ class Found:
     breaks: tuple[NameBreak, ...] = ()
     explained_by: Explained | None = None
     echoes: tuple[Echo, ...] = ()
-    """Values that first differed in another divergence."""
+    """Values that first differed in another divergence,"""
+    source: Found | None = None
+    """and the first such divergence."""
     used_later: bool = False
     """Whether a value that differs here is there again in a later divergence."""
     moved: bool = False
@@ -7550,65 +7560,84 @@ _TELLING_FROM: Final = 0x10000
 """Two events hardly share such a number by chance: it is a handle or a pointer."""
 _SMALL_NEGATIVE: Final = 0xFFFFFF00
 """From here on, 32 bits are -1 and its neighbours."""
-_TELLING_PAIR_FROM: Final = 0x100
-"""Nor do they share two numbers of this size, one on each side of one field."""
 _MOST_ECHOES: Final = 3
-
-
-def _says_nothing(number: int) -> bool:
-    """Whether a number is -1 or so, or a status: two calls that fail alike have nothing to do with each other."""
-    return _SMALL_NEGATIVE <= number < 1 << 32 or number in STATUS_NAMES
+_FEW_VALUES: Final = 8
+"""So many are looked for one by one; of more, all words of a text are looked up."""
+_WORD: Final = re.compile(rb"[0-9A-Za-z]+")
 
 
 def _is_telling(number: int) -> bool:
-    """Whether a number is no size, mask or flag that events share by chance."""
-    if number < _TELLING_FROM or _says_nothing(number):
+    """Whether a number is no size, mask, flag or status that events share by chance."""
+    if number < _TELLING_FROM or _SMALL_NEGATIVE <= number < 1 << 32 or number in STATUS_NAMES:
         return False
     has_one_bit = not number & number - 1 or not number & number + 1
-    return not has_one_bit and (number >= _SMALLEST_ADDRESS or number % 0x1000 != 0)
+    is_round = number < _SMALLEST_ADDRESS and (number % 0x1000 == 0 or number % 1000 == 0)
+    return not has_one_bit and not is_round
 
 
-def _telling_values(event: Event) -> dict[int, str]:
-    """The telling values of an event, and where they stand; no statuses."""
-    found = {}
-    for path, value in payload_leaves(compared_payload(event), "payload"):
-        number, leaf = name_value(value), path.rpartition(".")[2]
+def _telling_pair(events: Both[Event], field_: FieldDifference) -> tuple[int, int] | None:
+    """The two values of a field, if they tell where they come from; no statuses."""
+    leaf = field_.path.rpartition(".")[2]
+    numbers = [name_value(value) for value in (field_.left, field_.right)]
+    for event, number in zip(events, numbers, strict=True):
         if number is None or not _is_telling(number):
-            continue
-        if number < _ERROR_SEVERITY or not _may_be_status(event, leaf, number):
-            found[number] = path
+            return None
+        if number >= _ERROR_SEVERITY and _may_be_status(event, leaf, number):
+            return None
+    return numbers[0] or 0, numbers[1] or 0
+
+
+def _spelled_before(log: Log, limits: Mapping[int, int]) -> set[int]:
+    """Those of some numbers that a log has before the line that is given with each, in whatever spelling."""
+    found: set[int] = set()
+    cores = {n: {b"%d" % n, b"%x" % n, b"%X" % n, b"%d" % abs((1 << 32) - n)} for n in limits}
+    for number, chunk in enumerate(log.index.chunks):
+        waiting = [n for n, limit in limits.items() if n not in found and chunk.first_lineno < limit]
+        if not waiting:
+            break
+        text = log.text(number)
+        words: bytes | set[bytes] = text
+        if len(waiting) > _FEW_VALUES:
+            words = {word.removeprefix(b"0x").removeprefix(b"0X").lstrip(b"0") for word in set(_WORD.findall(text))}
+        for n in waiting:
+            for core in cores[n]:
+                whole = rb"(?<![0-9A-Za-z])(?:0[xX])?0*%b(?![0-9A-Za-z])" % core
+                at = re.search(whole, text) if core in words else None
+                if at and chunk.first_lineno + text.count(b"\n", 0, at.start()) < limits[n]:
+                    found.add(n)
     return found
 
 
-def _differing_values(found: Found) -> Iterator[tuple[object, str, Side, int]]:
-    """What tells a divergence: values that one side has, and pairs of one field; with path, side and value."""
-    values = found.events.map(_telling_values)
-    for side in Side:
-        for number, path in values[side].items():
-            if number not in values[side.other]:
-                yield (side, number), path, side, number
-    for f in found.fields:
-        pair = (name_value(f.left) or 0, name_value(f.right) or 0)
-        if all(number >= _TELLING_PAIR_FROM and not _says_nothing(number) for number in pair):
-            yield pair, f.path, Side.OURS, pair[1]
+def note_echoes(found: Iterable[Found], logs: Both[Log]) -> None:
+    """Notes in each divergence which of its values first differed in another one. ``found``: in ours's order.
 
-
-def note_echoes(found: Iterable[Found]) -> None:
-    """Notes in each divergence which of its values first differed in another one. ``found``: in ours's order."""
-    seen: dict[object, tuple[Found, str]] = {}
+    A value proves that only if it was nowhere before: else both may have it from somewhere else.
+    """
+    first: dict[tuple[int, int], tuple[Found, str]] = {}
+    again: list[tuple[Found, FieldDifference, tuple[int, int]]] = []
     for one in found:
-        values = list(_differing_values(one)) if one.counts else []
-        echoes = []
-        for key, path, side, number in values:
-            first, first_path = seen.get(key, (None, ""))
-            if first and first.when[side] < one.when[side]:
-                echoes.append(Echo(first.pair, first_path, path, side, one.events[side], number))
-                first.used_later = True
-        one.echoes = tuple(echoes[:_MOST_ECHOES])
-        if echoes and one.explained_by is None and one.change is Change.CHANGED:
+        for field_ in one.fields if one.counts and one.compares_one_call else ():
+            pair = _telling_pair(one.events, field_)
+            if pair and first.setdefault(pair, (one, field_.path))[0] is not one:
+                again.append((one, field_, pair))
+    repeated = {pair: first[pair][0].events for _, _, pair in again}
+    known: set[int] = set()
+    for side in Side:
+        limits: dict[int, int] = {}
+        for (_, number), events in repeated.items():
+            limits[number] = min(events[side].lineno, limits.get(number, sys.maxsize))
+        known |= _spelled_before(logs[side], limits)
+    for one, field_, pair in again:
+        upstream, path = first[pair]
+        if pair[1] in known or not all(upstream.when[side] < one.when[side] for side in Side):
+            continue
+        upstream.used_later = True
+        values = Both(field_.left, field_.right)
+        if len(one.echoes) < _MOST_ECHOES:
+            one.echoes += (Echo(upstream.place, path, field_.path, one.events.ours, values),)
+        one.source = one.source or upstream
+        if one.explained_by is None and one.change is Change.CHANGED:
             one.explained_by = Explained.UPSTREAM_VALUE
-        for key, path, _, _ in values if one.compares_one_call else ():
-            seen.setdefault(key, (one, path))
 
 
 # -- what is downstream of what --------------------------------------------------------------------------------
@@ -7644,6 +7673,14 @@ class _Stop:
             event.kind == "kernel.return" and bool(_WAITING_CALLS.match(event.name or ""))
         )
 
+    @property
+    def place(self) -> Place | None:
+        """Where it stands, unless the thread only ended."""
+        if self.wrong:
+            canary, ours = self.wrong.events
+            return Place(canary.tid, ours.tid, canary.idx, ours.idx)
+        return self.found.place if self.found else None
+
     def start(self) -> StartHere:
         """The same for a report."""
         pair, found, wrong = self.thread.pair, self.found, self.wrong
@@ -7668,6 +7705,8 @@ class _Link(NamedTuple):
     side: Side | None = None
     via: EventId | None = None
     echoes: tuple[Echo, ...] = ()
+    origin: Found | None = None
+    """The divergence of the source that is the cause, where it is known which one."""
 
 
 def ends_by_name(found: Found) -> bool:
@@ -7777,12 +7816,15 @@ class CauseAnalysis:
                 yield from self._signal_links(handovers)
 
     def _value_links(self, stop: _Stop) -> Iterator[_Link]:
-        by_source: defaultdict[int, list[Echo]] = defaultdict(list)
-        for echo in stop.found.echoes if stop.found else ():
-            by_source[echo.upstream.canary_tid].append(echo)
-        for source, echoes in by_source.items():
-            if source in self._stops and source != stop.tid:
-                yield _Link(Relation.SAME_VALUE, source, stop.tid, echoes=tuple(echoes))
+        origin = stop.found.source if stop.found else None
+        if stop.found and origin and origin.pair != stop.thread.pair:
+            yield _Link(
+                Relation.SAME_VALUE,
+                origin.pair.canary_tid,
+                stop.tid,
+                echoes=tuple(echo for echo in stop.found.echoes if echo.upstream == origin.place),
+                origin=origin,
+            )
 
     def _signal_links(self, handovers: Iterable[Handover]) -> Iterator[_Link]:
         """Who waits for what another thread failed to signal."""
@@ -7794,7 +7836,14 @@ class CauseAnalysis:
                 source = self._stops.get(signal_[0])
                 # A thread whose own log only ended may be a victim as well.
                 if source and source.reason is not StartReason.LOG_ENDED and signal_[1] >= source.idx.canary:
-                    yield _Link(Relation.MISSING_SIGNAL, source.tid, stop.tid, Side.CANARY, signal_)
+                    origin = self._divergence_with(*signal_)
+                    yield _Link(Relation.MISSING_SIGNAL, source.tid, stop.tid, Side.CANARY, signal_, origin=origin)
+
+    def _divergence_with(self, tid: int, idx: int) -> Found | None:
+        """The divergence that an event of canary is in."""
+        position = self._logs.canary.position(tid, idx)
+        of_thread = (one for one in self._found if one.pair.canary_tid == tid)
+        return next((one for one in of_thread if position in one.difference.places.canary), None)
 
     def _missing_signal(self, stop: _Stop, wakes: Mapping[EventId, EventId]) -> EventId | None:
         """The event of canary that ended the wait at which ours stands, if ours never came to it."""
@@ -7834,11 +7883,14 @@ class CauseAnalysis:
         link = self._chosen.get(stop.tid)
         if link:
             via = self._event(link.side, link.via) if link.via and link.side else None
-            return Cause(link.relation, self._stops[link.source].thread.pair, link.side, via, link.echoes)
+            source = self._stops[link.source]
+            at = link.origin.place if link.origin else source.place
+            return Cause(link.relation, source.thread.pair, at, link.side, via, link.echoes)
         others = [one for one in self._stops.values() if one.found and all(one.when[s] < stop.when[s] for s in Side)]
         if not others:
             return Cause(Relation.UNKNOWN)
-        return Cause(Relation.EARLIER_IN_LOG, min(others, key=lambda one: one.when.ours).thread.pair)
+        earliest = min(others, key=lambda one: one.when.ours)
+        return Cause(Relation.EARLIER_IN_LOG, earliest.thread.pair, earliest.place)
 
     def threads(self) -> tuple[ThreadReport, ...]:
         """The threads with what they follow."""
@@ -7869,10 +7921,14 @@ class CauseAnalysis:
                 self._stops[stop.tid] = stop
                 self._chosen.pop(stop.tid, None)
 
-    def _rank(self, found: Found | None, when: When) -> tuple[bool, bool, tuple[int, int], When]:
-        """Among equally grave ones: what is timing comes last, what no reference shows and rare sorts first."""
+    def _rank(self, found: Found | None, when: When, tid: int = -1) -> tuple[bool, bool, tuple[int, int], When]:
+        """Among equally grave ones: what is timing comes last, what no reference shows and rare sorts first.
+
+        What another thread is proven to follow from is more than timing. ``tid``: canary's, of a thread's first.
+        """
         rarity = (self._spreads[found.sort], self._sizes[found.sort]) if found else (0, 0)
-        return bool(found and found.doubtful), found is None or found.novelty is None, rarity, when
+        followed = tid >= 0 and any(link.source == tid for link in self._proven.values())
+        return bool(found and found.doubtful) and not followed, found is None or found.novelty is None, rarity, when
 
     def _depth(self, stop: _Stop) -> int:
         """How far from where to start: 0 if nothing comes before it, 1 if by order only, 2 if it is proven."""
@@ -7892,15 +7948,39 @@ class CauseAnalysis:
                 weights[upstream] = min(weights[upstream], gravity(self._stops[tid].reason))
         first = sorted(
             self._stops.values(),
-            key=lambda stop: (self._depth(stop), weights[stop.tid], self._rank(stop.found, stop.when.ours)),
+            key=lambda stop: (self._depth(stop), weights[stop.tid], self._rank(stop.found, stop.when.ours, stop.tid)),
         )
         behind = (one for one in self._found if self._stops[one.pair.canary_tid].found is not one)
         best = heapq.nsmallest(
             1 + MOST_NEXT_STARTS, behind, key=lambda one: (gravity(one.reason), self._rank(one, one.when.ours))
         )
-        return [*first, *map(self._stop_at, best)]
+        return self._causes_first([*first, *map(self._stop_at, best)])
 
-    @property
+    def _causes_first(self, stops: Iterable[_Stop]) -> list[_Stop]:
+        """The same places, and before each the divergence that is proven to be its cause."""
+        listed: dict[object, _Stop] = {}
+        for stop in stops:
+            chain = {self._identity(stop): stop}
+            cause = self._proven_cause(stop)
+            while cause and self._identity(cause) not in chain:
+                chain[self._identity(cause)] = cause
+                cause = self._proven_cause(cause)
+            for key, one in reversed(chain.items()):
+                listed.setdefault(key, one)
+        return list(listed.values())
+
+    @staticmethod
+    def _identity(stop: _Stop) -> object:
+        return stop.place or stop.tid
+
+    def _proven_cause(self, stop: _Stop) -> _Stop | None:
+        link = self._proven.get(stop.tid) if self._stops[stop.tid].place == stop.place else None
+        origin = link.origin if link else stop.found and stop.found.source
+        if link and (origin is None or origin is self._stops[link.source].found):
+            return self._stops[link.source]
+        return self._stop_at(origin) if origin else None
+
+    @functools.cached_property
     def _proven(self) -> dict[int, _Link]:
         return {tid: link for tid, link in self._chosen.items() if link.relation.is_proof}
 
@@ -7909,7 +7989,12 @@ class CauseAnalysis:
         if not self._candidates:
             return None
         start, *others = (stop.start() for stop in self._candidates[: 1 + MOST_NEXT_STARTS])
-        downstream = sum(start.canary_tid in _chain(self._proven, tid)[1:] for tid in self._proven)
+        from_first = {
+            tid: link
+            for tid, link in self._proven.items()
+            if link.origin is None or link.origin is self._stops[link.source].found
+        }
+        downstream = sum(start.canary_tid in _chain(from_first, tid)[1:] for tid in from_first)
         return replace(start, downstream=downstream, next=tuple(others))
 
 
@@ -8173,6 +8258,7 @@ def _divergences(walk: PairWalk, found: Sequence[Found], options: DiffOptions, d
             sort=one.sort,
             explained_by=one.explained_by,
             novelty=one.novelty,
+            echoes=one.echoes,
         )
 
 
@@ -8472,7 +8558,7 @@ class Compared:
         found = sorted(itertools.chain.from_iterable(of_threads), key=lambda one: one.when.ours)
         if not self._options.match_names and any(one.explained_by for one in found):
             self._names.find_mistaken()
-        note_echoes(found)
+        note_echoes(found, self.logs)
         self._note_moved(of_threads)
         if self._references:
             self._note_novelty(of_threads)
@@ -10190,23 +10276,41 @@ def _call_lines(calls: Both[Event | None]) -> list[str]:
     return [f"On {side.value} it belongs to {_event_words(call, side)}." for side in Side if (call := calls[side])]
 
 
+def _index_words(place: Place) -> str:
+    """Where a divergence stands on its threads; one number if it is the same."""
+    return "index " + " / ".join(dict.fromkeys(map(str, (place.canary_idx, place.ours_idx))))
+
+
+def _upstream_words(cause: Cause, threads: str) -> str:
+    """The divergence that something follows, or the end of a thread."""
+    return f"the divergence of {threads} at {_index_words(cause.at)}" if cause.at else f"the end of {threads}"
+
+
 def _cause_lines(cause: Cause | None) -> list[str]:
     """What a divergence, or the end of a thread, follows."""
     if cause is None:
         return []
     if cause.upstream is None:
         return ["No relation to another divergence is known."]
-    upstream = _tids(cause.upstream)
     if cause.relation is Relation.EARLIER_IN_LOG:
-        return [f"Later than the divergence of {upstream} in both logs; no relation to it is known."]
+        upstream = _upstream_words(cause, _tids(cause.upstream))
+        return [f"Later than {upstream} in both logs; no relation to it is known."]
+    upstream = _upstream_words(cause, f"**{_tids(cause.upstream)}**")
     follows = "Caused by" if cause.relation.is_proof else "Later than"
     via = f": {_event_words(cause.via, cause.side)}" if cause.via and cause.side else ""
-    lines = [f"{follows} the divergence of **{upstream}**, {_VIA_WORDS[cause.relation]}{via}."]
-    for echo in cause.echoes:
-        value = f"0x{echo.value:X}" if isinstance(echo.value, int) else json_text(echo.value)
-        first = f"{_shortened(value)} differs first in {_shortened(echo.upstream_path)} of {_tids(echo.upstream)}"
-        again = f"{_shortened(echo.path)} ({echo.side.value} index {echo.event.idx})"
-        lines.append(f"{first}, and is there again in {again}.")
+    return [f"{follows} {upstream}, {_VIA_WORDS[cause.relation]}{via}."]
+
+
+def _echo_lines(divergence: Divergence, cause: Cause | None) -> list[str]:
+    """What a divergence repeats of others, besides the cause that is named already."""
+    lines: list[str] = []
+    for echo in divergence.echoes:
+        pair, at = _pair_words(echo.upstream.canary_tid, echo.upstream.ours_tid), _index_words(echo.upstream)
+        if not lines and (cause is None or cause.at != echo.upstream):
+            lines.append(f"Caused by the divergence of **{pair}** at {at}, {_VIA_WORDS[Relation.SAME_VALUE]}.")
+        canary, ours = echo.values.map(lambda value: _shortened(json_text(value)))
+        first = f"{canary} → {ours} differs first in {_shortened(echo.upstream_path)} of {pair} at {at}"
+        lines.append(f"{first}, and is there again in {_shortened(echo.path)} (ours index {echo.event.idx}).")
     return lines
 
 
@@ -10261,8 +10365,10 @@ def _start_blocks(report: Report) -> list[Block]:
     sentence = f"**{_pair_words(start.canary_tid, start.ours_tid)}**: {_start_words(report, start)}"
     others = sum(t.divergence is not None or t.ending is not None for t in report.threads) - 1
     if start.downstream:
+        at = Place(start.canary_tid or 0, start.ours_tid or 0, start.canary_idx or 0, start.ours_idx or 0)
+        cause = "it" if start.canary_idx is None else f"the divergence at {_index_words(at)}"
         follow = _counted_with(start.downstream, "other thread", "follow")
-        sentence += f". {follow} from it{f' (of {others:,} that differ)' if others > 1 else ''}"
+        sentence += f". {follow} from {cause}{f' (of {others:,} that differ)' if others > 1 else ''}"
     items = _both_event_words(start.events) if start.events else []
     for other in start.next:
         indexes = dict.fromkeys(str(idx) for idx in (other.canary_idx, other.ours_idx) if idx is not None)
@@ -10352,8 +10458,12 @@ def _thread_sentence(thread: ThreadReport) -> str:
 
 def _relation_lines(thread: ThreadReport, nth: int) -> list[str]:
     """The call that a divergence belongs to, and for the first one of a thread, its cause."""
-    calls = _call_lines(thread.divergences[nth].calls)
-    return [*calls, *(_cause_lines(thread.cause) if nth == 0 else [])]
+    divergence, cause = thread.divergences[nth], thread.cause
+    return [
+        *_call_lines(divergence.calls),
+        *(_cause_lines(cause) if nth == 0 else []),
+        *_echo_lines(divergence, cause),
+    ]
 
 
 _NOVELTY_WORDS: Final = {
@@ -10708,7 +10818,7 @@ def _known_object_form(known: KnownObject) -> dict[str, object]:
 
 def _cause_form(cause: Cause) -> dict[str, object]:
     via = {**_event_form(cause.via), "tid": cause.via.tid} if cause.via else None
-    return {**json_fields(cause, "relation upstream side"), "via": via, "same_values": cause.echoes}
+    return {**json_fields(cause, "relation upstream at side"), "via": via, "same_values": cause.echoes}
 
 
 def _baseline_form(baseline: BaselineComparison) -> dict[str, object]:
@@ -10754,7 +10864,7 @@ _JSON_FORMS: Final[Mapping[type, str | Callable[[Any], object]]] = {
     LogWarning: "kind tid line=lineno idx count",
     IdentityFinding: f"{_TIDS} event=events canary_object=objects.canary ours_object=objects.ours "
     "expected certain count",
-    Echo: "upstream upstream_path side idx=event.idx path value",
+    Echo: "upstream upstream_path ours_idx=event.idx path values",
     StartHere: "reason canary_tid ours_tid canary_idx ours_idx downstream sid=lone.sid identity=finding "
     "name_break=names next",
     NameBreak: f"{_TIDS} {_PLACES} path canary=values.canary ours=values.ours expected stands_for matching",
@@ -11193,7 +11303,8 @@ def _thread_details(thread: ThreadReport) -> str:
         parts.append(f"{thread.divergences_found:,}{'' if thread.parity.complete else ' or more'} divergences")
     parts.append(f"paired by {_pairing_words(pair)}" if pair.method is not PairingMethod.PINNED else "pinned")
     if cause and cause.upstream and cause.relation is not Relation.EARLIER_IN_LOG:
-        parts.append(f"{'caused by' if cause.relation.is_proof else 'later than'} {_tids(cause.upstream)}")
+        at = f" at {_index_words(cause.at)}" if cause.at else ""
+        parts.append(f"{'caused by' if cause.relation.is_proof else 'later than'} {_tids(cause.upstream)}{at}")
     if pair.alternative is not None:
         pin = f"--tid-map {pair.canary_tid}={pair.ours_tid}"
         parts.append(f"ours {pair.alternative} would be nearly as good: {pin} settles it")

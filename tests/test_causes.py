@@ -6,6 +6,7 @@ from typing import Any
 
 from diff_events import (
     Cause,
+    Explained,
     Relation,
     Report,
     StartReason,
@@ -55,7 +56,7 @@ class StartHere(unittest.TestCase):
         said = render_markdown(report).partition("## Start here")[2].partition("\n- ")[0]
         if downstream:
             followers = "1 other thread follows" if downstream == 1 else f"{downstream} other threads follow"
-            self.assertIn(f"{followers} from it", said)
+            self.assertIn(f"{followers} from the divergence at index", said)
         self.assertTrue(said)
         self.assertEqual(json.loads(render_json(report))["start_here"]["reason"], reason.value)
 
@@ -281,8 +282,10 @@ class Values(unittest.TestCase):
         report = compare_lines(self.side(0x40001000), self.side(0x40002000))
         cause = cause_of(report, 7)
         self.assertEqual((cause.relation, cause.upstream), (Relation.SAME_VALUE, thread_of(report, 6).pair))
-        self.assertEqual({echo.value for echo in cause.echoes}, {0x40001000, 0x40002000})
-        self.assertIn("`0x40002000` differs first in `payload.return_value`", render_markdown(report))
+        self.assertEqual([tuple(echo.values) for echo in cause.echoes], [(0x40001000, 0x40002000)])
+        text = render_markdown(report)
+        self.assertIn("`1073745920` → `1073750016` differs first in `payload.return_value` of canary tid 6", text)
+        self.assertEqual(text.count("differs first"), 1)
 
     def test_spelt_in_another_way(self) -> None:
         lines = self.side(0x40001000, "0x40001000"), self.side(0x40002000, "0x40002000")
@@ -298,6 +301,63 @@ class Values(unittest.TestCase):
     def test_small_numbers_say_nothing(self) -> None:
         report = compare_lines(self.side(1), self.side(2))
         self.assertEqual(upstream_of(report, 7)[0], Relation.EARLIER_IN_LOG)
+
+    def test_sizes_and_round_numbers_say_nothing(self) -> None:
+        for canary, ours in ((4096, 8192), (300, 301), (0x12000, 0x13000), (100_000, 2_500_000), (0x20000000, 0x40000)):
+            with self.subTest(canary=canary):
+                report = compare_lines(self.side(canary), self.side(ours))
+                self.assertEqual(upstream_of(report, 7)[0], Relation.EARLIER_IN_LOG)
+
+    def test_only_a_new_value_in_the_same_pair_is_proof(self) -> None:
+        new = [self.side(0x40001000), self.side(0x40002000)]
+        self.assertEqual(upstream_of(compare_lines(*new), 7)[0], Relation.SAME_VALUE)
+        other_pair = self.side(0x40001000, 0x40003000), self.side(0x40002000)
+        self.assertEqual(upstream_of(compare_lines(*other_pair), 7)[0], Relation.EARLIER_IN_LOG)
+        for spelling in (0x40002000, "0x40002000", "1073750016", f"{0x40002000:016x}"):
+            known = called(8, "XamSeen", args=[{"buffer": spelling}])
+            for before in ((known, worked(8)), (worked(8), known)):
+                logs = [[*seen, *lines] for seen, lines in zip(before, new, strict=True)]
+                with self.subTest(spelling=spelling):
+                    report = compare_lines(*logs, tid_map={6: 6, 7: 7})
+                    self.assertEqual(upstream_of(report, 7)[0], Relation.EARLIER_IN_LOG)
+        behind = [[*lines, *called(8, "XamSeen", args=[0x40002000])] for lines in new]
+        self.assertEqual(upstream_of(compare_lines(*behind), 7)[0], Relation.SAME_VALUE)
+
+    def test_many_values_are_looked_up_as_few_are(self) -> None:
+        def side(base: int) -> list[Line]:
+            handles = [base + 0x10010 * n for n in range(20)]
+            made_there = [line for n, h in enumerate(handles) for line in called(6, f"ExCreateThing{n}", hex(h))]
+            used = [line for n, h in enumerate(handles) for line in called(7, f"NtQueryThing{n}", object=h)]
+            return [*worked(6), *worked(7), *called(8, "XamSeen", at=0x40020050), *made_there, *used]
+
+        report = compare_lines(side(0x50000010), side(0x40000030), max_divergences=0)
+        told = [divergence.explained_by for divergence in thread_of(report, 7).divergences]
+        self.assertEqual(told, [Explained.UPSTREAM_VALUE] * 2 + [None] + [Explained.UPSTREAM_VALUE] * 17)
+
+    def test_the_divergence_with_the_value_is_named_and_stands_before_what_repeats_it(self) -> None:
+        """It is not the first one of its thread: the consequence does not follow from that."""
+
+        def side(handle: int, *, opens: bool) -> list[Line]:
+            first = called(6, "XamOpen") * 3 if opens else []
+            made_there = [*worked(6), *first, *worked(6, 4), *called(6, "ExCreateThing", handle), *worked(6)]
+            again = [*worked(7), *called(7, "NtQueryThing", object=handle), *worked(6), *called(6, "NtUse", at=handle)]
+            return [*made_there, *again]
+
+        report = compare_lines(side(0x40001000, opens=True), side(0x40002000, opens=False))
+        start, source = report.start_here, thread_of(report, 6).divergences[1].events
+        assert start is not None
+        self.assertEqual((start.reason, start.canary_tid, start.downstream), (StartReason.EVENTS_MISSING, 6, 0))
+        places = [(other.canary_tid, other.canary_idx) for other in start.next]
+        again = thread_of(report, 7).divergences[0].events.canary.idx
+        self.assertEqual(places[:2], [(6, source.canary.idx), (7, again)])
+        text = render_markdown(report)
+        where = f"at index {source.canary.idx} / {source.ours.idx}"
+        caused = f"Caused by the divergence of **canary tid 6 / ours tid 6** {where}, whose value it repeats."
+        self.assertEqual(text.count(caused), 2)
+        sentences = [line for line in text.splitlines() if "differs first" in line]
+        self.assertEqual((len(sentences), len(set(sentences))), (2, 2))
+        cause = json.loads(render_json(report))["threads"][1]["cause"]
+        self.assertEqual((cause["at"]["canary_idx"], cause["at"]["ours_idx"]), (source.canary.idx, source.ours.idx))
 
     def test_a_value_that_both_sides_have_says_nothing(self) -> None:
         def side(handle: int, size: int) -> list[Line]:
