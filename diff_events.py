@@ -1235,6 +1235,8 @@ class TestCase:
     type: str = "failure"
     evidence: Sequence[Block] = ()
     skipped: str | None = None
+    output: str | None = None
+    """What else there is to say, whatever became of it."""
 
 
 def junit_xml(name: str, cases: Sequence[TestCase]) -> str:
@@ -1250,6 +1252,8 @@ def junit_xml(name: str, cases: Sequence[TestCase]) -> str:
             failure.text = TextWriter().written(case.evidence)
         elif case.skipped is not None:
             ElementTree.SubElement(element, "skipped", message=TextWriter().text(case.skipped))
+        if case.output is not None:
+            ElementTree.SubElement(element, "system-out").text = printable(case.output)
     counts = {"tests": "testcase", "failures": "testcase/failure", "skipped": "testcase/skipped"}
     totals = {name: str(len(suite.findall(path))) for name, path in counts.items()} | {"errors": "0"}
     suite.attrib |= totals
@@ -11610,7 +11614,8 @@ def _other_cases(report: Report) -> Iterator[TestCase]:
     for rule, hid in report.rule_uses:
         message = f"hid {hid:,}, may hide {rule.at_most:,}" if rule in report.overused else None
         name = f"{_rule_place(rule)} {rule_words(rule)}"
-        yield TestCase("profile", name, message, "profile", skipped=None if hid else "this rule hid nothing")
+        unused, output = None if hid else "this rule hid nothing", f"hid {hid:,} ({rule.reason})"
+        yield TestCase("profile", name, message, "profile", skipped=unused, output=output)
     if count := sum(map(len, report.lone_globals)):
         message = f"{_counted(count, 'shared-global object')} in one log only"
         case = TestCase("objects", "shared-global objects", message, "shared_globals", _lone_blocks(report)[1:])

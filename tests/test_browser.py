@@ -339,6 +339,6 @@ class Looks(InTheBrowser):
             for width in (320, 400, 800, 1400):
                 self.browser.resize(width, 900)
                 self.assertLessEqual(self.ask("document.documentElement.scrollWidth"), width)
-        self.open(scattered_report(1, 2))
+        self.open(hostile_report())
         self.browser.resize(500, 900)
         self.assertTrue(self.ask("(w => w.scrollWidth <= w.clientWidth)(document.querySelector('.sorts .wide'))"))
