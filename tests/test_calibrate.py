@@ -216,6 +216,53 @@ class References(CalibrateTestCase):
             self.assertIn(expected, outcome.err)
 
 
+class OtherPrograms(CalibrateTestCase):
+    """Runs of different programs are refused; whatever one program does differently, its runs are not."""
+
+    def run_of(self, *calls: str) -> Events:
+        return [event(idx, payload={"name": name}) for idx, name in enumerate(calls)]
+
+    def outcome_of(self, *runs: Events) -> Outcome:
+        paths = [self.write(f"run{n}.jsonl", events) for n, events in enumerate(runs, 1)]
+        return run("calibrate", *paths, "--out", str(self.directory / "p.toml"), "--quiet")
+
+    START: ClassVar = [f"Load{n}" for n in range(20)]
+
+    def assert_refused(self, *runs: Events) -> None:
+        outcome = self.outcome_of(*runs)
+        self.assertEqual((outcome.code, outcome.out, outcome.err.count("\n")), (2, "", 1))
+        self.assertIn("run1.jsonl and ", outcome.err)
+        self.assertIn("make different calls: expected runs of one program", outcome.err)
+        self.assertFalse((self.directory / "p.toml").exists())
+
+    def test_programs_that_start_alike_and_do_something_else_are_refused(self) -> None:
+        one, other = (self.run_of(*self.START, *(f"{name}{n}" for n in range(20))) for name in ("Tar", "Git"))
+        again = self.run_of(*self.START, *(f"Tar{n}" for n in range(19)))
+        self.assert_refused(one, other)
+        self.assert_refused(one, again, other)
+        self.assertNotEqual(self.outcome_of(one, again).code, 2)
+
+    def test_logs_without_a_common_call_are_refused_however_short(self) -> None:
+        ends = event(2, "thread.exit", {"exit_code": 0})
+        self.assert_refused([*self.run_of("A", "B"), ends], [*self.run_of("C", "D"), ends])
+        self.assertNotEqual(self.outcome_of(self.run_of("A", "B"), self.run_of("C", "B")).code, 2)
+
+    def test_a_run_that_ends_early_is_one_of_the_program(self) -> None:
+        whole = [*self.START, *(f"Work{n}" for n in range(60))]
+        self.assertNotEqual(self.outcome_of(self.run_of(*whole), self.run_of(*whole[:30])).code, 2)
+
+    def test_work_in_random_order_is_one_program(self) -> None:
+        orders = [[f"Job{n * step % 31}" for n in range(31)] for step in (1, 7)]
+        self.assertNotEqual(self.outcome_of(*(self.run_of("Begin", *order) for order in orders)).code, 2)
+
+    def test_a_reference_of_another_program_is_refused(self) -> None:
+        one, other = (self.run_of(*(f"{name}{n}" for n in range(20))) for name in ("Tar", "Git"))
+        paths = [self.write(f"{n}.jsonl", events) for n, events in enumerate((one, one, other))]
+        outcome = run("--canary", paths[0], "--ours", paths[1], "--reference", paths[2])
+        self.assertEqual((outcome.code, outcome.out, outcome.err.count("\n")), (2, "", 1))
+        self.assertIn("expected runs of one program", outcome.err)
+
+
 class BadInput(CalibrateTestCase):
     def test_each_is_one_line(self) -> None:
         one, other = self.write("a.jsonl", recorded(1)), self.write("b.jsonl", recorded(2))
