@@ -9036,16 +9036,17 @@ def _calls_and_sequences(log: Log) -> tuple[set[_CallKey], set[tuple[_CallKey, _
 
 def _are_of_one_program(one: Log, other: Log) -> bool:
     """Whether two runs make the same calls, or make them in the same order: one may be short, or in random order."""
-    calls, sequences = zip(_calls_and_sequences(one), _calls_and_sequences(other), strict=True)
-    common, either = set.intersection(*calls), set.union(*calls)
+    calls, sequences = _calls_and_sequences(one)
+    other_calls, other_sequences = _calls_and_sequences(other)
+    common, either = calls & other_calls, calls | other_calls
     has_names = any(name for _, name in either)
     if not any(name or not has_names for _, name in common):
         return False
-    fewest = min(map(len, sequences))
+    fewest = min(len(sequences), len(other_sequences))
     return (
         fewest < _FEW_SEQUENCES
         or len(common) >= _COMMON_CALLS * len(either)
-        or len(set.intersection(*sequences)) >= _COMMON_SEQUENCES * fewest
+        or len(sequences & other_sequences) >= _COMMON_SEQUENCES * fewest
     )
 
 
@@ -9517,11 +9518,38 @@ def _other_value(value: object) -> object:
 
 def _with_value(event: Event, path: FieldPath, value: object) -> Event:
     payload = cast("dict[str, object]", json.loads(json.dumps(event.payload)))
-    place: Any = payload
-    for step in path[:-1]:
-        place = place[step]
-    place[path[-1]] = value
+    _edit(payload, path, lambda _: value)
     return replace(event, payload=payload)
+
+
+def _let_pass(rule: ProfileRule, value: object, known: Collection[str]) -> tuple[str, object, object] | None:
+    """Two values that a rule lets stand for each other, and what that is; ``known`` are those of the log, as JSON."""
+    if rule.values:
+        listed = next((one for one in rule.values if json_text(one) in known), None)
+        others = [one for one in rule.values if not json_equal(one, listed)]
+        return ("another listed value", listed, others[0]) if listed is not None and others else None
+    if rule.sort is RuleSort.TOLERANCE and type(value) in (int, float):
+        number = cast("int | float", value)
+        limit = rule.absolute if rule.relative is None else rule.relative * abs(number)
+        near = number + type(number)(limit or 0)
+        return ("a number nearby", number, near) if near != number else None
+    return ("absent", value, MISSING) if rule.only_absent else None
+
+
+def _allowed_changes(
+    events: Sequence[Event], at: int, rules: Sequence[ProfileRule], known: Mapping[FieldPath, Collection[str]]
+) -> Iterator[tuple[str, FieldPath, Both[list[Event]]]]:
+    """The changes of one event's fields to what rules let pass: their name, the field, and all events of both sides."""
+    before, event, after = events[:at], events[at], events[at + 1 :]
+    for path, value in _leaves_at(event.payload, ()):
+        last = path[-1]
+        is_last = not isinstance(last, int) or not list(values_at(event.payload, (*path[:-1], last + 1)))
+        for rule in rules:
+            pair = _let_pass(rule, value, known.get(path, ())) if rule.names_field(path) else None
+            if pair is not None and (is_last or not rule.only_absent):
+                words, *values = pair
+                sides = Both(*([*before, _with_value(event, path, one), *after] for one in values))
+                yield f"{path_text(path)} ({words})", path, sides
 
 
 def _changes(events: Sequence[Event], at: int) -> Iterator[tuple[str, FieldPath, list[Event]]]:
@@ -9637,12 +9665,15 @@ def audit_log(path: str, options: DiffOptions, only_under_rules: bool = False) -
             event = threads[tid][at]
             if only_under_rules and not options.profile.rules_about(kind, call):
                 continue
-            _write_log(paths[0], threads)
             pinned = replace(options, tid_map={tid: tid for tid in threads}, max_divergences=1)
-            for change, field_path, events in _changes(threads[tid], at):
-                _write_log(paths[1], {**threads, tid: events})
+            fields, stream = specimens.fields[kind, call], threads[tid]
+            changes = ((name, changed, Both(stream, events)) for name, changed, events in _changes(stream, at))
+            rules = [rule for _, rule in options.profile.rules_about(kind, call)]
+            for change, field_path, sides in (*changes, *_allowed_changes(stream, at, rules, fields)):
+                for log, events in zip(paths, sides, strict=True):
+                    _write_log(log, {**threads, tid: events})
                 report = diff_logs(str(paths[0]), str(paths[1]), pinned)
-                values = specimens.fields[kind, call].get(field_path, Counter())
+                values = fields.get(field_path, Counter())
                 yield AuditRow(kind, call, change, *_sight(event, field_path, report), len(values), values.total())
 
 
@@ -17495,7 +17526,8 @@ def calibrate_command(options: argparse.Namespace, streams: Streams) -> ExitCode
 def audit_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """``audit``: says what a comparison would not see; exit 1 where it cannot say why."""
     profile = read_profile(options.profile)
-    settings = DiffOptions(profile=profile, match_names=bool(profile.of_sort(RuleSort.NAME)))
+    by_name = options.match_names or bool(profile.of_sort(RuleSort.NAME))
+    settings = DiffOptions(profile=profile, match_names=by_name)
     paths = [path for path in (options.canary, options.ours) if path is not None]
     with told_what_it_is(FileFormat.EVENT_LOG):
         found = [row for path in paths for row in audit_log(path, settings)]
@@ -17746,12 +17778,13 @@ exit codes: 0 nothing is left over in any pair of runs, 1 something is,
 """
 _AUDIT_HELP: Final = """
 What a comparison would not see: real events are changed one at a time, each
-field of each kind and call, dropped, doubled and swapped, and compared under
-the same options.
+field of each kind and call, also to what a rule of the profile lets pass,
+dropped, doubled and swapped, and compared under the same options.
 
     --canary LOG!           an event log
     --ours LOG              another one, whose events are changed as well
     --profile FILE*         what may differ (repeatable)
+    --match-names           match what differs only in names of handles, threads
 
 exit codes: 0 all that is compared is caught, or hidden by a rule; 1 something
 is not; 2 it could not be done

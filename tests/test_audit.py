@@ -50,8 +50,30 @@ class AuditTest(LogTestCase):
         self.assertEqual(rows["kernel.return", "KeSetEvent", "return_value"].sight, Sight.CAUGHT)
         blind = {key for key, row in rows.items() if row.sight is Sight.RULE}
         named = {"XeCryptRandom", "KeDelayExecutionThread"}
+        listed = ("kernel.return", "KeSetEvent", "return_value (another listed value)")
+        self.assertEqual(getattr(rows[listed].rule, "reason", None), "the state before")
+        blind.remove(listed)
         self.assertTrue(all(call in named or change.startswith("(swapped") for _, call, change in blind), blind)
         self.assertFalse([row for row in rows.values() if row.sight is Sight.UNSEEN])
+
+    def test_a_field_is_tried_with_what_each_rule_lets_pass(self) -> None:
+        log = self.write("run.jsonl", [event(n, payload={"name": "A", "x": 1, "y": 7, "z": [0, 0]}) for n in range(3)])
+        start = '[[{}]]\nkind = "kernel.call"\nreason = "r"\nfield = '
+        ignore, tolerance = start.format("ignore"), start.format("tolerance")
+        for rule, hidden in (
+            (f'{ignore}"x"\nvalues = [5, 1, 2]', {"x (another listed value)"}),
+            (f'{ignore}"x"\nvalues = [5, 2]', set()),  # no event has one of these
+            (f'{tolerance}"y"\nabs = 2', {"y (a number nearby)"}),
+            (f'{tolerance}"y"\nrel = 0.5', {"y (a number nearby)"}),
+            (f'{tolerance}"y"\nrel = 0.1', set()),
+            (f'{ignore}"x"\nonly = "absent"', {"x (absent)"}),
+            (f'{ignore}"z[*]"\nonly = "absent"', {"z[1] (absent)"}),
+        ):
+            with self.subTest(rule):
+                profile = read_profile([self.write("p.toml", rule.encode())])
+                rows = list(audit_log(log, DiffOptions(profile=profile)))
+                self.assertEqual({row.change for row in rows if row.sight is Sight.RULE}, hidden)
+                self.assertEqual({row.sight for row in rows if row.change in "xyz"}, {Sight.CAUGHT})
 
     def test_a_handle_that_is_exchanged_is_caught_whatever_handles_are_called(self) -> None:
         payloads = [{"raw_handle_id": f"0xf800000{n}", "handle_semantic_id": n, "object_type": "Event"} for n in (4, 8)]
@@ -67,7 +89,7 @@ class AuditTest(LogTestCase):
 
     def test_the_command(self) -> None:
         log, profile = self.write("run.jsonl", recorded(1)), self.write("p.toml", RULE.encode())
-        outcome = run("audit", "--canary", log, "--ours", log, "--profile", profile)
+        outcome = run("audit", "--canary", log, "--ours", log, "--profile", profile, "--match-names")
         self.assertEqual((outcome.code, outcome.err), (0, ""))
         self.assertIn("| kernel.call | XeCryptRandom | `args[0]` | blind by rule `ignore kernel.call", outcome.out)
         self.assertNotIn("**blind**", outcome.out)
