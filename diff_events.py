@@ -886,7 +886,7 @@ def _folded(text: str, width: int) -> list[str]:
 def _broken_word(word: str, width: int) -> Iterator[str]:
     """A word in pieces of so many columns at most; colours take none."""
     piece, room = "", width
-    for c in re.findall(f"{_COLOUR.pattern}|.", word):
+    for c in re.findall(f"{_COLOUR.pattern}|.", word) if _columns(word) > width else [word]:
         columns = _columns(c)
         if columns > room:
             yield piece
@@ -935,7 +935,7 @@ class TextWriter:
         sizes = itertools.accumulate(len("".join(row)) for row in texts)
         shown = sum(size <= self._most_characters for size in sizes)
         if shown < len(texts):
-            texts[shown:] = [[f"{len(texts) - shown:,} more are in the JSON report", *[""] * (len(texts[0]) - 1)]]
+            texts[shown:] = [[f"{len(texts) - shown:,} more in the JSON report", *[""] * (len(texts[0]) - 1)]]
         return texts
 
     def _styled(self, style: int, text: str) -> str:

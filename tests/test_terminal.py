@@ -68,6 +68,10 @@ class Writing(unittest.TestCase):
             self.assertIn(words, text)
         self.assertLess(text.count("\n"), 70)
 
+    def test_a_list_that_is_too_long_says_where_the_rest_is(self) -> None:
+        text = TextWriter(most_characters=3).block(Items(["abc", "d"]))
+        self.assertEqual(text, "- abc\n- 1 more in the JSON report")
+
     def test_a_word_that_is_wider_than_the_terminal_is_broken(self) -> None:
         text = TextWriter(20, colour=True).written([Items([f"**a** {quoted('x' * 50)} b"])])
         lines = [re.sub("\x1b\\[\\d+m", "", line) for line in text.splitlines()]
