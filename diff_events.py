@@ -447,6 +447,14 @@ def json_equal(left: object, right: object) -> bool:
     return left == right
 
 
+def _spelled_integer(value: object) -> int | None:
+    """The integer that a value is, or that its text spells in decimal or hexadecimal."""
+    if isinstance(value, str):
+        base = 16 if re.fullmatch(r"0[xX][0-9a-fA-F]{1,16}", value) else 10
+        return int(value, base) if base == 16 or re.fullmatch(r"-?[0-9]{1,20}", value) else None
+    return value if type(value) is int else None
+
+
 @dataclass(frozen=True, slots=True)
 class FieldDifference:
     """One leaf that differs. A side that lacks it is `MISSING`."""
@@ -454,6 +462,23 @@ class FieldDifference:
     path: str
     left: object
     right: object
+
+    @property
+    def is_spelling(self) -> bool:
+        """Whether both sides have one value in two spellings: signed or unsigned, number or text, case of hex digits.
+
+        >>> values = ((-1, 0xFFFFFFFF), (-1, "0xffffffffffffffff"), ("255", 255), ("00FFAA11", "00ffaa11"), (-1, 255))
+        >>> [FieldDifference("payload.status", *sides).is_spelling for sides in values]
+        [True, True, True, True, False]
+        """
+        sides = self.left, self.right
+        if all(isinstance(side, str) and re.fullmatch(r"[0-9a-fA-F]{8,}", side) for side in sides):
+            return str(self.left).lower() == str(self.right).lower()
+        low, high = (_spelled_integer(side) for side in sides)
+        if low is None or high is None:
+            return False
+        low, high = min(low, high), max(low, high)
+        return low == high or any(-(1 << bits - 1) <= low < 0 and high - low == 1 << bits for bits in (32, 64))
 
 
 def member_path(path: str, key: str) -> str:
@@ -7252,6 +7277,17 @@ class Found:
         return alike and self.mismatch is not Mismatch.MISSING and self.side is None
 
     @property
+    def is_spelling(self) -> bool:
+        """Whether nothing differs but how values are spelled."""
+        one_event = max(self.difference.counts) == 1 and self.compares_one_call
+        return one_event and bool(self.fields) and all(f.is_spelling for f in self.fields)
+
+    @property
+    def is_minor(self) -> bool:
+        """Whether it comes behind all that is as grave."""
+        return self.doubtful or self.is_spelling
+
+    @property
     def essence(self) -> Essence:
         """What divergences of one sort have in common; of a block that only one side has, this side's."""
         change, (canary, ours) = self.change, self.events
@@ -7370,7 +7406,7 @@ def divergence_mark(found: Found, canary: Stream) -> DivergenceMark:
 def _sort_rank(members: Sequence[Found]) -> tuple[bool, bool, int, int, When]:
     """The place of a sort in the table: unexplained, undoubted, grave and rare ones first."""
     explained = all(found.explained_by for found in members)
-    doubtful = all(found.doubtful for found in members)
+    doubtful = all(found.is_minor for found in members)
     worst = min(gravity(found.reason) for found in members)
     threads = len({found.pair.canary_tid for found in members})
     return explained, doubtful, worst, threads, min(found.when.ours for found in members)
@@ -7621,7 +7657,7 @@ def note_echoes(found: Iterable[Found], logs: Both[Log]) -> None:
     again: list[tuple[Found, FieldDifference, tuple[int, int]]] = []
     for one in found:
         for field_ in one.fields if one.counts and one.compares_one_call else ():
-            pair = _telling_pair(one.events, field_)
+            pair = None if field_.is_spelling else _telling_pair(one.events, field_)
             if pair and first.setdefault(pair, (one, field_.path))[0] is not one:
                 again.append((one, field_, pair))
     repeated = {pair: first[pair][0].events for _, _, pair in again}
@@ -7771,7 +7807,7 @@ class CauseAnalysis:
     def _first_stops(self, found: Sequence[Found]) -> Iterator[_Stop]:
         first: dict[int, Found] = {}
         # A doubtful one is no cause of what differs behind it.
-        for one in sorted(self._found, key=lambda one: (one.doubtful, one.positions.canary)):
+        for one in sorted(self._found, key=lambda one: (one.is_minor, one.positions.canary)):
             first.setdefault(one.pair.canary_tid, one)
         last = {one.pair.canary_tid: one for one in sorted(found, key=lambda one: one.positions.canary)}
         for tid, (walk, thread) in self._threads.items():
@@ -7932,7 +7968,7 @@ class CauseAnalysis:
         """
         rarity = (self._spreads[found.sort], self._sizes[found.sort]) if found else (0, 0)
         followed = tid >= 0 and any(link.source == tid for link in self._proven.values())
-        return bool(found and found.doubtful) and not followed, found is None or found.novelty is None, rarity, when
+        return bool(found and found.is_minor) and not followed, found is None or found.novelty is None, rarity, when
 
     def _depth(self, stop: _Stop) -> int:
         """How far from where to start: 0 if nothing comes before it, 1 if by order only, 2 if it is proven."""
@@ -10140,15 +10176,19 @@ def _alignment(divergence: Divergence, most_context: int | None) -> Diff:
     return Diff([*rows, _matching_row(divergence.rejoin) if divergence.rejoin else "(the logs end here)"])
 
 
+_SAME_VALUE: Final = "same value, spelled differently"
+
+
 def _value_cells(
     difference: FieldDifference, meanings: Both[Meaning | None], width: int = _VALUE_WIDTH
 ) -> Iterator[str]:
     """What a field has on both sides."""
     values = Both(difference.left, difference.right)
     texts = differing(values.map(json_text), width)
-    for value, text, meaning in zip(values, texts, meanings, strict=True):
+    endings = "", f", {_SAME_VALUE}" if difference.is_spelling else ""
+    for value, text, meaning, ending in zip(values, texts, meanings, endings, strict=True):
         note = f" {literal(_meaning_text(meaning, value))}" if meaning else ""
-        yield "*absent*" if value is MISSING else f"{quoted_changes(text)}{note}"
+        yield "*absent*" if value is MISSING else f"{quoted_changes(text)}{note}{ending}"
 
 
 def _alignment_blocks(divergence: Divergence, most_context: int | None = None) -> Iterator[Block]:
@@ -10433,6 +10473,9 @@ def _start_words(report: Report, start: StartHere) -> str:
         return f"{words}: {_broken_sentence(broken)}"
     if start.events is None and thread is not None and thread.ending:
         return f"{words}. {_ending_sentence(thread.ending)}".removesuffix(".")
+    if start.reason is StartReason.VALUE_CHANGED and start.events:
+        fields = list(payload_differences(*start.events))
+        return f"{words}: {_SAME_VALUE}" if fields and all(f.is_spelling for f in fields) else words
     return words
 
 
@@ -10466,7 +10509,8 @@ def _sort_words(sort: DivergenceSort) -> str:
 def _sort_example(sort: DivergenceSort, width: int = _VALUE_WIDTH) -> str:
     """What differs in the first of a sort, in a few words."""
     if sort.differing:
-        return " → ".join(_value_cells(sort.differing[0], Both(None, None), width))
+        telling = next((f for f in sort.differing if not f.is_spelling), sort.differing[0])
+        return " → ".join(_value_cells(telling, Both(None, None), width))
     event = sort.example.ours if sort.change is Change.EXTRA_ON_OURS else sort.example.canary
     return _shortened(event_text(event))
 
@@ -10887,7 +10931,7 @@ def _difference_form(difference: FieldDifference) -> dict[str, object]:
     form: dict[str, object] = {"path": difference.path}
     for side, value in Both(difference.left, difference.right).items():
         form |= {} if value is MISSING else _bounded_value(side, value)
-    return form
+    return {**form, "same_value": True} if difference.is_spelling else form
 
 
 def _known_object_form(known: KnownObject) -> dict[str, object]:

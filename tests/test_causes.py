@@ -10,9 +10,12 @@ from diff_events import (
     Relation,
     Report,
     StartReason,
+    TextWriter,
     ThreadReport,
+    render_html,
     render_json,
     render_markdown,
+    summary_document,
 )
 from tests.small_logs import Line, called, compare, compare_lines, log_text, made, spawned, waited
 
@@ -358,6 +361,29 @@ class Values(unittest.TestCase):
         self.assertEqual((len(sentences), len(set(sentences))), (2, 2))
         cause = json.loads(render_json(report))["threads"][1]["cause"]
         self.assertEqual((cause["at"]["canary_idx"], cause["at"]["ours_idx"]), (source.canary.idx, source.ours.idx))
+
+    def test_one_value_in_two_spellings_differs_and_comes_behind(self) -> None:
+        spellings: list[tuple[Any, Any]] = [
+            (0xC000000D, -1073741811), (-1, (1 << 64) - 1), ("0x40010000", 0x40010000), ("0xF8000004", "0xf8000004"),
+            ("3221225485", "0xC000000D"), ("00ABCDEF", "00abcdef"),
+        ]  # fmt: skip
+        real: list[tuple[Any, Any]] = [(255, -1), (1, True), ("1x", 1), (None, 0), (-2, 5), ("ab", "AB")]
+
+        def side(nth: int) -> list[Line]:
+            pairs = [*spellings, *real]
+            return [line for n, pair in enumerate(pairs) for line in (*worked(6), *called(6, f"Vd{n}", v=pair[nth]))]
+
+        report = compare_lines(side(0), side(1), max_divergences=0)
+        flagged = [divergence.fields[0].is_spelling for divergence in report.threads[0].divergences]
+        self.assertEqual(flagged, [True] * len(spellings) + [False] * len(real))
+        self.assertEqual([sort.differing[0].is_spelling for sort in report.sorts], flagged[::-1])
+        form = json.loads(render_json(report))["threads"][0]["divergences"]
+        self.assertEqual([one["fields"][0].get("same_value", False) for one in form], flagged)
+        for text in (render_markdown(report), render_html(report), TextWriter().written(summary_document(report))):
+            self.assertIn("same value, spelled differently", text)
+        self.assertNotIn("whose value it repeats", render_markdown(report))
+        alone = compare_lines(called(6, "VdSwap", v=0xC000000D), called(6, "VdSwap", v=-1073741811))
+        self.assertIn("a value differs: same value, spelled differently", TextWriter().written(summary_document(alone)))
 
     def test_a_value_that_both_sides_have_says_nothing(self) -> None:
         def side(handle: int, size: int) -> list[Line]:
