@@ -6063,6 +6063,11 @@ class ParityScore:
         """Whether it is less, exactly: as doubles, 29 of 100 would be less than 29 %."""
         return self.matched * 100 < percentage * self.comparable
 
+    def is_worse_than(self, before: ParityScore, room: float) -> bool:
+        """Whether the part that does not match is more than ``room`` times what it was."""
+        lost, had = self.comparable - self.matched, before.comparable - before.matched
+        return lost * max(before.comparable, 1) > room * had * max(self.comparable, 1)
+
 
 class Phase(enum.Enum):
     """Where in the walk of a pair a stretch of it lies."""
@@ -6281,11 +6286,15 @@ class ThreadProgress:
     """How many events more (or, negative, fewer) match before the first divergence."""
     new: tuple[int, ...] = ()
     """Canary's indexes of the divergences, the first among them, that the earlier run did not have."""
+    fixed: int = 0
+    """How many divergences of the earlier run are gone; in another recording of canary they are not told apart."""
+    parity_fell: bool = False
+    """Whether less of it matches; another recording may be longer, and loops turn more often."""
 
     @property
     def is_worse(self) -> bool:
         """Whether a ratchet minds it."""
-        return bool(self.new) or self.progression in (Progression.NEW, Progression.EARLIER)
+        return bool(self.new) or self.parity_fell or self.progression in (Progression.NEW, Progression.EARLIER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -6304,14 +6313,14 @@ class BaselineComparison:
     """None where the earlier report does not have it."""
     parity: ParityScore = ParityScore(0, 0)
     """Of this run."""
+    same_profile: bool = True
+    """Whether both hide differences by the same rules."""
 
     @property
     def parity_fell(self) -> bool:
-        """Whether less matches of the same canary log; another recording may be longer, and loops turn more often."""
-        before, now = self.parity_before, self.parity
-        if before is None or not self.same_canary:
-            return False
-        return now.matched * max(before.comparable, 1) < before.matched * max(now.comparable, 1)
+        """Whether less matches now; in another recording, half as much again may differ."""
+        before = self.parity_before
+        return before is not None and self.parity.is_worse_than(before, 1 if self.same_canary else 1.5)
 
     @property
     def holds(self) -> bool:
@@ -9733,6 +9742,8 @@ class _Standing(NamedTuple):
     compared_to: int
     marks: tuple[DivergenceMark, ...] | None
     """None where the report lists the first one only."""
+    parity: ParityScore | None
+    """None where the report does not have it."""
 
     @property
     def start(self) -> str:
@@ -9752,6 +9763,12 @@ class Baseline:
     shared_globals: frozenset[str]
     sorts: tuple[Essence, ...]
     parity: ParityScore | None
+    rules: frozenset[str] | None
+    """Those of its profile's files; None where the report does not have them."""
+
+
+def _read_parity(form: Mapping[str, Any] | None) -> ParityScore | None:
+    return ParityScore(int(form["matched"]), int(form["comparable"]), bool(form["complete"])) if form else None
 
 
 def _read_mark(mark: Sequence[Any]) -> DivergenceMark:
@@ -9772,11 +9789,12 @@ def _read_standing(thread: Mapping[str, Any]) -> _Standing:
         f"{last['kind']} {(last['payload'] or {}).get('name')}" if last else None,
         int(thread.get("compared_to", 0)),
         None if marks is None else tuple(map(_read_mark, marks)),
+        _read_parity(thread.get("parity")),
     )
 
 
 def _read_report(path: str, document: Mapping[str, Any]) -> Baseline:
-    canary, parity = document.get("inputs", {}).get("canary"), document.get("parity")
+    canary, rules = document.get("inputs", {}).get("canary"), (document.get("profile") or {}).get("rules", ())
     lone, sorts = document["shared_globals"], document.get("sorts", ())
     return Baseline(
         name=path,
@@ -9785,7 +9803,8 @@ def _read_report(path: str, document: Mapping[str, Any]) -> Baseline:
         unmapped=len(document["unmapped"]["canary"]) + len(document["unmapped"]["ours"]),
         shared_globals=frozenset((*lone["canary_only"], *lone["ours_only"])),
         sorts=tuple((Change(s["change"]), s["kind"], s["call"], tuple(s["fields"])) for s in sorts),
-        parity=ParityScore(int(parity["matched"]), int(parity["comparable"]), parity["complete"]) if parity else None,
+        parity=_read_parity(document.get("parity")),
+        rules=frozenset(rule["rule"] for rule in rules if rule["line"]) if "profile" in document else None,
     )
 
 
@@ -9812,12 +9831,18 @@ def read_baseline(path: str) -> Baseline:
     )
 
 
+def _rule_text(rule: ProfileRule) -> str:
+    """What a report calls a rule."""
+    return " ".join([rule.sort.value, *rule.labels, *rule.calls])
+
+
 def _standing(thread: ThreadReport) -> _Standing:
     ending, pair = thread.ending, thread.pair
     last = (ending.call or ending.last) if ending and ending.side is Side.OURS else None
     ended_in = f"{last.kind} {last.payload.get('name')}" if last else None
     place = (pair.canary_tid, pair.ours_tid, thread.key)
-    return _Standing(*place, thread.status.value, thread.matched, ended_in, thread.compared_to, thread.marks)
+    reached = thread.compared_to, thread.marks, thread.parity
+    return _Standing(*place, thread.status.value, thread.matched, ended_in, *reached)
 
 
 def _same_threads(before: Iterable[_Standing], now: Iterable[_Standing]) -> Iterator[tuple[_Standing, _Standing]]:
@@ -9835,10 +9860,28 @@ def _same_threads(before: Iterable[_Standing], now: Iterable[_Standing]) -> Iter
                 yield of_before[key], thread
 
 
-def _calls_of_sort(essence: Essence) -> tuple[str, ...]:
+def _alike_threads(before: Iterable[_Standing], now: Iterable[_Standing]) -> Iterator[tuple[_Standing, _Standing]]:
+    """Threads that start alike, in order: the work that one does is in another recording another's."""
+
+    def order(thread: _Standing) -> tuple[bool, str]:
+        return thread.status != PairStatus.IDENTICAL.value, thread.key
+
+    left = sorted(before, key=order)
+    for thread in sorted(now, key=order):
+        alike = next((one for one in left if one.start == thread.start), None)
+        if alike:
+            left.remove(alike)
+            yield alike, thread
+
+
+def _calls_of_sort(essence: Essence) -> list[str]:
     """The calls of a sort, whichever side makes them; the kind of an event that is no call."""
     _, kind, call, _ = essence
-    return tuple(sorted((call or kind).split(" / ")))
+    return (call or kind).split(" / ")
+
+
+_SPLIT_WITHIN: Final = 5
+"""So few events behind a known divergence of a call, another recording may show a part of it as one of its own."""
 
 
 class _Ratchet:
@@ -9847,7 +9890,8 @@ class _Ratchet:
     In the same canary log a divergence has its place: it is new where events matched before, or where another sort
     stood, unless one of its sort that stood earlier is gone. In another recording indexes shift, and noise differs in
     values, fields and places: there a divergence is known by where its thread starts and by its calls, and is new where
-    they diverge more than half as often again as before. What is more often timing than behaviour is never new there.
+    they diverge more than half as often again as before. What is more often timing than behaviour is new there only
+    in a thread of which all matched.
     """
 
     def __init__(self, baseline: Baseline, report: Report) -> None:
@@ -9856,68 +9900,86 @@ class _Ratchet:
         self._before = baseline.sorts
         self._now = [(sort.change, sort.kind, sort.call, sort.fields) for sort in report.sorts]
         known = Counter(
-            (thread.start, _calls_of_sort(self._before[mark.sort]))
+            (thread.start, call)
             for thread in baseline.threads
             for mark in thread.marks or ()
+            for call in _calls_of_sort(self._before[mark.sort])
         )
-        self._room = defaultdict(int, {what: count * 3 // 2 for what, count in known.items()})
+        self._room = Counter({what: count + count // 2 for what, count in known.items()})
 
     def _is_no_worse(self, before: DivergenceMark, now: DivergenceMark) -> bool:
         """Whether it is of the same sort or differs in less: fewer fields, or a value where a call was missing."""
         (*earlier, had), (*later, has) = self._before[before.sort], self._now[now.sort]
         return set(has) <= set(had) if earlier == later else later[0] is Change.CHANGED is not earlier[0]
 
-    def _out_of_place(self, before: Sequence[DivergenceMark], now: Sequence[DivergenceMark]) -> Iterator[int]:
-        """Where divergences are new in the same canary log."""
-        at = {mark.start: mark for mark in before}
+    def _out_of_place(self, before: Sequence[DivergenceMark], now: Sequence[DivergenceMark]) -> tuple[list[int], int]:
+        """Where divergences are new in the same canary log, and how many more are gone than came."""
         gone = [mark for mark in before if mark.start not in {mark.start for mark in now}]
+        new = []
         for mark in now:
-            old = at.get(mark.start)
-            if self._is_no_worse(old, mark) if old else any(old.start < mark.start < old.end for old in before):
+            there = [old for old in before if old.start == mark.start]
+            within = any(old.start < mark.start < old.end for old in before)
+            if any(self._is_no_worse(old, mark) for old in there) if there else within:
                 continue
             moved = next((one for one in gone if one.start < mark.start and self._is_no_worse(one, mark)), None)
             if moved:
                 gone.remove(moved)
             else:
+                new.append(mark.start)
+        return new, max(0, len(gone) - len(new))
+
+    def _unheard_of(self, start: str, marks: Iterable[DivergenceMark], *, spare_doubtful: bool) -> Iterator[int]:
+        """Where divergences are new in another recording of canary."""
+        known_to: dict[str, int] = {}  # where the last known divergence of a call ends
+        for mark in marks:
+            calls = _calls_of_sort(self._now[mark.sort])
+            is_known = any(self._room[start, call] > 0 for call in calls)
+            is_part = any(mark.start < known_to.get(call, -_SPLIT_WITHIN) + _SPLIT_WITHIN for call in calls)
+            self._room.subtract((start, call) for call in calls)
+            if is_known:
+                known_to.update(dict.fromkeys(calls, mark.end))
+            elif not is_part and not (mark.doubtful and spare_doubtful):
                 yield mark.start
 
-    def _unheard_of(self, start: str, now: Sequence[DivergenceMark]) -> Iterator[int]:
-        """Where divergences are new in another recording of canary."""
-        for mark in now:
-            what = start, _calls_of_sort(self._now[mark.sort])
-            self._room[what] -= 1
-            if self._room[what] < 0 and not mark.doubtful:
-                yield mark.start
+    def _divergences(self, before: _Standing, now: _Standing) -> tuple[tuple[int, ...], int]:
+        """Where those are that the earlier run did not have, and how many are gone."""
+        if before.marks is None or now.marks is None:
+            return (), 0
+        compared = [mark for mark in now.marks if mark.start <= before.compared_to]
+        if self.same_canary:
+            new, gone = self._out_of_place(before.marks, compared)
+            return tuple(new), gone
+        to_the_end = before.parity and before.parity.complete and before.ended_in is None
+        known = before.status != PairStatus.IDENTICAL.value
+        return tuple(self._unheard_of(now.start, now.marks if to_the_end else compared, spare_doubtful=known)), 0
 
     def progress(self, before: _Standing, now: _Standing) -> ThreadProgress:
         """How one thread stands against the earlier run."""
-        new: tuple[int, ...] = ()
-        if before.marks is not None and now.marks is not None:
-            compared = [mark for mark in now.marks if mark.start <= before.compared_to]
-            by_place = self.same_canary
-            new = (
-                *(self._out_of_place(before.marks, compared) if by_place else self._unheard_of(now.start, compared)),
-            )
+        new, fixed = self._divergences(before, now)
         diverged, identical = PairStatus.DIVERGED.value, PairStatus.IDENTICAL.value
         events = now.matched - before.matched
         alike = now.status == diverged or (before.status, before.ended_in) == (now.status, now.ended_in)
-        if before.status == now.status == identical or (not self.same_canary and not new and alike):
+        known = not self.same_canary and not new and alike
+        if before.status == now.status == identical:
             progression = Progression.SAME
         elif identical in (before.status, now.status):
             progression = Progression.NEW if before.status == identical else Progression.GONE
+        elif known:
+            progression = Progression.SAME
         elif events:
             progression = Progression.LATER if events > 0 else Progression.EARLIER
         else:
             only_ended = now.status == diverged != before.status  # a divergence where only the log had ended is new
             progression = Progression.NEW if only_ended else Progression.SAME
-        return ThreadProgress(now.canary_tid, now.ours_tid, progression, events, new)
+        fell = bool(self.same_canary and before.parity and now.parity and now.parity.is_worse_than(before.parity, 1))
+        return ThreadProgress(now.canary_tid, now.ours_tid, progression, events, new, fixed, fell)
 
 
 def compare_with_baseline(report: Report, baseline: Baseline) -> BaselineComparison:
     """What got better and what got worse since an earlier run."""
     ratchet = _Ratchet(baseline, report)
     now = list(map(_standing, report.threads))
-    same = list(_same_threads(baseline.threads, now))
+    same = list((_same_threads if ratchet.same_canary else _alike_threads)(baseline.threads, now))
     before_of = {id(thread): before for before, thread in same}
     paired = {id(before) for before, _ in same}
     threads = []
@@ -9933,6 +9995,7 @@ def compare_with_baseline(report: Report, baseline: Baseline) -> BaselineCompari
             lost = thread.canary_tid, thread.ours_tid, Progression.EARLIER, -thread.matched
             threads.append(ThreadProgress(*lost))
     sids = {lone.sid for alone in report.lone_globals for lone in alone}
+    rules = {_rule_text(rule) for rule in report.options.profile.rules if rule.lineno}
     return BaselineComparison(
         name=baseline.name,
         same_canary=ratchet.same_canary,
@@ -9941,6 +10004,7 @@ def compare_with_baseline(report: Report, baseline: Baseline) -> BaselineCompari
         new_shared_globals=tuple(sorted(sids - baseline.shared_globals)),
         parity_before=baseline.parity,
         parity=report.parity,
+        same_profile=baseline.rules in (None, rules),
     )
 
 
@@ -10290,20 +10354,41 @@ def _verdict_sentence(report: Report) -> str:
     return f"**Divergent:** of {pairs}, {', '.join(parts)}. Parity: {percent(report.parity)}."
 
 
-def _baseline_sentence(baseline: BaselineComparison) -> str:
-    """What changed since the earlier run: better first, as ``3 threads later, 1 earlier``."""
+_PROGRESSION_WORDS: Final = {
+    Progression.LATER: "later",
+    Progression.GONE: "now identical",
+    Progression.EARLIER: "earlier",
+    Progression.NEW: "newly different",
+    Progression.SAME: "same",
+}
+
+
+def _baseline_parts(baseline: BaselineComparison, *, worse: bool) -> list[str]:
+    """What changed since the earlier run, as ``3 threads later``, ``1 earlier``: all of it, or what is worse."""
     counts = Counter(thread.progression for thread in baseline.threads)
-    order = (Progression.LATER, Progression.GONE, Progression.EARLIER, Progression.NEW, Progression.SAME)
-    moved = [(counts[progression], progression.value) for progression in order if counts[progression]]
-    parts = _listed((count, "" if n else "thread", word) for n, (count, word) in enumerate(moved))
-    parts += _listed([(sum(len(thread.new) for thread in baseline.threads), "new divergence", "")])
-    before = baseline.parity_before
-    if before and percent(before) != percent(baseline.parity):
-        parts.append(f"parity {percent(before)} before, {percent(baseline.parity)} now")
+    words = (Progression.EARLIER, Progression.NEW) if worse else _PROGRESSION_WORDS
+    moved = [(counts[progression], _PROGRESSION_WORDS[progression]) for progression in words if counts[progression]]
+    parts = [*_listed((count, "" if n else "thread", word) for n, (count, word) in enumerate(moved))]
+    if places := [(thread.canary_tid, thread.new[0]) for thread in baseline.threads if thread.new]:
+        new = _counted(sum(len(thread.new) for thread in baseline.threads), "new divergence")
+        tid, idx = places[0]
+        parts.append(f"{new} ({'the first ' if not new.startswith('1 ') else ''}at canary's tid {tid} index {idx:,})")
+    if not worse:
+        parts += _listed([(sum(thread.fixed for thread in baseline.threads), "divergence", "fixed")])
+    before, now = baseline.parity_before, baseline.parity
+    if before and percent(before) != percent(now) and (baseline.parity_fell or not worse):
+        parts.append(f"parity {percent(before)} before, {percent(now)} now")
     elif baseline.parity_fell:
         parts.append("parity lower")
+    elif fell := [str(thread.canary_tid) for thread in baseline.threads if thread.parity_fell]:
+        parts.append(f"parity lower at canary's tid {', '.join(fell)}")
     lone = (len(baseline.new_shared_globals), "more shared-global object", "in one log only")
-    return ", ".join([*parts, *_listed([(baseline.new_unmapped, "more thread", "without a partner"), lone])])
+    parts += _listed([(baseline.new_unmapped, "more thread", "without a partner"), lone])
+    return parts if baseline.same_profile else [*parts, "another profile than the baseline's"]
+
+
+def _baseline_sentence(baseline: BaselineComparison) -> str:
+    return ", ".join(_baseline_parts(baseline, worse=False))
 
 
 def _condition(report: Report, gate: Gate) -> tuple[str, str]:
@@ -10321,7 +10406,7 @@ def _condition(report: Report, gate: Gate) -> tuple[str, str]:
         Gate.PARITY: (f" {float(options.fail_under or 0):g}", f"parity is {percent(report.parity)}"),
         Gate.PROFILE: ("", f"{unused} hid nothing"),
         Gate.UNTIL: (f" {until.thread}:{until.idx}" if until else "", f"that thread {became}"),
-        Gate.RATCHET: ("", _baseline_sentence(report.baseline) if report.baseline else ""),
+        Gate.RATCHET: ("", ", ".join(_baseline_parts(report.baseline, worse=True)) if report.baseline else ""),
         Gate.AT_MOST: ("", f"{overused} of the profile hid more than it may"),
     }[gate]
     option = gate.value if gate is Gate.AT_MOST else f"--{gate.value.replace('_', '-')}{value}"
@@ -10727,19 +10812,21 @@ def _baseline_blocks(baseline: BaselineComparison | None) -> list[Block]:
         return []
     blocks: list[Block] = [f"Baseline: {quoted(baseline.name)}."]
     if not baseline.same_canary:
-        blocks.append("It was made from another canary log: divergences are told by what stops a thread, not where.")
+        blocks.append("It was made from another canary log: divergences are told by calls, not by where they are.")
+    if not baseline.same_profile:
+        blocks.append("It was made under another profile: what that one hid is new, what only this one hides is fixed.")
     rows = [
         [
             str(t.canary_tid),
             str(t.ours_tid),
-            t.progression.value,
+            _PROGRESSION_WORDS[t.progression],
             f"{t.events:+,}" if t.events else "0",
             f"{len(t.new):,}, the first at index {t.new[0]}" if t.new else "–",
         ]
         for t in baseline.threads
-        if t.new or t.progression is not Progression.SAME
+        if t.is_worse or t.fixed or t.progression is not Progression.SAME
     ]
-    moved = "matching events before the first divergence>"
+    moved = "change of matching events before the first divergence>"
     headings = ("canary tid>", "ours tid>", "since then", moved, "new divergences")
     return section("Against the baseline", *blocks, Table(headings, rows) if rows else "No thread moved.")
 
@@ -10947,7 +11034,7 @@ def _cause_form(cause: Cause) -> dict[str, object]:
 def _baseline_form(baseline: BaselineComparison) -> dict[str, object]:
     counts = Counter(thread.progression for thread in baseline.threads)
     return {
-        **json_fields(baseline, "name same_canary holds"),
+        **json_fields(baseline, "name same_canary same_profile holds"),
         "summary": {progression.value: counts[progression] for progression in Progression},
         **json_fields(baseline, "threads new_unmapped new_shared_globals parity_before"),
     }
@@ -11028,7 +11115,7 @@ _register(_JSON_FORMS)
 def _json_profile(report: Report) -> object:
     rules = [
         {
-            "rule": " ".join([rule.sort.value, *rule.labels, *rule.calls]),
+            "rule": _rule_text(rule),
             **json_fields(rule, "file=source line=lineno reason at_most"),
             "hidden": count,
         }
@@ -11709,7 +11796,7 @@ def _failure_blocks(thread: ThreadReport) -> Iterator[Block]:
 def _progress_words(progress: ThreadProgress) -> str:
     moved = f", {_counted(abs(progress.events), 'matching event')} {'more' if progress.events > 0 else 'fewer'}"
     new = f", {_counted(len(progress.new), 'new divergence')}" if progress.new else ""
-    return f"{progress.progression.value} since the baseline{moved if progress.events else ''}{new}"
+    return f"{_PROGRESSION_WORDS[progress.progression]} since the baseline{moved if progress.events else ''}{new}"
 
 
 def _thread_case(report: Report, thread: ThreadReport) -> TestCase:
@@ -17447,6 +17534,8 @@ def _say_warnings(report: Report, streams: Streams) -> None:
     if report.baseline is not None and not report.baseline.same_canary:
         name = printable(report.baseline.name)
         streams.say(f"warning: {name}: it was made from another canary log than this one")
+    if report.baseline is not None and not report.baseline.same_profile:
+        streams.say(f"warning: {printable(report.baseline.name)}: it was made under another profile than this run")
     for rule in report.unused:
         streams.say(f"warning: {printable(rule.source)}:{rule.lineno}: this rule hid nothing")
     for log in report.logs:

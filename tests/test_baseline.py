@@ -77,8 +77,9 @@ class BaselineTest(BaselineFixture):
         self.keep({1: changed(MAIN, 10), 2: changed(LOADER, 30), 3: AUDIO})
         code, baseline, markdown, err = self.against(log({1: changed(MAIN, 25), 2: changed(LOADER, 20), 3: AUDIO}))
         self.assertEqual(self.progressions(baseline), {6: ("later", 15), 7: ("earlier", -10), 8: ("same", 0)})
-        moved = "1 thread later, 1 earlier, 1 same, 1 new divergence."
-        failed = f"diff_events.py: The gate does not hold: --ratchet: {moved}\n"
+        new = "1 new divergence (at canary's tid 7 index 20)"
+        moved = f"1 thread later, 1 earlier, 1 same, {new}."
+        failed = f"diff_events.py: The gate does not hold: --ratchet: 1 thread earlier, {new}.\n"
         self.assertEqual((code, err), (ExitCode.GATE, failed))
         self.assertIn(f"**Against the baseline:** {moved}", markdown)
         code, baseline, _, _ = self.against(log({1: MAIN, 2: changed(LOADER, 30), 3: changed(AUDIO, 5)}))
@@ -221,11 +222,133 @@ class BaselineTest(BaselineFixture):
         for _ in range(2):
             code, _, err = self.run_tool(log(self.canary), log({1: changed(MAIN, 9), 2: LOADER, 3: AUDIO}), *again)
             self.assertEqual((code, self.baseline.read_bytes()), (ExitCode.GATE, kept))
-            self.assertIn("--ratchet: 1 thread earlier, 2 same, 1 new divergence.\n", err)
+            self.assertIn("--ratchet: 1 thread earlier, 1 new divergence (at canary's tid 6 index 9).\n", err)
             self.assertTrue((self.directory / "r.html").exists())
         self.assertEqual(self.run_tool(log(self.canary), log({1: MAIN, 2: LOADER, 3: AUDIO}), *again)[0], ExitCode.OK)
         self.assertEqual({t["status"] for t in json.loads(self.baseline.read_text())["threads"]}, {"identical"})
         self.assertEqual([path.name for path in self.directory.glob(".*")], [])
+
+
+class OtherRecordingTest(BaselineFixture):
+    """Baselines of one recording of canary, held against another, whose indexes and noise differ."""
+
+    @staticmethod
+    def side(threads: Mapping[int, Sequence[tuple[str, object]]]) -> str:
+        lines = [HEADER]
+        for tid, calls in threads.items():
+            for idx, (name, value) in enumerate(calls):
+                payload = {"name": name, "value": value}
+                lines.append(json.dumps({"kind": "kernel.call", "tid": tid, "tid_event_idx": idx, "payload": payload}))
+        return "\n".join(lines) + "\n"
+
+    def ratchet(
+        self, before: tuple[str, str], now: tuple[str, str], *more: str
+    ) -> tuple[int, dict[str, Any], str, bool]:
+        """Exit code, the JSON's baseline, standard error, and whether the baseline was replaced."""
+        options = ("--quiet", "--report", f"json:{self.baseline}")
+        self.run_tool(*before, *options)
+        kept, report = self.baseline.read_bytes(), self.directory / "now.json"
+        code, _, err = self.run_tool(
+            *now, *options, "--baseline", str(self.baseline), "--ratchet", "--report", f"json:{report}", *more
+        )
+        return code, json.loads(report.read_text())["baseline"], err, self.baseline.read_bytes() != kept
+
+    CALLS: Sequence[tuple[str, object]] = [(f"Call{n}", f"value {n}") for n in range(40)]
+
+    def test_what_was_identical_must_stay_so(self) -> None:
+        longer = [*self.CALLS, ("Last", 0)]
+        named: list[tuple[str, object]] = [*longer[:30], ("Call30", "value 12345"), *longer[31:]]
+        # The text differs in a number alone: that is more often the engine's own business, and doubtful.
+        canary = [(name, "value 54321" if name == "Call30" else value) for name, value in longer]
+        before = self.side({6: self.CALLS}), self.side({1: self.CALLS})
+        code, baseline, err, replaced = self.ratchet(before, (self.side({6: canary}), self.side({1: named})))
+        self.assertEqual((code, baseline["summary"]["new"], replaced), (ExitCode.GATE, 1, False))
+        self.assertIn("1 thread newly different, 1 new divergence (at canary's tid 6 index 30), parity 100 %", err)
+        held = self.ratchet(before, (self.side({6: longer}), self.side({1: longer})))
+        self.assertEqual((held[0], held[1]["summary"]["same"], held[3]), (ExitCode.OK, 1, True))
+
+    def test_a_thread_of_which_all_matched_is_held_to_the_end(self) -> None:
+        before = [self.CALLS[:20]] * 2  # another recording is longer, and differs where the first one had ended
+        now: list[Sequence[tuple[str, object]]] = [self.CALLS, [*self.CALLS[:30], ("Call30", 1), *self.CALLS[31:]]]
+        sides = [tuple(self.side({6 if n == 0 else 1: one}) for n, one in enumerate(pair)) for pair in (before, now)]
+        code, baseline, _, _ = self.ratchet((sides[0][0], sides[0][1]), (sides[1][0], sides[1][1]))
+        self.assertEqual((code, baseline["threads"][0]["new"]), (ExitCode.GATE, [30]))
+
+    def test_a_difference_may_show_in_two_parts_but_not_at_another_place(self) -> None:
+        calls: list[tuple[str, object]] = [("Read" if n % 2 else f"Call{n}", f"part {n}") for n in range(40)]
+        longer = [*calls, ("Last", 0)]
+
+        def ours(*places: int) -> str:
+            return self.side({1: [(name, 0 if n in places else value) for n, (name, value) in enumerate(longer)]})
+
+        before = self.side({6: calls}), ours(11).replace('"name": "Last"', '"name": "End"')
+        canary = self.side({6: longer})
+        for places, new in (((11,), []), ((11, 15), []), ((11, 25), [25])):
+            with self.subTest(places=places):
+                code, baseline, _, _ = self.ratchet(before, (canary, ours(*places)))
+                self.assertEqual(baseline["threads"][0]["new"], new)
+                self.assertEqual(code, ExitCode.GATE if new else ExitCode.OK)
+
+    def test_the_same_calls_may_not_lose_far_more(self) -> None:
+        def sides(missing: int, tail: int) -> tuple[str, str]:
+            calls: list[tuple[str, object]] = [*self.CALLS, *[("Read", n) for n in range(30)], *self.CALLS[:tail]]
+            return self.side({6: calls}), self.side({1: [*calls[:40], *calls[40 + missing :]]})
+
+        for missing, code in ((3, ExitCode.OK), (4, ExitCode.OK), (12, ExitCode.GATE)):
+            with self.subTest(missing=missing):
+                found, baseline, err, _ = self.ratchet(sides(3, 20), sides(missing, 21))
+                self.assertEqual((found, baseline["threads"][0]["new"]), (code, []))
+                self.assertEqual("--ratchet: parity" in err, code is ExitCode.GATE)
+
+    def test_the_work_of_one_thread_is_in_another_recording_that_of_another(self) -> None:
+        other = [*self.CALLS[:10], ("Call10", "other"), *self.CALLS[11:]]
+        more = [("Last", 0)]
+        before = self.side({6: self.CALLS, 7: self.CALLS}), self.side({1: self.CALLS, 2: other})
+        now = self.side({6: [*self.CALLS, *more], 7: self.CALLS}), self.side({1: [*other, *more], 2: self.CALLS})
+        code, baseline, _, _ = self.ratchet(before, now, "--tid-map", "6=1,7=2")
+        self.assertEqual((code, baseline["summary"]["same"]), (ExitCode.OK, 2))
+
+    def test_each_thread_keeps_its_parity(self) -> None:
+        def ours(missing: int, other: int) -> str:
+            first, second = self.CALLS, [(f"Work{n}", n) for n in range(40)]
+            return self.side({1: [*first[:5], *first[5 + missing :]], 2: [*second[:5], *second[5 + other :]]})
+
+        canary = ours(0, 0)
+        code, _, err, _ = self.ratchet((canary, ours(2, 9)), (canary, ours(4, 2)))
+        self.assertEqual((code, "--ratchet: parity lower at canary's tid 1." in err), (ExitCode.GATE, True))
+
+    def test_a_result_against_itself_holds_where_two_divergences_share_a_place(self) -> None:
+        def with_returns(tid: int, calls: Sequence[tuple[str, object]]) -> str:
+            payloads = [{"name": name, **more} for name, value in calls for more in ({"value": value}, {"status": 0})]
+            lines = [HEADER]
+            for idx, payload in enumerate(payloads):
+                kind = "kernel.return" if "status" in payload else "kernel.call"
+                lines.append(json.dumps({"kind": kind, "tid": tid, "tid_event_idx": idx, "payload": payload}))
+            return "\n".join(lines) + "\n"
+
+        changed_behind_extra = [*self.CALLS[:10], ("Extra", 7), ("Call10", "other"), *self.CALLS[11:]]
+        sides = with_returns(6, self.CALLS), with_returns(1, changed_behind_extra)
+        code, baseline, _, _ = self.ratchet(sides, sides)
+        self.assertEqual((code, baseline["threads"][0]["new"]), (ExitCode.OK, []))
+        marks = json.loads((self.directory / "now.json").read_text())["threads"][0]["marks"]
+        self.assertEqual([mark[0] for mark in marks], [20, 20])
+
+    def test_what_is_fixed_and_another_profile_are_said(self) -> None:
+        canary = self.side({6: self.CALLS})
+        ours = self.side({1: [*self.CALLS[:10], ("Call10", 0), *self.CALLS[11:20], ("Call20", 0), *self.CALLS[21:]]})
+        self.run_tool(canary, ours, "--report", f"json:{self.baseline}", "--quiet")
+        against = ("--baseline", str(self.baseline), "--ratchet")
+        one_fixed = ours.replace('"Call10", "value": 0', '"Call10", "value": "value 10"')
+        _, out, _ = self.run_tool(canary, one_fixed, *against)
+        self.assertIn("**Against the baseline:** 1 thread later, 1 divergence fixed, parity 95.00 % before", out)
+        self.assertNotIn("profile", out)
+        profile = self.directory / "p.toml"
+        rule = 'kind = "kernel.call"\ncall = "Call10"\nfield = "value"\nreason = "it is noise"\n'
+        profile.write_text(f"[[ignore]]\n{rule}")
+        _, out, err = self.run_tool(canary, self.side({1: self.CALLS}), *against, "--profile", str(profile))
+        self.assertIn("**Against the baseline:** 1 thread now identical, 2 divergences fixed", out)
+        self.assertIn("another profile than the baseline's", out)
+        self.assertIn("it was made under another profile than this run", err)
 
 
 class UntilTest(BaselineFixture):

@@ -109,7 +109,7 @@ class JUnit(unittest.TestCase):
         self.assertEqual([case[0].tag for case in suite], ["skipped", "skipped", "failure", "failure"])
         self.assertIn("earlier since the baseline, 7 matching events fewer", suite[2][0].attrib["message"])
         self.assertEqual(suite[3].attrib["name"], "ratchet")
-        self.assertIn("1 thread later, 1 earlier, 1 same", suite[3][0].attrib["message"])
+        self.assertIn("--ratchet: 1 thread earlier", suite[3][0].attrib["message"])
 
     def test_hostile_text_parses_back_as_text(self) -> None:
         suite = self.suite(hostile_report())
