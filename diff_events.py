@@ -6861,6 +6861,8 @@ _SMALLEST_HANDLE: Final = 0x100
 
 _SMALLEST_ADDRESS: Final = 0x1000000
 """Below it, round numbers are sizes, and a number that names nothing is no handle."""
+_THREAD_FIELD: Final = re.compile(r"(?:\b|_)(?:tid|thread|thread_id)$")
+"""What a field is called that holds the id of a thread, be it small."""
 HANDLES_SOURCE: Final = "handle.create raw_handle_id"
 THREADS_SOURCE: Final = "paired threads"
 _NUMBER_IN_TEXT: Final = re.compile(rb"0[xX][0-9a-fA-F]+|[0-9]+")
@@ -7026,8 +7028,8 @@ class NameTable:
         if expected and expected == producers.ours:
             self._fields_with_names.add(field_)
             return NameJudgement(True, expected.source)
-        if self._threads.get(canary) == ours and not all(p and p.source == HANDLES_SOURCE for p in producers):
-            return NameJudgement(True, THREADS_SOURCE)
+        if judged := self._judge_threads(Both(canary, ours), producers, field_):
+            return judged
         smallest = _SMALLEST_HANDLE if ours in self._productions.ours else _SMALLEST_ADDRESS
         known = min(canary, ours) >= smallest or field_ in self._fields_with_names
         if not expected or not known:
@@ -7036,6 +7038,21 @@ class NameTable:
         if producers.ours and not stands_for:
             return None  # something that only ours made: nobody knows what it is on canary
         return NameJudgement(False, expected.source, expected.value, stands_for and stands_for.value)
+
+    def _judge_threads(
+        self, values: Both[int], producers: Both[NameProduction | None], field_: tuple[str, str | None, str]
+    ) -> NameJudgement | None:
+        """What two values of a field are as ids of threads that have partners; None if they may be something else."""
+        partner, are_handles = self._threads.get(values.canary), [p and p.source == HANDLES_SOURCE for p in producers]
+        if partner == values.ours and not all(are_handles):
+            return NameJudgement(True, THREADS_SOURCE)
+        if partner in (None, values.ours) or values.ours not in self._thread_ids.ours or any(are_handles):
+            return None
+        is_large = min(values) >= _SMALLEST_HANDLE and values.canary != values.ours
+        if not (is_large or field_ in self._fields_with_names or _THREAD_FIELD.search(field_[2])):
+            return None
+        stands_for = next(pair.canary_tid for pair in self._pairs.values() if pair.ours_tid == values.ours)
+        return NameJudgement(False, THREADS_SOURCE, partner, stands_for)
 
     def _explains(self, events: Both[Event], fields: Iterable[FieldDifference]) -> bool:
         """Whether two events are the same but for names; notes their use."""
@@ -7970,14 +7987,10 @@ class CauseAnalysis:
                 self._stops[stop.tid] = stop
                 self._chosen.pop(stop.tid, None)
 
-    def _rank(self, found: Found | None, when: When, tid: int = -1) -> tuple[bool, bool, tuple[int, int], When]:
-        """Among equally grave ones: what is timing comes last, what no reference shows and rare sorts first.
-
-        What another thread is proven to follow from is more than timing. ``tid``: canary's, of a thread's first.
-        """
+    def _rank(self, found: Found | None, when: When) -> tuple[bool, bool, tuple[int, int], When]:
+        """Among equally grave ones: what is timing comes last, what no reference shows and rare sorts first."""
         rarity = (self._spreads[found.sort], self._sizes[found.sort]) if found else (0, 0)
-        followed = tid >= 0 and any(link.source == tid for link in self._proven.values())
-        return bool(found and found.is_minor) and not followed, found is None or found.novelty is None, rarity, when
+        return bool(found and found.is_minor), found is None or found.novelty is None, rarity, when
 
     def _depth(self, stop: _Stop) -> int:
         """How far from where to start: 0 if nothing comes before it, 1 if by order only, 2 if it is proven."""
@@ -7992,12 +8005,14 @@ class CauseAnalysis:
     def _candidates(self) -> list[_Stop]:
         """The places to start at, the best first: of each thread the first one, then a few behind these."""
         weights = {tid: gravity(stop.reason) for tid, stop in self._stops.items()}
-        for tid in self._proven:  # with all that is proven to follow from it
+        # A place weighs what is proven to follow from it, and no less than a value that is used later.
+        for tid in self._proven:
+            least = min(gravity(self._stops[tid].reason), gravity(StartReason.VALUE_USED_LATER))
             for upstream in _chain(self._proven, tid)[1:]:
-                weights[upstream] = min(weights[upstream], gravity(self._stops[tid].reason))
+                weights[upstream] = min(weights[upstream], least)
         first = sorted(
             self._stops.values(),
-            key=lambda stop: (self._depth(stop), weights[stop.tid], self._rank(stop.found, stop.when.ours, stop.tid)),
+            key=lambda stop: (self._depth(stop), weights[stop.tid], self._rank(stop.found, stop.when.ours)),
         )
         behind = (one for one in self._found if self._stops[one.pair.canary_tid].found is not one)
         best = heapq.nsmallest(
@@ -10460,15 +10475,22 @@ def _finding_sentence(finding: IdentityFinding) -> str:
     return sentence
 
 
+def _spelled_like(number: int, value: object) -> str:
+    """A number as a log would write it that writes a value."""
+    if isinstance(value, str):
+        return quoted(json_text(f"{number:#x}" if value[1:2] in ("x", "X") else str(number)))
+    return quoted(str(number))
+
+
 def _broken_sentence(broken: NameBreak) -> str:
     """A name of the wrong object: what ours uses, what that is, and what it should use."""
     place = f"canary index {broken.events.canary.idx}, ours index {broken.events.ours.idx}"
     values = broken.values.map(lambda value: _shortened(json_text(value)))
     sentence = f"{_shortened(broken.path)} at {place} is {values.canary} on canary and {values.ours} on ours"
     if broken.stands_for is not None:
-        sentence += f", which is what canary calls {quoted(f'{broken.stands_for:#x}')}"
+        sentence += f", which is what canary calls {_spelled_like(broken.stands_for, broken.values.canary)}"
     if broken.expected is not None:
-        sentence += f"; ours calls canary's object {quoted(f'{broken.expected:#x}')}"
+        sentence += f"; ours calls canary's object {_spelled_like(broken.expected, broken.values.ours)}"
     return sentence
 
 

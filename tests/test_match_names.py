@@ -7,7 +7,17 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from diff_events import ExitCode, Explained, PairStatus, Report, StartReason, Verdict, render_json, render_markdown
+from diff_events import (
+    ExitCode,
+    Explained,
+    PairStatus,
+    Report,
+    StartReason,
+    Verdict,
+    read_profile,
+    render_json,
+    render_markdown,
+)
 from tests.small_logs import Line, called, closed, compare_lines, log_text, made, spawned
 from tests.support import run, seeds
 
@@ -139,6 +149,47 @@ class Bindings(unittest.TestCase):
             return [*lines, *called(MAIN, "NtSetEvent", args=[str(int(raw, 16)), int(raw, 16)], handle=raw)]
 
         self.assertEqual(both_ways(side(0x1A4, "0xF8000004"), side(0x1B8, "0xf8000044"))[1].verdict, Verdict.IDENTICAL)
+
+    def test_the_wrong_thread_is_the_wrong_object(self) -> None:
+        """Small ids only in a field that is called so: elsewhere they are counts. Values are spelled as in the log."""
+
+        def side(main: int, child: int, field: str, value: object) -> list[Line]:
+            wake: list[Line] = [(main, "kernel.call", {"name": "KeResumeThread", field: value})]
+            return [spawned(main, child), *called(child, "NtYieldExecution") * 4, *wake, *called(main, "NtClose")]
+
+        for (main, child), field, is_wrong in (
+            ((10000, 10010), "which", True), ((6, 7), "tid", True), ((6, 7), "args_thread", True), ((6, 7), "n", False),
+        ):  # fmt: skip
+            tids = {main: main + 1000, child: child + 1000}
+            for spelled in (int, str, hex):
+                canary = side(main, child, field, spelled(child))
+                ours = side(tids[main], tids[child], field, spelled(tids[main]))
+                report = compare_lines(canary, ours, match_names=True, tid_map=tids)
+                with self.subTest(main=main, field=field, spelled=spelled):
+                    found = [(b.path, tuple(b.values), b.expected, b.stands_for) for b in report.names.breaks]
+                    wrong = (f"payload.{field}", (spelled(child), spelled(tids[main])), tids[child], main)
+                    self.assertEqual(found, [wrong] if is_wrong else [])
+                    if is_wrong:
+                        assert report.start_here is not None
+                        self.assertEqual(report.start_here.reason, StartReason.WRONG_OBJECT)
+                        expected, stands_for = (json.dumps(spelled(tid)) for tid in (tids[child], main))
+                        said = f"what canary calls `{stands_for}`; ours calls canary's object `{expected}`"
+                        self.assertIn(said, render_markdown(report))
+
+    def test_a_small_name_of_a_profile_that_is_bound_to_another_object(self) -> None:
+        def side(first: int, wrong: int) -> list[Line]:
+            lines = [line for n in range(4) for line in called(MAIN, "open", str(first + n), path=f"f{n}")]
+            return lines + [line for n in (0, 1, 2, wrong) for line in called(MAIN, "read", args=[str(first + n), "x"])]
+
+        rule = '[[name]]\nkind = "kernel.return"\ncall = "open"\nfield = "return_value"\nreason = "descriptors"\n'
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory, "fd.toml")
+            path.write_text(rule)
+            profile = read_profile([str(path)])
+        report = compare_lines(side(10, 3), side(30, 0), match_names=True, profile=profile)
+        found = [(tuple(broken.values), broken.expected, broken.stands_for) for broken in report.names.breaks]
+        self.assertEqual(found, [(("13", "30"), 33, 10)])
+        self.assertIn('what canary calls `"10"`; ours calls canary\'s object `"33"`', render_markdown(report))
 
     def test_numbers_within_a_text_are_no_names(self) -> None:
         def side(number: int) -> list[Line]:
