@@ -10388,6 +10388,8 @@ def _baseline_parts(baseline: BaselineComparison, *, worse: bool) -> list[str]:
         new = _counted(sum(len(thread.new) for thread in baseline.threads), "new divergence")
         tid, idx = places[0]
         parts.append(f"{new} ({'the first ' if not new.startswith('1 ') else ''}at canary's tid {tid} index {idx:,})")
+    elif worse and (tids := [str(thread.canary_tid) for thread in baseline.threads if thread.is_worse]):
+        parts.append(f"at canary's tid {tids[0]}{' first' if len(tids) > 1 else ''}")
     if not worse:
         parts += _listed([(sum(thread.fixed for thread in baseline.threads), "divergence", "fixed")])
     before, now = baseline.parity_before, baseline.parity
@@ -10395,8 +10397,8 @@ def _baseline_parts(baseline: BaselineComparison, *, worse: bool) -> list[str]:
         parts.append(f"parity {percent(before)} before, {percent(now)} now")
     elif baseline.parity_fell:
         parts.append("parity lower")
-    elif fell := [str(thread.canary_tid) for thread in baseline.threads if thread.parity_fell]:
-        parts.append(f"parity lower at canary's tid {', '.join(fell)}")
+    elif any(thread.parity_fell for thread in baseline.threads):
+        parts.append("parity of a thread lower")
     lone = (len(baseline.new_shared_globals), "more shared-global object", "in one log only")
     parts += _listed([(baseline.new_unmapped, "more thread", "without a partner"), lone])
     return parts if baseline.same_profile else [*parts, "another profile than the baseline's"]
@@ -10829,6 +10831,15 @@ def _ended_blocks(report: Report) -> list[Block]:
     return section("Ended on one side first", Items(items))
 
 
+def _progress_details(progress: ThreadProgress) -> Iterator[str]:
+    """What moved in a thread besides its first divergence."""
+    if progress.new:
+        yield f"{_counted(len(progress.new), 'new divergence')} from index {progress.new[0]:,} on"
+    yield from _listed([(progress.fixed, "divergence", "fixed")])
+    if progress.parity_fell:
+        yield "parity lower"
+
+
 def _baseline_blocks(baseline: BaselineComparison | None) -> list[Block]:
     if baseline is None:
         return []
@@ -10843,13 +10854,13 @@ def _baseline_blocks(baseline: BaselineComparison | None) -> list[Block]:
             str(t.ours_tid),
             _PROGRESSION_WORDS[t.progression],
             f"{t.events:+,}" if t.events else "0",
-            f"{len(t.new):,}, the first at index {t.new[0]}" if t.new else "–",
+            ", ".join(_progress_details(t)) or "–",
         ]
         for t in baseline.threads
         if t.is_worse or t.fixed or t.progression is not Progression.SAME
     ]
     moved = "change of matching events before the first divergence>"
-    headings = ("canary tid>", "ours tid>", "since then", moved, "new divergences")
+    headings = ("canary tid>", "ours tid>", "since then", moved, "divergences and parity")
     return section("Against the baseline", *blocks, Table(headings, rows) if rows else "No thread moved.")
 
 
@@ -11817,8 +11828,8 @@ def _failure_blocks(thread: ThreadReport) -> Iterator[Block]:
 
 def _progress_words(progress: ThreadProgress) -> str:
     moved = f", {_counted(abs(progress.events), 'matching event')} {'more' if progress.events > 0 else 'fewer'}"
-    new = f", {_counted(len(progress.new), 'new divergence')}" if progress.new else ""
-    return f"{_PROGRESSION_WORDS[progress.progression]} since the baseline{moved if progress.events else ''}{new}"
+    words = f"{_PROGRESSION_WORDS[progress.progression]} since the baseline{moved if progress.events else ''}"
+    return ", ".join([words, *_progress_details(progress)])
 
 
 def _thread_case(report: Report, thread: ThreadReport) -> TestCase:

@@ -315,7 +315,7 @@ class OtherRecordingTest(BaselineFixture):
 
         canary = ours(0, 0)
         code, _, err, _ = self.ratchet((canary, ours(2, 9)), (canary, ours(4, 2)))
-        self.assertEqual((code, "--ratchet: parity lower at canary's tid 1." in err), (ExitCode.GATE, True))
+        self.assertEqual((code, "at canary's tid 1, parity of a thread lower." in err), (ExitCode.GATE, True))
 
     def test_a_result_against_itself_holds_where_two_divergences_share_a_place(self) -> None:
         def with_returns(tid: int, calls: Sequence[tuple[str, object]]) -> str:
@@ -333,6 +333,12 @@ class OtherRecordingTest(BaselineFixture):
         marks = json.loads((self.directory / "now.json").read_text())["threads"][0]["marks"]
         self.assertEqual([mark[0] for mark in marks], [20, 20])
 
+    def test_a_thread_that_now_ends_early_is_named(self) -> None:
+        canary, ended = self.side({6: self.CALLS}), self.side({1: self.CALLS[:20]})
+        _, baseline, err, _ = self.ratchet((canary, self.side({1: self.CALLS})), (canary, ended))
+        self.assertEqual(baseline["threads"][0]["new"], [])
+        self.assertIn("--ratchet: 1 thread newly different, at canary's tid 6, parity 100 % before, 50.00 % now.", err)
+
     def test_what_is_fixed_and_another_profile_are_said(self) -> None:
         canary = self.side({6: self.CALLS})
         ours = self.side({1: [*self.CALLS[:10], ("Call10", 0), *self.CALLS[11:20], ("Call20", 0), *self.CALLS[21:]]})
@@ -341,6 +347,7 @@ class OtherRecordingTest(BaselineFixture):
         one_fixed = ours.replace('"Call10", "value": 0', '"Call10", "value": "value 10"')
         _, out, _ = self.run_tool(canary, one_fixed, *against)
         self.assertIn("**Against the baseline:** 1 thread later, 1 divergence fixed, parity 95.00 % before", out)
+        self.assertIn("| 6 | 1 | later | +10 | 1 divergence fixed |", out)
         self.assertNotIn("profile", out)
         profile = self.directory / "p.toml"
         rule = 'kind = "kernel.call"\ncall = "Call10"\nfield = "value"\nreason = "it is noise"\n'
