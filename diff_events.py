@@ -7709,6 +7709,10 @@ def note_echoes(found: Iterable[Found], logs: Both[Log]) -> None:
 # -- what is downstream of what --------------------------------------------------------------------------------
 
 
+def _ends_wait(event: Event) -> bool:
+    return event.kind == "wait.end" or (event.kind == "kernel.return" and bool(_WAITING_CALLS.match(event.name or "")))
+
+
 @dataclass(slots=True)
 class _Stop:
     """Where a pair of threads first differs in a way that counts, or one of its sides ended."""
@@ -7734,10 +7738,7 @@ class _Stop:
         if self.found is None:
             ending = self.thread.ending
             return ending is not None and ending.side is Side.OURS and (ending.wait or ending.call) is not None
-        event = self.found.events.canary
-        return event.kind == "wait.end" or (
-            event.kind == "kernel.return" and bool(_WAITING_CALLS.match(event.name or ""))
-        )
+        return _ends_wait(self.found.events.canary)
 
     @property
     def place(self) -> Place | None:
@@ -7823,6 +7824,9 @@ class CauseAnalysis:
         self._logs, self._counterparts, self._timelines = names.logs, names.counterparts, timelines
         self._threads = {t.pair.canary_tid: (walk, t) for walk, t in zip(walks, threads, strict=True)}
         self._found = [one for one in found if one.counts]
+        self._of_thread: defaultdict[int, list[Found]] = defaultdict(list)
+        for one in self._found:
+            self._of_thread[one.pair.canary_tid].append(one)
         self._sizes = Counter(one.sort for one in found)
         self._spreads = Counter(sort for sort, _ in {(one.sort, one.pair.canary_tid) for one in found})
         self._stops = {stop.tid: stop for stop in self._first_stops(found)}
@@ -7896,7 +7900,8 @@ class CauseAnalysis:
         """Who waits for what another thread failed to signal."""
         wakes = {handover.target: handover.source for handover in handovers if handover.relation is Relation.WOKEN_BY}
         for stop in self._stops.values():
-            signal_ = self._missing_signal(stop, wakes) if stop.waits else None
+            wait = self._wait_of(stop)
+            signal_ = self._missing_signal(stop, wait, wakes) if wait is not None else None
             if signal_:
                 self._missing_signals[stop.tid] = signal_
                 source = self._stops.get(signal_[0])
@@ -7908,13 +7913,24 @@ class CauseAnalysis:
     def _divergence_with(self, tid: int, idx: int) -> Found | None:
         """The divergence that an event of canary is in."""
         position = self._logs.canary.position(tid, idx)
-        of_thread = (one for one in self._found if one.pair.canary_tid == tid)
-        return next((one for one in of_thread if position in one.difference.places.canary), None)
+        return next((one for one in self._of_thread[tid] if position in one.difference.places.canary), None)
 
-    def _missing_signal(self, stop: _Stop, wakes: Mapping[EventId, EventId]) -> EventId | None:
-        """The event of canary that ended the wait at which ours stands, if ours never came to it."""
+    def _wait_of(self, stop: _Stop) -> int | None:
+        """Canary's position of the wait where a thread stops, or of one right before that ended otherwise."""
+        start = stop.walk.canary.stream.position_of(stop.idx.canary)
+        if stop.waits:
+            return start
+        waits = (
+            one.positions.canary
+            for one in self._of_thread[stop.tid]
+            if 0 <= start - one.positions.canary <= _MOST_EVENTS_TO_WAKE
+            if one.compares_one_call and _ends_wait(one.events.canary)
+        )
+        return max(waits, default=None)
+
+    def _missing_signal(self, stop: _Stop, start: int, wakes: Mapping[EventId, EventId]) -> EventId | None:
+        """The event of canary that ended the wait from a position on, if ours never came to it."""
         stream, log = stop.walk.canary.stream, self._logs.canary
-        start = stream.position_of(stop.idx.canary)
         near = range(start, min(start + _MOST_EVENTS_TO_WAKE, len(stream)))
         signals = (wakes.get((stop.tid, stream.idx_at(position))) for position in near)
         signal_ = next(filter(None, signals), None)

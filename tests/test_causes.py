@@ -261,6 +261,24 @@ class Relations(unittest.TestCase):
         report = compare_lines(side(OK, True, 0), side(NO_FILE, False, 0x102))
         self.assertEqual(upstream_of(report, 7), (Relation.MISSING_SIGNAL, 6))
 
+    def test_what_a_thread_does_otherwise_behind_a_wait_that_timed_out_on_ours(self) -> None:
+        """How the wait ended may be timing, the call behind it is not: both come of the signal that ours left out."""
+
+        def side(status: int, signals: bool, end: int) -> list[Line]:
+            signal = called(6, "NtSetEvent", handle="0x" + "f" * 16) if signals else []
+            wait = waited(7, "f" * 16, status=end)
+            box = called(7, "XamShowMessageBoxUI") if end else []
+            return [*worked(7, 5), *opened(6, status), *worked(6), *signal, *worked(6), *wait, *box, *worked(7, 6)]
+
+        report = compare_lines(side(OK, True, 0), side(NO_FILE, False, 0x102))
+        self.assertEqual(upstream_of(report, 7), (Relation.MISSING_SIGNAL, 6))
+        at, start = cause_of(report, 7).at, report.start_here
+        assert at is not None and start is not None
+        signal = thread_of(report, 6).divergences[1].events
+        self.assertEqual((at.canary_idx, at.ours_idx), (signal.canary.idx, signal.ours.idx))
+        self.assertEqual((start.reason, start.canary_tid, start.downstream), (StartReason.FAILS_ON_OURS, 6, 0))
+        self.assertEqual([other.canary_tid for other in start.next], [6, 7, 7])
+
     def test_a_thread_that_ended_waiting_for_a_diverged_one(self) -> None:
         canary = [*opened(6, OK), *called(6, "NtSetEvent", handle="0x" + "f" * 16), *waited(7, "f" * 16)]
         ours = [*opened(6, NO_FILE), *worked(6), *waited(7, "f" * 16)[:2]]
