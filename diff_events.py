@@ -7628,8 +7628,8 @@ _SMALL_NEGATIVE: Final = 0xFFFFFF00
 """From here on, 32 bits are -1 and its neighbours."""
 _MOST_ECHOES: Final = 3
 _FEW_VALUES: Final = 8
-"""So many are looked for one by one; of more, all words of a text are looked up."""
-_WORD: Final = re.compile(rb"[0-9A-Za-z]+")
+"""So many are looked for one by one; of more, all numbers of a text are looked up."""
+_DIGITS: Final = re.compile(rb"[0-9A-Fa-f]{5,}")  # no telling number has fewer
 
 
 def _is_telling(number: int) -> bool:
@@ -7662,13 +7662,13 @@ def _spelled_before(log: Log, limits: Mapping[int, int]) -> set[int]:
         if not waiting:
             break
         text = log.text(number)
-        words: bytes | set[bytes] = text
+        numbers: bytes | set[bytes] = text
         if len(waiting) > _FEW_VALUES:
-            words = {word.removeprefix(b"0x").removeprefix(b"0X").lstrip(b"0") for word in set(_WORD.findall(text))}
+            numbers = {digits.lstrip(b"0") for digits in set(_DIGITS.findall(text))}
         for n in waiting:
             for core in cores[n]:
                 whole = rb"(?<![0-9A-Za-z])(?:0[xX])?0*%b(?![0-9A-Za-z])" % core
-                at = re.search(whole, text) if core in words else None
+                at = re.search(whole, text) if core in numbers else None
                 if at and chunk.first_lineno + text.count(b"\n", 0, at.start()) < limits[n]:
                     found.add(n)
     return found
