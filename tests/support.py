@@ -111,10 +111,19 @@ def compiled() -> str:
     return directory
 
 
+_START = """
+import importlib.util, os, sys
+spec = importlib.util.spec_from_file_location("diff_events", os.path.join(%r, "diff_events.pyc"))
+sys.modules["diff_events"] = diff_events = importlib.util.module_from_spec(spec)
+diff_events.__file__ = %r  # what is measured of the process belongs to that file
+sys.path.insert(0, os.path.dirname(diff_events.__file__))
+spec.loader.exec_module(diff_events)
+"""
+
+
 def command(*argv: str, before: str = "") -> list[str]:
     """What starts the program as a process, ready to run; ``before`` is Python that the process does first."""
-    start = f"import sys; sys.path.insert(0, {compiled()!r}); import diff_events"
-    return [sys.executable, "-c", f"{start}\n{before}\nsys.exit(diff_events.main())", *argv]
+    return [sys.executable, "-c", f"{_START % (compiled(), PROGRAM)}\n{before}\nsys.exit(diff_events.main())", *argv]
 
 
 def process(*argv: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, cwd: str | None = None) -> Outcome:
