@@ -17357,6 +17357,17 @@ class OptionParser(argparse.ArgumentParser):
         """Raises `UsageError`."""
         raise UsageError(f"{message} (see {self.prog} --help)")
 
+    def refuse_unknown(self, words: Sequence[str]) -> None:
+        """Names a misspelled option as such; else what is missed for it would be told first. Raises `UsageError`."""
+        options = [word.partition("=")[0] for word in words if re.match("--[a-z]", word)]
+        for option in options:
+            if option not in self._option_string_actions:
+                import difflib  # here, so that only who mistypes waits for it
+
+                nearest = difflib.get_close_matches(option, self._option_string_actions, 1)
+                meant = f": {nearest[0]}?" if nearest else ""
+                self.error(f"there is no option {printable(option)}{meant}")
+
 
 @dataclass(frozen=True, slots=True)
 class Streams:
@@ -17961,7 +17972,8 @@ exit codes: 0 nothing is left over in any pair of runs, 1 something is,
 _AUDIT_HELP: Final = """
 What a comparison would not see: real events are changed one at a time, each
 field of each kind and call, also to what a rule of the profile lets pass,
-dropped, doubled and swapped, and compared under the same options.
+dropped, doubled, swapped, with another object's handle, and compared under
+the same options.
 
     --canary LOG!           an event log
     --ours LOG              another one, whose events are changed as well
@@ -18068,7 +18080,10 @@ def run(argv: Sequence[str], streams: Streams) -> ExitCode:
         command, text = COMMANDS[name]
         try:
             with contextlib.redirect_stdout(streams.out):  # --help and --version
-                options = command_parser(name, text).parse_args(argv[1:] if name else argv)
+                words = argv[1:] if name else argv
+                parser = command_parser(name, text)
+                parser.refuse_unknown(words)
+                options = parser.parse_args(words)
         except SystemExit:
             streams.write("")
             return ExitCode.OK

@@ -215,7 +215,9 @@ class Options(CommandLineTestCase):
             self.assert_refused(run(typed, "x"), f"there is no command '{typed}': {meant}?")
         self.assert_refused(run("xyz"), "corpus, coverage, validate, sid")
         self.assert_refused(run("validate", "--jsno", "x"), "diff_events.py validate --help")
-
+        misspelled = run("--canry", self.canary, "--ours", self.ours)  # and not: --canary is required
+        self.assert_refused(misspelled, "there is no option --canry: --canary?")
+        self.assert_refused(run(*self.logs, "--zzz=1"), "there is no option --zzz (see")
 
     def test_logs_that_are_swapped(self) -> None:
         header = b'{"schema_version":1,"engine":"%b"}\n'

@@ -1059,8 +1059,8 @@ class Command(FolderCase):
             (["--report", f"json:{made}", "--out", f"{self.folder}/none/r"], "cannot be written"),
             (["--allow-host", "https://x"], "expected a host"),
             (["--contract", "nothing.toml"], "cannot be read"),
-            (["--nonsense"], "unrecognized"),
-            (["--jso"], "unrecognized"),
+            (["--nonsense"], "there is no option --nonsense ("),
+            (["--jso"], "there is no option --jso: --json?"),
         ):
             with self.subTest(extra=extra):
                 self.assertIn(problem, self.refused(*self.pair(), *extra))
