@@ -7629,7 +7629,7 @@ _SMALL_NEGATIVE: Final = 0xFFFFFF00
 _MOST_ECHOES: Final = 3
 _FEW_VALUES: Final = 8
 """So many are looked for one by one; of more, all numbers of a text are looked up."""
-_DIGITS: Final = re.compile(rb"[0-9A-Fa-f]{5,}")  # no telling number has fewer
+_DIGITS: Final = re.compile(rb"[0-9A-Fa-f]{3,}")  # the shortest telling number is -257
 
 
 def _is_telling(number: int) -> bool:
@@ -7656,7 +7656,10 @@ def _telling_pair(events: Both[Event], field_: FieldDifference) -> tuple[int, in
 def _spelled_before(log: Log, limits: Mapping[int, int]) -> set[int]:
     """Those of some numbers that a log has before the line that is given with each, in whatever spelling."""
     found: set[int] = set()
-    cores = {n: {b"%d" % n, b"%x" % n, b"%X" % n, b"%d" % abs((1 << 32) - n)} for n in limits}
+    cores = {n: {b"%d" % n, b"%x" % n, b"%X" % n} for n in limits}
+    for n in limits:
+        if n >> 31 == 1:  # it may stand there as a negative number of 32 bits
+            cores[n].add(b"%d" % ((1 << 32) - n))
     for number, chunk in enumerate(log.index.chunks):
         waiting = [n for n, limit in limits.items() if n not in found and chunk.first_lineno < limit]
         if not waiting:

@@ -344,6 +344,25 @@ class Values(unittest.TestCase):
         behind = [[*lines, *called(8, "XamSeen", args=[0x40002000])] for lines in new]
         self.assertEqual(upstream_of(compare_lines(*behind), 7)[0], Relation.SAME_VALUE)
 
+    def test_a_value_is_known_in_all_its_spellings_and_no_others(self) -> None:
+        def side(value: int, seen: int | str, more: int) -> list[Line]:
+            values = [value, *range(more, more + 10)]
+            made_there = [line for n, one in enumerate(values) for line in called(6, f"mmap{n}", one)]
+            used = [line for n, one in enumerate(values) for line in called(7, f"Use{n}", at=one)]
+            return [*worked(6), *worked(7), *called(8, "XamSeen", size=seen), *made_there, *used]
+
+        for values, seen, relation in (
+            ((0xFFFF1238, 0xFFFF5678), 0xFFFF5678 - (1 << 32), Relation.EARLIER_IN_LOG),
+            ((0xFFFF1238, 0xFFFFFE38), -456, Relation.EARLIER_IN_LOG),
+            ((0xFFFF1238, 0xFFFFFE38), -457, Relation.SAME_VALUE),
+            ((0x100007258, 0x100000258), 600, Relation.SAME_VALUE),
+            ((0x4000AB38, 0x4000ABCE), "0X4000abce", Relation.EARLIER_IN_LOG),
+        ):
+            for more in ((0x40001001, 0x40001001), (0x40001001, 0x40002001)):  # one value, and more than a few
+                logs = [side(value, seen, start) for value, start in zip(values, more, strict=True)]
+                with self.subTest(values=values, seen=seen, more=more):
+                    self.assertEqual(upstream_of(compare_lines(*logs), 7)[0], relation)
+
     def test_many_values_are_looked_up_as_few_are(self) -> None:
         def side(base: int) -> list[Line]:
             handles = [base + 0x10010 * n for n in range(20)]
