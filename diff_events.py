@@ -6289,7 +6289,7 @@ class ThreadProgress:
     fixed: int = 0
     """How many divergences of the earlier run are gone; in another recording of canary they are not told apart."""
     parity_fell: bool = False
-    """Whether less of it matches; another recording may be longer, and loops turn more often."""
+    """Whether less of it matches; not told of another recording, which may be longer, its loops with more turns."""
 
     @property
     def is_worse(self) -> bool:
@@ -8591,16 +8591,16 @@ class Compared:
 
     def _note_novelty(self, found: Iterable[Sequence[Found]]) -> None:
         """Notes which divergences have events that no run of canary has, or that all of them have and ours has not."""
-        blocks = [
-            (one, Both(*({*walk.sides[side].stream.fingerprints[at.start : at.stop]} for side, at in places)))
-            for walk, of_thread in zip(self.walks, found, strict=True)
-            for one in of_thread
-            for places in [list(zip(Side, one.difference.places, strict=True))]
-        ]
+        blocks = []
+        for walk, of_thread in zip(self.walks, found, strict=True):
+            streams = [walk.sides[side].stream.fingerprints for side in Side]
+            for one in of_thread:
+                places = zip(streams, one.difference.places, strict=True)
+                blocks.append((one, Both(*({*stream[at.start : at.stop]} for stream, at in places))))
         wanted = {fingerprint for _, block in blocks for side in block for fingerprint in side}
         indexes = [self.logs.ours.index, self.logs.canary.index, *self._references]
-        streams = ([stream.fingerprints for stream in index.streams.values()] for index in indexes)
-        ours, *runs = (wanted.intersection(itertools.chain(*of_index)) for of_index in streams)
+        logs = ([stream.fingerprints for stream in index.streams.values()] for index in indexes)
+        ours, *runs = (wanted.intersection(itertools.chain(*of_log)) for of_log in logs)
         known, common = runs[0].union(*runs[1:]), runs[0].intersection(*runs[1:])
         for one, block in blocks:
             if not block.ours <= known:
@@ -9311,11 +9311,6 @@ _NAMES_OF_LOGS: Final[tuple[_FieldKey, ...]] = (
 """What may be a name in every log."""
 
 
-def _source_of(key: _FieldKey) -> str:
-    """What the table of names calls the values of a field."""
-    return " ".join((*filter(None, key[:2]), path_text(key[2])))
-
-
 def _rule_order(rule: ProfileRule) -> tuple[object, ...]:
     values = json_text([*rule.values, *map(str, rule.where)])
     pool = rule.entry_point is None, rule.entry_point or "", rule.first_call or ""
@@ -9381,12 +9376,13 @@ class _Learner:
 
     def _named(self, comparisons: Iterable[Comparison]) -> list[tuple[_FieldKey, _Runs]]:
         """The fields whose values turned out to be names, and between which runs; the others are refused."""
-        known = {(rule.kind, rule.call, rule.field) for rule in self.rules if rule.sort is RuleSort.NAME}
+        rules = (rule for rule in self.rules if rule.sort is RuleSort.NAME)
+        known = {(rule.kind, rule.call, rule.field): " ".join(rule.labels) for rule in rules}
         named = []
         for comparison in comparisons:
             sources = {use.source for use in comparison.names.report(()).uses if use.used}
-            named += [(key, comparison.runs) for key in sorted(known, key=repr) if _source_of(key) in sources]
-        self._refused |= known - {key for key, _ in named}
+            named += [(key, comparison.runs) for key in sorted(known, key=repr) if known[key] in sources]
+        self._refused |= known.keys() - {key for key, _ in named}
         return named
 
     def _note_left(self, comparisons: Sequence[Comparison]) -> None:
@@ -9481,7 +9477,8 @@ def _learned(
 def with_references(canary: str, options: DiffOptions, progress: Progress | None = None) -> DiffOptions:
     """The options with what differs between canary and its further runs as part of the profile.
 
-    Raises `InputError` where a run cannot be read, `UsageError` where nothing pairs.
+    Raises `InputError` where a run cannot be read, `UsageError` where one is given twice, is of another program, or
+    nothing pairs.
     """
     if not options.references:
         return options
@@ -9496,7 +9493,8 @@ def with_references(canary: str, options: DiffOptions, progress: Progress | None
 def calibrate(paths: Sequence[str], progress: Progress | None = None) -> Calibration:
     """Learns from runs of one program on one engine which differences are noise.
 
-    Raises `InputError` where a run cannot be read, `UsageError` where there are fewer than two or nothing pairs.
+    Raises `InputError` where a run cannot be read, `UsageError` where there are fewer than two, one is given twice or
+    is of another program, or nothing pairs.
     """
     if len(paths) < 2:
         raise UsageError("calibrate needs two runs or more: what differs between them is noise")
