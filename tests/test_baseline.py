@@ -274,6 +274,28 @@ class OtherRecordingTest(BaselineFixture):
         code, baseline, _, _ = self.ratchet((sides[0][0], sides[0][1]), (sides[1][0], sides[1][1]))
         self.assertEqual((code, baseline["threads"][0]["new"]), (ExitCode.GATE, [30]))
 
+    def test_a_thread_of_which_ours_had_ended_is_held_up_to_there(self) -> None:
+        canary, longer = self.CALLS, [*self.CALLS, ("Last", 0)]
+        for place, new in ((30, []), (10, [10])):
+            now = [*longer[:place], (f"Call{place}", 1), *longer[place + 1 :]]
+            with self.subTest(place=place):
+                before = self.side({6: canary}), self.side({1: canary[:20]})
+                code, baseline, _, _ = self.ratchet(before, (self.side({6: longer}), self.side({1: now})))
+                self.assertEqual((code, baseline["threads"][0]["new"]), (ExitCode.GATE if new else ExitCode.OK, new))
+
+    def test_a_divergence_is_known_by_the_call_of_either_side(self) -> None:
+        longer = [*self.CALLS, ("Last", 0)]
+        canary, recording = self.side({6: self.CALLS}), self.side({6: longer})
+        replaced: list[tuple[str, object]] = [("Other", 0)]
+        missing: list[tuple[str, object]] = []
+        extra = [self.CALLS[10], *replaced]
+        for then, now in ((replaced, missing), (missing, replaced), (replaced, extra), (extra, replaced)):
+            with self.subTest(then=then, now=now):
+                before = self.side({1: [*self.CALLS[:10], *then, *self.CALLS[11:]]})
+                ours = self.side({1: [*longer[:10], *now, *longer[11:]]})
+                code, baseline, _, _ = self.ratchet((canary, before), (recording, ours))
+                self.assertEqual((code, baseline["threads"][0]["new"]), (ExitCode.OK, []))
+
     def test_a_difference_may_show_in_two_parts_but_not_at_another_place(self) -> None:
         calls: list[tuple[str, object]] = [("Read" if n % 2 else f"Call{n}", f"part {n}") for n in range(40)]
         longer = [*calls, ("Last", 0)]
@@ -356,6 +378,16 @@ class OtherRecordingTest(BaselineFixture):
         self.assertIn("**Against the baseline:** 1 thread now identical, 2 divergences fixed", out)
         self.assertIn("another profile than the baseline's", out)
         self.assertIn("it was made under another profile than this run", err)
+
+    def test_what_is_learned_from_other_runs_is_no_other_profile(self) -> None:
+        reference = self.directory / "reference.jsonl"
+        reference.write_text(self.side({6: [*self.CALLS[:10], ("Call10", 1234567), *self.CALLS[11:]]}))
+        sides, options = (self.side({6: self.CALLS}), self.side({1: self.CALLS})), ("--reference", str(reference))
+        for then, now in (((), options), (options, options), (options, ())):
+            self.run_tool(*sides, *then, "--report", f"json:{self.baseline}", "--quiet")
+            _, out, err = self.run_tool(*sides, *now, "--baseline", str(self.baseline), "--ratchet")
+            self.assertIn("**Against the baseline:**", out)
+            self.assertNotIn("another profile", out + err)
 
 
 class UntilTest(BaselineFixture):

@@ -260,6 +260,13 @@ class Gates(ProfileTestCase):
         report = self.compare(numbered(self.SIDES[0]), numbered(self.SIDES[1]), "--profile", paths[0], "--until", "6:3")
         self.assertEqual(report["gate"], {"until": True, "at_most": False})
 
+    def test_without_a_gate_or_a_limit_nothing_is_asked_of_the_rules(self) -> None:
+        limited = self.PROFILE.replace("[[ignore]]", "[[ignore]]\nat_most = 1")
+        for profile, options, gate in ((limited, (), {}), (self.PROFILE, ("--until", "6:3"), {"until": True})):
+            path = self.write("p.toml", profile.encode())
+            report = self.compare(numbered(self.SIDES[0]), numbered(self.SIDES[1]), "--profile", path, *options)
+            self.assertEqual(report["gate"], gate)
+
     def test_a_rule_that_hides_nothing_is_a_warning_and_under_the_strict_option_a_failure(self) -> None:
         profile = self.PROFILE + rule("float", 'kind = "kernel.call"', 'call = "Poll"')
         outcome = self.under(profile, *self.SIDES)
