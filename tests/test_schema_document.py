@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -167,6 +168,11 @@ class Tables(DocumentCase):
         said = {code(kind): frozenset(re.findall("`([^`]*)`", skipped)) for kind, _, skipped in rows if "`" in kind}
         self.assertEqual({kind: members for kind, members in said.items() if members}, diff_events.SKIPPED_FIELDS)
 
+    def test_object_types(self) -> None:
+        [names] = re.findall(r"(?s)`object_type` is one of the names (.*?)\.", TEXT)
+        said = set(re.split(r",\s+", names))
+        self.assertEqual(said, set(diff_events.OBJECT_TYPE.expected.removeprefix("one of ").split(", ")))
+
     def test_skipped_fields_of_every_event(self) -> None:
         rows = table("field", "type", "required", "in the comparison")
         said = {code(name) for name, _, _, how in rows if how == "skipped"}
@@ -273,6 +279,25 @@ class Snippets(DocumentCase):
         self.assertEqual((report.parity.matched, report.identity), (10, ()))
         ids = [set(re.findall('"handle_semantic_id":"([^"]*)"', Path(log).read_text())) for log in logs]
         self.assertEqual(ids, [{"979c96270666fe78", "59fe0438b2bb0cfb"}] * 2)  # as the document's tables have them
+
+    def test_a_killed_emitter_has_written_what_is_a_second_old(self) -> None:
+        for language, command, destroy, sleep in (
+            ("cpp", self.CPP, 'guest.Emit("handle.destroy"', "std::this_thread::sleep_for(std::chrono::hours(1));"),
+            ("rust", self.RUST, 'guest.emit("handle.destroy"', "std::thread::sleep(Duration::from_secs(3600));"),
+        ):
+            with self.subTest(language):
+                before, _, behind = blocks(language)[1].text.partition(destroy)
+                text = f"{before}{sleep} {destroy}{behind}\n"
+                program = self.compiled(f"emitter.{language}", text, *command)
+                log = self.directory / f"{language}.jsonl"
+                with subprocess.Popen([program, log]) as emitter:
+                    deadline = time.monotonic() + 10
+                    written = 0
+                    while written < 8 and time.monotonic() < deadline:  # the last of them no thread.exit has flushed
+                        time.sleep(0.05)
+                        written = log.read_bytes().count(b"\n") - 1 if log.exists() else 0
+                    emitter.kill()
+                self.assertEqual((written, diff_events.validate_file(str(log)).records), (8, 8))
 
 
 if __name__ == "__main__":
