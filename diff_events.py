@@ -13820,8 +13820,8 @@ class Program:
     what it runs. ``outward`` are the subcommands (``*`` is all) that reach out even where no host is named, unless
     there is an option of ``offline``. ``reads`` says which words are files to read: all, nothing, but-first (that is a
     pattern) or but-last (that is written). ``runs`` says what it runs: see `CommandInspector`; ``skip`` operands stand
-    before a command that it runs. ``leading``: its options end at its first operand. A ``builtin`` starts no program.
-    ``slashes`` begin comments in its code.
+    before a command that it runs, and where it runs ``words``, ``first`` means that they are one operand. ``leading``:
+    its options end at its first operand. A ``builtin`` starts no program. ``slashes`` begin comments in its code.
     """
 
     values: frozenset[str] = frozenset()

@@ -149,6 +149,7 @@ bash -s -- a <<'EOF'\ncurl https://example.com\nEOF
 su - deploy -c 'curl https://example.com'
 su deploy -c 'curl https://example.com'
 su -c 'curl https://example.com' deploy
+su --command='curl https://example.com' deploy
 time -p curl example.com
 time { curl https://example.com; }
 time for u in https://example.com; do curl $u; done
@@ -290,6 +291,10 @@ docker exec web sh -c 'echo https://example.com'
 docker run --rm curl --version
 docker build -t curl .
 su deploy -c 'curl http://localhost'
+trap 'curl http://localhost' EXIT
+eval curl -o out.txt http://localhost
+nc -l 10.0.0.1 8080
+watch curl -o out.txt http://localhost
 echo http://localhost | xargs -I{} curl {}
 echo http://localhost | xargs -I % curl %
 cat hosts.txt | xargs -I{} curl -s {}
@@ -417,6 +422,7 @@ test -f .env
 [ -f ~/.netrc ]
 touch .env
 cp .env.example .env
+make .env
 cat .env.example
 cat ~/.ssh/id_rsa.pub
 cat ~/.ssh/config
@@ -469,6 +475,7 @@ make -C/etc
 make --directory=/etc all
 make --directory /etc all
 ninja -C /tmp/build
+just --working-directory /etc build
 env -C /etc make
 env --chdir=/etc make
 sudo -D /etc make
@@ -482,6 +489,7 @@ cd /home/dev/shop2 && make
 cd /home/dev && make
 cd /etc; cd -; cd /etc; make
 time -p make -C /etc
+eval cd /etc && make
 """
 
 STAYS_INSIDE = r"""
@@ -498,6 +506,9 @@ cd $UNKNOWN && make
 cd "$(git rev-parse --show-toplevel)" && make
 (cd /etc)
 (cd /etc && pwd)
+(cd /etc && eval pwd)
+(cd /etc && trap pwd EXIT)
+su -c 'cd /etc' && make
 cd /etc && cd - && make
 cd /etc && cd /home/dev/shop && make
 cd .. && cd shop && make
@@ -509,6 +520,8 @@ git -c core.pager=cat log
 git commit -C HEAD
 make -C sub
 make -j4 -C sub all
+make -I/opt/C/include all
+ninja -f/opt/C/build.ninja
 env -C src make
 ls /etc
 cat /etc/hostname
@@ -667,6 +680,12 @@ class Undecided(unittest.TestCase):
 
     def test_git_that_stays_at_home(self) -> None:
         for command in ("git remote -v", "git submodule status", "git lfs ls-files", "git archive HEAD", "git log"):
+            with self.subTest(command):
+                check = d.check_sovereignty(d.ToolCall("Bash", {"command": command}), d.Policy())
+                self.assertEqual(check, d.SovereigntyCheck())
+
+    def test_a_shell_that_is_given_nothing_to_run(self) -> None:
+        for command in ("su - deploy", "su -s /bin/sh -g wheel deploy", "su --shell /bin/sh deploy"):
             with self.subTest(command):
                 check = d.check_sovereignty(d.ToolCall("Bash", {"command": command}), d.Policy())
                 self.assertEqual(check, d.SovereigntyCheck())
