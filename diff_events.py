@@ -16313,14 +16313,14 @@ class _Scrubber:
         return json_text(shown).encode()
 
 
-def _new_indexes(stream: Stream, positions: Sequence[int]) -> dict[int, int]:
-    """Indexes from 0 on for some of a thread's events, by position; a hole between neighbours stays as it is."""
+def _new_indexes(stream: Stream, positions: Sequence[int], first: int) -> dict[int, int]:
+    """New indexes for some of a thread's events, by position; a hole between neighbours stays as it is."""
     indexes: dict[int, int] = {}
     for before, position in zip((None, *positions), positions, strict=False):
         step = 1
         if before is not None and position == before + 1:
             step = stream.idx_at(position) - stream.idx_at(before)
-        indexes[position] = 0 if before is None else indexes[before] + step
+        indexes[position] = first if before is None else indexes[before] + step
     return indexes
 
 
@@ -16486,6 +16486,13 @@ class _Cutter:
 
     # -- trying ----------------------------------------------------------------------------------------------------
 
+    def _first_index(self, side: Side, tid: int, position: int) -> int:
+        """Where a thread's indexes begin: at 0, but behind what its log alone lost at the start if that is the place."""
+        if position or self._place.start or tid != self._walk.sides[side].tid:
+            return 0
+        starts = self._walk.sides.map(lambda cursor: cursor.stream.idx_at(0))
+        return starts[side] - min(starts)
+
     def _text(self, side: Side, units: Iterable[Unit], scrubber: _Scrubber) -> tuple[bytes, set[int]]:
         """A log of some events, and the threads that it has."""
         log = self._compared.logs[side]
@@ -16496,7 +16503,9 @@ class _Cutter:
         header = log.source.read_back(0, log.index.chunks[0].offset).removeprefix(BYTE_ORDER_MARK)
         lines = {0: header.strip()}
         for tid, of_thread in positions.items():
-            for position, idx in _new_indexes(log.index.streams[tid], sorted(of_thread)).items():
+            kept = sorted(of_thread)
+            first = self._first_index(side, tid, kept[0])
+            for position, idx in _new_indexes(log.index.streams[tid], kept, first).items():
                 lineno, line = log.line_of(tid, position)
                 lines[lineno] = with_members(line, {"tid_event_idx": str(idx)})
         in_order = (lines[lineno] for lineno in sorted(lines))
