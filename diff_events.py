@@ -11834,11 +11834,12 @@ _MOST_IN_A_FAILURE: Final = 10
 
 
 def _failure_blocks(thread: ThreadReport) -> Iterator[Block]:
-    for nth in range(min(_MOST_IN_A_FAILURE, len(thread.divergences))):
+    shown = min(_MOST_IN_A_FAILURE, len(thread.divergences))
+    for nth in range(shown):
         yield from _divergence_evidence(thread, nth)
     if thread.ending:
         yield "\n".join([_ending_sentence(thread.ending), *_cause_lines(thread.cause)])
-    if (left_out := thread.divergences_found - _MOST_IN_A_FAILURE) > 0:
+    if left_out := thread.divergences_found - shown:
         yield f"{_counted(left_out, 'more divergence')}."
     yield f"Parity: {percent(thread.parity)}.\nEvents: {thread.events.canary:,} / {thread.events.ours:,}."
 

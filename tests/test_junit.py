@@ -39,8 +39,9 @@ class JUnit(unittest.TestCase):
             self.assertIn(words, failure.text or "")
 
     def test_a_failure_says_how_many_divergences_it_leaves_out(self) -> None:
-        (case,) = self.suite(scattered_report(1, 30))
-        self.assertIn("20 more divergences.", case[0].text or "")
+        for most, left_out in ((1000, 20), (3, 27)):
+            (case,) = self.suite(scattered_report(1, 30, max_divergences=most))
+            self.assertIn(f"\n{left_out} more divergences.", case[0].text or "")
 
     def test_one_that_ended_first_fails_in_its_own_way(self) -> None:
         types = [
