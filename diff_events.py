@@ -16488,7 +16488,7 @@ class _Cutter:
     # -- trying ----------------------------------------------------------------------------------------------------
 
     def _first_index(self, side: Side, tid: int, position: int) -> int:
-        """Where a thread's indexes begin: at 0, but behind what its log alone lost at the start if that is the place."""
+        """Where a thread's indexes begin: at 0, but behind what its log alone lost if the place is its start."""
         if position or self._place.start or tid != self._walk.sides[side].tid:
             return 0
         starts = self._walk.sides.map(lambda cursor: cursor.stream.idx_at(0))

@@ -257,7 +257,7 @@ class Comparison(Cut):
         self.assertFalse((self.out / "profile.toml").exists())
 
     def test_work_that_a_pool_did_on_another_thread_is_left_out(self) -> None:
-        """Also where it stands against the block that is cut, which then stands beside something else."""
+        """Also where the block stands beside such work, and in the fixture beside something else."""
 
         def log(tids: Sequence[int], jobs: Sequence[Sequence[int | str]]) -> bytes:
             lines = [line for tid in tids for line in called(tid, "Begin")]
@@ -267,15 +267,15 @@ class Comparison(Cut):
 
         pool = '[[pool]]\nfirst_call = "Begin"\nreason = "any member does it"\n'
         profile = "--profile", self.write("rules.toml", pool.encode())
-        canary = log((6, 7), (range(10), range(10, 20)))
-        for place in (10, 7):
-            with self.subTest(place=place):
-                jobs: list[int | str] = [*range(5), *range(15, 20)]
-                jobs.insert(place, "New")
-                ours, self.out = log((1, 2), (jobs, range(5, 15))), self.directory / f"pool{place}" / "fixture"
+        for new in ((), ("New",)), (("New",), ()):
+            with self.subTest(new=new):
+                self.out = self.directory / f"pool{len(new[0])}" / "fixture"
+                canary = log((6, 7), ((*range(5), *new[0], *range(5, 10)), range(10, 20)))
+                ours = log((1, 2), ((*range(5), *new[1], *range(15, 20)), range(5, 15)))
                 outcome = self.cut(canary, ours, "--tid-map", "6=1,7=2", *profile)
                 self.assertEqual((outcome.code, outcome.err), (0, ""))
-                self.assertIn("JobNew", [one["payload"]["name"] for one in self.events("ours")])
+                names = [[one["payload"]["name"] for one in self.events(side)] for side in ("canary", "ours")]
+                self.assertEqual(["JobNew" in of_side for of_side in names], list(map(bool, new)))
                 self.assertLess(len(self.events("ours")), 10)
                 self.assertEqual(run("corpus", str(self.out.parent), "--must-fail", "--quiet").code, 0)
 
