@@ -87,8 +87,12 @@ class JUnit(unittest.TestCase):
         rule = diff_events.ProfileRule(diff_events.RuleSort.IGNORE, "hid 1 in run 1", kind="kernel.call", source="p")
         report = scattered_report(1, 1)
         options = replace(report.options, profile=diff_events.Profile((rule,)))
-        names = {self.suite(replace(report, options=options, hidden=(n,)))[-1].attrib["name"] for n in (0, 1, 2)}
-        self.assertEqual(len(names), 1)
+        cases = [self.suite(replace(report, options=options, hidden=(n,)))[-1] for n in (0, 1, 2)]
+        self.assertEqual(len({case.attrib["name"] for case in cases}), 1)
+        outputs = [case.findtext("system-out") for case in cases]
+        self.assertEqual(outputs, [f"hid {n} (hid 1 in run 1)" for n in (0, 1, 2)])
+        skipped = [[one.attrib["message"] for one in case.findall("skipped")] for case in cases]
+        self.assertEqual(skipped, [["this rule hid nothing"], [], []])
 
     def test_each_condition_of_the_gate_is_a_case_that_says_what_was_found(self) -> None:
         gates = (diff_events.Gate.IDENTICAL, diff_events.Gate.PARITY)
@@ -111,6 +115,7 @@ class JUnit(unittest.TestCase):
         self.assertIn("earlier since the baseline, 7 matching events fewer", suite[2][0].attrib["message"])
         self.assertEqual(suite[3].attrib["name"], "ratchet")
         self.assertIn("--ratchet: 1 thread earlier", suite[3][0].attrib["message"])
+        self.assertRegex(suite[3][0].text or "", r"(?m)^ +2 +2  earlier +-7 ")
 
     def test_hostile_text_parses_back_as_text(self) -> None:
         suite = self.suite(hostile_report())

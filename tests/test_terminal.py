@@ -149,7 +149,7 @@ class CommandLine(LogTestCase):
         for name, words in (
             ("markdown", "**The gate does not hold:** `--fail-under 95`: parity is 88.88 %."),
             ("json", '"gate": {\n  "fail_under": false\n }'),
-            ("json", '"wanted": "--fail-under 95",\n   "found": "parity is 88.88 %"'),
+            ("json", '"holds": false,\n   "wanted": "--fail-under 95",\n   "found": "parity is 88.88 %"'),
             ("html", "--fail-under 95"),
             ("junit", "--fail-under 95: parity is 88.88 %"),
         ):
