@@ -206,6 +206,24 @@ class References(CalibrateTestCase):
         found = [one for thread in report["threads"] for one in thread["divergences"]]
         self.assertEqual({one["novelty"] for one in found}, {"lost"})
 
+    def test_what_stands_elsewhere_is_neither_novel_nor_lost(self) -> None:
+        def log_of(name: str, *calls: str) -> str:
+            return self.write(name, [event(idx, payload={"name": name}) for idx, name in enumerate(calls)])
+
+        names = [f"Call{n}" for n in range(40)]
+        canary, reference = log_of("c.jsonl", *names), log_of("r.jsonl", *names)
+        moved = log_of("o.jsonl", *names[:5], *names[6:35], names[5], *names[35:])
+        outcome = run("--canary", canary, "--ours", moved, "--reference", reference, "--report", "json:-", "--quiet")
+        found = json.loads(outcome.out)["threads"][0]["divergences"]
+        self.assertEqual([one["novelty"] for one in found], [None, None])
+
+    def test_a_learned_rule_may_hide_nothing(self) -> None:
+        paths = [self.write(f"{n}.jsonl", recorded(n)) for n in (1, 2)]
+        same = self.write("same.jsonl", recorded(1))
+        outcome = run("--canary", paths[0], "--ours", same, "--reference", paths[1], "--report", "json:-")
+        self.assertIn(0, [rule["hidden"] for rule in json.loads(outcome.out)["profile"]["rules"]])
+        self.assertNotIn("hid nothing", outcome.err)
+
     def test_bad_references_are_one_line(self) -> None:
         one, other = self.write("a.jsonl", recorded(1)), self.write("b.jsonl", recorded(2))
         strange = self.write("s.jsonl", [event(0, "note", {"text": "x"})])

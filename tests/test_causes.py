@@ -324,7 +324,8 @@ class Values(unittest.TestCase):
         self.assertEqual(upstream_of(report, 7)[0], Relation.EARLIER_IN_LOG)
 
     def test_sizes_and_round_numbers_say_nothing(self) -> None:
-        for canary, ours in ((4096, 8192), (300, 301), (0x12000, 0x13000), (100_000, 2_500_000), (0x20000000, 0x40000)):
+        round_ones = ((0x12000, 0x13000), (100_000, 2_500_000), (0x10000000, 0x20000000))
+        for canary, ours in ((4096, 8192), (300, 301), *round_ones):
             with self.subTest(canary=canary):
                 report = compare_lines(self.side(canary), self.side(ours))
                 self.assertEqual(upstream_of(report, 7)[0], Relation.EARLIER_IN_LOG)
@@ -405,6 +406,7 @@ class Values(unittest.TestCase):
             ("3221225485", "0xC000000D"), ("00ABCDEF", "00abcdef"),
         ]  # fmt: skip
         real: list[tuple[Any, Any]] = [(255, -1), (1, True), ("1x", 1), (None, 0), (-2, 5), ("ab", "AB")]
+        real.append((-3_000_000_000, 1_294_967_296))  # they differ by 2 ** 32, and no 32 bits are the first
 
         def side(nth: int) -> list[Line]:
             pairs = [*spellings, *real]
@@ -421,6 +423,18 @@ class Values(unittest.TestCase):
         self.assertNotIn("whose value it repeats", render_markdown(report))
         alone = compare_lines(called(6, "VdSwap", v=0xC000000D), called(6, "VdSwap", v=-1073741811))
         self.assertIn("a value differs: same value, spelled differently", TextWriter().written(summary_document(alone)))
+
+    def test_a_spelling_is_neither_a_cause_nor_where_to_start(self) -> None:
+        report = compare_lines(self.side("0x40012340"), self.side(0x40012340))
+        self.assertEqual(upstream_of(report, 7)[0], Relation.EARLIER_IN_LOG)
+
+        def side(handle: object, value: int, tid: int) -> list[Line]:
+            return [*worked(6), *worked(7), *called(6, "Use", at=handle), *called(tid, "Set", n=value), *worked(tid)]
+
+        for tid in (6, 7):
+            start = compare_lines(side("255", 1, tid), side(255, 2, tid)).start_here
+            assert start is not None and start.events is not None
+            self.assertEqual((start.canary_tid, start.events.ours.name), (tid, "Set"))
 
     def test_a_value_that_both_sides_have_says_nothing(self) -> None:
         def side(handle: int, size: int) -> list[Line]:
