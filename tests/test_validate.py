@@ -129,17 +129,31 @@ class EventLogs(ValidateCase):
                 [event(0, host_ns=5), event(0, tid=7, host_ns=4), event(1, "thread.create", payload={"child_tid": 7})],
                 [],
             ),
+            ([event(1, host_ns=5), event(0, host_ns=4)], [("out_of_order", 3, "tid_event_idx")]),
+            (
+                [event(0, "thread.create", tid=5, payload={"child_tid": 7})]
+                + [event(idx, tid=tid, host_ns=9 - idx) for tid in (6, 7) for idx in (0, 1)],
+                [("falling_clock", 4, "host_ns"), ("falling_clock", 6, "host_ns")],  # once a thread
+            ),
             (lonely, [("lonely_ids", 1, "payload.handle_semantic_id")]),
             (lonely[:8], []),
             ([*lonely, handle(9, 3, kind="handle.destroy")], []),
             ([*lonely, event(9, "wait.begin", payload={**WAIT, "handles_semantic_ids": ["3"]})], []),
             ([*lonely, event(9, "wait.begin", payload={**WAIT, "handles_semantic_ids": 3})], None),
+            (
+                [
+                    *lonely,
+                    event(9, "wait.begin", payload=WAIT),
+                    event(10, "wait.end", payload={"status": 0, "woken_by_semantic_id": 3}),
+                ],
+                [],
+            ),
             ([event(0), event(0, tid=7)], [("no_creations", 1, "kind")]),
             (different, [("nothing_repeats", 1, "payload")]),
             (different[:-1], []),
             (
                 [
-                    event(0, payload={"name": "f", "now": 1}),
+                    event(0, payload={"now": 1, "name": "f"}),
                     *({**one, "tid_event_idx": n + 1} for n, one in enumerate(different)),
                 ],
                 [],
@@ -161,10 +175,15 @@ class EventLogs(ValidateCase):
             ({"args": [7, {"h": "4160749572"}]}, "payload.args[1].h"),
             ({"args": ["0xF8000004", "0xf8000004"]}, "payload.args[0]"),  # said once
             ({"h": {"name": 0xF8000004}}, "payload.h.name"),
+            ({"name": "4160749572"}, None),
         ):
             with self.subTest(arguments=arguments):
                 found = self.of_log(create, event(1, payload={"name": "f", **arguments}))
-                self.assertEqual(found, [("raw_handle", 3, field)])
+                self.assertEqual(found, [("raw_handle", 3, field)] if field else [])
+        calls = [event(n, payload={"name": name, "h": 0xF8000004}) for n, name in enumerate("fgf", 1)]
+        self.assertEqual([line for _, line, _ in self.of_log(create, *calls)], [3, 4])  # once a call
+        found = self.of_log(handle(0, 5, raw="x"), event(1, payload={"name": "f", "h": "y"}))
+        self.assertEqual(found, [("payload", 2, "payload.raw_handle_id")])
 
     def test_handles_without_a_creation(self) -> None:
         for arguments, field in (
@@ -179,6 +198,8 @@ class EventLogs(ValidateCase):
                 call = event(0, payload={"name": "f", **arguments})
                 expected = [("raw_handle", 2, field)] if field else []
                 self.assertEqual(self.of_log(call), expected)
+        twice = [event(n, payload={"name": name, "handle": "0xf8000004"}) for n, name in enumerate("fg")]
+        self.assertEqual(self.of_log(*twice), [("raw_handle", 2, "payload.handle")])  # where it is first named
         creation = {**handle(0, 5, raw=0xF8000004, tid=7), "tid": 7}
         start = event(1, "thread.create", payload={"child_tid": 7})
         used_before = event(0, payload={"name": "f", "handle": "0xf8000004"})
@@ -195,6 +216,7 @@ class EventLogs(ValidateCase):
                 "payload.io_status_block.status",
             ),
             ("kernel.return", {"name": "f", "status": 0, "offset": -5, "s": {"status": "-5"}}, None),
+            ("kernel.return", {"name": "f", "status": -(1 << 31) - 1}, None),  # not of 32 bits
         ):
             with self.subTest(payload=payload):
                 expected = [("negative_status", 3, field)] if field else []
