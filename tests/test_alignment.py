@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import unittest
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import diff_events
@@ -222,18 +223,23 @@ def naive_turns(events: list[int], start: int, end: int) -> bool:
 # -- the alignment -------------------------------------------------------------------------------------------
 
 
-def aligned(canary: array[int], ours: array[int], key: int) -> Iterator[Hunk]:
-    """The hunks of two whole streams."""
+def aligned(
+    canary: array[int], ours: array[int], key: int, within_call: Container[int] = ()
+) -> Iterator[Hunk]:
+    """The hunks of two whole streams; events with these labels belong to the call before them."""
 
     def compare(c: int, o: int) -> Likeness:
         same = label_of(canary[c], key) == label_of(ours[o], key)
         return Likeness.SAME_CALL if same else Likeness.OTHER
 
-    return StreamAlignment(canary, ours, compare).hunks(0, 0)
+    def is_within_call(c: int) -> bool:
+        return label_of(canary[c], key) in within_call
+
+    return StreamAlignment(canary, ours, compare, is_within_call).hunks(0, 0)
 
 
-def found_in(case: Case, key: int) -> list[tuple[Hunk, Change]]:
-    hunks = aligned(fingerprints(case.canary, key), fingerprints(case.ours, key), key)
+def found_in(case: Case, key: int, within_call: Container[int] = ()) -> list[tuple[Hunk, Change]]:
+    hunks = aligned(fingerprints(case.canary, key), fingerprints(case.ours, key), key, within_call)
     return [(Hunk(*hunk[:4]), plain_class(hunk, case)) for hunk in hunks]
 
 
@@ -392,6 +398,87 @@ class WhichMatchesAreKept(unittest.TestCase):
         end = [*range(1 << 40, (1 << 40) + 7)]
         case = Case([*range(100), *range(200, 209), *end], [*range(100), *range(300, 303), *end])
         self.assertEqual(found_in(case, 18), [(Hunk(100, 109, 100, 103), Change.REPLACED)])
+
+    def blocks(self, *blocks: tuple[int, int, str]) -> list[tuple[int, int, int, int]]:
+        """The hunks, where behind a loop of events a and b so many new events stand against so many others, again and
+        again, and some events of the loop behind them."""
+        loop, numbers = dict(zip("ab", FREQUENT, strict=False)), itertools.count(9)
+        case = Case([*loop.values()] * 100, [*loop.values()] * 100)
+        for canary, ours, behind in blocks:
+            for side, count in ((case.canary, canary), (case.ours, ours)):
+                side += [next(numbers) * ARGUMENTS for _ in range(count)]
+                side += [loop[event] for event in behind]
+        end = [*range(1 << 40, (1 << 40) + 200)]
+        found = found_in(Case([*case.canary, *end], [*case.ours, *end]), 19)
+        self.assertEqual({kind for _, kind in found}, {Change.REPLACED})
+        return [(h.c_start - 200, h.c_end - 200, h.o_start - 200, h.o_end - 200) for h, _ in found]
+
+    def test_blocks_are_joined_where_their_own_costs_are_more_than_what_matches_between_them(self) -> None:
+        self.assertEqual(self.blocks((4, 3, "ab"), (4, 3, "")), [(0, 4, 0, 3), (6, 10, 5, 8)])
+        self.assertEqual(self.blocks(*[(4, 3, "ab")] * 4, (4, 3, "")), [(0, 28, 0, 23)])
+
+    def test_more_than_one_beginning_is_remembered(self) -> None:
+        blocks = (3, 5, "aa"), (3, 1, "abab"), (2, 2, "aa"), (8, 8, "ab"), (4, 6, "")
+        self.assertEqual(self.blocks(*blocks), [(0, 3, 0, 5), (5, 8, 7, 8), (12, 14, 12, 14), (16, 30, 16, 32)])
+
+
+class CallsAndEnds(unittest.TestCase):
+    """What a reader would expect near the ends of streams, and where events belong to the call before them.
+
+    A capital is the same call with other arguments; b, d, f and h belong to the call before them. The streams begin
+    with many turns of ab, or with events that are there once.
+    """
+
+    LOOP, ONCE, END = "ab" * 60, "".join(map(chr, range(1000, 1060))), "".join(map(chr, range(2000, 2060)))
+
+    def check(self, begin: str, canary: str, ours: str, *expected: tuple[int, int, int, int, str]) -> None:
+        sides = [[ord(e.lower()) * ARGUMENTS + (e in "ABCDEFGH") for e in begin + side] for side in (canary, ours)]
+        start = len(begin)
+        found = [(h.c_start - start, h.c_end - start, h.o_start - start, h.o_end - start, kind.value)
+                 for h, kind in found_in(Case(sides[0], sides[1]), 20, {*map(ord, "bdfh")})]  # fmt: skip
+        self.assertEqual(found, list(expected))
+
+    def test_what_one_side_has_more_at_its_end_costs_nothing(self) -> None:
+        self.check(self.LOOP, "cyz", "yzstuv", (0, 1, 0, 0, "missing_on_ours"))
+
+    def test_what_one_side_has_more_at_its_end_proves_nothing(self) -> None:
+        self.check(self.ONCE, "a", "Aababab", (0, 1, 0, 7, "unrecovered"))
+
+    def test_a_changed_call_is_cheap(self) -> None:
+        self.check(self.LOOP, "hhgad", "hghaD", (1, 3, 1, 3, "reordered"), (4, 5, 4, 5, "changed"))
+
+    def test_the_end_belongs_to_no_call(self) -> None:
+        self.check(self.ONCE, "aba", "baA", (0, 1, 0, 0, "missing_on_ours"))
+
+    def test_a_last_block_is_not_shortened_and_not_divided(self) -> None:
+        self.check(self.ONCE, "bcab", "bCabbA", (1, 2, 1, 2, "changed"), (3, 4, 3, 6, "unrecovered"))
+        self.check(self.LOOP, "b", "BAB", (0, 1, 0, 3, "unrecovered"))
+
+    def test_one_event_against_another_at_the_end_is_not_lost(self) -> None:
+        self.check(self.LOOP, "b", "A", (0, 1, 0, 1, "replaced"))
+
+    def test_blocks_that_can_be_slid_together_are_one(self) -> None:
+        self.check(self.LOOP, "baabaabb" + self.END, "Baaabb" + self.END,
+                   (0, 1, 0, 1, "changed"), (3, 5, 3, 3, "missing_on_ours"))
+        self.check(self.ONCE, "baaabab" + self.END, "bAaAbA" + self.END + "stuv",
+                   (1, 2, 1, 2, "changed"), (3, 4, 3, 4, "changed"), (5, 7, 5, 6, "replaced"))
+
+    def test_what_is_known_as_changed_is_slid_together_with_nothing(self) -> None:
+        self.check(self.ONCE, "baa" + self.END[:2], "Ba" + self.END[:2],
+                   (0, 1, 0, 1, "changed"), (2, 3, 2, 2, "repeated"))
+
+    def test_a_block_behind_a_changed_call_begins_where_the_sides_differ(self) -> None:
+        self.check(self.ONCE, "bbbba" + self.END, "bBba" + self.END,
+                   (1, 2, 1, 2, "changed"), (3, 4, 3, 3, "repeated"))
+
+    def test_the_end_of_a_block_is_changed_only_from_the_start_of_a_call_on(self) -> None:
+        self.check(self.ONCE, "ab" + self.END, "cb" + self.END, (0, 1, 0, 1, "replaced"))
+        self.check(self.ONCE, "cchh" + self.END, "cHh" + self.END, (1, 3, 1, 2, "replaced"))
+
+    def test_the_beginning_of_a_block_is_changed_only_where_a_call_goes_on_or_events_are_equal(self) -> None:
+        self.check(self.ONCE, "ad" + self.END[:2], "ADh" + self.END[:2], (0, 2, 0, 3, "replaced"))
+        self.check(self.ONCE, "aaaaab" + self.END[:2], "aAaAa" + self.END[:2],
+                   (1, 2, 1, 2, "changed"), (3, 4, 3, 4, "changed"), (5, 6, 5, 5, "missing_on_ours"))
 
 
 def read(result: int, text: str = "") -> list[Line]:
