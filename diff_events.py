@@ -4297,11 +4297,6 @@ class Hunk(NamedTuple):
         """Whether it holds events of one side only."""
         return self.c_start == self.c_end or self.o_start == self.o_end
 
-    @property
-    def is_counted(self) -> bool:
-        """Whether `common` is the most that can match, and not only the most near the diagonal."""
-        return min(self.canary_events, self.ours_events) <= _SEARCHED_COMPLETELY
-
     def to(self, last: Hunk) -> Hunk:
         """One hunk from the start of this one to the end of another."""
         return Hunk(self.c_start, last.c_end, self.o_start, last.o_end)
