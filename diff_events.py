@@ -4229,6 +4229,8 @@ _COST_OF_A_BIT: Final = 1.7
 _COST_OF_CHANGED: Final = 2.5
 _LENGTH_WORTH: Final = 2.5
 _BEGINNINGS_TRIED: Final = 64
+"""Beginnings of a joined hunk that are remembered at a time. It bounds the work: six are the most on the streams of
+tests/streams.py and on recordings. Of more, the last ones are forgotten, and a worse hunk may be found."""
 _MOST_COMPARED: Final = 2048
 """Pairs of events that are read in a window to find the class of its hunks."""
 _LONGEST_CHANGED: Final = 512
