@@ -7043,7 +7043,7 @@ class NameTable:
         partner, are_handles = self._threads.get(values.canary), [p and p.source == HANDLES_SOURCE for p in producers]
         if partner == values.ours and not all(are_handles):
             return NameJudgement(True, THREADS_SOURCE)
-        if partner in (None, values.ours) or values.ours not in self._thread_ids.ours or any(are_handles):
+        if partner is None or values.ours not in self._thread_ids.ours or any(are_handles):
             return None
         is_large = min(values) >= _SMALLEST_HANDLE and values.canary != values.ours
         if not (is_large or field_ in self._fields_with_names or _THREAD_FIELD.search(field_[2])):

@@ -176,6 +176,17 @@ class Bindings(unittest.TestCase):
                         said = f"what canary calls `{stands_for}`; ours calls canary's object `{expected}`"
                         self.assertIn(said, render_markdown(report))
 
+    def test_what_is_no_thread_on_either_side_is_no_wrong_thread(self) -> None:
+        for tids in ((6, 99), (99, 6), (98, 99)):
+            sides = [
+                [spawned(6, 7), *called(7, "NtYieldExecution") * 4, (6, "kernel.call", {"name": "Ke", "tid": tid})]
+                for tid in tids
+            ]
+            report = compare_lines(*sides, match_names=True, tid_map={6: 6, 7: 7})
+            with self.subTest(tids=tids):
+                self.assertEqual(report.names.breaks, ())
+                self.assertEqual(report.threads[0].divergences_found, 1)
+
     def test_a_small_name_of_a_profile_that_is_bound_to_another_object(self) -> None:
         def side(first: int, wrong: int) -> list[Line]:
             lines = [line for n in range(4) for line in called(MAIN, "open", str(first + n), path=f"f{n}")]

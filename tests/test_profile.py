@@ -371,6 +371,8 @@ class BadProfiles(LogTestCase):
             (f'{self.IGNORE}only = "absent"\n{self.IGNORE}values = [1]\n{self.TOLERANCE}', 3),
             (f'{self.IGNORE}call = "C"\n{self.IGNORE}values = [1]\n{self.TOLERANCE}', 3),
             (f'{self.IGNORE.replace("ignore", "name")}call = "C"\n{self.IGNORE}call = "D"\n', 2),
+            (f'{self.IGNORE.replace("ignore", "name")}call = "C"\n{self.IGNORE}only = "absent"\n', 2),
+            (f'{self.IGNORE}call = "C"\n{self.IGNORE}'.replace("ignore", "name"), 2),
             ('ignore = [{ kind = "k", field = "f", reason = "r" }]\n', 1),
             ('[[float]]\nkind = "k"\nreason = "r"\n[float.where]\n"payload.a" = 1\nb = "x"\n', 1),
             ('[[pool]]\nentry_point = 0x82001000\nreason = "r"\n', 1),
