@@ -240,6 +240,10 @@ class Rows(Show):
         self.assertGreater(len(cells), 1)
         for nth, letters in enumerate(("c c c", "d d d")):
             self.assertIn(letters, re.sub("[«»]", "", cells[1][nth]))
+        with mock.patch.dict(os.environ, {"COLUMNS": "120"}):
+            coloured = self.show("--at", "6:0", "--color", "always").splitlines()[4].split("│")
+        for letter, cell in zip("cd", coloured, strict=True):
+            self.assertIn(f"\x1b[7m{letter} {letter}", cell)
 
     def test_the_call_within_which_it_happens_is_named(self) -> None:
         call, returned = called(6, "NtCreateEvent")

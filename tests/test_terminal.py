@@ -76,6 +76,15 @@ class Writing(unittest.TestCase):
         text = TextWriter(20, colour=True).written([Items([f"**a** {quoted('x' * 50)} b"])])
         lines = [re.sub("\x1b\\[\\d+m", "", line) for line in text.splitlines()]
         self.assertEqual(lines, ["- a", f"  {'x' * 18}", f"  {'x' * 18}", f"  {'x' * 14} b"])
+        text = TextWriter(20, colour=True).written([Items([f"**{'y' * 30}**"])])
+        self.assertEqual(text, f"- \x1b[1m{'y' * 18}\n  {'y' * 12}\x1b[0m\n")
+
+    def test_equal_fields_that_are_left_out_leave_one_mark(self) -> None:
+        equal = {f"field{n}": "x" * 60 for n in range(6)}
+        pair = Both(1, 2).map(lambda n: diff_events.Event(2, "kernel.call", 6, 0, {"name": "f", **equal, "n": n}))
+        text = diff_events.without_changes(diff_events.compared_texts(pair).ours)
+        first = [f'field{n}="{"x" * 60}"' for n in range(2)]
+        self.assertEqual(text, " ".join(["kernel.call f", *first, "… n=2"]))
 
     def test_the_summary_names_what_it_leaves_out(self) -> None:
         report = scattered_report(1, 20)
