@@ -1,6 +1,7 @@
 """Learning a profile from runs of one program: clean for the next run, and sensitive to what the noise is not."""
 
 import json
+import os
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -228,6 +229,7 @@ class References(CalibrateTestCase):
         one, other = self.write("a.jsonl", recorded(1)), self.write("b.jsonl", recorded(2))
         strange = self.write("s.jsonl", [event(0, "note", {"text": "x"})])
         for reference, expected in ((other, "that is --ours"), (one, "the same run"), ("-", "read twice"),
+                                    (os.path.join(os.path.dirname(one), ".", "a.jsonl"), "the same run"),
                                     (strange, "runs of one program"), ("gone.jsonl", "gone.jsonl")):  # fmt: skip
             outcome = run("--canary", one, "--ours", other, "--reference", reference)
             self.assertEqual((outcome.code, outcome.out, outcome.err.count("\n")), (2, "", 1), reference)
