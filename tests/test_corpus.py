@@ -102,6 +102,18 @@ class Gate(CorpusCase):
             code, out, _ = self.corpus()
             option = "--match-names" if "names" in fewer else f"--profile {self.folder}/a/poll.toml"
             self.assertEqual((code, f"ours.jsonl {option}" in out), (1, True))
+        name = '[[name]]\nkind = "kernel.call"\ncall = "NtClose"\nfield = "handle"\nreason = "a handle"\n'
+        self.put("a/poll.toml", (self.folder / "a/poll.toml").read_text() + name)
+        self.assertEqual(self.corpus()[0], 0)  # a rule for a name matches names, as it does elsewhere
+
+    def test_no_fixture_allows_what_the_contract_forbids(self) -> None:
+        use = turn(("a", "WebFetch", {"url": "https://a.example"}))
+        self.put("a/teacher.ccpa-trace.jsonl", taught(use))
+        self.put("a/student.ccpa-trace.jsonl", whole(use))
+        self.put("a/meta.toml", '[fixture]\nid = "a"\nallow_hosts = ["a.example"]\n')
+        self.assertEqual(self.corpus()[0], 0)
+        contract = self.put("c.yaml", "sovereignty: {forbidden_replay_egress: ['*.example']}\n")
+        self.assertEqual(self.corpus("--contract", contract)[0], 1)
 
     def test_must_fail(self) -> None:
         self.traces("a", drift=True)
