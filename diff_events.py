@@ -4798,7 +4798,8 @@ class _Window:
         behind = list(self._changes(Hunk(rest.c_end, hunk.c_end, rest.o_end, hunk.o_end)))
         matched = front + back - sum(part.canary_events - part.common for part in (*before, *behind))
         crosswise = self._common(hunk) - matched - self._common(rest)
-        yield from (*before, rest._replace(common=max(0, crosswise)), *behind)
+        middle = [rest._replace(common=max(0, crosswise))] if rest.canary_events or rest.ours_events else []
+        yield from (*before, *middle, *behind)
 
     def _same_calls_back(self, hunk: Hunk) -> int:
         """How many events at its end are the same calls on both sides, where the match behind it belongs to them."""

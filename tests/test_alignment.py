@@ -471,6 +471,12 @@ class CallsAndEnds(unittest.TestCase):
         self.check(self.ONCE, "bbbba" + self.END, "bBba" + self.END,
                    (1, 2, 1, 2, "changed"), (3, 4, 3, 3, "repeated"))
 
+    def test_a_long_block_of_changed_calls_leaves_no_block_without_events(self) -> None:
+        label, count, end = ord("b") * ARGUMENTS, 600, [*range(1 << 40, (1 << 40) + 9000)]
+        case = Case([1, *range(label, label + count), *end], [1, *range(label + count, label + 2 * count), *end])
+        found = found_in(case, 21, {ord("b")})
+        self.assertEqual(found, [(Hunk(1, 601, 1, 601), Change.CHANGED)])
+
     def test_the_end_of_a_block_is_changed_only_from_the_start_of_a_call_on(self) -> None:
         self.check(self.ONCE, "ab" + self.END, "cb" + self.END, (0, 1, 0, 1, "replaced"))
         self.check(self.ONCE, "cchh" + self.END, "cHh" + self.END, (1, 3, 1, 2, "replaced"))
