@@ -361,6 +361,19 @@ class OtherRecordingTest(BaselineFixture):
         self.assertEqual(baseline["threads"][0]["new"], [])
         self.assertIn("--ratchet: 1 thread newly different, at canary's tid 6, parity 100 % before, 50.00 % now.", err)
 
+    def test_of_several_threads_that_now_end_early_the_first_is_named(self) -> None:
+        canary = self.side({6: self.CALLS, 7: self.CALLS[::-1]})
+        sides = [self.side({1: self.CALLS[:end], 2: self.CALLS[::-1][:end]}) for end in (40, 20)]
+        _, _, err, _ = self.ratchet((canary, sides[0]), (canary, sides[1]))
+        self.assertIn("--ratchet: 2 threads newly different, at canary's tid 6 first, parity", err)
+
+    def test_what_is_left_of_a_block_is_not_new(self) -> None:
+        canary, other = self.side({6: self.CALLS}), [(f"Other{n}", 0) for n in range(10)]
+        block = [*self.CALLS[:10], *other, *self.CALLS[20:]]
+        left = [*self.CALLS[:10], other[0], *self.CALLS[11:15], ("Call15", 0), *self.CALLS[16:]]
+        code, baseline, _, _ = self.ratchet((canary, self.side({1: block})), (canary, self.side({1: left})))
+        self.assertEqual((code, baseline["threads"][0]["new"]), (ExitCode.OK, []))
+
     def test_what_is_fixed_and_another_profile_are_said(self) -> None:
         canary = self.side({6: self.CALLS})
         ours = self.side({1: [*self.CALLS[:10], ("Call10", 0), *self.CALLS[11:20], ("Call20", 0), *self.CALLS[21:]]})
