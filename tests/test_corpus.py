@@ -104,7 +104,11 @@ class Gate(CorpusCase):
             self.assertEqual((code, f"ours.jsonl {option}" in out), (1, True))
         name = '[[name]]\nkind = "kernel.call"\ncall = "NtClose"\nfield = "handle"\nreason = "a handle"\n'
         self.put("a/poll.toml", (self.folder / "a/poll.toml").read_text() + name)
-        self.assertEqual(self.corpus()[0], 0)  # a rule for a name matches names, as it does elsewhere
+        for side, raw in (("canary", 16777216), ("ours", 16777220)):
+            use = {"kind": "kernel.call", "tid": 6, "tid_event_idx": 3, "payload": {"name": "NtRead", "file": raw}}
+            path = self.folder / f"a/{side}.jsonl"
+            path.write_text(path.read_text() + json.dumps(use) + "\n")
+        self.assertEqual(self.corpus()[0], 0)  # who has a rule for a name need not ask for names
 
     def test_no_fixture_allows_what_the_contract_forbids(self) -> None:
         use = turn(("a", "WebFetch", {"url": "https://a.example"}))
