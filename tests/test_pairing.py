@@ -1,4 +1,4 @@
-"""Pairing: each sentence of its rules by hand, the assignment against brute force, many generated logs."""
+"""Pairing: each sentence of its rules by hand, and many generated logs."""
 
 from __future__ import annotations
 
@@ -204,6 +204,19 @@ class ByHand(unittest.TestCase):
         (pair,) = pair_threads(canary, ours, {})
         self.assertEqual((pair.ours_tid, pair.alternative), (1, 2))
         self.assertLessEqual(pair.confidence, 0.5)
+
+    def test_what_is_best_first_need_not_be_best_together(self) -> None:
+        """6 and 3 have the most in common, but what then remains has little."""
+        canary = [thread(5, [0, 1, 4, 5]), thread(6, range(4))]
+        ours = [thread(3, range(6)), thread(4, range(3))]
+        self.assertEqual(mapping(pair_threads(canary, ours, {})), {5: 3, 6: 4})
+        self.assertEqual(mapping(pair_threads(canary, ours, {6: 3})), {6: 3, 5: 4})
+
+    def test_a_thread_without_partner_swaps_with_none(self) -> None:
+        canary = [thread(tid, events) for tid, events in enumerate(([1, 4], [6], [6, 0, 2, 0, 0], [6, 3, 1, 2]))]
+        ours = [thread(tid, events) for tid, events in enumerate(([2, 0, 3], [2, 1, 1, 1], [1], [2, 1, 4]), 20)]
+        pairs = mapping(pair_threads(canary, ours, {}))
+        self.assertEqual((set(pairs), set(pairs.values())), ({0, 1, 2, 3}, {20, 21, 22, 23}))
 
     def test_single_threads_pair_whatever_they_are(self) -> None:
         (pair,) = pair_threads([thread(1, [1], "A")], [thread(9, [2], "B")], {})
