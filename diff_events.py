@@ -541,6 +541,17 @@ def json_text(value: object) -> str:
     return "∅" if value is MISSING else json.dumps(value, ensure_ascii=False, default=str)
 
 
+def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """Which of some words may be meant; nothing where none is like it.
+
+    >>> nearest("--quite", ["--out", "--quiet"])
+    '--quiet'
+    """
+    import difflib  # here, so that only who mistypes waits for it
+
+    return next(iter(difflib.get_close_matches(word, list(known), 1, likeness)), "")
+
+
 # ══ schemas ═══════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
@@ -9098,7 +9109,10 @@ class Comparison:
         return sum(1 for _ in self.differences()) + self.unmapped + len(self.alone)
 
 
-def _calls_and_sequences(log: Log) -> tuple[set[_CallKey], set[tuple[_CallKey, _CallKey]]]:
+_CallsAndSequences: TypeAlias = "tuple[set[_CallKey], set[tuple[_CallKey, _CallKey]]]"
+
+
+def _calls_and_sequences(log: Log) -> _CallsAndSequences:
     """The kinds and calls of the first events of a run, and which of them follow each other on a thread."""
     last: dict[int, _CallKey] = {}
     calls, sequences = set(), set()
@@ -9111,10 +9125,9 @@ def _calls_and_sequences(log: Log) -> tuple[set[_CallKey], set[tuple[_CallKey, _
     return calls, sequences
 
 
-def _are_of_one_program(one: Log, other: Log) -> bool:
+def _are_of_one_program(one: _CallsAndSequences, other: _CallsAndSequences) -> bool:
     """Whether two runs make the same calls, or make them in the same order: one may be short, or in random order."""
-    calls, sequences = _calls_and_sequences(one)
-    other_calls, other_sequences = _calls_and_sequences(other)
+    (calls, sequences), (other_calls, other_sequences) = one, other
     common, either = calls & other_calls, calls | other_calls
     has_names = any(name for _, name in either)
     if not any(name or not has_names for _, name in common):
@@ -9158,9 +9171,9 @@ class RunSet:
 
     def check_programs(self) -> None:
         """Raises `UsageError` where two runs make so different calls that they are not of one program."""
-        first = self.logs[0]
+        first = _calls_and_sequences(self.logs[0])
         for source, log in zip(self._sources[1:], self.logs[1:], strict=True):
-            if not _are_of_one_program(first, log):
+            if not _are_of_one_program(first, _calls_and_sequences(log)):
                 one, other = printable(self._sources[0].name), printable(source.name)
                 raise UsageError(f"{one} and {other} make different calls: expected runs of one program")
 
@@ -15716,7 +15729,7 @@ DEFAULT_CONTRACT: Final = Contract()
 _HOST: Final = r"(?:\*\.)?[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?"
 
 
-def checked_host(value: object, source: str, field: str) -> str:
+def checked_host(value: object, source: str, field: str | None = None) -> str:
     """An entry of an allow list: a host name, an address, or ``*.domain``."""
     if isinstance(value, str) and (re.fullmatch(_HOST, value) or ip_address(value.strip("[]"))):
         return value.strip("[]")
@@ -15756,8 +15769,6 @@ def _contract_values(settings: dict[str, object], path: str) -> dict[str, Any]:
 
     Raises `InputError` for a value of another type, and for a key in a section that is nearly one of those read.
     """
-    import difflib  # here, so that only who gives a contract waits for it
-
     homes = {one.name: section for section, expected in _CONTRACT_FIELDS.items() for one in expected}
     found: dict[str, Any] = {}
     for section, expected in _CONTRACT_FIELDS.items():
@@ -15767,9 +15778,8 @@ def _contract_values(settings: dict[str, object], path: str) -> dict[str, Any]:
         values = checked_fields(value, expected, path, ".".join(section))
         found |= {one.name: values[one.name] for one in expected if one.name in values}
         for key in map(str, values if section else ()):
-            meant = difflib.get_close_matches(key, homes, 1, 0.75)
-            if meant and homes.get(key) != section:
-                problem = f"no such key; is {'.'.join((*homes[meant[0]], meant[0]))} meant?"
+            if (meant := nearest(key, homes, 0.75)) and homes.get(key) != section:
+                problem = f"no such key; is {'.'.join((*homes[meant], meant))} meant?"
                 lineno, name = _settings_line(path, *section, key), ".".join((*section, key))
                 raise InputError(path, problem, lineno=lineno, field=name)
     return found
@@ -16688,11 +16698,12 @@ OBJECT_TYPE: Final = field_type(
 )
 _EVENT_TYPES: Final[Mapping[str, FieldType]] = {
     **FIELD_TYPES,
+    "index": FieldType(f"a whole number from 0 to {MAX_IDX}", lambda v: type(v) is int and 0 <= v <= MAX_IDX),
     "object_type": OBJECT_TYPE,
     "pointer": FieldType("an integer or a 0x string, 32 bits", lambda value: guest_pointer(value) is not None),
     "sid": FieldType("an integer or a string of hex digits", lambda value: semantic_id(value) is not None),
 }
-_REQUIRED_EVENT_FIELDS: Final = fields("kind:str tid:int>=0 tid_event_idx:int>=0 payload:object")
+_REQUIRED_EVENT_FIELDS: Final = fields("kind:str tid:int>=0 tid_event_idx:index payload:object", _EVENT_TYPES)
 EVENT_FIELDS: Final = (
     *_REQUIRED_EVENT_FIELDS,
     *fields("schema_version:version? engine:str? guest_cycle:int? host_ns:int? deterministic:bool?"),
@@ -17368,36 +17379,31 @@ class OptionParser(argparse.ArgumentParser):
 
     def refuse_unknown(self, words: Sequence[str]) -> None:
         """Names a misspelled option as such; else what is missed for it would be told first. Raises `UsageError`."""
-        options = [word.partition("=")[0] for word in words if re.match("--[a-z]", word)]
-        for option in options:
+        for option in (word.partition("=")[0] for word in words if re.match("--[a-z]", word)):
             if option not in self._option_string_actions:
-                import difflib  # here, so that only who mistypes waits for it
-
-                nearest = difflib.get_close_matches(option, self._option_string_actions, 1)
-                meant = f": {nearest[0]}?" if nearest else ""
-                self.error(f"there is no option {printable(option)}{meant}")
+                meant = nearest(option, self._option_string_actions)
+                self.error(f"there is no option {printable(option)}{meant and f': {meant}?'}")
 
 
-@dataclass(frozen=True, slots=True)
-class Streams:
+class Streams(NamedTuple):
     """Where a command writes."""
 
     out: IO[str]
     err: IO[str]
 
-    def writer(self, colour: str = "auto") -> TextWriter:
-        """What writes documents to standard output: for a terminal as wide as that, in colour where that is wanted."""
-        import shutil  # here, so that only who writes a text report waits for it
-
-        is_terminal = self.out.isatty()
-        wanted = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        width = shutil.get_terminal_size().columns if is_terminal or os.environ.get("COLUMNS") else None
-        return TextWriter(width, colour=wanted if colour == "auto" else colour == "always", marked=True)
-
     def write(self, rendered: Rendered, colour: str = "auto") -> None:
-        """Writes to standard output. Raises `OutputError`, or `BrokenPipeError` where nobody reads it any more."""
+        """Writes to standard output: documents as wide as a terminal is, in colour where that is wanted.
+
+        Raises `OutputError`, or `BrokenPipeError` where nobody reads it any more.
+        """
         if isinstance(rendered, list):
-            rendered = self.writer(colour).written(rendered)
+            import shutil  # here, so that only who writes a text report waits for it
+
+            is_terminal = self.out.isatty()
+            wanted = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+            width = shutil.get_terminal_size().columns if is_terminal or os.environ.get("COLUMNS") else None
+            writer = TextWriter(width, colour=wanted if colour == "auto" else colour == "always", marked=True)
+            rendered = writer.written(rendered)
         try:
             self.out.writelines([rendered] if isinstance(rendered, str) else rendered)
             self.out.flush()
@@ -17441,15 +17447,8 @@ def _thread_place(text: str) -> ThreadPlace:
     return ThreadPlace(thread, int(idx))
 
 
-def _host(text: str) -> str:
-    try:
-        return checked_host(text, "--allow-host", "")
-    except InputError as error:
-        raise argparse.ArgumentTypeError(error.problem) from error
-
-
 _VALUES: Final[Mapping[str, Callable[[str], object]]] = {
-    "HOST": _host,
+    "HOST": lambda text: checked_host(text, "--allow-host"),
     "KEY:IDX": _value("the key or tid of a thread and an index", ".+:[0-9]{1,18}", _thread_place),
     "N": _value("a whole number of 0 or more", "[0-9]{1,18}", int),
     "PCT": _value("a percentage from 0 to 100", r"(?:100(?:\.0{1,9})?|[0-9]{1,2}(?:\.[0-9]{1,9})?)%?", _percentage),
@@ -17516,27 +17515,31 @@ def command_parser(name: str, text: str) -> OptionParser:
 # ── where reports go ──
 
 
-def report_requests(options: argparse.Namespace, formats: Collection[str]) -> list[tuple[str, str]]:
-    """The reports that the options ask for, as format and path. Raises `UsageError`.
+def report_requests(options: argparse.Namespace, formats: Collection[str], inputs: Iterable[str]) -> dict[str, str]:
+    """The reports that the options ask for: by path, the format.
 
     Standard output takes one document: a report that asks for it (``-``, ``--json``), or else Markdown, unless
-    ``--out`` has that.
+    ``--out`` has that. Raises `UsageError`, also for two documents in one place or an input as output.
     """
-    requests = []
-    for text in options.report:
-        name, _, path = text.partition(":")
+    asked = [text.partition(":")[::2] for text in options.report]
+    for (name, path), text in zip(asked, options.report, strict=True):
         if name not in formats or not path:
             known = ", ".join(formats)
             raise UsageError(f"--report: expected FORMAT:PATH with a format of {known}; found {printable(text)!r}")
-        requests.append((name, path))
-    if getattr(options, "json", False):
-        requests.append(("json", STANDARD_STREAM))
-    if options.out is not None:
-        requests.append(("markdown", options.out))
-    # the stream, be it a pipe, a terminal or a file that is appended to
-    requests = [(name, STANDARD_STREAM if path == "/dev/stdout" else path) for name, path in requests]
-    if options.out is None and not options.quiet and all(path != STANDARD_STREAM for _, path in requests):
-        requests.append(("markdown", STANDARD_STREAM))
+    asked += [("json", STANDARD_STREAM)] if getattr(options, "json", False) else []
+    asked += [("markdown", options.out)] if options.out is not None else []
+    requests: dict[str, str] = {}
+    taken = {os.path.realpath(path): "an input" for path in inputs if path != STANDARD_STREAM}
+    for name, given in asked:
+        # the stream, be it a pipe, a terminal or a file that is appended to
+        path = STANDARD_STREAM if given == "/dev/stdout" else given
+        place = path if path == STANDARD_STREAM else os.path.realpath(path)
+        if place in taken:
+            where = "standard output" if place == STANDARD_STREAM else path
+            raise UsageError(f"{where} is {taken[place]} already: it takes one document")
+        taken[place], requests[path] = "an output", name
+    if options.out is None and not options.quiet:
+        requests.setdefault(STANDARD_STREAM, "markdown")
     return requests
 
 
@@ -17546,28 +17549,21 @@ def opened_outputs(
 ) -> Iterator[Callable[[_Shown, str | None], None]]:
     """Opens the reports of a command before its long work; yields what writes them, each whole or not at all.
 
-    It takes the report, and the path of a file to leave as it is. Raises `UsageError` for two documents in one place or
-    an input as output, `OutputError` for what cannot be written.
+    It takes the report, and the path of a file to leave as it is. Raises `UsageError`, and `OutputError` for what
+    cannot be written.
     """
-    requests = report_requests(options, formats)
-    taken = {os.path.realpath(path): "an input" for path in inputs if path != STANDARD_STREAM}
-    for _, path in requests:
-        place = path if path == STANDARD_STREAM else os.path.realpath(path)
-        if place in taken:
-            name = "standard output" if place == STANDARD_STREAM else path
-            raise UsageError(f"{name} is {taken[place]} already: it takes one document")
-        taken[place] = "an output"
+    requests = report_requests(options, formats, inputs)
+    to_stream = requests.pop(STANDARD_STREAM, None)
     with contextlib.ExitStack() as stack:
-        files = {path: stack.enter_context(PendingFile(path)) for _, path in requests if path != STANDARD_STREAM}
+        files = [(stack.enter_context(PendingFile(path)), formats[name]) for path, name in requests.items()]
 
-        def write(report: _Shown, left_alone: str | None) -> None:
-            kept = left_alone and os.path.realpath(left_alone)
-            for name, path in sorted(requests, key=lambda request: request[1] == STANDARD_STREAM):
-                if path == STANDARD_STREAM:  # last: nobody may be reading it
-                    streams.write(formats[name](report), options.color)
-                elif os.path.realpath(path) != kept:
-                    rendered = formats[name](report)
-                    files[path].commit(TextWriter().written(rendered) if isinstance(rendered, list) else rendered)
+        def write(report: _Shown, left_alone: str | None = None) -> None:
+            for file, render in files:
+                if left_alone is None or os.path.realpath(file.name) != os.path.realpath(left_alone):
+                    rendered = render(report)
+                    file.commit(TextWriter().written(rendered) if isinstance(rendered, list) else rendered)
+            if to_stream:  # last: nobody may be reading it
+                streams.write(formats[to_stream](report), options.color)
 
         yield write
 
@@ -17626,10 +17622,6 @@ def _comparison(options: argparse.Namespace, **others: Any) -> DiffOptions:
     )
 
 
-def _progress(options: argparse.Namespace, streams: Streams) -> Progress:
-    return Progress(None if options.quiet else streams.err)
-
-
 def _references(options: argparse.Namespace) -> tuple[str, ...]:
     """Further runs of canary."""
     runs = tuple(options.reference)
@@ -17664,8 +17656,8 @@ def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     with opened_outputs(REPORT_RENDERERS, options, streams, *inputs) as write:
         baseline = read_baseline(options.baseline) if options.baseline is not None else None
         with told_what_it_is(FileFormat.EVENT_LOG):
-            settings = with_references(options.canary, settings, _progress(options, streams))
-            report = diff_logs(options.canary, options.ours, settings, _progress(options, streams))
+            settings = with_references(options.canary, settings, Progress(None if options.quiet else streams.err))
+            report = diff_logs(options.canary, options.ours, settings, Progress(None if options.quiet else streams.err))
         if baseline is not None:
             report = replace(report, baseline=compare_with_baseline(report, baseline))
         if not options.quiet:
@@ -17683,7 +17675,7 @@ def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
 def _two_logs(options: argparse.Namespace, streams: Streams, max_divergences: int) -> Iterator[Compared]:
     """The two logs that the options name, compared to their ends."""
     settings = _comparison(options, score_to_the_end=True, max_divergences=max_divergences)
-    progress = _progress(options, streams)
+    progress = Progress(None if options.quiet else streams.err)
     with told_what_it_is(FileFormat.EVENT_LOG), compared_logs(options.canary, options.ours, settings, progress) as both:
         yield both
 
@@ -17716,7 +17708,7 @@ def calibrate_command(options: argparse.Namespace, streams: Streams) -> ExitCode
         raise UsageError(f"{options.out} is an input already")
     with PendingFile(options.out) as file:
         with told_what_it_is(FileFormat.EVENT_LOG):
-            calibration = calibrate(options.runs, _progress(options, streams))
+            calibration = calibrate(options.runs, Progress(None if options.quiet else streams.err))
         file.commit(profile_toml(calibration))
     if not options.quiet:
         under = DiffOptions(profile=calibration.profile, match_names=bool(calibration.profile.of_sort(RuleSort.NAME)))
@@ -18062,16 +18054,13 @@ COMMANDS: Final[Mapping[str, tuple[Callable[[argparse.Namespace, Streams], ExitC
 
 def _not_a_command(argv: Sequence[str]) -> UsageError:
     """What somebody may have meant who begins with neither an option nor the name of a command."""
-    import difflib  # here, so that only who mistypes waits for it
-
     name, *rest = argv
-    known = [command for command in COMMANDS if command]
-    nearest = difflib.get_close_matches(name.lower(), known, 1, 0.5)
+    meant = nearest(name.lower(), filter(None, COMMANDS), 0.5)
     second = next((text for text in rest[:1] if not text.startswith("-")), None)
-    if os.path.exists(name) or (second and not nearest):
+    if os.path.exists(name) or (second and not meant):
         logs = f"--canary {printable(name)} --ours {printable(second or 'LOG')}"
         return UsageError(f"name the logs: {logs} (see {PROGRAM} --help)")
-    meant = nearest[0] if nearest else ", ".join(known)
+    meant = meant or ", ".join(filter(None, COMMANDS))
     return UsageError(f"there is no command {printable(name)!r}: {meant}? (see {PROGRAM} --help)")
 
 

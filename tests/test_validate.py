@@ -71,6 +71,7 @@ class EventLogs(ValidateCase):
             ([event(0, kind=5)], [("field", 2, "kind")]),  # type: ignore[arg-type]
             ([event(0, tid=-1)], [("field", 2, "tid")]),
             ([event(True)], [("field", 2, "tid_event_idx")]),
+            ([event(1 << 62)], [("field", 2, "tid_event_idx")]),  # the comparison refuses it, too
             ([event(0, payload=[])], [("field", 2, "payload")]),
             ([{"kind": "x"}], [("field", 2, "tid"), ("field", 2, "tid_event_idx"), ("field", 2, "payload")]),
             ([5], [("field", 2, None)]),
@@ -82,6 +83,7 @@ class EventLogs(ValidateCase):
             ([event(1), event(0)], [("out_of_order", 3, "tid_event_idx")]),
             ([event(0), event(2), event(1), event(4), event(3)], [("out_of_order", 4, "tid_event_idx")]),
             ([event(0), event(2), event(5)], [("hole", 2, "tid_event_idx")]),
+            ([event((1 << 62) - 1)], [("hole", 2, "tid_event_idx")]),
             ([event(0, payload={})], [("payload", 2, "payload.name")]),
             ([event(0, "kernel.return", payload={"name": "x"})], [("payload", 2, "payload")]),
             ([handle(0, SID, object_type="Evnt")], [("payload", 2, "payload.object_type")]),
