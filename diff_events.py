@@ -13589,24 +13589,21 @@ class UndecidedReason(enum.StrEnum):
     LIMIT = "limit"  # following it to its end would take too long
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(NamedTuple):
     """One way in which an action breaks the sovereignty contract, and by what."""
 
     reason: Reason
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class Undecided:
+class Undecided(NamedTuple):
     """One reason for which it cannot be told whether an action breaks the sovereignty contract."""
 
     reason: UndecidedReason
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class SovereigntyCheck:
+class SovereigntyCheck(NamedTuple):
     """What was found in one action; nothing at all means that it keeps the contract."""
 
     violations: tuple[Violation, ...] = ()
@@ -13681,28 +13678,32 @@ class Policy:
         Where the trace does not say its working directory, its ``cwd_sha256`` still tells whether it is one of the
         ancestors of an absolute path.
         """
+        if self.cwd is not None:
+            path = _normal(posixpath.join(self.cwd, directory))
+            return not min(canonical_paths(path, self.cwd), key=len).startswith(("/", "../"))
         if not directory.startswith("/"):
             return directory != ".." and not directory.startswith("../")
-        if self.cwd is not None:
-            return not min(canonical_paths(directory, self.cwd), key=len).startswith(("/", "../"))
         ancestors = itertools.accumulate(directory.split("/")[1:], lambda path, name: f"{path}/{name}", initial="")
         return self.cwd_sha256 in {sha256(ancestor or "/") for ancestor in ancestors}
 
 
-# How a program's words name hosts. A variable in the place of a host is handed on as it is written: "$HOST".
-
 _ANY_URL: Final = r"([A-Za-z][A-Za-z0-9+.-]{0,31})://([^/?#\\\s'\"<>]*)"
 _URL: Final = r"(?:[A-Za-z][A-Za-z0-9+.-]{0,30}:){1,2}//"
-_MAX_PATH: Final = 4096
 _LOCAL_SCHEMES: Final = _names("file unix about data chrome")
-_SCP_PATH: Final = r"(?P<user>[\w.-]+@)?(?P<host>\[[0-9A-Fa-f:]+\]|[$A-Za-z0-9][\w.-]*):(?!//)"
-
-Hosts = Iterator[str]
-
-
-def _no_host(_: str) -> Hosts:
-    """For programs that take a URL for a text: none, whatever the word."""
-    yield from ()
+_HOST_FORMS: Final[Mapping[str, str]] = {
+    # where a URL, a host or (for dig) an "@host" must stand
+    "url": r"(?i)@?(?![-/.:]|(?:about|blob|data|javascript|mailto):(?!\d))([^/?#\s]+)",
+    # user@host:path, host:path, host::module; who knows what a variable is
+    "remote": r"((?:[\w.-]+@)?(?:\[[0-9A-Fa-f:]+\]|[$A-Za-z0-9][\w.-]+)(?=:(?!//))|\$.*)",
+    # user@host.domain:path, where nothing says what a word must be
+    "listed": r"([\w.-]+@(?:localhost|[A-Za-z0-9-]+\.[\w.-]+)):(?!//)",
+    "image": r"(?=[^/]*[.:$]|localhost/)([^/]+)/",  # ghcr.io/owner/image
+    "database": r"(?:.*\s)?host(?:addr)?=([^\s/;,]+)|(\$.*)",
+    "socat": r"(?i)(?:tcp|udp|openssl|ssl)[46]?(?:-connect)?:([^:,]+):",
+    "any-url": r"(?!)",
+    "none": r"(?!)",
+}
+"""How an operand that is no URL names its host. With ``any-url`` a URL may stand anywhere in it."""
 
 
 def _host_of_authority(authority: str) -> str:
@@ -13713,57 +13714,24 @@ def _host_of_authority(authority: str) -> str:
     return rest if rest.count(":") > 1 else rest.partition(":")[0]
 
 
-def url_hosts(text: str) -> Hosts:
-    """The hosts of the URLs anywhere in a text.
+def hosts_in(form: str, word: str) -> list[str]:
+    """The hosts that a word names where a host stands in one of the forms of `_HOST_FORMS`.
 
-    >>> list(url_hosts("git+ssh://git@example.org:22/x and http://localhost@evil.example/ and file:///x"))
+    A variable in the place of a host is handed on as it is written.
+
+    >>> hosts_in("any-url", "git+ssh://git@example.org:22/x and http://localhost@evil.example/ and file:///x")
     ['example.org', 'evil.example']
+    >>> hosts_in("url", "$HOST:80/x"), hosts_in("remote", "a/b"), hosts_in("remote", "dev@example.org:b")
+    (['$HOST'], [], ['example.org'])
     """
-    for scheme, authority in re.findall(_ANY_URL, text):
-        if (host := _host_of_authority(authority)) and scheme.lower() not in _LOCAL_SCHEMES:
-            yield host
-
-
-def _url_or_host(word: str) -> Hosts:
-    """The host of a word that stands where a URL, a host or (for dig) an ``@host`` must stand."""
-    word = word.strip().removeprefix("@")
-    if re.match(_URL, word):
-        yield from itertools.islice(url_hosts(word), 1)
-    elif word and word[0] not in "-/.:" and not re.match(r"(?i)(?:about|blob|data|javascript|mailto):(?!\d)", word):
-        host = _host_of_authority(re.split(r"[/?#\s]", word, maxsplit=1)[0])
-        if host and not re.fullmatch(r"\d{1,5}", host):
-            yield host
-
-
-def _remote_host(word: str) -> Hosts:
-    """The host of ``user@host:path``, ``host:path``, ``host::module`` or a URL; a local path has none."""
-    if re.match(_URL, word):
-        yield from itertools.islice(url_hosts(word), 1)
-    elif (remote := re.match(_SCP_PATH, word)) and len(remote["host"]) > 1:
-        yield remote["host"].strip("[]")
-    elif word[:1] == "$":  # who knows what it is
-        yield word
-
-
-def _listed_host(word: str) -> Hosts:
-    """The host of a word that *is* a URL, or ``user@host.domain:path``, where nothing says what a word must be."""
-    remote = re.match(_SCP_PATH, word)
-    if re.match(_URL, word) and not re.search(r"\s", word.strip()):
-        yield from itertools.islice(url_hosts(word), 1)
-    elif remote and remote["user"] and ("." in remote["host"] or remote["host"] == "localhost"):
-        yield remote["host"]
-
-
-def _image_host(word: str) -> Hosts:
-    """The registry that the name of a container image begins with, as in ``ghcr.io/owner/image``."""
-    if registry := re.match(r"(?=[^/]*[.:$]|localhost/)([^/:]*)[^/]*/", word):
-        yield registry[1]
-
-
-def _database_host(word: str) -> Hosts:
-    """The host of a connection URL, or of ``host=… dbname=…``."""
-    yield from itertools.islice(url_hosts(word), 1)
-    yield from re.findall(r"\bhost(?:addr)?=([^\s/;,]+)", word)
+    word = word.strip()
+    if form == "any-url" or (re.match(_URL, word) and form != "none"):
+        is_text = form == "listed" and re.search(r"\s", word)
+        found = [] if is_text else re.findall(_ANY_URL, word)
+        hosts = [_host_of_authority(authority) for scheme, authority in found if scheme.lower() not in _LOCAL_SCHEMES]
+        return [*filter(None, hosts)][: None if form == "any-url" else 1]
+    matched = re.match(_HOST_FORMS[form], word)
+    return [*filter(None, [_host_of_authority(matched[matched.lastindex or 1])])] if matched else []
 
 
 # ── credentials ──
@@ -13777,6 +13745,7 @@ _CREDENTIAL_FILE: Final = (
     r"|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?|\.ssh/id_[\w*-]+)$|^/etc/g?shadow$|^/proc/(?:self|\$?\w+|\$\$)/environ$"
 )
 _CREDENTIAL_FOLDER: Final = r"(?:^|/)(?:\.ssh|\.aws|\.gnupg|\.kube|\.docker|\.azure|\.config/(?:gcloud|gh))(?:/\.?)?$"
+_MAX_PATH: Final = 4096
 
 
 def is_credential_name(name: str) -> bool:
@@ -13790,22 +13759,186 @@ def is_credential_name(name: str) -> bool:
     return any(re.fullmatch(_CREDENTIAL_WORD, word.rstrip("0123456789").removesuffix("S")) for word in words)
 
 
-def is_credential_file(path: str) -> bool:
-    """Whether a path is that of a file that holds credentials, wherever its home directory is.
+def holds_credentials(path: str, *, folders: bool = False) -> bool:
+    """Whether a path is that of a file (or also of a folder) that holds credentials, wherever its home directory is.
 
     >>> paths = ("~/.ssh/id_rsa", "~/.ssh/id_rsa.pub", "conf/.npmrc", "npmrc.md", ".env.local", ".env.example")
-    >>> [path for path in paths if is_credential_file(path)]
+    >>> [path for path in paths if holds_credentials(path)]
     ['~/.ssh/id_rsa', 'conf/.npmrc', '.env.local']
     """
-    return len(path) < _MAX_PATH and re.search(_CREDENTIAL_FILE, _normal(path)) is not None
-
-
-def _holds_credentials(path: str) -> bool:
-    """Whether a path is that of a credential file or of a folder of them, for programs that read whole folders."""
-    return is_credential_file(path) or (len(path) < _MAX_PATH and re.search(_CREDENTIAL_FOLDER, path) is not None)
+    if len(path) > _MAX_PATH:
+        return False
+    is_folder = folders and re.search(_CREDENTIAL_FOLDER, path)
+    return bool(is_folder or re.search(_CREDENTIAL_FILE, _normal(path)))
 
 
 # ── programs ──
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """How one program's words are read, and what of them counts.
+
+    ``values`` are all options with a value; where there are ``switches``, any other long option has one, too, unless a
+    URL follows. ``hosts`` is the form of a host among the operands, in the first one only where ``first``. The values
+    of ``endpoints`` name a host, those of ``lists`` a file of them, those of ``directory`` where it works, those of
+    ``code`` and ``module`` what it runs. ``outward`` are the subcommands (``*`` is all) that reach out even where no
+    host is named. With an option of ``offline``, it neither reaches out nor runs anything.
+
+    ``reads`` says which words are files to read: all, nothing, but-first (that is a pattern) or but-last (that is
+    written). ``runs`` says what it runs: see `CommandInspector`; ``skip`` operands stand before it, and ``elsewhere``
+    is another host or a container. ``leading``: its options end at its first operand. A ``builtin`` starts no program.
+    """
+
+    name: str = ""
+    values: frozenset[str] = frozenset()
+    switches: frozenset[str] = frozenset()
+    hosts: str = ""
+    first: bool = False
+    endpoints: frozenset[str] = frozenset()
+    lists: frozenset[str] = frozenset()
+    directory: frozenset[str] = frozenset()
+    outward: frozenset[str] = frozenset()
+    offline: frozenset[str] = frozenset()
+    code: frozenset[str] = frozenset()
+    module: frozenset[str] = frozenset()
+    reads: str = "all"
+    runs: str = ""
+    skip: int = 0
+    elsewhere: bool = False
+    leading: bool = False
+    builtin: bool = False
+
+
+_PROGRAM_TABLE: Final = """
+curl | hosts=url endpoints=x,url,proxy,preproxy,socks4,socks4a,socks5,socks5-hostname,doh-url lists=K,config
+  offline=,unix-socket,abstract-unix-socket
+  values=AbcCdDeEFhHmoPQrtTuUwXyYz,cookie,data,data-ascii,data-binary,data-raw,data-urlencode,form,form-string,header,
+  json,proxy-header,referer,url-query,user-agent,write-out
+  switches=silent,show-error,location,fail,fail-with-body,insecure,verbose,include,head,get,compressed,globoff,http2,
+  ipv4,ipv6,netrc,remote-name,remote-header-name,create-dirs,progress-bar,tlsv1.2,tlsv1.3
+wget | hosts=url endpoints=,base lists=i,input-file
+  values=OoPaUetTwQADRIXlB,header,post-data,body-data,referer,user-agent
+  switches=quiet,no-verbose,verbose,continue,recursive,mirror,no-parent,no-clobber,timestamping,spider,
+  no-check-certificate,server-response,content-disposition,page-requisites,show-progress,https-only,background
+ssh mosh autossh | hosts=url first leading values=BbcDEeFIiLlmoOpQRSw endpoints=JW runs=words skip=1 elsewhere
+scp | hosts=remote values=cFiloPSDX endpoints=J
+rsync | hosts=remote values=efTMB,rsh,filter,exclude,include,exclude-from,include-from,port,bwlimit
+nc ncat netcat | hosts=url first values=sXce endpoints=x,proxy offline=l,listen
+sftp ssh-copy-id ftp lftp telnet ping ping6 traceroute whois xdg-open lynx w3m wscat websocat http https xh xhs |
+  hosts=url first endpoints=J values=bDeFIlmMoPSuX,auth,auth-type,output,print,session,timeout,verify
+dig nslookup host nmap | hosts=url values=tpbkqcyDS,top-ports,script
+aria2c yt-dlp ab wrk hey k6 open chromium google-chrome firefox | hosts=listed outward=*
+openssl | values=,-in,-out,-servername,-CAfile endpoints=,-connect
+socat | hosts=socat
+psql pg_dump pg_restore pg_isready createdb dropdb mysql mariadb mysqldump mongosh mongo mongodump |
+  hosts=database endpoints=h,host values=UpdcfDPu,port,username,dbname,command,file,user,database
+redis-cli | hosts=database endpoints=hu,host values=pnardXD,pass
+ldapsearch | endpoints=Hh
+mosquitto_pub mosquitto_sub kcat | endpoints=hb,host values=tmpGXfuP
+grpcurl | hosts=url first values=dH,import-path,proto,-import-path,-proto,-d
+gpg apt-key | endpoints=,keyserver
+
+git git/lfs | leading values=c,git-dir,namespace directory=C,work-tree reads=nothing
+git/remote | leading reads=nothing
+git/submodule | leading reads=nothing
+git/clone git/fetch git/pull git/push git/ls-remote git/submodule/add git/submodule/update git/remote/update |
+  hosts=remote first outward=* reads=nothing endpoints=,repo
+  values=objcX,branch,origin,depth,deepen,shallow-since,shallow-exclude,filter,jobs,reference,template,config,
+  push-option,upload-pack,receive-pack,strategy,strategy-option,name
+git/remote/add git/remote/set-url | runs=remote_add reads=nothing values=tmf
+git/archive | endpoints=,remote reads=nothing
+svn | hosts=listed outward=checkout,co,update,up,commit,ci
+gh glab aws gcloud gsutil az vercel netlify heroku flyctl wrangler firebase doctl ngrok claude codex gemini llm ansible
+  ansible-playbook vagrant mail cloudflared ollama sentry-cli twine gradlew mvnw | hosts=listed outward=*
+kubectl oc | hosts=listed outward=* endpoints=s,server
+  values=nfclos,namespace,filename,context,output,selector,kubeconfig
+helm | hosts=listed outward=+,repo,dependency,status,list,rollback,uninstall,get
+terraform tofu | directory=,-chdir outward=init,plan,apply,destroy,refresh,import
+
+docker podman nerdctl docker/image docker/container docker/buildx | leading endpoints=H,host values=c,context
+docker/compose docker-compose | leading values=fp,file,project-name,project-directory,env-file
+docker/pull docker/push | hosts=image first outward=* values=,platform
+docker/login | hosts=url first outward=* values=up,username,password
+docker/build | hosts=listed outward=* values=tf,tag,file,build-arg,target,platform,label,cache-from
+docker/search docker/compose/up docker/compose/pull docker/compose/build docker/compose/push | outward=*
+docker/run docker/create docker/compose/run | hosts=image first outward=* leading
+  runs=command skip=1 elsewhere values=evpwulmhtc,name,network,volume,env,env-file,publish,workdir,user,entrypoint,
+  mount,platform,label,memory,cpus,restart,hostname,add-host
+docker/exec docker/compose/exec | leading runs=command skip=1 elsewhere values=ewu,env,env-file,user,workdir
+kubectl/exec | outward=* leading runs=command skip=1 elsewhere values=nc,namespace,container,context
+
+npm pnpm | hosts=listed directory=C,prefix,cwd,dir endpoints=,registry,proxy
+  outward=+,i,ci,audit,view,info,exec,dlx,create,init,x,link,import,dedupe,ping,whoami
+bun | like=npm runs=code code=ep,eval,print
+yarn | like=npm outward=,+,npm,dlx,create,init,info,audit,import
+npx bunx pnpx uvx | outward=* offline=,no-install runs=command leading values=pc,package,call,from,with
+pip pipx pipenv pdm hatch conda poetry | hosts=any-url values=rcetmP,requirement,constraint,target,env-file
+  directory=C,directory,project offline=,no-index,no-sync outward=+,wheel,inject,build
+  endpoints=if,index-url,extra-index-url,find-links,proxy,index,default-index
+uv | like=pip outward=+,remove,build,tool,python/install,pip/install,pip/sync,pip/compile
+uv/run | outward=* offline=,no-sync,frozen runs=command leading directory=,directory,project
+  values=p,python,with,env-file,extra,group,package endpoints=,index,default-index
+poetry/run pipenv/run pdm/run hatch/run bundle/exec conda/run | runs=command leading values=n directory=C,directory
+cargo | values=jpF,manifest-path,package,features,target,bin,example,test endpoints=,git,index,registry directory=C
+  offline=,frozen outward=+,build,b,check,c,test,t,run,r,clippy,doc,bench,nextest,tree,metadata,vendor,audit,fix
+go | hosts=listed directory=C offline=,-mod values=,-mod
+  outward=+,build,test,run,generate,vet,mod/download,mod/tidy,mod/vendor
+mvn gradle sbt pacman | hosts=listed outward=* offline=o
+flatpak bundle gem composer mix dotnet swift flutter dart apt apt-get apk dnf yum brew snap rustup nvm pyenv pre-commit
+  playwright huggingface-cli stack cabal mise | hosts=listed offline=,no-restore,local
+  outward=+,require,restore,build,test,run,deps.get,pub/get,toolchain/install,target/add,component/add
+
+sudo doas | runs=command leading values=ugpChRTrt,user,group directory=D,chdir
+env | runs=command leading values=u,unset directory=C,chdir
+xargs parallel | runs=xargs leading values=aEIiLlnPsdj,max-args,max-procs,delimiter,jobs
+timeout | runs=command leading values=ks,kill-after,signal skip=1
+flock | runs=command leading values=wE skip=1
+time | runs=command leading values=fo
+nice ionice stdbuf | runs=command leading values=ncpioe,adjustment
+strace ltrace | runs=command leading values=eopsuP
+nohup setsid unbuffer cross-env | runs=command leading
+exec | runs=command leading values=a builtin
+command builtin | runs=command leading builtin offline=vV
+watch | runs=words leading values=n,interval
+eval | runs=words leading builtin
+trap | runs=trap leading builtin
+sh bash dash zsh ksh fish ash | runs=shell leading values=oO,rcfile,init-file code=c offline=n
+su | runs=words values=gGsTw,group,supp-group,shell,whitelist-environment code=c,command
+source . | runs=shell leading builtin
+find | runs=find reads=nothing hosts=none
+python pypy | runs=code leading values=WX code=c module=m
+node nodejs tsx ts-node deno | runs=code leading values=rC,require,import,loader code=ep,eval,print
+  offline=,check,test
+perl | runs=code leading values=IMm code=eE
+ruby | runs=code leading values=Ir code=e
+php | runs=code leading values=fdS code=r offline=l
+awk gawk mawk | hosts=none reads=but-first values=fFv runs=code
+
+make gmake | values=fjIoW directory=C,directory reads=nothing
+ninja meson just | values=df directory=C,working-directory
+cmake ctest | values=GDC,parallel,target,config,preset directory=BS,build,install,test-dir
+cat tac head tail less more cut sort uniq tr wc diff cmp jq yq column fold paste rev xxd od base64 md5sum sha1sum
+  sha256sum fd expr man info strings file tar zip gzip bat nl | hosts=none
+cp mv install | hosts=none reads=but-last
+grep egrep fgrep rg ag ack | hosts=none reads=but-first values=efmABCg
+sed | hosts=none reads=but-first values=ef
+ls stat rm rmdir mkdir touch chmod chown chgrp du ln readlink realpath basename dirname which tee mktemp unlink shred
+  ssh-keygen date seq sleep | hosts=none reads=nothing
+echo : true false test [ exit return set export declare typeset local readonly unset alias unalias shift wait pwd dirs
+  cd pushd popd hash type ulimit umask | hosts=none reads=nothing builtin
+printf | hosts=none reads=nothing builtin leading values=v
+read | hosts=none reads=nothing builtin values=adinNptu
+mapfile readarray | hosts=none reads=nothing builtin values=dnOsuCc
+"""
+"""A row a program or subcommand (or several that are alike): its names, then the fields of `Program`.
+
+The first options of a list are letters, as in ``values=ab,user``, which is -a, -b and --user. The blank in a name is
+written ``/``. The first name of a row is the one by which its subcommands are looked up. ``like=NAME`` begins with the
+fields of another row. ``outward=+`` are the words by which package managers fetch. For a program without ``hosts``, an
+operand is no host; with ``hosts=none`` its words are text, so that a URL among them is only mentioned.
+"""
+_FETCHING: Final = "install add update up upgrade publish download sync lock fetch pull push search outdated get login"
 
 
 def _options(text: str) -> frozenset[str]:
@@ -13819,287 +13952,245 @@ def _options(text: str) -> frozenset[str]:
     return frozenset([*(f"-{letter}" for letter in letters), *long])
 
 
-_MESSAGE_OPTIONS: Final = _options("m,message,body,title,description,notes,comment,subject,text,author,trailer,grep")
-"""Their values are text for people, whatever a program does with the URLs in its other words."""
+_MESSAGES: Final = _options("m,message,body,title,description,notes,comment,subject,text,author,trailer,grep")
+"""Options whose values are text for people, whatever a program does with the URLs in its other words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """How one program's words are read, and what of them counts.
-
-    ``values`` are the options with a value; ``hosts`` finds the host in an operand, in the first one only where
-    ``first``; the values of ``endpoints`` name a host, too, those of ``directory`` where it works, those of ``code``
-    what it runs. ``outward`` are the subcommands (``*`` is all) that reach out even where no host is named, unless
-    there is an option of ``offline``. ``reads`` says which words are files to read: all, nothing, but-first (that is a
-    pattern) or but-last (that is written). ``runs`` says what it runs: see `CommandInspector`; ``skip`` operands stand
-    before a command that it runs, and where it runs ``words``, ``first`` means that they are one operand. ``leading``:
-    its options end at its first operand. A ``builtin`` starts no program. ``slashes`` begin comments in its code.
-    """
-
-    values: frozenset[str] = frozenset()
-    hosts: Callable[[str], Hosts] | None = None
-    endpoints: frozenset[str] = frozenset()
-    directory: frozenset[str] = frozenset()
-    outward: frozenset[str] = frozenset()
-    offline: frozenset[str] = frozenset()
-    code: frozenset[str] = frozenset()
-    reads: str = "all"
-    runs: str = ""
-    skip: int = 0
-    first: bool = False
-    leading: bool = False
-    builtin: bool = False
-    slashes: bool = False
-
-    @property
-    def options(self) -> frozenset[str]:
-        """All options that take a value."""
-        messages = _MESSAGE_OPTIONS if self.hosts is _listed_host else frozenset()
-        return self.values | self.endpoints | self.directory | self.code | messages
-
-
-_PROGRAM_TABLE: Final = """
-curl | hosts=url endpoints=x,url,proxy,preproxy,proxy1.0,socks4,socks4a,socks5,socks5-hostname,doh-url
-  values=AbcCdDeEFhHKmoPQrtTuUwXyYz,abstract-unix-socket,alt-svc,aws-sigv4,cacert,capath,cert,cert-type,ciphers,config,
-  connect-timeout,connect-to,continue-at,cookie,cookie-jar,create-file-mode,crlfile,curves,data,data-ascii,data-binary,
-  data-raw,data-urlencode,delegation,dns-interface,dns-ipv4-addr,dns-ipv6-addr,dns-servers,dump-header,ech,egd-file,
-  engine,etag-compare,etag-save,expect100-timeout,form,form-string,ftp-account,ftp-alternative-to-user,ftp-method,
-  ftp-port,ftp-ssl-ccc-mode,happy-eyeballs-timeout-ms,haproxy-clientip,header,help,hostpubmd5,hostpubsha256,hsts,
-  interface,ip-tos,ipfs-gateway,json,keepalive-cnt,keepalive-time,key,key-type,krb,libcurl,limit-rate,local-port,
-  login-options,mail-auth,mail-from,mail-rcpt,max-filesize,max-redirs,max-time,netrc-file,noproxy,oauth2-bearer,output,
-  output-dir,parallel-max,pass,pinnedpubkey,proto,proto-default,proto-redir,proxy-cacert,proxy-capath,proxy-cert,
-  proxy-cert-type,proxy-ciphers,proxy-crlfile,proxy-header,proxy-key,proxy-key-type,proxy-pass,proxy-pinnedpubkey,
-  proxy-service-name,proxy-tls13-ciphers,proxy-tlsauthtype,proxy-tlspassword,proxy-tlsuser,proxy-user,pubkey,quote,
-  random-file,range,rate,referer,request,request-target,resolve,retry,retry-delay,retry-max-time,sasl-authzid,
-  service-name,socks5-gssapi-service,speed-limit,speed-time,stderr,telnet-option,tftp-blksize,time-cond,tls-max,
-  tls13-ciphers,tlsauthtype,tlspassword,tlsuser,trace,trace-ascii,trace-config,unix-socket,upload-file,url-query,user,
-  user-agent,variable,vlan-priority,write-out
-wget | hosts=url endpoints=,base
-  values=OoPaiUetTwQADRIXlB,accept,accept-regex,append-output,bind-address,body-data,body-file,ca-certificate,
-  ca-directory,certificate,certificate-type,ciphers,compression,config,connect-timeout,crl-file,cut-dirs,default-page,
-  directory-prefix,dns-timeout,domains,exclude-directories,exclude-domains,execute,follow-tags,ftp-password,ftp-user,
-  header,hsts-file,http-password,http-user,ignore-tags,include-directories,input-file,level,limit-rate,load-cookies,
-  local-encoding,max-redirect,method,output-document,output-file,password,pinnedpubkey,post-data,post-file,
-  prefer-family,private-key,private-key-type,progress,proxy-password,proxy-user,quota,read-timeout,referer,regex-type,
-  reject,reject-regex,rejected-log,remote-encoding,report-speed,restrict-file-names,retry-on-http-error,save-cookies,
-  secure-protocol,start-pos,timeout,tries,use-askpass,user,user-agent,wait,waitretry,warc-file
-ssh mosh autossh | hosts=url first leading values=BbcDEeFIiLlmoOpQRSw endpoints=JW runs=remote
-scp | hosts=remote values=cFiloPSDX endpoints=J
-sftp ssh-copy-id | hosts=url first values=BbcDFiloPRSsX endpoints=J
-rsync | hosts=remote values=efTMB,rsh,filter,exclude,include,exclude-from,include-from,port,bwlimit
-nc ncat netcat | hosts=url first values=wpsiqXceIOTVMmg endpoints=x,proxy
-telnet | hosts=url first values=lnXeSbk
-ftp | hosts=url first values=NoPqrsTx
-lftp | hosts=url first values=upecf
-ping ping6 | hosts=url first values=ciIlmMpQsStTwWeN
-traceroute | hosts=url first values=fgimNptlwqszMOP
-tftp whois xdg-open lynx w3m links elinks wscat websocat http https xh xhs | hosts=url first
-  values=mpisTtvqgaAo,auth,auth-type,output,print,pretty,style,session,timeout,verify,cert,proxy
-dig nslookup host ssh-keyscan | hosts=url values=tpbkqcy
-aria2c axel yt-dlp youtube-dl ab wrk hey k6 siege open chromium google-chrome firefox | hosts=listed outward=*
-openssl | values=,-in,-out,-servername,-CAfile endpoints=,-connect
-socat | hosts=socat
-psql pg_dump pg_restore pg_isready createdb dropdb mysql mariadb mysqldump mongosh mongo mongodump |
-  hosts=database endpoints=h,host values=UpdcfDPu,port,username,dbname,command,file,user,database
-redis-cli | like=psql endpoints=hu,host values=pnardXD,pass
-git | leading values=c,git-dir,namespace directory=C,work-tree reads=nothing
-ldapsearch ldapadd ldapmodify ldapwhoami | endpoints=Hh
-mosquitto_pub mosquitto_sub | endpoints=h,host values=tmpuP
-kcat kafkacat | endpoints=b values=tGpXf
-grpcurl | hosts=url first values=dH,import-path,proto,-import-path,-proto,-d
-nmap masscan | hosts=url values=piegDST,top-ports,script
-gpg apt-key | endpoints=,keyserver
-flatpak | hosts=listed outward=install,update
-svn hg | hosts=listed outward=checkout,co,update,up,commit,ci,clone,pull,push
-gh glab hub aws gcloud gsutil az vercel netlify heroku flyctl wrangler firebase doctl ngrok claude codex gemini llm
-  ansible ansible-playbook vagrant mail sendmail mutt cloudflared tailscale ollama sentry-cli twine gradlew mvnw |
-  hosts=listed outward=*
-kubectl oc | hosts=listed outward=* runs=container endpoints=s,server
-  values=nfclos,namespace,filename,context,output,selector,kubeconfig
-helm | hosts=listed outward=install,upgrade,pull,push,repo,dependency,search,status,list,rollback,uninstall,get
-terraform tofu | directory=,-chdir outward=init,plan,apply,destroy,refresh,import
-docker podman nerdctl docker-compose | hosts=image runs=container endpoints=H
-  values=vepwulmhftc,name,network,volume,env,env-file,publish,workdir,user,entrypoint,mount,platform,label,memory,cpus,
-  restart,hostname,add-host,file,tag,build-arg,target,cache-from,context,project-name,project-directory,username,
-  password
-  outward=pull,push,run,create,login,build,search,buildx_build,image_pull,image_push,image_build,container_run,up,
-  compose_up,compose_pull,compose_build,compose_push,compose_run,compose_create
-
-npm pnpm | hosts=listed directory=C,prefix,cwd,dir endpoints=,registry,proxy
-  outward=install,i,ci,add,update,up,upgrade,publish,audit,outdated,view,info,search,login,exec,dlx,create,init,x,link,
-  fetch,import,dedupe,ping,whoami
-bun | like=npm runs=code leading code=ep,eval,print slashes
-yarn | like=npm outward=,install,add,up,upgrade,publish,npm,dlx,create,init,info,audit,outdated,import
-npx bunx pnpx uvx | outward=* offline=,no-install runs=command leading values=pc,package,call,from,with
-pip pipx easy_install pipenv pdm hatch rye conda mamba | hosts=any-url runs=inside
-  values=rcetiPmf,requirement,constraint,target,env-file directory=C,directory,project offline=,no-index,no-sync
-  endpoints=if,index-url,extra-index-url,find-links,proxy,index,default-index
-  outward=install,download,wheel,sync,add,lock,update,upgrade,publish,search,build,upload,inject
-uv | like=pip outward=sync,add,remove,lock,publish,build,run,tool,python_install,pip_install,pip_sync,pip_compile
-poetry | like=pip outward=install,add,remove,update,lock,publish,search,sync
-cargo | values=jpF,manifest-path,package,features,target,bin,example,test endpoints=,git,index,registry directory=C
-  offline=,frozen outward=build,b,check,c,test,t,run,r,clippy,doc,bench,install,add,update,fetch,publish,search,
-  nextest,tree,metadata,login,yank,generate-lockfile,vendor,audit,fix
-go | hosts=listed directory=C offline=,-mod=vendor
-  outward=build,test,run,get,install,generate,vet,mod_download,mod_tidy,mod_vendor
-mvn gradle sbt | hosts=listed outward=* offline=o
-bundle gem composer mix dotnet swift pod flutter dart apt apt-get apk dnf yum brew snap pacman rustup nvm pyenv
-  pre-commit playwright huggingface-cli stack cabal asdf mise | hosts=listed runs=inside offline=,no-restore,local
-  outward=install,update,upgrade,require,add,restore,build,test,run,publish,push,get,deps.get,pub_get,download,search,
-  fetch,outdated,-S,-Sy,-Syu,toolchain_install,target_add,component_add
-
-sudo | runs=command leading values=ugpChRTrt,user,group directory=D,chdir
-doas | runs=command leading values=uC
-env | runs=command leading values=uS,unset,split-string directory=C,chdir
-xargs parallel | runs=xargs leading values=aEIiLlnPsdj,max-args,max-procs,delimiter,jobs
-time | runs=command leading values=fo
-timeout | runs=command leading values=ks,kill-after,signal skip=1
-nice ionice stdbuf | runs=command leading values=ncpioe,adjustment
-strace ltrace | runs=command leading values=eopsuP
-flock | runs=command leading values=wE skip=1
-nohup setsid caffeinate unbuffer cross-env dotenv | runs=command leading
-exec | runs=command leading values=a builtin
-command builtin | runs=command leading builtin
-watch | runs=words leading values=n,interval
-eval | runs=words leading builtin
-trap | runs=words leading builtin first
-sh bash dash zsh ksh fish ash | runs=shell leading values=oO,rcfile,init-file
-su | runs=words values=gGsTw,group,supp-group,shell,whitelist-environment code=c,command
-source . | runs=source builtin
-find | runs=find reads=nothing hosts=none
-python pypy | runs=code leading values=mWX code=c
-node nodejs tsx ts-node deno | runs=code leading values=rC,require,import,loader code=ep,eval,print slashes
-perl | runs=code leading values=IMm code=eE
-ruby | runs=code leading values=Ir code=e
-php | runs=code leading values=fdS code=r slashes
-
-make gmake | values=fjIoW directory=C,directory reads=nothing
-ninja meson just | values=df directory=C,working-directory
-cmake ctest | values=GDC,parallel,target,config,preset directory=BS,build,install,test-dir
-cat tac head tail less more cut sort uniq tr wc diff cmp jq yq column fold paste rev xxd od base64 md5sum sha1sum
-  sha256sum fd expr man info strings file tar zip gzip bat nl | hosts=none
-cp mv install | hosts=none reads=but-last
-grep egrep fgrep rg ag ack | hosts=none reads=but-first values=efmABCg
-sed | hosts=none reads=but-first values=ef
-awk gawk mawk | hosts=none reads=but-first values=fFv runs=code
-ls stat rm rmdir mkdir touch chmod chown chgrp du ln readlink realpath basename dirname which tee mktemp unlink shred
-  ssh-keygen date seq sleep | hosts=none reads=nothing
-echo : true false test [ exit return set export declare typeset local readonly unset alias unalias shift wait pwd dirs
-  cd pushd popd hash type ulimit umask | hosts=none reads=nothing builtin
-printf | hosts=none reads=nothing builtin leading values=v
-read | hosts=none reads=nothing builtin values=adinNptu
-mapfile readarray | hosts=none reads=nothing builtin values=dnOsuCc
-"""
-"""A row a program (or several that are alike): its names, then the fields of `Program`.
-
-The first options of a list are letters, as in ``values=ab,user``, which is -a, -b and --user. A blank in a subcommand
-is written ``_``. ``like=NAME`` begins with the fields of another row. For a program without ``hosts``, an operand is
-no host; with ``hosts=none`` its words are text, so that a URL among them is only mentioned.
-"""
-_HOST_FORMS: Final[Mapping[str, Callable[[str], Hosts]]] = {
-    "url": _url_or_host,
-    "remote": _remote_host,
-    "listed": _listed_host,
-    "any-url": url_hosts,
-    "socat": lambda word: iter(re.findall(r"(?i)(?:tcp|udp|openssl|ssl)[46]?(?:-connect)?:([^:,]+):", word)),
-    "image": _image_host,
-    "database": _database_host,
-    "none": _no_host,
-}
-_FIELD_READERS: Final[Mapping[str, Callable[[str], object]]] = {
-    **dict.fromkeys(("values", "endpoints", "directory", "offline", "code"), _options),
-    "outward": lambda text: frozenset(text.replace("_", " ").split(",")),
-    "hosts": _HOST_FORMS.__getitem__,
-    "skip": int,
-}
+def _field_value(name: str, text: str) -> object:
+    """The value of one field in a row of the table."""
+    if name == "outward":
+        words = frozenset(text.replace("/", " ").split(","))
+        return words | frozenset(_FETCHING.split()) if "+" in words else words
+    if name in ("hosts", "reads", "runs"):
+        return text
+    return int(text) if name == "skip" else _options(text) if text else True
 
 
 @functools.cache
 def programs() -> Mapping[str, Program]:
-    """What is known of each program, by its name.
+    """What is known of each program and subcommand, by its name.
 
-    >>> sorted(name for name, program in programs().items() if program.hosts is _remote_host)
+    >>> sorted(name for name, program in programs().items() if program.hosts == "remote" and " " not in name)
     ['rsync', 'scp']
     """
     rows: dict[str, dict[str, Any]] = {}
     for row in re.split(r"\n+(?=\S)", re.sub(r",\n  ", ",", _PROGRAM_TABLE.strip())):
-        names, _, text = re.sub(r"\s+", " ", row).partition(" | ")
-        texts = {name: value for name, _, value in (one.partition("=") for one in text.split())}
-        fields = dict(rows.get(texts.pop("like", ""), {}))
-        fields |= {name: _FIELD_READERS.get(name, str)(value) if value else True for name, value in texts.items()}
-        rows |= dict.fromkeys(names.split(), fields)
+        names, *texts = re.split(r"\s+\|\s+", row)
+        alike = [name.replace("/", " ") for name in names.split()]
+        given = {name: value for name, _, value in (one.partition("=") for one in texts[0].split())}
+        fields = dict(rows.get(given.pop("like", ""), {}), name=alike[0])
+        fields |= {name: _field_value(name, value) for name, value in given.items()}
+        rows |= dict.fromkeys(alike, fields)
+    for fields in rows.values():
+        with_value = (fields.get(name, ()) for name in ("values", "endpoints", "lists", "directory", "code", "module"))
+        fields["values"] = frozenset(itertools.chain(*with_value, _MESSAGES if fields.get("hosts") == "listed" else ()))
     return {name: Program(**fields) for name, fields in rows.items()}
 
 
-_UNKNOWN_PROGRAM: Final = Program(hosts=_listed_host)
+_UNKNOWN_PROGRAM: Final = Program(values=_MESSAGES, hosts="listed")
 
 
-def _row(program: str) -> Program | None:
+def _row(name: str) -> Program | None:
     """The row of a program, whatever its version: ``python3.12`` is ``python``."""
-    return programs().get(program) or programs().get(program.rstrip("0123456789.-"))
+    return programs().get(name) or programs().get(name.rstrip("0123456789.-"))
+
+
+def split_arguments(
+    words: Sequence[str], row: Program, *, leading: bool = False
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """Operands, and options with their values, as getopt tells them; ``leading``: options end at the first operand.
+
+    >>> split_arguments(["-sSo", "out", "--max-time=3", "http://x/"], programs()["curl"])
+    (['http://x/'], [('-s', ''), ('-S', ''), ('-o', 'out'), ('--max-time', '3')])
+    """
+    operands: list[str] = []
+    options: list[tuple[str, str]] = []
+    rest = deque(words)
+    while rest:
+        word = rest.popleft()
+        name, equals, value = word.partition("=")
+        if word == "--" or (leading and operands):
+            operands += [word, *rest] if operands else rest
+            break
+        if word.startswith("--") or (len(name) > 2 and name in row.values and word[0] == "-"):
+            is_guessed = row.switches and rest and name not in row.switches and not re.match(f"-|{_URL}", rest[0])
+            takes_next = not equals and rest and (name in row.values or is_guessed)
+            options.append((name, rest.popleft() if takes_next else value))
+        elif word.startswith("-") and len(word) > 1:
+            for at, letter in enumerate(word[1:], 2):
+                if f"-{letter}" in row.values:  # its value is the rest of the word or the next word
+                    options.append((f"-{letter}", word[at:] or (rest.popleft() if rest else "")))
+                    break
+                options.append((f"-{letter}", ""))
+        else:
+            operands.append(word)
+    return operands, options
+
+
+# ── what a shell knows, and one program that it starts ──
+
+_UNKNOWN_TEXT: Final = "$(…)"
+"""What stands for a text that the command does not say."""
+_MAX_VALUES, _MAX_VALUE = 256, 1024  # of a variable: "a=$a$a" over and over must not fill the memory
+_BEFORE_A_PATH: Final = r"^(?:--[\w-]+=|(?:[\w.-]+=)?[@<])"
+_IS_ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*=")
+_ENVIRONMENT_DUMP: Final = r"set|export(?: -p)?|(?:declare|typeset) -(?:p|x|px|xp)"
+_NO_ENVIRONMENT: Final = _names("-i - --ignore-environment")
+_LOCAL_OPTIONS: Final = _names("--offline --help --version -V")
+_LOCAL_OPERANDS: Final = _names("help version config configure set")
+_NO_HOST: Final = r"\d{1,5}|GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS"
+
+
+@dataclass(slots=True)
+class ShellState:
+    """What a shell knows while it runs a command, as far as the command says it.
+
+    ``directory`` is relative to the trace's cwd, or absolute; none where it cannot be told. ``endpoints`` are the hosts
+    in exported variables, ``files`` what the command wrote, ``remotes`` those that it gave to git.
+    """
+
+    policy: Policy
+    directory: str | None = "."
+    previous: str | None = "."
+    variables: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    functions: dict[str, list[Command]] = field(default_factory=dict)
+    endpoints: list[str] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+    remotes: dict[str, str] = field(default_factory=dict)
+
+    def copy(self) -> ShellState:
+        """The same state for a subshell, which leaves this one alone, but for what it writes to files."""
+        copies = {name: getattr(self, name).copy() for name in ("variables", "functions", "endpoints")}
+        return replace(self, **copies)
+
+    def home(self) -> str:
+        """The home directory, as far as the cwd lies in it."""
+        found = re.match(r"/root|/(?:home|Users)/[^/]+", self.policy.cwd or "")
+        return found[0] if found else "/~"
+
+    def resolve(self, target: str) -> str | None:
+        """The path that ``target`` names from here; none where that cannot be told."""
+        if target.startswith("~"):
+            target = f"{self.home()}/{target[1:].lstrip('/')}"
+        if "$" in target or len(target) > _MAX_PATH or (self.directory is None and not target.startswith("/")):
+            return None
+        path = _normal(posixpath.join(self.directory or ".", target or "."))
+        return path if len(path) <= _MAX_PATH else None
+
+    def is_outside(self, directory: str | None) -> bool:
+        """Whether a directory lies outside the cwd; one that cannot be told does not."""
+        return directory is not None and not self.policy.contains(directory)
 
 
 @dataclass(frozen=True, slots=True)
-class Arguments:
-    """The words after a program's name, told apart."""
+class ProgramCall:
+    """One program that a command starts. ``endpoints`` and ``directories`` are the values of such options."""
 
-    operands: tuple[str, ...]
-    options: tuple[tuple[str, str], ...]
+    row: Program
+    words: Sequence[str]
+    operands: Sequence[str]
+    options: Sequence[tuple[str, str]]
+    endpoints: Sequence[str]
+    directories: Sequence[str]
+    state: ShellState
+    stdin: str | None
 
-    def values(self, names: Container[str]) -> Iterator[str]:
+    @property
+    def program(self) -> str:
+        """The name by which it is started, without its folder."""
+        return posixpath.basename(self.words[0])
+
+    def values(self, names: Container[str]) -> list[str]:
         """The values of the options with one of these names."""
-        return (value for name, value in self.options if name in names)
+        return [value for name, value in self.options if name in names]
 
     def has(self, *names: str) -> bool:
         """Whether one of these options is given."""
         return any(name in names for name, _ in self.options)
 
+    def is_local(self) -> bool:
+        """Whether an option or operand says that it neither reaches out nor runs anything."""
+        options = _LOCAL_OPTIONS | self.row.offline
+        is_said = bool(self.row.hosts and self.operands and self.operands[0] in _LOCAL_OPERANDS)
+        return is_said or any(name in options for name, _ in self.options)
 
-def split_arguments(words: Sequence[str], with_value: Container[str] = (), *, leading: bool = False) -> Arguments:
-    """Tells options (with their values) from operands as getopt does; ``leading``: options end at the first operand.
+    def dumps_environment(self) -> bool:
+        """Whether it prints the whole environment: ``env`` or ``printenv`` alone, ``export -p``."""
+        if self.program in ("env", "printenv"):
+            is_bare = all(_IS_ASSIGNMENT.match(word) for word in self.operands)
+            return is_bare and not self.is_local() and _NO_ENVIRONMENT.isdisjoint(self.words)
+        return re.fullmatch(_ENVIRONMENT_DUMP, " ".join(self.words[:3])) is not None
 
-    >>> split_arguments(["-sSo", "out", "--max-time=3", "http://x/"], {"-o"})
-    Arguments(operands=('http://x/',), options=(('-s', ''), ('-S', ''), ('-o', 'out'), ('--max-time', '3')))
-    """
-    operands: list[str] = []
-    options: list[tuple[str, str]] = []
-    rest = iter(words)
-    for word in rest:
-        name, equals, value = word.partition("=")
-        if word == "--" or (leading and operands):
-            operands += [word, *rest] if word != "--" or operands else [*rest]
-        elif word.startswith("--") or (len(name) > 2 and word[0] == "-" and name in with_value):
-            options.append((name, value if equals or name not in with_value else next(rest, "")))
-        elif word.startswith("-") and len(word) > 1:
-            for at in range(1, len(word)):  # the value of the last one is the rest of the word or the next word
-                name = f"-{word[at]}"
-                value = (word[at + 1 :] or next(rest, "")) if name in with_value else ""
-                options.append((name, value))
-                if name in with_value:
-                    break
-        else:
-            operands.append(word)
-    return Arguments(tuple(operands), tuple(options))
+    def files(self) -> Iterator[str]:
+        """The words that stand for files to read; those of a command inside it are looked at with that command."""
+        words: Sequence[str] = self.words[1:] if self.row.reads != "nothing" else ()
+        if self.row.runs in ("command", "xargs", "words"):
+            words = [value for _, value in self.options]
+        elif self.row.reads == "but-last":
+            words = words[:-1]
+        elif self.row.reads == "but-first":
+            words = self.operands[0 if self.has("-e", "-f", "--regexp", "--file") else 1 :]
+        return (re.sub(_BEFORE_A_PATH, "", word) for word in words)
+
+    def named(self) -> list[str]:
+        """The operands; names of git's remotes by what they stand for, where the command says it."""
+        default = ["origin"] if self.row.hosts == "remote" else []
+        return [self.state.remotes.get(word, word) for word in self.operands or default]
+
+    def hosts(self) -> Iterator[str]:
+        """The hosts that its words name."""
+        form = self.row.hosts
+        for value in self.endpoints:
+            yield from hosts_in("url", value)
+        operands = [word for word in self.named() if not re.fullmatch(_NO_HOST, word)]
+        if form in ("listed", "any-url"):
+            operands += [value for name, value in self.options if name not in _MESSAGES | self.row.endpoints]
+        elif form == "database":
+            operands = [*([] if self.endpoints else operands), *(value for _, value in self.options if ":" in value)]
+        for word in operands[: 1 if self.row.first else None] if form else ():
+            yield from hosts_in(form, word)
+        for value in self.values(self.row.lists):
+            is_known = value == "-" and self.stdin is not None and self.stdin != _UNKNOWN_TEXT
+            yield from hosts_in("any-url", self.stdin or "") if is_known else [f"${value}"]
+
+    def reaches_out(self) -> bool:
+        """Whether it reaches out even though no host is named."""
+        names = [word for word in self.named() if word[:1] != "+"]
+        is_local = self.row.hosts == "remote" and names and re.match(r"[./~$]|file:", names[0])
+        asked = {"*", *names[:1], " ".join(names[:2])} if len(self.words) > 1 else {"*", ""}
+        return not is_local and not self.row.outward.isdisjoint(asked)
+
+
+def parse_call(words: Sequence[str], row: Program, state: ShellState, stdin: str | None) -> ProgramCall:
+    """Tells the words of a command apart, those of a subcommand by its own row."""
+    endpoints, directories = list[str](), list[str]()
+    rest = words[1:]
+    while True:
+        operands, options = split_arguments(rest, row, leading=True)
+        inner = programs().get(f"{row.name} {operands[0]}") if operands and row.name else None
+        if inner is None:
+            operands, options = split_arguments(rest, row, leading=row.leading)
+        endpoints += [value for name, value in options if name in row.endpoints]
+        directories += [value for name, value in options if name in row.directory]
+        if inner is None:
+            return ProgramCall(row, words, operands, options, endpoints, directories, state, stdin)
+        row, rest = inner, operands[1:]
 
 
 # ── code in other languages ──
 
-_MAX_VALUES, _MAX_VALUE = 256, 1024  # of a variable: "a=$a$a" over and over must not fill the memory
-_MOST_ARGUMENTS: Final = 64
-
-_CODE_TOKEN: Final = r"""(?xs)
+_CODE_TEXT: Final = r"""(?xs)
     (?P<comment> %s )
   | (?:\b[rbufRBUF]{1,2})? (?:
-      '''(?P<long_single> .*?)'''
-    | \"\"\"(?P<long_double> .*?)\"\"\"
-    | "(?P<double> [^"\\\n]*(?:\\.[^"\\\n]*)* )"?
-    | '(?P<single> [^'\\\n]*(?:\\.[^'\\\n]*)* )'?
-    | `(?P<backticks> [^`\\]*(?:\\.[^`\\]*)* )`? )
-  | (?P<name> \.?[A-Za-z_$][\w$]* (?: (?:\.|::|->)[A-Za-z_$][\w$]* )* )
-  | (?P<mark> [()=:;\n] ) (?:(?<=\()\s+)?
+      '''(.*?)'''
+    | \"\"\"(.*?)\"\"\"
+    | "([^"\\\n]*(?:\\.[^"\\\n]*)*)"?
+    | '([^'\\\n]*(?:\\.[^'\\\n]*)*)'?
+    | `([^`\\]*(?:\\.[^`\\]*)*)`? )
 """
-_HASH_COMMENTS: Final = _CODE_TOKEN % r"\#[^\n]*"
-_SLASH_COMMENTS: Final = _CODE_TOKEN % r"//[^\n]*|/\*(?:.*?\*/|.*)"
+_HASH_COMMENTS: Final = _CODE_TEXT % r"\#[^\n]*"
+_SLASH_COMMENTS: Final = _CODE_TEXT % r"//[^\n]*|/\*(?:.*?\*/|.*)"
+_SLASH_LANGUAGES: Final = _names("node bun php")
 _METHOD: Final = r"(?:\.|::|->)(?:get|get_response|post|post_form|put|patch|delete|head|options|request|stream|open)"
 _URL_CLIENT: Final = (
     r"(?:.*(?:\.|::|->))?(?:urlopen|urlretrieve|fetch|file_get_contents|curl_init|WebSocket|EventSource|create_engine"
@@ -14141,226 +14232,72 @@ _WHOLE_ENVIRONMENT: Final = (
     r"|for \w+(?:, ?\w+)? in os\.environ|(?:in|of) (?:os\.environ|Object\.\w+\(process\.env\)):"
 )
 _READING: Final = r"\bopen\b|[Rr]ead|load|slurp|File\b|cat\b|file_get_contents"
-_HOST_KEYWORDS: Final = _names("host= hostname= server=")
-_URL_KEYWORDS: Final = _names("base_url= endpoint_url= baseURL=")
+_HOST_KEYWORDS: Final = _names("host hostname server")
+_URL_KEYWORDS: Final = _names("base_url endpoint_url baseURL")
 _EXECUTABLES: Final = {"$sys.executable": "python", "$process.execPath": "node"}
+_CODE_CALL: Final = (
+    r"((?:\.|\b|(?<![\w$])(?=\$))[A-Za-z_$][\w$]{0,80}(?:(?:\.|::|->)[A-Za-z_$][\w$]{0,80}){0,8})[ \t]*"
+    r"\((?=((?:[^()]|\((?:[^()]|\([^()]{0,99}\)){0,199}\)){0,299}))"
+)
+_ARGUMENT: Final = r"(?:(\w+)[ \t]*[=:]\s*)?(?:\"(\d+)\"|(\$?[A-Za-z_][\w.$]*))"
+_CODE_ASSIGNMENT: Final = r"(\$?\b[A-Za-z_]\w*)[ \t]*[=:]\s*(?:await |new )?([\w.]{1,60}\(|)\[?\"(\d+)\""
 
 
-class _Call(NamedTuple):
-    """One call in a piece of code: names stand as ``$name``, those of keyword arguments as ``name=``."""
+class CodeCall(NamedTuple):
+    """One call in a piece of code, with the texts and (as ``$name``) the names in its parentheses."""
 
     callee: str
-    arguments: list[str]
+    positional: list[str]
+    keywords: list[tuple[str, str]]
 
-    def add(self, *more: str) -> None:
-        self.arguments.extend(more[: _MOST_ARGUMENTS - len(self.arguments)])
-
-    def positional(self) -> list[str]:
-        """The arguments before the first keyword."""
-        return list(itertools.takewhile(lambda argument: not argument.endswith("="), self.arguments))
-
-    def keywords(self, names: Container[str]) -> Iterator[str]:
+    def values(self, names: Container[str]) -> list[str]:
         """The values of the keyword arguments with one of these names."""
-        return (value for name, value in itertools.pairwise(self.arguments) if name in names)
+        return [value for name, value in self.keywords if name in names]
 
 
-def _code_calls(pattern: str, code: str) -> Iterator[_Call]:
-    """The calls in a piece of code, inner ones first, each with the strings and names in its parentheses.
+def code_calls(code: str) -> Iterator[CodeCall]:
+    """The calls in a piece of code without comments; what a variable was given as a text stands in its place.
 
-    >>> [*_code_calls(_HASH_COMMENTS, "u = 'http://a/'  # get(b)\\nget(u, timeout=T)")]
-    [_Call(callee='get', arguments=['http://a/', 'timeout=', '$T'])]
+    >>> [*code_calls("u = 'http://a/'; get(u, timeout=T)")]
+    [CodeCall(callee='get', positional=['http://a/'], keywords=[('timeout', '$T')])]
     """
+    texts: list[str] = []
     variables: dict[str, str] = {}
-    opened = [_Call("", [])]
-    name = assigned = ""  # the name before this token, and the one that is being assigned
-    level = 0  # how many parentheses were open there
-    for found in re.finditer(pattern, code):
-        kind, call = found.lastgroup or "", opened[-1]
-        text = found[kind][:_MAX_VALUE]
-        if kind == "name":
-            call.add(variables.get(text, f"${text}"))
-        elif kind not in ("mark", "comment"):  # a string, with the names that are known in its braces replaced
-            text = re.sub(r"\$?\{(\w+)\}", lambda part: variables.get(part[1], part[0]), text)[:_MAX_VALUE]
-            if len(opened) == level or "://" in text:  # "url = open('a.txt').read()" is not a.txt
-                variables[assigned] = text
-            call.add(text)
-        elif text == "(":
-            opened.append(_Call(name[-200:], []))
-        elif text == ")" and len(opened) > 1:
-            yield opened.pop()
-            opened[-1].add(*call.arguments[:8])
-        elif text in ("=", ":") and name and call.arguments[-1:] == [variables.get(name, f"${name}")]:
-            call.arguments[-1] = f"{name}="
-        if text in ("=", ":") and kind == "mark":
-            assigned, level = name, len(opened)
-        elif kind != "name" and text != "(":
-            assigned = ""
-        name = text if kind == "name" else ""
-    yield from reversed(opened[1:])
+
+    def masked(found: re.Match[str]) -> str:
+        texts.append(found[found.lastindex or 0][:_MAX_VALUE])
+        return f'"{len(texts) - 1}"'
+
+    def text_of(place: str) -> str:
+        known = re.sub(r"\$?\{(\w+)\}", lambda part: variables.get(part[1], part[0]), texts[int(place)])
+        return known[:_MAX_VALUE]
+
+    bare = re.sub(_CODE_TEXT % "(?!)", masked, code)
+    for name, maker, place in re.findall(_CODE_ASSIGNMENT, bare):
+        if not maker or "://" in texts[int(place)]:  # "text = open('a.txt').read()" is not a.txt
+            variables[name] = text_of(place)
+    aliases = {
+        found["short"] or found["manager"] or found["variable"]: found["module"] or found["class"] or found["made"]
+        for found in re.finditer(_ALIAS, bare)
+    }
+    for call in re.finditer(_CODE_CALL, bare):
+        arguments = [
+            (key, text_of(place) if place else variables.get(name, f"${name}"))
+            for key, place, name in re.findall(_ARGUMENT, call[2])
+        ]
+        first = re.split(r"\.|->", call[1], maxsplit=1)[0]
+        callee = aliases.get(first, first) + call[1][len(first) :]
+        yield CodeCall(callee, [text for key, text in arguments if not key], [one for one in arguments if one[0]])
 
 
 # ── the walk through a command ──
 
 _PIPES: Final = _names("| |&")
 _AND_OR: Final = _names("&& || | |&")
-_UNKNOWN_TEXT: Final = "$(…)"
-"""What stands for a text that the command does not say."""
 _PARAMETER_NAME: Final = r"(?s)\$\{?!?([A-Za-z_]\w*|[0-9@*])(.*?)\}?$"
 _ENDPOINT_VARIABLE: Final = r"(?i)\w*_(?:url|uri|proxy|endpoint)|goproxy|(?:pg|mysql_|docker_|redis_)host"
 _INSTALLED: Final = r"(?:^|/)s?\.?bin/[^/]+$"
-_BEFORE_A_PATH: Final = r"^(?:--[\w-]+=|(?:[\w.-]+=)?[@<])"
-_MODULE_OPTION: Final = r"^-[A-Zabd-ln-z]*m"
-_IS_ASSIGNMENT: Final = r"[A-Za-z_]\w*="
-_ENVIRONMENT_DUMP: Final = r"set|export(?: -p)?|(?:declare|typeset) -(?:p|x|px|xp)"
-_NO_ENVIRONMENT: Final = _names("--help --version -i - --ignore-environment")
-_LOCAL_SWITCHES: Final = _names("--offline --help --version -V help version")
-_HTTP_METHODS: Final = _names("GET POST PUT PATCH DELETE HEAD OPTIONS")
-_UNIX_SOCKETS: Final = ("--unix-socket", "--abstract-unix-socket")
-_LISTS_OF_HOSTS: Final = {"curl": _options("K,config"), "wget": _options("i,input-file")}
-_CONTAINER_HOSTS: Final[Mapping[str, Callable[[str], Hosts]]] = {
-    "login": _url_or_host,
-    "build": _listed_host,
-    **dict.fromkeys(("pull", "push", "run", "create"), _image_host),
-}
-_GIT_VALUES: Final = _options(
-    ",branch,origin,depth,deepen,shallow-since,shallow-exclude,filter,jobs,reference,template,config,push-option,"
-    "upload-pack,receive-pack,exec,strategy,strategy-option,name,separate-git-dir,prefix,output,format,repo,remote"
-)
-_GIT_SHORT_VALUES: Final = {"clone": "obucj", "fetch": "jo", "pull": "sXjo", "push": "o", "submodule": "bj"}
-_GIT_NETWORK: Final = {"remote": _names("update prune show"), "submodule": _names("add update"),
-                       "lfs": _names("pull fetch push prune")}  # fmt: skip
-
-
-@dataclass(slots=True)
-class ShellState:
-    """What a shell knows while it runs a command, as far as the command says it.
-
-    ``directory`` is relative to the trace's cwd, or absolute; none where it cannot be told. ``own`` are the variables
-    that the command sets, ``endpoints`` the hosts in exported ones. ``files`` are those that the command wrote.
-    """
-
-    policy: Policy
-    directory: str | None = "."
-    previous: str | None = "."
-    variables: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    own: set[str] = field(default_factory=set)
-    functions: dict[str, list[Command]] = field(default_factory=dict)
-    endpoints: list[str] = field(default_factory=list)
-    files: dict[str, str] = field(default_factory=dict)
-    remotes: dict[str, str] = field(default_factory=dict)
-
-    def copy(self) -> ShellState:
-        """The same state for a subshell, which leaves this one alone, but for what it writes to files."""
-        copies = {name: getattr(self, name).copy() for name in ("variables", "own", "functions", "endpoints")}
-        return replace(self, **copies)
-
-    def home(self) -> str:
-        """The home directory, as far as the cwd lies in it."""
-        found = re.match(r"/root|/(?:home|Users)/[^/]+", self.policy.cwd or "")
-        return found[0] if found else "/~"
-
-    def resolve(self, target: str) -> str | None:
-        """The path that ``target`` names from here; none where that cannot be told."""
-        if target.startswith("~"):
-            target = f"{self.home()}/{target[1:].lstrip('/')}"
-        if "$" in target or len(target) > _MAX_PATH or (self.directory is None and not target.startswith("/")):
-            return None
-        path = _normal(posixpath.join(self.directory or ".", target or "."))
-        return path if len(path) <= _MAX_PATH else None
-
-    def content(self, path: str) -> str | None:
-        """What the command wrote to a file; none where it did not."""
-        return self.files.get(self.resolve(path) or "")
-
-    def is_outside(self, directory: str | None) -> bool:
-        """Whether a directory lies outside the cwd; one that cannot be told does not."""
-        if directory is None:
-            return False
-        if not directory.startswith("/") and self.policy.cwd is not None:
-            directory = _normal(posixpath.join(self.policy.cwd, directory))
-        return not self.policy.contains(directory)
-
-
-@dataclass(frozen=True, slots=True)
-class _Start:
-    """One program that a command starts: its name, row, words and arguments, and in what it finds itself."""
-
-    program: str
-    row: Program
-    words: Sequence[str]
-    arguments: Arguments
-    state: ShellState
-    stdin: str | None
-
-    def inner(self) -> list[str]:
-        """The command that a prefix such as ``sudo`` or ``timeout 5`` runs; empty where it runs none."""
-        if self.row.runs != "command" or (self.program == "command" and self.arguments.has("-v", "-V")):
-            return []
-        split = next(self.arguments.values(("-S", "--split-string")), "") if self.program == "env" else ""
-        operands = itertools.dropwhile(re.compile(_IS_ASSIGNMENT).match, self.arguments.operands)
-        return [*split.split(), *operands][self.row.skip :]
-
-    def variables_set(self) -> Iterator[tuple[str, str | None]]:
-        """The variables that a builtin sets: each with its value, where the command says it."""
-        if self.program in ("export", "readonly", "local", "declare", "typeset"):
-            is_new = self.program == "local" or self.arguments.has("-a", "-A")
-            for name, equals, value in (word.partition("=") for word in self.arguments.operands):
-                if equals or is_new:
-                    yield name.rstrip("+").partition("[")[0], value if equals else None
-        elif self.program in ("read", "mapfile", "readarray", "printf"):
-            names = self.arguments.operands if self.program != "printf" else ()
-            yield from ((name, None) for name in (*names, *self.arguments.values(("-a", "-v"))))
-
-    def dumps_environment(self) -> bool:
-        """Whether it prints the whole environment: ``env`` or ``printenv`` alone, ``export -p``."""
-        if self.program in ("env", "printenv"):
-            is_bare = not (self.inner() if self.program == "env" else self.arguments.operands)
-            return is_bare and _NO_ENVIRONMENT.isdisjoint(self.words)
-        return re.fullmatch(_ENVIRONMENT_DUMP, " ".join([self.program, *self.words[:2]])) is not None
-
-    def files(self) -> Iterator[str]:
-        """The words that stand for files to read; those of a command inside it are looked at with that command."""
-        words = self.words if self.row.reads != "nothing" else ()
-        in_container = self.row.runs == "container" and {"exec", "run"} & set(self.arguments.operands[:2])
-        if in_container or self.row.runs in ("command", "xargs", "remote", "inside"):
-            words = [value for _, value in self.arguments.options]
-        elif self.row.reads == "but-last":
-            words = words[:-1]
-        elif self.row.reads == "but-first":
-            has_pattern = self.arguments.has("-e", "-f", "--regexp", "--file")
-            words = self.arguments.operands[0 if has_pattern else 1 :]
-        return (re.sub(_BEFORE_A_PATH, "", word) for word in words)
-
-    def hosts(self) -> Hosts:
-        """The hosts that its words name."""
-        row, arguments = self.row, self.arguments
-        for value in arguments.values(row.endpoints):
-            yield from _url_or_host(value)
-        if row.hosts is _database_host and not arguments.has(*row.endpoints):
-            yield from (word for word in arguments.operands[:1] if word[:1] == "$")
-        operands = [word for word in arguments.operands if word not in _HTTP_METHODS]
-        if row.hosts is _image_host:
-            command, *operands = [word for word in operands if word not in ("image", "container", "buildx")] or [""]
-            for word in operands[:1]:
-                yield from _CONTAINER_HOSTS.get(command, _no_host)(word)
-        elif row.hosts:
-            if row.hosts in (_listed_host, url_hosts, _database_host):
-                operands += [value for name, value in arguments.options if name not in _MESSAGE_OPTIONS | row.endpoints]
-            for word in operands[: 1 if row.first else None]:
-                yield from row.hosts(word)
-        for value in arguments.values(_LISTS_OF_HOSTS.get(self.program, ())):
-            is_known = value == "-" and self.stdin is not None and self.stdin != _UNKNOWN_TEXT
-            yield from url_hosts(self.stdin or "") if is_known else (f"${value}",)
-
-    def reaches_out(self) -> bool:
-        """Whether it reaches out even though no host is named."""
-        row, operands = self.row, self.arguments.operands
-        switches = {*operands[:1], *(word for word in self.words if word[:1] == "-")}
-        if not switches.isdisjoint(_LOCAL_SWITCHES | row.offline):
-            return False
-        names = [word for word in operands if word[:1] != "+"]
-        asked = {"*", *names[:1], " ".join(names[:2]), *self.words[:1]} if names or self.words else {"*", ""}
-        return not row.outward.isdisjoint(asked)
+_DECLARING: Final = _names("export readonly local declare typeset")
 
 
 def _written_by(words: Sequence[str], stdin: str | None) -> str:
@@ -14376,6 +14313,12 @@ def _written_by(words: Sequence[str], stdin: str | None) -> str:
     return _UNKNOWN_TEXT
 
 
+def _endpoints(assigned: Iterable[tuple[str, str]]) -> list[str]:
+    """The hosts in variables such as ``*_URL`` and ``*_PROXY``."""
+    values = (value for name, value in assigned if re.fullmatch(_ENDPOINT_VARIABLE, name))
+    return [host for value in values for host in hosts_in("url", value)]
+
+
 class CommandInspector:
     """Walks through one shell command as a shell would, and gathers what it breaks and what cannot be told.
 
@@ -14388,6 +14331,7 @@ class CommandInspector:
         self._policy, self._budget, self._depth, self._elsewhere = policy, Budget(), 0, False
         self._violations: dict[Violation, None] = {}
         self._undecided: dict[Undecided, None] = {}
+        self._traps: list[tuple[str, ShellState]] = []
 
     def check(self) -> SovereigntyCheck:
         """What was found so far."""
@@ -14439,7 +14383,7 @@ class CommandInspector:
         return state.copy()
 
     def _script(self, text: str, state: ShellState) -> None:
-        """A text that a shell runs. Of a text without an end, what stands before the place is looked at."""
+        """A text that a shell runs, and then its traps. Of one without an end, what stands before it is looked at."""
         self._budget.spend(len(text) // 64)
         try:
             commands: Sequence[Command] = shell_commands(text, self._budget)
@@ -14448,8 +14392,12 @@ class CommandInspector:
         except ShellSyntaxError as error:
             self.doubt(UndecidedReason.UNREADABLE, str(error))
             commands = error.commands
+        outer, self._traps = self._traps, []
         with self._inside():
             self._run(commands, state)
+            for trap, at_end in self._traps:
+                self._script(trap, at_end)
+        self._traps = outer
 
     def _run(self, commands: Sequence[Command], state: ShellState, stdin: str | None = None) -> str:
         """Runs commands one after the other; returns what they write, as far as it is known."""
@@ -14473,6 +14421,7 @@ class CommandInspector:
                 yield output
 
     def _run_one(self, command: Command, state: ShellState, stdin: str | None) -> str:
+        """Runs one command; returns what it writes to its standard output, and keeps what it writes to a file."""
         self._budget.spend()
         for word in (*command.assignments, *command.words, *(target for _, target, _ in command.redirects)):
             self._check_expansions(word, state)
@@ -14485,15 +14434,31 @@ class CommandInspector:
         elif command.kind:
             if command.kind in ("for", "select") and words:
                 state.variables[words[0]] = tuple(words[2 : 2 + _MAX_VALUES]) or ("$@",)
-                state.own.add(words[0])
             with self._inside():
                 written = self._run(command.body, self._subshell(state) if command.kind == "(" else state, stdin)
         elif words:
-            self._argv(words, state, stdin, self._endpoints(assigned))
+            self._argv(words, state, stdin, _endpoints(assigned))
             written = _written_by(words, stdin)
-        else:
-            state.own.update(name for name, _ in assigned)
-        return self._redirected_output(command, state, written)
+        for operator, word, _ in command.redirects:
+            path = state.resolve(word_text(word)) if operator in (">", ">>", ">|", "1>", "&>") else None
+            if path is not None:
+                state.files[path] = (state.files.get(path, "") + "\n" if operator == ">>" else "") + written
+                written = ""
+        return written
+
+    def _redirected_input(self, command: Command, state: ShellState, stdin: str | None) -> str | None:
+        """What a command finds on its standard input, where its redirections say it."""
+        for operator, word, _ in command.redirects:
+            target = "\n".join(self._texts(word, state))
+            kind = operator.lstrip("0123456789")
+            if kind in ("<<<", "<<text"):
+                stdin = target
+            elif device := re.match(r"/dev/(?:tcp|udp)/([^/]+)", target):
+                self.reach([device[1]])
+            elif kind == "<":
+                self._read_file(target)
+                stdin = "" if target == "/dev/null" else state.files.get(state.resolve(target) or "", _UNKNOWN_TEXT)
+        return stdin
 
     # ── words ──
 
@@ -14531,7 +14496,7 @@ class CommandInspector:
         name, operation = found.groups()
         if name in ("PWD", "HOME"):
             return (state.home() if name == "HOME" else state.directory or "$PWD",)
-        default = operation.removeprefix(":")[1:] if operation[:2] in (":-", ":=") or operation[:1] in "-=" else None
+        default = operation.removeprefix(":")[1:] if re.match(":?[-=]", operation) else None
         return state.variables.get(name, (default or f"${name}",))
 
     def _check_expansions(self, word: Word, state: ShellState) -> None:
@@ -14543,49 +14508,16 @@ class CommandInspector:
                 with self._inside():
                     self._run(part.commands, self._subshell(state))
             found = re.match(_PARAMETER_NAME, part.text) if part.kind is PartKind.PARAMETER else None
-            if found and not found[2].lstrip(":").startswith("+") and found[1] not in state.own:
+            if found and not found[2].lstrip(":").startswith("+") and found[1] not in state.variables:
                 self._read_variable(found[1])
 
     def _read_variable(self, name: str) -> None:
         if is_credential_name(name):
             self.violate(Reason.CREDENTIAL_READ, f"${name}")
 
-    def _read_file(self, path: str) -> None:
-        if is_credential_file(path):
+    def _read_file(self, path: str, *, folders: bool = False) -> None:
+        if holds_credentials(path, folders=folders):
             self.violate(Reason.CREDENTIAL_READ, path)
-
-    @staticmethod
-    def _endpoints(assigned: Iterable[tuple[str, str]]) -> list[str]:
-        """The hosts in variables such as ``*_URL`` and ``*_PROXY``."""
-        values = (value for name, value in assigned if re.fullmatch(_ENDPOINT_VARIABLE, name))
-        return [host for value in values for host in _url_or_host(value)]
-
-    # ── redirections ──
-
-    def _redirected_input(self, command: Command, state: ShellState, stdin: str | None) -> str | None:
-        """What a command finds on its standard input, where its redirections say it."""
-        for operator, word, _ in command.redirects:
-            target = "\n".join(self._texts(word, state))
-            kind = operator.lstrip("0123456789")
-            if kind in ("<<<", "<<text"):
-                stdin = target
-            elif device := re.match(r"/dev/(?:tcp|udp)/([^/]+)", target):
-                self.reach([device[1]])
-            elif kind == "<":
-                self._read_file(target)
-                content = state.content(target)
-                stdin = "" if target == "/dev/null" else _UNKNOWN_TEXT if content is None else content
-        return stdin
-
-    @staticmethod
-    def _redirected_output(command: Command, state: ShellState, written: str) -> str:
-        """Keeps what a command writes to a file; returns what it writes to its standard output."""
-        for operator, word, _ in command.redirects:
-            path = state.resolve(word_text(word)) if operator in (">", ">>", ">|", "1>", "&>") else None
-            if path is not None:
-                state.files[path] = (state.files.get(path, "") + "\n" if operator == ">>" else "") + written
-                written = ""
-        return written
 
     # ── one program ──
 
@@ -14598,18 +14530,20 @@ class CommandInspector:
             if words[0] in state.functions:
                 self._call_function(words, state, stdin)
                 return
-            row = self._row_of(words, state)
-            arguments = split_arguments(words[1:], row.options, leading=row.leading)
-            start = _Start(posixpath.basename(words[0]) or words[0], row, words[1:], arguments, state, stdin)
-            self._change_state(start)
-            if not row.builtin:
-                start = replace(start, state=self._started_in(start))
-            if row.hosts is not _no_host:
-                self.reach([*endpoints, *(() if row.builtin else state.endpoints)])
-            self._check_hosts(start)
-            self._check_credentials(start)
-            if row.runs:
-                getattr(self, f"_run_{row.runs}")(start)
+            call = parse_call(words, self._row_of(words, state), state, stdin)
+            self._change_state(call)
+            if not call.row.builtin:
+                call = self._started(call, endpoints)
+            self._check_hosts(call)
+            for path in call.files():
+                self._read_file(path, folders=True)
+            if call.program == "printenv" or (call.program in ("declare", "typeset") and call.has("-p")):
+                for name in call.operands:
+                    self._read_variable(name)
+            if call.dumps_environment():
+                self.violate(Reason.CREDENTIAL_READ, f"the whole environment ({call.program})")
+            if call.row.runs and not call.is_local():
+                getattr(self, f"_run_{call.row.runs}")(call)
 
     def _row_of(self, words: Sequence[str], state: ShellState) -> Program:
         """The row of a program; one that is run by its path is looked into, as far as the command wrote it."""
@@ -14617,183 +14551,138 @@ class CommandInspector:
         if words[0][:1] == "$":
             self.doubt(UndecidedReason.UNKNOWN_SCRIPT, words[0])
         elif "/" in words[0] and not re.search(_INSTALLED, words[0]):
-            self._run_file(words[0], "sh", state)
-            return _UNKNOWN_PROGRAM if row.hosts in (None, _no_host) else row
+            self._run_file(words[0], programs()["sh"], state)
+            return _UNKNOWN_PROGRAM if row.hosts in ("", "none") else row
         return row
 
     def _call_function(self, words: Sequence[str], state: ShellState, stdin: str | None) -> None:
         body = state.functions.pop(words[0])  # a function that calls itself is followed once
         operands = tuple(words[1:][:_MAX_VALUES])
         values = {"@": operands, "*": operands, **{str(place): (word,) for place, word in enumerate(operands, 1)}}
-        saved = {name: state.variables[name] for name in values if name in state.variables}
         state.variables.update((name, value) for name, value in values.items() if value)
         self._run(body, state, stdin)
-        state.variables.update(saved)
         state.functions[words[0]] = body
 
-    def _change_state(self, start: _Start) -> None:
+    def _change_state(self, call: ProgramCall) -> None:
         """What a builtin does to the shell, and ``tee`` to a file."""
-        state = start.state
-        for name, value in start.variables_set():
-            state.own.add(name)
-            state.variables[name] = (f"${name}" if value is None else value[:_MAX_VALUE],)
-            if start.program == "export" and value:
-                state.endpoints += self._endpoints([(name, value)])
-        if start.program == "tee":
-            state.files.update((path, start.stdin) for path in map(state.resolve, start.words) if path and start.stdin)
-        if start.program in ("cd", "pushd", "popd"):
-            operands = start.arguments.operands[:_MAX_VALUES] or ("~",)  # several, in a loop
-            targets = {word: state.resolve(word) for word in operands}
-            target = next((word for word, path in targets.items() if state.is_outside(path)), operands[0])
-            goes_back = start.program == "popd" or "-" in start.words
+        state, operands = call.state, call.operands
+        if call.program in _DECLARING:
+            for name, equals, value in (word.partition("=") for word in operands):
+                if equals or call.program in ("local", "declare"):
+                    known = value[:_MAX_VALUE] if equals else f"${name}"
+                    state.variables[name.rstrip("+").partition("[")[0]] = (known,)
+                if call.program == "export":
+                    state.endpoints += _endpoints([(name, value)])
+        elif call.row.name in ("read", "mapfile", "printf"):
+            names = [*call.values(("-a", "-v")), *(() if call.program == "printf" else operands)]
+            state.variables.update((name, (f"${name}",)) for name in names)
+        elif call.program == "tee":
+            state.files.update((path, call.stdin) for path in map(state.resolve, operands) if path and call.stdin)
+        elif call.program in ("cd", "pushd", "popd"):
+            targets = {word: state.resolve(word) for word in operands[:_MAX_VALUES] or ("~",)}  # several, in a loop
+            target = next((word for word, path in targets.items() if state.is_outside(path)), next(iter(targets)))
+            goes_back = call.program == "popd" or "-" in operands
             state.directory, state.previous = state.previous if goes_back else targets[target], state.directory
             if state.directory is None:
                 self.doubt(UndecidedReason.UNKNOWN_DIRECTORY, target)
 
-    def _started_in(self, start: _Start) -> ShellState:
-        """Judges the directory in which a program starts; returns the state for what it runs there."""
-        inner = start.state
-        for target in start.arguments.values(start.row.directory):
+    def _started(self, call: ProgramCall, endpoints: Sequence[str]) -> ProgramCall:
+        """Judges the directory in which a program starts and the hosts that its variables name."""
+        inner = call.state
+        for target in call.directories:
             inner = replace(inner, directory=inner.resolve(target))
             if inner.directory is None:
                 self.doubt(UndecidedReason.UNKNOWN_DIRECTORY, target)
         if inner.is_outside(inner.directory):
-            self.violate(Reason.SPAWN_OUTSIDE_CWD, f"{start.program} in {inner.directory}")
-        return inner
+            self.violate(Reason.SPAWN_OUTSIDE_CWD, f"{call.program} in {inner.directory}")
+        if call.row.hosts != "none":
+            self.reach([*endpoints, *inner.endpoints])
+        return replace(call, state=inner)
 
-    def _check_hosts(self, start: _Start) -> None:
-        row, arguments = start.row, start.arguments
-        only_configures = arguments.operands[:1] in (("config",), ("configure",), ("set",))
-        only_listens = start.program in ("nc", "ncat", "netcat") and arguments.has("-l", "--listen")
-        if row.hosts is _no_host or only_configures or only_listens or arguments.has(*_UNIX_SOCKETS):
+    def _check_hosts(self, call: ProgramCall) -> None:
+        if call.row.hosts == "none" or call.is_local():
             return
-        if start.program == "git":
-            self._check_git(start)
-            return
-        hosts = [*start.hosts()]
-        self.reach(hosts, is_used=row is not _UNKNOWN_PROGRAM)
-        if not hosts and start.reaches_out():
-            self.doubt(UndecidedReason.UNNAMED_ENDPOINT, " ".join([start.program, *start.words]))
-
-    def _check_git(self, start: _Start) -> None:
-        """git reaches out in a few subcommands: to the repository that is an operand, or to a remote by its name."""
-        name, *rest = start.arguments.operands or ("",)
-        arguments = split_arguments(rest, _GIT_VALUES | _options(_GIT_SHORT_VALUES.get(name, "o")))
-        operands, remotes = arguments.operands, start.state.remotes
-        if name == "remote" and operands[:1] in (("add",), ("set-url",)) and len(operands) > 2:
-            remotes[operands[1]] = operands[2]
-        repositories = [*arguments.values(("--repo", "--remote"))]
-        if name in ("clone", "fetch", "pull", "push", "ls-remote"):
-            repositories += [*operands, "origin"]
-        elif not _GIT_NETWORK.get(name, frozenset()).isdisjoint(operands[:1]):
-            repositories = [word for word in operands[1:] if re.match(f"{_URL}|{_SCP_PATH}", word)] or ["origin"]
-        elif name != "archive":
-            return
-        for repository in repositories[:1]:
-            known = remotes.get(repository, repository)
-            hosts = [*_remote_host(known)]
-            self.reach(hosts)
-            if not hosts and known == repository and not re.match(r"[./~$]|file:", known):
-                self.doubt(UndecidedReason.UNNAMED_ENDPOINT, " ".join(["git", *start.words]))
-
-    def _check_credentials(self, start: _Start) -> None:
-        for path in start.files():
-            if _holds_credentials(path):
-                self.violate(Reason.CREDENTIAL_READ, path)
-        if start.program == "printenv" or (start.program in ("declare", "typeset") and start.arguments.has("-p")):
-            for name in start.arguments.operands:
-                self._read_variable(name)
-        if start.dumps_environment():
-            self.violate(Reason.CREDENTIAL_READ, f"the whole environment ({start.program})")
+        hosts = [*call.hosts()]
+        self.reach(hosts, is_used=call.row is not _UNKNOWN_PROGRAM)
+        if not hosts and call.reaches_out():
+            self.doubt(UndecidedReason.UNNAMED_ENDPOINT, " ".join([call.program, *call.words[1:]]))
 
     # ── what a program runs: `_run_xargs` for a row with ``runs=xargs`` ──
 
-    def _run_file(self, path: str, program: str, state: ShellState) -> None:
+    def _run_file(self, path: str, row: Program, state: ShellState) -> None:
         """A script that is run by its path: what is in it is known only where the command wrote it."""
-        content = state.content(path)
-        if content is None:
+        content = state.files.get(state.resolve(path) or "")
+        if content is not None:
+            shebang = re.match(r"#!\s*(?:/usr/bin/env\s+(?:-S\s+)?)?(?:\S*/)?([\w.-]+)", content)
+            named = _row(shebang[1]) if shebang and row.runs == "shell" else None
+            self._run_text(content, named or row, state)
+        elif not (row.builtin and (re.search(_INSTALLED, path) or holds_credentials(path))):
             self.doubt(UndecidedReason.UNKNOWN_SCRIPT, path)
-            return
-        shebang = re.match(r"#!\s*(?:/usr/bin/env\s+(?:-S\s+)?)?(?:\S*/)?([\w.-]+)", content)
-        self._run_text(content, shebang[1] if shebang and program == "sh" else program, state)
 
-    def _run_text(self, text: str, program: str, state: ShellState) -> None:
-        """A text that is run by a shell or an interpreter."""
-        runs = (_row(program) or _UNKNOWN_PROGRAM).runs
+    def _run_text(self, text: str, row: Program, state: ShellState) -> None:
+        """A text that is run by a shell or an interpreter; ``source`` runs it in the same shell."""
         if text == _UNKNOWN_TEXT:
-            self.doubt(UndecidedReason.UNKNOWN_SCRIPT, f"what {program} is given to run")
-        elif runs == "code":
-            self._code(text, program, self._subshell(state))
-        elif runs == "shell":
-            self._script(text, self._subshell(state))
+            self.doubt(UndecidedReason.UNKNOWN_SCRIPT, f"what {row.name} is given to run")
+        elif row.runs == "code":
+            self._code(text, row, self._subshell(state))
+        elif row.runs == "shell":
+            self._script(text, state if row.builtin else self._subshell(state))
 
-    def _run_command(self, start: _Start) -> None:
-        if inner := start.inner():
-            assigned = itertools.takewhile(re.compile(_IS_ASSIGNMENT).match, start.arguments.operands)
-            endpoints = self._endpoints((name, value) for name, _, value in (word.partition("=") for word in assigned))
-            self._argv(inner, start.state, start.stdin, endpoints)
-
-    def _run_xargs(self, start: _Start) -> None:
-        """What is read is added to the command, or put where a mark stands; if unknown, it is as a variable is."""
-        command, options = start.arguments.operands, start.arguments.options
-        values = start.stdin.split() if start.stdin else [_UNKNOWN_TEXT]
-        marks = [value or "{}" for name, value in options if name in ("-I", "-i", "-J", "--replace")]
-        if not command:
+    def _run_shell(self, call: ProgramCall) -> None:
+        """A shell or an interpreter: the text of an option, a module, a file, or its standard input."""
+        row, operands = call.row, call.operands
+        texts = operands[:1] if row.reads == "but-first" and not call.has("-f") else call.values(row.code)
+        module = next(iter(call.values(row.module)), "")
+        script = next((word for word in operands[:2] if row.runs == "shell" or re.search("[./]", word)), None)
+        for text in texts:
+            self._run_text(text, row, call.state)
+        if texts:
             return
-        if not marks:
-            self._argv([*command, *values], start.state)
-            return
-        for value in values[:_MAX_VALUES]:
-            self._argv([word.replace(marks[0], value) for word in command], start.state)
+        if module in call.words:
+            self._argv(call.words[call.words.index(module) :], call.state)
+        elif script and not call.has("-s"):
+            self._run_file(script, row, call.state)
+        elif call.stdin is not None and (call.has("-s") or not operands or operands == ["-"]):
+            self._run_text(call.stdin, row, call.state)
 
-    def _run_words(self, start: _Start) -> None:
+    _run_code = _run_shell
+
+    def _run_command(self, call: ProgramCall) -> None:
+        """The command behind a prefix such as ``sudo`` or ``timeout 5``, with the variables that it sets."""
+        words = [*call.operands[call.row.skip :]]
+        words = words[words.index("--") + 1 :] if "--" in words[:8] else words
+        inner = [*itertools.dropwhile(_IS_ASSIGNMENT.match, words)]
+        assigned = (word.partition("=") for word in words[: len(words) - len(inner)])
+        if inner:
+            with self._inside(elsewhere=call.row.elsewhere):
+                self._argv(inner, call.state, call.stdin, _endpoints((name, value) for name, _, value in assigned))
+
+    def _run_words(self, call: ProgramCall) -> None:
         """The text of a script: the value of an option, or the operands."""
-        operands = start.arguments.operands[: 1 if start.row.first else None]
-        for text in [*start.arguments.values(start.row.code)] or [" ".join(operands)]:
-            self._script(text, start.state if start.row.builtin else self._subshell(start.state))
+        texts = call.values(call.row.code) if call.row.code else [" ".join(call.operands[call.row.skip :])]
+        with self._inside(elsewhere=call.row.elsewhere):
+            for text in texts:
+                self._script(text, call.state if call.row.builtin else self._subshell(call.state))
 
-    def _run_shell(self, start: _Start) -> None:
-        operands, arguments = start.arguments.operands, start.arguments
-        if arguments.has("-n"):
-            return
-        if arguments.has("-c") and operands:
-            self._run_text(operands[0], start.program, start.state)
-        elif operands and not arguments.has("-s"):
-            self._run_file(operands[0], start.program, start.state)
-        elif start.stdin is not None:
-            self._run_text(start.stdin, start.program, start.state)
+    def _run_trap(self, call: ProgramCall) -> None:
+        self._traps += [(text, call.state) for text in call.operands[:1]]
 
-    def _run_source(self, start: _Start) -> None:
-        for path in start.arguments.operands[:1]:
-            content = start.state.content(path)
-            if content is not None:
-                self._script(content, start.state)
-            elif not re.search(_INSTALLED, path) and not is_credential_file(path):
-                self.doubt(UndecidedReason.UNKNOWN_SCRIPT, path)
+    def _run_remote_add(self, call: ProgramCall) -> None:
+        call.state.remotes.update(zip(call.operands[:1], call.operands[1:2], strict=False))
 
-    def _run_code(self, start: _Start) -> None:
-        operands, words = start.arguments.operands, start.words
-        codes = operands[:1] if start.row.reads == "but-first" else [*start.arguments.values(start.row.code)]
-        script = next((word for word in operands[:2] if "." in word or "/" in word), None)
-        if start.program.startswith(("python", "pypy")) and start.arguments.has("-m"):
-            behind = " ".join(itertools.dropwhile(lambda word: not re.match(_MODULE_OPTION, word), words))
-            if module := re.sub(_MODULE_OPTION, "", behind).split():
-                self._argv(module, start.state)
-        elif codes:
-            for code in codes:
-                self._code(code, start.program, self._subshell(start.state))
-        elif start.stdin is not None and operands in ((), ("-",)):
-            self._run_text(start.stdin, start.program, start.state)
-        elif script and not start.arguments.has("--check", "--test", "-l"):
-            self._run_file(script, start.program, start.state)
+    def _run_xargs(self, call: ProgramCall) -> None:
+        """What is read is added to the command, or put where a mark stands; if unknown, it is as a variable is."""
+        values = call.stdin.split() if call.stdin else [_UNKNOWN_TEXT]
+        marks = [value or "{}" for value in call.values(("-I", "-i", "-J", "--replace"))]
+        if not marks and call.operands:
+            self._argv([*call.operands, *values], call.state)
+        elif call.operands:
+            for value in values[:_MAX_VALUES]:
+                self._argv([word.replace(marks[0], value) for word in call.operands], call.state)
 
-    def _run_remote(self, start: _Start) -> None:
-        with self._inside(elsewhere=True):
-            self._script(" ".join(start.arguments.operands[1:]), self._subshell(start.state))
-
-    def _run_find(self, start: _Start) -> None:
+    def _run_find(self, call: ProgramCall) -> None:
         """``find -exec``: each ``{}`` is a file under the first folder, with the name that is looked for."""
-        words = start.words
+        words = call.words[1:]
         name = next((after for word, after in itertools.pairwise(words) if word in ("-name", "-iname", "-path")), "")
         root = words[0] if words and words[0][:1] not in "-(!" else "."
         path = posixpath.join(root, name) if name else root
@@ -14802,39 +14691,18 @@ class CommandInspector:
             if word in ("-exec", "-execdir", "-ok", "-okdir"):
                 inner = itertools.takewhile(lambda word: word not in (";", "+"), rest)
                 if command := [word.replace("{}", path) for word in inner]:
-                    self._argv(command, self._subshell(start.state))
-
-    def _run_inside(self, start: _Start) -> None:
-        """``poetry run …``: what begins with the first program that can reach out or run something."""
-        behind = list(itertools.dropwhile(lambda word: word not in ("run", "exec"), start.words))[1:]
-        behind = behind[behind.index("--") + 1 :] if "--" in behind else behind
-        for place, word in enumerate(behind):
-            row = _row(posixpath.basename(word))
-            if row and row.hosts is not _no_host and (row.hosts or row.runs):
-                self._argv(behind[place:], self._subshell(start.state))
-                return
-
-    def _run_container(self, start: _Start) -> None:
-        """``docker exec web sh -c …``: the same in another place."""
-        with self._inside(elsewhere=True):
-            self._run_inside(start)
+                    self._argv(command, self._subshell(call.state))
 
     # ── code ──
 
-    def _code(self, code: str, program: str, state: ShellState) -> None:
+    def _code(self, code: str, row: Program, state: ShellState) -> None:
         """A piece of Python, JavaScript, Perl, …: only calls of known clients reach out."""
         self._budget.spend(len(code) // 16)
-        row = _row(program)
-        pattern = _SLASH_COMMENTS if row and row.slashes else _HASH_COMMENTS
-        bare = re.sub(pattern, lambda found: " " if found.lastgroup == "comment" else found[0], code)
-        aliases = {
-            found["short"] or found["manager"] or found["variable"]: found["module"] or found["class"] or found["made"]
-            for found in re.finditer(_ALIAS, bare)
-        }
-        for call in _code_calls(pattern, code):
+        pattern = _SLASH_COMMENTS if row.name in _SLASH_LANGUAGES else _HASH_COMMENTS
+        bare = re.sub(pattern, lambda found: " " if found["comment"] else found[0], code)
+        for call in code_calls(bare):
             self._budget.spend()
-            name = re.split(r"\.|->", call.callee, maxsplit=1)[0]
-            self._code_call(call._replace(callee=aliases.get(name, name) + call.callee[len(name) :]), state)
+            self._code_call(call, state)
         for variable in re.finditer(_CODE_VARIABLE, bare):
             self._read_variable(variable[1])
         if re.search(_WHOLE_ENVIRONMENT, bare):
@@ -14843,36 +14711,35 @@ class CommandInspector:
             for text in re.finditer(r"['\"]([^'\"\n]{1,300})['\"]", bare):
                 self._read_file(text[1])
 
-    def _code_call(self, call: _Call, state: ShellState) -> None:
-        callee, positional = call.callee, call.positional()
+    def _code_call(self, call: CodeCall, state: ShellState) -> None:
+        callee, positional = call.callee, call.positional
         if re.fullmatch(_SHELL_CLIENT, callee) and positional:
-            self._code_command(call, positional, state)
+            self._code_command(call, self._subshell(state))
         elif callee.endswith("chdir") and positional:
             state.directory = state.resolve(positional[0])
-        self.reach(host for text in call.keywords(_URL_KEYWORDS) for host in url_hosts(text))
         names_client, names_host = re.fullmatch(_URL_CLIENT, callee), re.fullmatch(_HOST_CLIENT, callee)
+        texts = [*positional, *(text for _, text in call.keywords)]
         if not (names_client or names_host):
-            if re.fullmatch(_MAYBE_URL_CLIENT, callee):
-                texts = positional[: 2 if callee.endswith("request") else 1]
-                self.reach(host for text in texts for host in url_hosts(text))
-            return
-        hosts = [host for text in call.arguments for host in url_hosts(text)]
-        if not hosts:
-            plain = [text for text in positional if names_host and re.fullmatch(_HOST_LIKE, text)]
-            hosts = [*call.keywords(_HOST_KEYWORDS)] or plain[:1]
+            is_maybe = re.fullmatch(_MAYBE_URL_CLIENT, callee)
+            texts = positional[: 2 if callee.endswith("request") else 1] if is_maybe else []
+            texts += call.values(_URL_KEYWORDS)
+        hosts = [host for text in texts for host in hosts_in("any-url", text)]
+        if not hosts and names_host:
+            plain = [text for text in positional if re.fullmatch(_HOST_LIKE, text)]
+            hosts = call.values(_HOST_KEYWORDS) or plain[:1]
         if not hosts and names_client and positional and re.match(r"\$|https?://$", positional[0]):
             hosts = [f"${callee}({positional[0].lstrip('$')})"]
         self.reach(hosts)
 
-    def _code_command(self, call: _Call, positional: Sequence[str], state: ShellState) -> None:
+    def _code_command(self, call: CodeCall, state: ShellState) -> None:
         """A command that code starts: a text for a shell, or the words of a program."""
-        for directory in call.keywords(("cwd=",)):
-            state = replace(state, directory=state.resolve(directory))
-        words = [_EXECUTABLES.get(word, word) for word in positional]
+        for directory in call.values(("cwd",)):
+            state.directory = state.resolve(directory)
+        words = [_EXECUTABLES.get(word, word) for word in call.positional]
         if re.search(r"\s", words[0]):
-            self._script(words[0], self._subshell(state))
+            self._script(words[0], state)
         else:
-            self._argv(words, self._subshell(state))
+            self._argv(words, state)
 
 
 # ── any tool ──
@@ -14919,11 +14786,11 @@ def check_sovereignty(action: Action, policy: Policy) -> SovereigntyCheck:
             inspector.command(command, state)
     elif action.name in _FILE_READERS:
         path = _path_of(action)
-        if isinstance(path, str) and _holds_credentials(path):
+        if isinstance(path, str) and holds_credentials(path, folders=True):
             inspector.violate(Reason.CREDENTIAL_READ, path)
     elif action.name not in RULES:
         texts = [*_endpoint_values(action.input)]
-        inspector.reach(host for text in texts for host in _url_or_host(text))
+        inspector.reach(host for text in texts for host in hosts_in("url", text))
         if not texts and re.fullmatch(r"(?i)web_?search|mcp__.*", action.name):
             inspector.doubt(UndecidedReason.UNNAMED_ENDPOINT, action.name)
     return inspector.check()

@@ -373,6 +373,7 @@ read -r line; echo $API_KEY
 """
 
 READS_NO_CREDENTIAL = r"""
+su env
 ((env)) && ls
 echo $((env))
 sudo ls -l ~/.ssh/id_rsa
@@ -454,6 +455,7 @@ python3 -c "import os, subprocess; subprocess.run(['make'], env={**os.environ, '
 """
 
 SPAWNS_OUTSIDE = r"""
+trap make EXIT; cd /etc
 cd /etc && make
 cd /etc
 cd .. && make
@@ -493,6 +495,7 @@ eval cd /etc && make
 """
 
 STAYS_INSIDE = r"""
+cd /etc; trap make EXIT; cd -
 cd src && make
 cd ./src/a && make
 cd src && cd .. && make
