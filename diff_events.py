@@ -8723,9 +8723,7 @@ def _compare(
 ) -> Compared:
     with contextlib.ExitStack() as stack:
         sources = [stack.enter_context(contextlib.closing(LogSource(path))) for path in options.references]
-        indexes = index_logs(
-            [canary, ours, *sources], canonical=canonical, profile=options.profile, progress=progress
-        )
+        indexes = index_logs([canary, ours, *sources], canonical=canonical, profile=options.profile, progress=progress)
     logs = Both(Log(canary, indexes[0]), Log(ours, indexes[1]))
     for log in logs:
         if not log.index.events:
@@ -10057,33 +10055,22 @@ def compare_with_baseline(report: Report, baseline: Baseline) -> BaselineCompari
 _EVENT_WIDTH: Final = 160
 _VALUE_WIDTH: Final = 80
 
-_STATUS_WORDS: Final = {
-    PairStatus.IDENTICAL: "identical",
-    PairStatus.DIVERGED: "**diverged**",
-    PairStatus.CANARY_ENDED: "canary ended first",
-    PairStatus.OURS_ENDED: "ours ended first",
+_CHANGE_NOTES: Final = {
+    Change.REORDERED: " (the same events)",
+    Change.REPEATED: " (a loop that ran a different number of turns)",
+    Change.INDEX_GAP: " (no event is missing: the writer left out an index)",
 }
-_CHANGE_WORDS: Final = {
-    Change.CHANGED: "changed: the same call with other values",
-    Change.MISSING_ON_OURS: "missing on ours",
-    Change.EXTRA_ON_OURS: "extra on ours",
-    Change.REPLACED: "replaced by others",
-    Change.REORDERED: "reordered: the same events in another order",
-    Change.REPEATED: "repeated: a loop that ran a different number of turns",
-    Change.INDEX_GAP: "no event is missing: the writer left out an index",
-    Change.UNRECOVERED: "unrecovered: the streams never come together again",
+_NOVELTY_NOTES: Final = {
+    Novelty.NOVEL: "No run of canary has such an event on any thread.",
+    Novelty.LOST: "Every run of canary has such an event, and ours has none.",
 }
-_MISMATCH_WORDS: Final = {
-    Mismatch.KIND: "the kinds of the events differ",
-    Mismatch.PAYLOAD: "the payloads differ",
-    Mismatch.MISSING: "the indexes differ: one log lost events here",
-}
-_VIA_WORDS: Final = {
+_RELATION_WORDS: Final = {
     Relation.MISSING_SIGNAL: "whose signal ours never came to",
     Relation.SAME_VALUE: "whose value it repeats",
     Relation.WOKEN_BY: "behind which a wait of this thread was ended",
     Relation.CREATED_BY: "behind which this thread was created",
     Relation.AFTER_LOCK: "behind which this thread took a lock",
+    Relation.EARLIER_IN_LOG: "in both logs; no relation to it is known",
 }
 _START_WORDS: Final = {
     StartReason.STUCK: "ours stands still here while its other threads go on",
@@ -10101,6 +10088,16 @@ _START_WORDS: Final = {
     StartReason.LOG_ENDED: "no thread differs, and this one is the first whose log ended",
     StartReason.THREAD_WITHOUT_PARTNER: "no thread that has a partner differs, and this one has none",
 }
+_MOVES: Final = {
+    Progression.EARLIER: "earlier",
+    Progression.NEW: "newly different",
+    Progression.LATER: "later",
+    Progression.GONE: "now identical",
+}
+
+
+def _words(code: enum.Enum) -> str:
+    return str(code.value).replace("_", " ")
 
 
 def _counted(count: int, noun: str) -> str:
@@ -10108,9 +10105,9 @@ def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _counted_with(count: int, noun: str, verb: str) -> str:
-    """A number with its noun and verb: ``1 event differs``, ``2 events differ``."""
-    return f"{_counted(count, noun)} {verb}{'s' if count == 1 else ''}"
+def _given(*texts: object) -> list[str]:
+    """The texts that there are, each written as ``condition and text``."""
+    return [text for text in texts if isinstance(text, str) and text]
 
 
 def _short(text: str) -> str:
@@ -10120,6 +10117,10 @@ def _short(text: str) -> str:
 def _shortened(text: str) -> str:
     """Foreign text within a text of a document, of bounded length."""
     return quoted(_short(text))
+
+
+def _shown_value(value: object) -> str:
+    return _shortened(json_text(value))
 
 
 def percent(score: ParityScore) -> str:
@@ -10133,32 +10134,25 @@ def percent(score: ParityScore) -> str:
     return text if score.complete else f"at least {text}"
 
 
-def _pair_words(canary_tid: int | None, ours_tid: int | None) -> str:
-    tids = (("canary", canary_tid), ("ours", ours_tid))
+def _tids(place: ThreadPair | Place | StartHere) -> str:
+    """The threads of both logs, or the one that has no partner."""
+    tids = Both(place.canary_tid, place.ours_tid).items()
     return " / ".join(f"{side} tid {tid}" for side, tid in tids if tid is not None)
 
 
-def _tids(pair: ThreadPair) -> str:
-    return _pair_words(pair.canary_tid, pair.ours_tid)
+def _indexes(place: Place | StartHere | Both[Event]) -> str:
+    """Where something stands on both threads."""
+    if isinstance(place, Both):
+        return f"#{place.canary.idx} ↔ #{place.ours.idx}"
+    return f"#{place.canary_idx} ↔ #{place.ours_idx}"
 
 
-def _pairing_words(pair: ThreadPair) -> str:
-    method = "creation tree" if pair.method is PairingMethod.CREATION else pair.method.value.replace("_", " ")
-    return method if pair.method is PairingMethod.PINNED else f"{method} {pair.confidence:.2f}"
-
-
-def _short_change(divergence: Divergence) -> str:
-    words = _CHANGE_WORDS[divergence.change].partition(":")[0]
-    return f"{words}, {divergence.novelty.value}" if divergence.novelty else words
-
-
-def _event_index(events: Both[Event]) -> str:
-    return " / ".join(dict.fromkeys(f"#{event.idx}" for event in events))
+def _place(event: Event) -> str:
+    return f"#{event.idx} line {event.lineno}"
 
 
 def _places(events: Both[Event]) -> str:
-    """Where two events stand, within a sentence."""
-    return ", ".join(f"{side} index {event.idx} (line {event.lineno})" for side, event in events.items())
+    return ", ".join(f"{side} {_place(event)}" for side, event in events.items())
 
 
 # ── events ──
@@ -10167,7 +10161,7 @@ def _places(events: Both[Event]) -> str:
 def _meaning_text(meaning: Meaning, value: object) -> str:
     """What a value stands for beyond what it says: its name, and itself in hexadecimal if it is not written so."""
     code = "" if isinstance(value, str) or meaning.code < 10 else f"0x{meaning.code:X}"
-    return " ".join(filter(None, (code, meaning.name)))
+    return " ".join(_given(code, meaning.name))
 
 
 def _field_text(event: Event, key: str, text: str) -> str:
@@ -10190,18 +10184,8 @@ def _event_parts(event: Event) -> dict[str | None, str]:
     return parts
 
 
-def event_text(event: Event) -> str:
-    """An event on one line: kind, the call's name, then the other payload fields as they are.
-
-    >>> event_text(Event(7, "kernel.call", 6, 3, {"name": "NtClose", "handle": "0xF8000004"}))
-    'kernel.call NtClose handle="0xF8000004"'
-    """
-    text = " ".join(_event_parts(event).values())
-    return text if len(text) <= _EVENT_WIDTH else f"{text[:_EVENT_WIDTH].rstrip('…')}…"
-
-
-def _with_differences_in_sight(parts: Mapping[str | None, str], unequal: Container[str | None]) -> str:
-    """The parts of an event on one line; where it would be too long, equal ones are left out."""
+def _on_one_line(parts: Mapping[str | None, str], unequal: Container[str | None] = ()) -> str:
+    """The parts of an event; where it would be too long, equal ones are left out."""
     room = _EVENT_WIDTH - sum(len(text) + 1 for key, text in parts.items() if key in unequal)
     shown: list[str] = []
     for key, text in parts.items():
@@ -10211,6 +10195,15 @@ def _with_differences_in_sight(parts: Mapping[str | None, str], unequal: Contain
         elif shown[-1] != "…":
             shown.append("…")
     return shorten(" ".join(shown), 2 * _EVENT_WIDTH)
+
+
+def event_text(event: Event) -> str:
+    """An event on one line: kind, the call's name, then the other payload fields as they are.
+
+    >>> event_text(Event(7, "kernel.call", 6, 3, {"name": "NtClose", "handle": "0xF8000004"}))
+    'kernel.call NtClose handle="0xF8000004"'
+    """
+    return _on_one_line(_event_parts(event))
 
 
 def compared_texts(events: Both[Event]) -> Both[str]:
@@ -10230,24 +10223,16 @@ def compared_texts(events: Both[Event]) -> Both[str]:
             for side in Side:
                 if values[side] is not MISSING:
                     parts[side][key] = _field_text(events[side], key, texts[side])
-    return parts.map(lambda of_side: _with_differences_in_sight(of_side, unequal))
+    return parts.map(lambda of_side: _on_one_line(of_side, unequal))
 
 
 def _event_words(event: Event, side: Side, text: str | None = None) -> str:
     """An event within a sentence, and where it stands; ``text`` is what `compared_texts` makes of it."""
-    shown = quoted(event_text(event)) if text is None else quoted_changes(text)
-    return f"{shown} ({side.value} index {event.idx}, line {event.lineno})"
-
-
-def _both_event_words(events: Both[Event]) -> list[str]:
-    """Two events within sentences; what differs is in sight where they are the same call."""
-    is_same_call = events.canary.kind == events.ours.kind and events.canary.name == events.ours.name
-    texts = compared_texts(events) if is_same_call else Both(None, None)
-    return [_event_words(events[side], side, texts[side]) for side in Side]
+    return f"{quoted_changes(text or event_text(event))} ({side.value} {_place(event)})"
 
 
 def _diff_line(event: Event, text: str | None = None) -> DiffLine:
-    return DiffLine(f"#{event.idx} line {event.lineno}", event_text(event) if text is None else text)
+    return DiffLine(_place(event), text or event_text(event))
 
 
 def _matching_row(pair: Both[Event | None]) -> DiffRow:
@@ -10276,9 +10261,8 @@ def _alignment(divergence: Divergence, most_context: int | None) -> Diff:
 
     rows: list[DiffRow | str] = [*map(_matching_row, divergence.context[-(most_context or 0) :])]
     for pair in compared:
-        texts = compared_texts(pair.events)
-        lines = Both(_diff_line(pair.events.canary, texts.canary), _diff_line(pair.events.ours, texts.ours))
-        rows.append(DiffRow(lines, compared=True))
+        lines = map(_diff_line, pair.events, compared_texts(pair.events))
+        rows.append(DiffRow(Both(*lines), compared=True))
     rows += [DiffRow(Both(*lines)) for lines in itertools.zip_longest(*map(of_block, Side))]
     return Diff([*rows, _matching_row(divergence.rejoin) if divergence.rejoin else "(the logs end here)"])
 
@@ -10303,15 +10287,14 @@ def _alignment_blocks(divergence: Divergence, most_context: int | None = None) -
     compared = compared_events(divergence)
     yield _alignment(divergence, most_context)
     rows = [
-        [_event_index(pair.events), _shortened(difference.path), *_value_cells(difference, meanings)]
+        [_indexes(pair.events), _shortened(difference.path), *_value_cells(difference, meanings)]
         for pair in compared
         for difference, meanings in zip(pair.fields, pair.meanings, strict=True)
     ]
-    one_event = len(compared) == 1
-    if rows:
-        yield Table(("event", "field", "canary", "ours")[one_event:], [row[one_event:] for row in rows])
+    start = 1 if len(compared) == 1 else 0
+    yield from section("", Table(("events", "field", "canary", "ours")[start:], [row[start:] for row in rows]))
     if omitted := sum(pair.fields_omitted for pair in compared):
-        yield f"{_counted_with(omitted, 'more field', 'differ')}; a report has {MOST_FIELDS:,} at most."
+        yield f"More fields that differ: {omitted:,} (a report has {MOST_FIELDS:,} at most)."
 
 
 # ── verdict, gate, profile ──
@@ -10330,13 +10313,13 @@ def rule_words(rule: ProfileRule) -> str:
     """What a rule of a profile lets pass."""
     start = rule.first_call or rule.entry_point
     what = [*rule.labels, *rule.calls, *([start] if start else [])]
-    narrower = [
-        *(["may be absent"] if rule.only_absent else []),
-        *([f"one of {', '.join(map(json_text, rule.values))}"] if rule.values else []),
-        *([f"within {float(rule.absolute):g}"] if rule.absolute is not None else []),
-        *([f"within {float(rule.relative) * 100:g} %"] if rule.relative is not None else []),
+    narrower = _given(
+        rule.only_absent and "may be absent",
+        rule.values and f"one of {', '.join(map(json_text, rule.values))}",
+        rule.absolute is not None and f"within {float(rule.absolute):g}",
+        rule.relative is not None and f"within {float(rule.relative) * 100:g} %",
         *(f"where {path_text(path)} = {json_text(value)}" for path, value in rule.where),
-    ]
+    )
     return shorten(": ".join([f"{rule.sort.value} {' '.join(what)}", *narrower]), _VALUE_WIDTH)
 
 
@@ -10362,100 +10345,87 @@ def _profile_blocks(report: Report) -> list[Block]:
 
 def _identical_sentence(report: Report) -> str:
     matched = _counted(sum(thread.matched for thread in report.threads), "event")
-    pairs = _counted(len(report.threads), "thread pair")
-    if report.options.profile:
-        return f"**Identical** under {_profile_words(report)}: {matched} of {pairs} match."
-    doubt = " Some may be about different objects: see Identity." if report.identity else ""
+    verdict = f"**Identical** under {_profile_words(report)}:" if report.options.profile else "**Identical:**"
+    text = f"{verdict} {matched} of {_counted(len(report.threads), 'thread pair')} match."
     if certain := sum(finding.certain for finding in report.identity):
-        doubt = f" But they are about different objects ({_counted(certain, 'certain finding')}): see Identity"
-        doubt += f" ({quoted('--check-identity')} fails on that)."
-    return f"**Identical:** all {matched} of {pairs} match.{doubt}"
-
-
-def _listed(counts: Iterable[tuple[int, str, str]]) -> list[str]:
-    """What there is any of: a number, perhaps a noun, and words behind it."""
-    return [f"{_counted(n, noun) if noun else f'{n:,}'} {words}".rstrip() for n, noun, words in counts if n]
+        findings = _counted(certain, "certain finding")
+        return f"{text} But they are about different objects ({findings}; {quoted('--check-identity')} fails on that)."
+    return f"{text} Some may be about different objects: see Identity." if report.identity else text
 
 
 def _verdict_sentence(report: Report) -> str:
     if report.verdict is Verdict.IDENTICAL:
         return _identical_sentence(report)
     statuses = Counter(thread.status for thread in report.threads)
-    ended = statuses[PairStatus.CANARY_ENDED] + statuses[PairStatus.OURS_ENDED]
-    parts = _listed(
-        (
-            (statuses[PairStatus.DIVERGED], "", "diverged"),
-            (ended, "", "ended on one side before the other"),
-            (statuses[PairStatus.IDENTICAL], "", "identical"),
-            (sum(map(len, report.unmapped)), "thread", "without a partner"),
-            (sum(map(len, report.lone_globals)), "shared-global object", "in one log only"),
-            (len(report.identity), "mistaken object", "in matching events"),
-            (len(report.overused), "rule", "of the profile that hid more than it may"),
-        )
-    )
+    parts = {
+        "diverged": statuses[PairStatus.DIVERGED],
+        "ended on one side first": statuses[PairStatus.CANARY_ENDED] + statuses[PairStatus.OURS_ENDED],
+        "identical": statuses[PairStatus.IDENTICAL],
+    }
+    others = {
+        "threads without a partner": sum(map(len, report.unmapped)),
+        "shared-global objects in one log only": sum(map(len, report.lone_globals)),
+        "mistaken objects in matching events": len(report.identity),
+        "rules that hid more than they may": len(report.overused),
+    }
+    found = [", ".join(f"{count:,} {words}" for words, count in parts.items() if count)]
+    found += [f"{words}: {count:,}" for words, count in others.items() if count]
     pairs = _counted(len(report.threads), "thread pair")
-    return f"**Divergent:** of {pairs}, {', '.join(parts)}. Parity: {percent(report.parity)}."
+    return f"**Divergent:** of {pairs}, {'; '.join(found)}. Parity: {percent(report.parity)}."
 
 
-_PROGRESSION_WORDS: Final = {
-    Progression.LATER: "later",
-    Progression.GONE: "now identical",
-    Progression.EARLIER: "earlier",
-    Progression.NEW: "newly different",
-    Progression.SAME: "same",
-}
+def _first_tid(threads: Sequence[ThreadProgress]) -> str:
+    return f"canary tid {threads[0].canary_tid}{', …' if len(threads) > 1 else ''}"
 
 
-def _baseline_parts(baseline: BaselineComparison, *, worse: bool) -> list[str]:
-    """What changed since the earlier run, as ``3 threads later``, ``1 earlier``: all of it, or what is worse."""
-    counts = Counter(thread.progression for thread in baseline.threads)
-    words = (Progression.EARLIER, Progression.NEW) if worse else _PROGRESSION_WORDS
-    moved = [(counts[progression], _PROGRESSION_WORDS[progression]) for progression in words if counts[progression]]
-    parts = [*_listed((count, "" if n else "thread", word) for n, (count, word) in enumerate(moved))]
-    if places := [(thread.canary_tid, thread.new[0]) for thread in baseline.threads if thread.new]:
-        new = _counted(sum(len(thread.new) for thread in baseline.threads), "new divergence")
-        tid, idx = places[0]
-        parts.append(f"{new} ({'the first ' if not new.startswith('1 ') else ''}at canary's tid {tid} index {idx:,})")
-    elif worse and (tids := [str(thread.canary_tid) for thread in baseline.threads if thread.is_worse]):
-        parts.append(f"at canary's tid {tids[0]}{' first' if len(tids) > 1 else ''}")
-    if not worse:
-        parts += _listed([(sum(thread.fixed for thread in baseline.threads), "divergence", "fixed")])
-    before, now = baseline.parity_before, baseline.parity
-    if before and percent(before) != percent(now) and (baseline.parity_fell or not worse):
-        parts.append(f"parity {percent(before)} before, {percent(now)} now")
-    elif baseline.parity_fell:
-        parts.append("parity lower")
-    elif any(thread.parity_fell for thread in baseline.threads):
-        parts.append("parity of a thread lower")
-    lone = (len(baseline.new_shared_globals), "more shared-global object", "in one log only")
-    parts += _listed([(baseline.new_unmapped, "more thread", "without a partner"), lone])
-    return parts if baseline.same_profile else [*parts, "another profile than the baseline's"]
+def _baseline_words(baseline: BaselineComparison) -> str:
+    """What changed since the earlier run, the worst first."""
+    threads = baseline.threads
+    moved = {words: [one for one in threads if one.progression is move] for move, words in _MOVES.items()}
+    new, fell = [one for one in threads if one.new], [one for one in threads if one.parity_fell]
+    count, fixed = sum(len(one.new) for one in new), sum(one.fixed for one in threads)
+    parities = [percent(score) for score in (baseline.parity_before, baseline.parity) if score]
+    lone = len(baseline.new_shared_globals)
+    parts = _given(
+        *(of and f"{_counted(len(of), 'thread')} {words} ({_first_tid(of)})" for words, of in moved.items()),
+        new and f"{_counted(count, 'new divergence')} ({_first_tid(new)} #{new[0].new[0]})",
+        fixed and f"{_counted(fixed, 'divergence')} fixed",
+        len(set(parities)) > 1 and f"parity {' before, '.join(parities)} now",
+        fell and f"parity of a thread lower ({_first_tid(fell)})",
+        baseline.parity_fell and len(set(parities)) == 1 and "parity lower",
+        baseline.new_unmapped and f"{_counted(baseline.new_unmapped, 'more thread')} without a partner",
+        lone and f"{_counted(lone, 'more shared-global object')} in one log only",
+        not baseline.same_profile and "another profile than the baseline's",
+    )
+    return ", ".join(parts) or "nothing changed"
 
 
-def _baseline_sentence(baseline: BaselineComparison) -> str:
-    return ", ".join(_baseline_parts(baseline, worse=False))
+def _until_words(report: Report) -> str:
+    """What became of the thread that has to match up to some index."""
+    if report.stop_before_until is None:
+        return "it matches up to there"
+    status, idx = report.stop_before_until
+    return f"{_words(status)} at #{idx}" if status else "no partner"
 
 
 def _condition(report: Report, gate: Gate) -> tuple[str, str]:
     """What was asked for, and what was found."""
-    options, until = report.options, report.options.until
-    status, idx = report.stop_before_until or (PairStatus.IDENTICAL, until.idx if until else 0)
-    ended = {PairStatus.CANARY_ENDED: "ended on canary", PairStatus.OURS_ENDED: "ended on ours"}
-    became = f"{ended.get(status, 'diverged')} at index {idx}" if status else "has no partner"
-    became = "matches up to there" if report.stop_before_until is None else became
-    certain = sum(finding.certain for finding in report.identity)
-    unused, overused = _counted(len(report.unused), "rule"), _counted(len(report.overused), "rule")
-    value, found = {
-        Gate.IDENTICAL: ("", f"the logs are {report.verdict.value}"),
-        Gate.IDENTITY: ("", _counted(certain, "certain identity finding")),
-        Gate.PARITY: (f" {float(options.fail_under or 0):g}", f"parity is {percent(report.parity)}"),
-        Gate.PROFILE: ("", f"{unused} hid nothing"),
-        Gate.UNTIL: (f" {until.thread}:{until.idx}" if until else "", f"that thread {became}"),
-        Gate.RATCHET: ("", ", ".join(_baseline_parts(report.baseline, worse=True)) if report.baseline else ""),
-        Gate.AT_MOST: ("", f"{overused} of the profile hid more than it may"),
-    }[gate]
-    option = gate.value if gate is Gate.AT_MOST else f"--{gate.value.replace('_', '-')}{value}"
-    return option, found
+    options = report.options
+    found = {
+        Gate.IDENTICAL: f"the logs are {report.verdict.value}",
+        Gate.IDENTITY: _counted(sum(finding.certain for finding in report.identity), "certain identity finding"),
+        Gate.PARITY: f"parity is {percent(report.parity)}",
+        Gate.PROFILE: f"{_counted(len(report.unused), 'rule')} hid nothing",
+        Gate.UNTIL: _until_words(report),
+        Gate.RATCHET: _baseline_words(report.baseline) if report.baseline else "",
+        Gate.AT_MOST: f"{_counted(len(report.overused), 'rule')} of the profile hid more than it may",
+    }
+    values = {
+        Gate.PARITY: f" {float(options.fail_under or 0):g}",
+        Gate.UNTIL: f" {options.until.thread}:{options.until.idx}" if options.until else "",
+    }
+    option = gate.value if gate is Gate.AT_MOST else f"--{gate.value.replace('_', '-')}{values.get(gate, '')}"
+    return option, found[gate]
 
 
 def _gate_words(report: Report, gate: Gate) -> str:
@@ -10476,112 +10446,90 @@ def verdict_line(report: Report) -> str:
 
 
 def _verdict_blocks(report: Report) -> list[Block]:
-    blocks: list[Block] = [_verdict_sentence(report)]
-    if report.options.gates:
-        blocks.append(gate_sentence(report))
-    if report.baseline is not None:
-        blocks.append(f"**Against the baseline:** {_baseline_sentence(report.baseline)}.")
-    return blocks
+    gate = report.options.gates and gate_sentence(report)
+    since = report.baseline and f"**Against the baseline:** {_baseline_words(report.baseline)}."
+    return [*_given(_verdict_sentence(report), gate, since)]
 
 
-def _known_words(known: KnownObject, side: Side) -> str:
+# ── objects, causes, endings ──
+
+
+def _object_words(known: KnownObject) -> str:
     """An object: its id, type and name, and where it was created or first named."""
-    what = [_shortened(known.sid)]
-    for key in ("object_type", "object_name"):
-        if known.created and known.event.payload.get(key):
-            what.append(_shortened(json_text(known.event.payload[key])))
-    verb = "created" if known.created else "first named"
-    place = f"{side.value} tid {known.event.tid} index {known.event.idx}, line {known.event.lineno}"
-    return f"{' '.join(what)} ({verb} at {place})"
+    payload = known.event.payload if known.created else {}
+    named = [json_text(payload[key]) for key in ("object_type", "object_name") if payload.get(key)]
+    where = f"{'created' if known.created else 'first named'} by tid {known.event.tid} at {_place(known.event)}"
+    return f"{' '.join(map(_shortened, [known.sid, *named]))} ({where})"
 
 
 def _finding_sentence(finding: IdentityFinding) -> str:
     """A wrong object: what both sides name, and what ours should."""
-    sentence = f"{_shortened(finding.events.canary.kind)} at {_places(finding.events)} is about "
-    sentence += f"{_known_words(finding.objects.canary, Side.CANARY)} on canary, "
-    sentence += f"but about {_known_words(finding.objects.ours, Side.OURS)} on ours"
-    if finding.expected:
-        sentence += f"; the counterpart of canary's is {_known_words(finding.expected, Side.OURS)}"
-    return sentence
+    what = finding.objects.map(_object_words)
+    about = f"{_shortened(finding.events.canary.kind)} at {_places(finding.events)} is about {what.canary} on canary"
+    should = f"; the counterpart of canary's is {_object_words(finding.expected)}" if finding.expected else ""
+    return f"{about}, but about {what.ours} on ours{should}"
 
 
 def _spelled_like(number: int, value: object) -> str:
     """A number as a log would write it that writes a value."""
-    if isinstance(value, str):
-        return quoted(json_text(f"{number:#x}" if value[1:2] in ("x", "X") else str(number)))
-    return quoted(str(number))
+    text = f"{number:#x}" if str(value)[1:2] in ("x", "X") else str(number)
+    return quoted(json_text(text) if isinstance(value, str) else text)
 
 
 def _broken_sentence(broken: NameBreak) -> str:
     """A name of the wrong object: what ours uses, what that is, and what it should use."""
-    place = f"canary index {broken.events.canary.idx}, ours index {broken.events.ours.idx}"
-    values = broken.values.map(lambda value: _shortened(json_text(value)))
-    sentence = f"{_shortened(broken.path)} at {place} is {values.canary} on canary and {values.ours} on ours"
+    canary, ours = broken.values.map(_shown_value)
+    text = f"{_shortened(broken.path)} at {_indexes(broken.events)} is {canary} on canary and {ours} on ours"
     if broken.stands_for is not None:
-        sentence += f", which is what canary calls {_spelled_like(broken.stands_for, broken.values.canary)}"
+        text += f", which is what canary calls {_spelled_like(broken.stands_for, broken.values.canary)}"
     if broken.expected is not None:
-        sentence += f"; ours calls canary's object {_spelled_like(broken.expected, broken.values.ours)}"
-    return sentence
+        text += f"; ours calls canary's object {_spelled_like(broken.expected, broken.values.ours)}"
+    return text
 
 
 def _call_lines(calls: Both[Event | None]) -> list[str]:
     """The call that a divergence belongs to; once if it is the same on both sides."""
-    if calls.canary and calls.ours and event_text(calls.canary) == event_text(calls.ours):
-        place = f"canary index {calls.canary.idx}, ours index {calls.ours.idx}"
-        return [f"It belongs to {quoted(event_text(calls.canary))} ({place})."]
+    canary, ours = calls
+    if canary and ours and event_text(canary) == event_text(ours):
+        return [f"It belongs to {quoted(event_text(canary))} ({_places(Both(canary, ours))})."]
     return [f"On {side.value} it belongs to {_event_words(call, side)}." for side in Side if (call := calls[side])]
 
 
-def _index_words(place: Place) -> str:
-    """Where a divergence stands on its threads; one number if it is the same."""
-    return "index " + " / ".join(dict.fromkeys(map(str, (place.canary_idx, place.ours_idx))))
-
-
-def _upstream_words(cause: Cause, threads: str) -> str:
-    """The divergence that something follows, or the end of a thread."""
-    return f"the divergence of {threads} at {_index_words(cause.at)}" if cause.at else f"the end of {threads}"
-
-
-def _cause_lines(cause: Cause | None) -> list[str]:
-    """What a divergence, or the end of a thread, follows."""
+def _cause_words(cause: Cause | None) -> str | None:
+    """What a divergence, or the end of a thread, follows, and how sure that is."""
     if cause is None:
-        return []
+        return None
     if cause.upstream is None:
-        return ["No relation to another divergence is known."]
-    if cause.relation is Relation.EARLIER_IN_LOG:
-        upstream = _upstream_words(cause, _tids(cause.upstream))
-        return [f"Later than {upstream} in both logs; no relation to it is known."]
-    upstream = _upstream_words(cause, f"**{_tids(cause.upstream)}**")
-    follows = "Caused by" if cause.relation.is_proof else "Later than"
+        return "No relation to another divergence is known."
+    of = f"the divergence at {_indexes(cause.at)}" if cause.at else "the end"
     via = f": {_event_words(cause.via, cause.side)}" if cause.via and cause.side else ""
-    return [f"{follows} {upstream}, {_VIA_WORDS[cause.relation]}{via}."]
+    follows = "Caused by" if cause.relation.is_proof else "Later than"
+    return f"{follows} {of} of **{_tids(cause.upstream)}**, {_RELATION_WORDS[cause.relation]}{via}."
 
 
-def _echo_lines(divergence: Divergence, cause: Cause | None) -> list[str]:
-    """What a divergence repeats of others, besides the cause that is named already."""
-    lines: list[str] = []
-    for echo in divergence.echoes:
-        pair, at = _pair_words(echo.upstream.canary_tid, echo.upstream.ours_tid), _index_words(echo.upstream)
-        if not lines and (cause is None or cause.at != echo.upstream):
-            lines.append(f"Caused by the divergence of **{pair}** at {at}, {_VIA_WORDS[Relation.SAME_VALUE]}.")
-        canary, ours = echo.values.map(lambda value: _shortened(json_text(value)))
-        first = f"{canary} → {ours} differs first in {_shortened(echo.upstream_path)} of {pair} at {at}"
-        lines.append(f"{first}, and is there again in {_shortened(echo.path)} (ours index {echo.event.idx}).")
-    return lines
+def _echo_words(echo: Echo) -> str:
+    """A value that first differed in another divergence."""
+    canary, ours = echo.values.map(_shown_value)
+    first = f"{_shortened(echo.upstream_path)} of **{_tids(echo.upstream)}** at {_indexes(echo.upstream)}"
+    return f"{canary} → {ours} in {_shortened(echo.path)} (ours #{echo.event.idx}) differs first in {first}."
 
 
 def _ending_sentence(ending: Ending) -> str:
     """What a thread was waiting for when its log ended."""
-    side = ending.side
+    side, signaller = ending.side, ending.signaller
     if ending.call is None and ending.wait is None:
         return f"{side.value} ended behind {_event_words(ending.last, side)}."
-    sentence = f"{side.value} ended inside {_event_words(ending.call, side) if ending.call else 'a wait'}"
-    if ending.wait:
-        sentence += f", waiting: {_event_words(ending.wait, side)}"
-    if ending.signaller:
-        sentence += f"; its signaller was tid {ending.signaller.tid}, index {ending.signaller.idx}, "
-        sentence += f"which ours never reached: {quoted(event_text(ending.signaller))}"
-    return f"{sentence}."
+    texts = _given(
+        f"{side.value} ended inside {_event_words(ending.call, side) if ending.call else 'a wait'}",
+        ending.wait and f", waiting: {_event_words(ending.wait, side)}",
+        signaller
+        and f"; its signaller was tid {signaller.tid}, index {signaller.idx}, which ours never reached: "
+        + quoted(event_text(signaller)),
+    )
+    return f"{''.join(texts)}."
+
+
+# ── where to start ──
 
 
 def _start_thread(report: Report, start: StartHere | None) -> ThreadReport | None:
@@ -10591,29 +10539,34 @@ def _start_thread(report: Report, start: StartHere | None) -> ThreadReport | Non
     return next((thread for thread in report.threads if thread.pair.canary_tid == start.canary_tid), None)
 
 
-def _broken_name(report: Report, start: StartHere) -> NameBreak | None:
-    """The name by which a divergence means the wrong object."""
-    if start.reason is not StartReason.WRONG_OBJECT or start.events is None:
-        return None
-    return next((broken for broken in report.names.breaks if broken.events == start.events), None)
-
-
 def _start_words(report: Report, start: StartHere) -> str:
     """The reason to start there, as the end of a sentence."""
     if start.lone is not None:
         what = f"{_shortened(start.lone.object_type)} at {start.lone.pointer:#010x}"
         return f"no thread differs, and only this log has the {what} (line {start.lone.lineno})"
     words, thread = _START_WORDS[start.reason], _start_thread(report, start)
+    is_wrong_object = start.reason is StartReason.WRONG_OBJECT
+    breaks = (broken for broken in report.names.breaks if is_wrong_object and broken.events == start.events)
     if start.finding:
         return f"{words}: {_finding_sentence(start.finding)}"
-    if broken := start.names or _broken_name(report, start):
+    if broken := start.names or next(breaks, None):
         return f"{words}: {_broken_sentence(broken)}"
     if start.events is None and thread is not None and thread.ending:
         return f"{words}. {_ending_sentence(thread.ending)}".removesuffix(".")
-    if start.reason is StartReason.VALUE_CHANGED and start.events:
-        fields = list(payload_differences(*start.events))
-        return f"{words}: {_SAME_VALUE}" if fields and all(f.is_spelling for f in fields) else words
-    return words
+    fields = list(payload_differences(*start.events)) if start.events else []
+    is_spelling = start.reason is StartReason.VALUE_CHANGED and fields and all(f.is_spelling for f in fields)
+    return f"{words}: {_SAME_VALUE}" if is_spelling else words
+
+
+def _start_events(thread: ThreadReport | None, events: Both[Event]) -> Iterator[str]:
+    """The two events that differ; what differs is in sight where they are the same call."""
+    is_same_call = events.canary.kind == events.ours.kind and events.canary.name == events.ours.name
+    texts = compared_texts(events) if is_same_call else Both(None, None)
+    shown = (divergence for divergence in (thread.divergences if thread else ()) if divergence.events == events)
+    counts = next((divergence.counts for divergence in shown), Both(1, 1))
+    for side in sorted(Side, key=lambda side: not counts[side]):
+        words = _event_words(events[side], side, texts[side])
+        yield words if counts[side] else f"{side.value} lacks that; what stands there is {words}, which matches"
 
 
 def _start_blocks(report: Report) -> list[Block]:
@@ -10621,26 +10574,25 @@ def _start_blocks(report: Report) -> list[Block]:
     start = report.start_here
     if start is None:
         return []
-    sentence = f"**{_pair_words(start.canary_tid, start.ours_tid)}**: {_start_words(report, start)}"
-    others = sum(t.divergence is not None or t.ending is not None for t in report.threads) - 1
-    if start.downstream:
-        at = Place(start.canary_tid or 0, start.ours_tid or 0, start.canary_idx or 0, start.ours_idx or 0)
-        cause = "it" if start.canary_idx is None else f"the divergence at {_index_words(at)}"
-        follow = _counted_with(start.downstream, "other thread", "follow")
-        sentence += f". {follow} from {cause}{f' (of {others:,} that differ)' if others > 1 else ''}"
-    items = _both_event_words(start.events) if start.events else []
+    count, items = start.downstream, []
+    if start.events:
+        items = list(_start_events(_start_thread(report, start), start.events))
     for other in start.next:
-        indexes = dict.fromkeys(str(idx) for idx in (other.canary_idx, other.ours_idx) if idx is not None)
-        where = _pair_words(other.canary_tid, other.ours_tid) + (f", index {' / '.join(indexes)}" if indexes else "")
-        items.append(f"Next: {where}: {_start_words(report, other)}")
-    return [*section("Start here", f"{sentence}."), *section("", Items(items))]
+        where = f" at {_indexes(other)}" if other.canary_idx is not None else ""
+        items.append(f"Next: {_tids(other)}{where}: {_start_words(report, other)}")
+    sentence = f"**{_tids(start)}**: {_start_words(report, start)}."
+    sentence += f" {_counted(count, 'other thread')} can be shown to follow from it." if count else ""
+    return [*section("Start here", sentence), *section("", Items(items))]
+
+
+# ── all divergences ──
 
 
 def _sort_words(sort: DivergenceSort) -> str:
     call = f" {literal(printable(sort.call))}" if sort.call else ""
     fields = ", ".join(path.removeprefix("payload.") for path in sort.fields)
     names = f" {_shortened(fields)}" if fields else ""
-    return f"{_CHANGE_WORDS[sort.change].partition(':')[0]}: {literal(printable(sort.kind))}{call}{names}"
+    return f"{_words(sort.change)}: {literal(printable(sort.kind))}{call}{names}"
 
 
 def _sort_example(sort: DivergenceSort, width: int = _VALUE_WIDTH) -> str:
@@ -10652,100 +10604,86 @@ def _sort_example(sort: DivergenceSort, width: int = _VALUE_WIDTH) -> str:
     return _shortened(event_text(event))
 
 
-def _is_one_event(report: Report) -> bool:
-    """Whether at most one event differs, which is shown anyway."""
-    return sum(sort.count for sort in report.sorts) < 2
-
-
-def _sort_blocks(report: Report) -> list[Block]:
-    """What differs, by sort."""
+def _sort_rows(report: Report, width: int = _VALUE_WIDTH) -> list[list[str]]:
+    """What differs, by sort; nothing where at most one event differs, which is shown anyway."""
     rows = [
         [
-            number,
+            f"{number:,}",
             _sort_words(sort),
-            sort.count,
-            sort.threads,
-            f"{sort.first.canary_tid} #{sort.first.canary_idx} / {sort.first.ours_tid} #{sort.first.ours_idx}",
-            _sort_example(sort),
-            sort.explained_by.value.replace("_", " ") if sort.explained_by else "–",
+            f"{sort.count:,} on {_counted(sort.threads, 'thread')}",
+            f"{sort.first.canary_tid} / {sort.first.ours_tid} {_indexes(sort.first)}",
+            _sort_example(sort, width),
+            _words(sort.explained_by) if sort.explained_by else "–",
         ]
         for number, sort in enumerate(report.sorts, 1)
     ]
-    headings = ("sort>", "what", "how many>", "threads>", "first: tid and index", "example", "explained by")
-    return [] if _is_one_event(report) else section("Sorts of divergences", Table(headings, rows))
+    return rows if sum(sort.count for sort in report.sorts) > 1 else []
 
 
-def _call_blocks(report: Report) -> list[Block]:
-    rows = [[_shortened(call.name), *call.alone, call.results_differ] for call in report.calls]
-    headings = ("call", "only on canary>", "only on ours>", "results differ>")
-    return [] if _is_one_event(report) else section("By call", Table(headings, rows))
+def _sort_blocks(report: Report) -> list[Block]:
+    """What differs, by sort and by call."""
+    calls = [[_shortened(call.name), *call.alone, call.results_differ] for call in report.calls]
+    headings = ("sort>", "what", "how many", "first: tids and indexes", "example", "explained by")
+    sorts = section("Sorts of divergences", Table(headings, _sort_rows(report)))
+    by_call = Table(("call", "only on canary>", "only on ours>", "results differ>"), calls)
+    return [*sorts, *section("By call", by_call)] if sorts else []
 
 
-def _summary_table(report: Report) -> Table:
-    """All pairs of threads in numbers."""
-    rows = [
-        [
-            str(thread.pair.canary_tid),
-            str(thread.pair.ours_tid),
-            _pairing_words(thread.pair),
-            *thread.events,
-            thread.matched,
-            f"{thread.floated.canary}/{thread.floated.ours}",
-            _STATUS_WORDS[thread.status],
-            f"{thread.divergences_found:,}{'' if thread.parity.complete else ' or more'}",
-            percent(thread.parity),
-            *((str(event.idx) for event in thread.divergence.events) if thread.divergence else "––"),
-        ]
-        for thread in report.threads
-    ]
-    of_events = ("canary events>", "ours events>", "matched>", "floating_skipped (c/o)", "status", "divergences>")
-    first = ("parity>", "first divergence, canary idx>", "ours idx>")
-    return Table(("canary tid>", "ours tid>", "paired by", *of_events, *first), rows)
+def _pairing_words(pair: ThreadPair) -> str:
+    method = "creation tree" if pair.method is PairingMethod.CREATION else _words(pair.method)
+    return method if pair.method is PairingMethod.PINNED else f"{method} {pair.confidence:.2f}"
+
+
+def _short_change(divergence: Divergence) -> str:
+    return ", ".join(map(_words, filter(None, (divergence.change, divergence.novelty))))
 
 
 def _thread_sentence(thread: ThreadReport) -> str:
-    """What became of a pair, in a line."""
-    text = _STATUS_WORDS[thread.status]
+    """What became of a pair, in a few words."""
     if thread.divergence:
-        text += f" at {_event_index(thread.divergence.events)}: {_short_change(thread.divergence)}"
-    elif thread.status is not PairStatus.IDENTICAL:
-        text += f", {_counted(thread.remaining.canary + thread.remaining.ours, 'event')} before the other"
-    return text
+        return f"{_short_change(thread.divergence)} at {_indexes(thread.divergence.events)}"
+    behind = f", {_counted(sum(thread.remaining), 'event')} before the other"
+    return _words(thread.status) + (behind if thread.status is not PairStatus.IDENTICAL else "")
 
 
-# ── divergences ──
+def _thread_table(threads: Iterable[ThreadReport], columns: int | None = None) -> Table:
+    """Pairs of threads in numbers, perhaps only the first few columns."""
+    headings = ("tids", "parity>", "divergences>", "first difference", "matched>", "events>", "paired by")
+    rows = [
+        [
+            f"{thread.pair.canary_tid} / {thread.pair.ours_tid}",
+            percent(thread.parity),
+            f"{thread.divergences_found:,}{'' if thread.parity.complete else ' or more'}",
+            _thread_sentence(thread),
+            thread.matched,
+            f"{thread.events.canary:,} / {thread.events.ours:,}",
+            _pairing_words(thread.pair),
+        ]
+        for thread in threads
+    ]
+    return Table(headings[:columns], [row[:columns] for row in rows])
 
 
 def _relation_lines(thread: ThreadReport, nth: int) -> list[str]:
-    """The call that a divergence belongs to, and for the first one of a thread, its cause."""
-    divergence, cause = thread.divergences[nth], thread.cause
-    return [
-        *_call_lines(divergence.calls),
-        *(_cause_lines(cause) if nth == 0 else []),
-        *_echo_lines(divergence, cause),
-    ]
-
-
-_NOVELTY_WORDS: Final = {
-    Novelty.NOVEL: "It is **novel**: no run of canary has such an event on any thread.",
-    Novelty.LOST: "It is **lost**: every run of canary has such an event, and ours has none.",
-}
+    """The call that a divergence belongs to, and its causes."""
+    divergence = thread.divergences[nth]
+    first = _given(_cause_words(thread.cause)) if nth == 0 else []
+    return [*_call_lines(divergence.calls), *first, *map(_echo_words, divergence.echoes)]
 
 
 def _divergence_evidence(thread: ThreadReport, nth: int) -> list[Block]:
     """What there is to see of a divergence: where it is, what differs, what became of it, and its cause."""
     divergence = thread.divergences[nth]
+    change = f"**{_words(divergence.change)}**{_CHANGE_NOTES.get(divergence.change, '')}"
     counts = f"{_counted(divergence.counts.canary, 'event')} of canary against {divergence.counts.ours:,} of ours"
-    lines = [
-        f"After {_counted(divergence.matched_before, 'matching event')}, at {_places(divergence.events)}:",
-        f"{_MISMATCH_WORDS[divergence.mismatch]}.",
-        f"What happened: **{_CHANGE_WORDS[divergence.change]}** ({counts}).",
-        *([_NOVELTY_WORDS[divergence.novelty]] if divergence.novelty else []),
-    ]
+    matched, after = (_counted(n, "matching event") for n in (divergence.matched_before, divergence.matched_after))
     canary, ours = divergence.rejoin or (None, None)
-    if canary and ours:
-        place, matching = _places(Both(canary, ours)), _counted(divergence.matched_after, "event")
-        lines.append(f"The streams are together again at {place}, for {matching}.")
+    lines = _given(
+        f"After {matched}, at {_places(divergence.events)}: {change} ({counts}).",
+        divergence.mismatch is Mismatch.MISSING and "The indexes differ: one log lost events here.",
+        divergence.novelty and _NOVELTY_NOTES[divergence.novelty],
+        canary and ours and f"Together again at {_places(Both(canary, ours))}, for {after}.",
+    )
     return ["\n".join([*lines, *_relation_lines(thread, nth)]), *_alignment_blocks(divergence)]
 
 
@@ -10759,27 +10697,27 @@ def _divergence_line(thread: ThreadReport, nth: int) -> str:
     divergence, pair = thread.divergences[nth], thread.pair
     counts = " / ".join(dict.fromkeys(f"{count:,}" for count in divergence.counts))
     paths = [difference.path for pair in compared_events(divergence) for difference in pair.fields]
-    parts = [
+    parts = _given(
         f"tid {pair.canary_tid} / {pair.ours_tid}",
         _short_change(divergence),
-        " ↔ ".join(f"#{event.idx}" for event in divergence.events),
+        _indexes(divergence.events),
         f"recovers after {counts}" if divergence.rejoin else "never recovers",
         literal(_event_name(_first_event(divergence))),
         ", ".join(_shortened(path.removeprefix("payload.")) for path in dict.fromkeys(paths[:3])),
-    ]
-    return " · ".join(filter(None, parts))
+    )
+    return " · ".join(parts)
 
 
 def _divergence_blocks(report: Report) -> Iterator[Block]:
-    """One divergence of each sort in full, the others in one line each."""
+    """One divergence of each sort in full; of the others of a sort, for each thread where they are."""
     seen: set[int] = set()
-    others: list[str] = []
+    others = defaultdict[tuple[int, str], list[str]](list)
     if any(thread.divergences for thread in report.threads):
         yield Heading("Divergences")
     for thread in report.threads:
         for nth, divergence in enumerate(thread.divergences):
             if divergence.sort in seen:
-                others.append(f"sort {divergence.sort + 1}: {_divergence_line(thread, nth)}")
+                others[divergence.sort, _tids(thread.pair)].append(_indexes(divergence.events))
                 continue
             seen.add(divergence.sort)
             number = f", divergence {nth + 1} of {thread.divergences_found:,}" if len(thread.divergences) > 1 else ""
@@ -10787,7 +10725,7 @@ def _divergence_blocks(report: Report) -> Iterator[Block]:
             yield from _divergence_evidence(thread, nth)
     if others:
         yield Heading("More of the same sorts", 3)
-        yield Items(others)
+        yield Items([f"sort {sort + 1}, {tids}: {', '.join(places)}" for (sort, tids), places in others.items()])
 
 
 # ── what stands behind the divergences ──
@@ -10826,19 +10764,19 @@ def _ambiguity_blocks(report: Report) -> list[Block]:
 
 
 _IDENTITY_DOUBT: Final = (
-    "Not certain: behind a divergence the alignment is a best guess, and which of several objects made alike is free "
-    "for a thread is timing."
+    " (Not certain: behind a divergence the alignment is a best guess, and which of several objects made alike is free "
+    "for a thread is timing.)"
 )
 
 
 def _finding_lines(report: Report) -> list[str]:
     """The wrong objects, and how sure each is."""
-    lines = []
-    for finding in report.identity:
-        more = f" {_counted(finding.count, 'event')} in all." if finding.count > 1 else ""
-        doubt = "" if finding.certain else f" ({_IDENTITY_DOUBT})"
-        lines.append(f"**{_tids(finding.pair)}**: {_finding_sentence(finding)}.{more}{doubt}")
-    return lines
+    return [
+        f"**{_tids(finding.pair)}**: {_finding_sentence(finding)}."
+        + (f" {_counted(finding.count, 'event')} in all." if finding.count > 1 else "")
+        + ("" if finding.certain else _IDENTITY_DOUBT)
+        for finding in report.identity
+    ]
 
 
 def _identity_blocks(report: Report) -> list[Block]:
@@ -10852,53 +10790,53 @@ def _identity_blocks(report: Report) -> list[Block]:
 def _ended_blocks(report: Report) -> list[Block]:
     """What the threads were in the middle of whose log ended on one side first."""
     items = [
-        " ".join([f"{_tids(thread.pair)}: {_ending_sentence(thread.ending)}", *_cause_lines(thread.cause)])
+        " ".join(_given(f"{_tids(thread.pair)}: {_ending_sentence(thread.ending)}", _cause_words(thread.cause)))
         for thread in report.threads
         if thread.ending
     ]
     return section("Ended on one side first", Items(items))
 
 
-def _progress_details(progress: ThreadProgress) -> Iterator[str]:
-    """What moved in a thread besides its first divergence."""
-    if progress.new:
-        yield f"{_counted(len(progress.new), 'new divergence')} from index {progress.new[0]:,} on"
-    yield from _listed([(progress.fixed, "divergence", "fixed")])
-    if progress.parity_fell:
-        yield "parity lower"
+def _progress_words(progress: ThreadProgress) -> str:
+    """How a thread stands against the earlier run."""
+    more = f"{_counted(abs(progress.events), 'matching event')} {'more' if progress.events > 0 else 'fewer'}"
+    return ", ".join(
+        _given(
+            _MOVES.get(progress.progression, "same"),
+            progress.events and more,
+            progress.new and f"{_counted(len(progress.new), 'new divergence')} from index {progress.new[0]:,} on",
+            progress.fixed and f"{_counted(progress.fixed, 'divergence')} fixed",
+            progress.parity_fell and "parity lower",
+        )
+    )
 
 
 def _baseline_blocks(baseline: BaselineComparison | None) -> list[Block]:
     if baseline is None:
         return []
-    blocks: list[Block] = [f"Baseline: {quoted(baseline.name)}."]
-    if not baseline.same_canary:
-        blocks.append("It was made from another canary log: divergences are told by calls, not by where they are.")
-    if not baseline.same_profile:
-        blocks.append("It was made under another profile: what that one hid is new, what only this one hides is fixed.")
-    rows = [
-        [
-            str(t.canary_tid),
-            str(t.ours_tid),
-            _PROGRESSION_WORDS[t.progression],
-            f"{t.events:+,}" if t.events else "0",
-            ", ".join(_progress_details(t)) or "–",
-        ]
-        for t in baseline.threads
-        if t.is_worse or t.fixed or t.progression is not Progression.SAME
+    notes = _given(
+        f"Baseline: {quoted(baseline.name)}.",
+        not baseline.same_canary
+        and "It was made from another canary log: divergences are told by calls, not by where they are.",
+        not baseline.same_profile
+        and "It was made under another profile: what that one hid is new, what only this one hides is fixed.",
+    )
+    threads = [f"canary tid {t.canary_tid} / ours tid {t.ours_tid}: {_progress_words(t)}" for t in baseline.threads]
+    globals_ = [f"Newly in one log only: {', '.join(map(_shortened, baseline.new_shared_globals))}"]
+    return [
+        *section("Against the baseline", *notes),
+        *section("", Items([*threads, *(globals_ if baseline.new_shared_globals else [])])),
     ]
-    moved = "change of matching events before the first divergence>"
-    headings = ("canary tid>", "ours tid>", "since then", moved, "divergences and parity")
-    return section("Against the baseline", *blocks, Table(headings, rows) if rows else "No thread moved.")
 
 
-def _unmapped_blocks(report: Report) -> list[Block]:
-    rows = [
-        [side, str(thread.tid), thread.events, ", ".join(map(_shortened, thread.first_calls)) or "–"]
+def _unmapped_lines(report: Report) -> list[str]:
+    """The threads without a partner, each in a line."""
+    return [
+        f"{side} tid {thread.tid}, {_counted(thread.events, 'event')}: "
+        + (", ".join(map(_shortened, thread.first_calls)) or "no calls")
         for side, threads in report.unmapped.items()
         for thread in threads
     ]
-    return section("Threads without a partner", Table(("log", "tid>", "events>", "first calls"), rows))
 
 
 def _lone_blocks(report: Report) -> list[Block]:
@@ -10916,22 +10854,22 @@ def _remaining_words(thread: ThreadReport) -> str:
     events = f"{_tids(thread.pair)}: {thread.remaining.canary:,} / {_counted(thread.remaining.ours, 'event')}"
     if not thread.divergence:
         return f"{events} behind the end of the other side"
-    words = "behind the first divergence, which the verdict does not look at; parity counts those that match"
+    words = f"{events} behind the first divergence, which the verdict does not look at; parity counts those that match"
     all_shown = len(thread.divergences) == thread.divergences_found
-    shows = f" ({thread.divergences_found:,} divergences in all, `--max-divergences 0` shows them)"
-    return f"{events} {words}{'' if all_shown else shows}"
+    shows = f" ({_counted(thread.divergences_found, 'divergence')} in all, {quoted('--max-divergences 0')} shows them)"
+    return words if all_shown else words + shows
 
 
 def _not_compared_blocks(report: Report) -> list[Block]:
-    items = [_remaining_words(thread) for thread in report.threads if any(thread.remaining)]
     unmapped = report.unmapped.map(lambda threads: sum(thread.events for thread in threads))
-    if any(unmapped):
-        items.append(f"threads without a partner: {unmapped.canary:,} events of canary, {unmapped.ours:,} of ours")
-    floats = Both(sum(t.floated.canary for t in report.threads), sum(t.floated.ours for t in report.threads))
-    items.append(f"shared-global creates that floated: {floats.canary:,} of canary, {floats.ours:,} of ours")
-    for kind, fields in SKIPPED_FIELDS.items():
-        items.append(f"{quoted(kind)}: {', '.join(map(quoted, sorted(fields)))}, engine-local")
-    items.append(f"of every event: {', '.join(map(quoted, SKIPPED_OF_EVERY_EVENT))}")
+    floats = Both(*(sum(thread.floated[side] for thread in report.threads) for side in Side))
+    items = _given(
+        *(any(thread.remaining) and _remaining_words(thread) for thread in report.threads),
+        any(unmapped) and f"threads without a partner: {unmapped.canary:,} events of canary, {unmapped.ours:,} of ours",
+        f"shared-global creates that floated: {floats.canary:,} of canary, {floats.ours:,} of ours",
+        *(f"{quoted(kind)}: {', '.join(map(quoted, sorted(names)))}" for kind, names in SKIPPED_FIELDS.items()),
+        f"of every event: {', '.join(map(quoted, SKIPPED_OF_EVERY_EVENT))}",
+    )
     return section("Not compared", Items(items))
 
 
@@ -10969,7 +10907,7 @@ def _closing_blocks(report: Report) -> list[Block]:
         *_identity_blocks(report),
         *_ended_blocks(report),
         *_baseline_blocks(report.baseline),
-        *_unmapped_blocks(report),
+        *section("Threads without a partner", Items(_unmapped_lines(report))),
         *_lone_blocks(report),
         *_not_compared_blocks(report),
         *_input_blocks(report),
@@ -10983,8 +10921,7 @@ def comparison_document(report: Report) -> list[Block]:
         *_verdict_blocks(report),
         *_start_blocks(report),
         *_sort_blocks(report),
-        *_call_blocks(report),
-        _summary_table(report),
+        *section("Threads", _thread_table(report.threads)),
         *_divergence_blocks(report),
         *_name_blocks(report),
         *_closing_blocks(report),
@@ -11000,63 +10937,35 @@ _MOST_LISTED: Final = 15
 """Lines of a list in a report for a terminal."""
 _MOST_THREADS_LISTED: Final = 40
 _EXAMPLE_WIDTH: Final = 30
-
-
-def _first_items(texts: Sequence[str], noun: str) -> Items:
-    """A list as long as a terminal has room for, and how much more there is."""
-    more = len(texts) - _MOST_LISTED
-    return Items([*texts[:_MOST_LISTED], *([f"{_counted(more, f'more {noun}')}"] if more > 0 else [])])
-
-
-def _sort_line(number: int, sort: DivergenceSort) -> str:
-    """What differs in a sort, in a line."""
-    how_many = f"{sort.count:,} on {_counted(sort.threads, 'thread')}"
-    parts = [f"sort {number}", how_many, _sort_words(sort), _sort_example(sort, _EXAMPLE_WIDTH)]
-    explained = [f"explained by {sort.explained_by.value.replace('_', ' ')}"] if sort.explained_by else []
-    return " · ".join([*parts, *explained])
-
-
-def _unmapped_lines(report: Report) -> list[str]:
-    """The threads without a partner, each in a line."""
-    return [
-        f"{side} tid {thread.tid}, {_counted(thread.events, 'event')}: "
-        + (", ".join(map(_shortened, thread.first_calls)) or "no calls")
-        for side, threads in report.unmapped.items()
-        for thread in threads
-    ]
-
-
 _MORE: Final = (
     f"More: {quoted('--out report.md')}, {quoted('--report html:report.html')}, {quoted('--max-divergences 0')}; "
     f"{quoted('show')} with the same logs shows the events there, {quoted('cut')} makes a small fixture of them."
 )
 
 
+def _first_items(texts: Sequence[str], noun: str) -> Items:
+    """A list as long as a terminal has room for, and how much more there is."""
+    more = len(texts) - _MOST_LISTED
+    return Items([*texts[:_MOST_LISTED], *([_counted(more, f"more {noun}")] if more > 0 else [])])
+
+
 def summary_document(report: Report) -> list[Block]:
     """The report for a terminal: what it comes to, and how to get more."""
     differing = [thread for thread in report.threads if thread.status is not PairStatus.IDENTICAL]
-    threads = [
-        [
-            f"{thread.pair.canary_tid} / {thread.pair.ours_tid}",
-            percent(thread.parity),
-            thread.divergences_found,
-            _thread_sentence(thread),
-        ]
-        for thread in differing[:_MOST_THREADS_LISTED]
+    left_out = len(differing) - _MOST_THREADS_LISTED
+    sorts = [" · ".join(row) for row in _sort_rows(report, _EXAMPLE_WIDTH)]
+    return [
+        *_verdict_blocks(report),
+        *section("", Items(_warning_lines(report))),
+        *_start_blocks(report),
+        *section("Sorts", _first_items(sorts, "sort")),
+        *_given(any(use.used for use in report.names.uses) and _names_sentence(report)),
+        *section("Threads", _thread_table(differing[:_MOST_THREADS_LISTED], 4)),
+        *_given(left_out > 0 and f"More threads that differ: {left_out:,}."),
+        *section("Threads without a partner", _first_items(_unmapped_lines(report), "thread")),
+        *section("Identity", _first_items(_finding_lines(report), "finding")),
+        *_given(differing and _MORE),
     ]
-    warnings = section("", Items(_warning_lines(report)))
-    blocks = [*_verdict_blocks(report), *warnings, *_start_blocks(report)]
-    if not _is_one_event(report):
-        sorts = list(itertools.starmap(_sort_line, enumerate(report.sorts, 1)))
-        blocks += section("Sorts", _first_items(sorts, "sort"))
-    if any(use.used for use in report.names.uses):
-        blocks.append(_names_sentence(report))
-    blocks += section("Threads", Table(("tids", "parity>", "divergences>", "first"), threads))
-    if left_out := len(differing) - len(threads):
-        blocks.append(f"{_counted_with(left_out, 'more thread', 'differ')}.")
-    blocks += section("Threads without a partner", _first_items(_unmapped_lines(report), "thread"))
-    blocks += section("Identity", _first_items(_finding_lines(report), "finding"))
-    return [*blocks, *([_MORE] if differing else [])]
 
 
 # ══ JSON report ═══════════════════════════════════════════════════════════════════════════════════════════════════
@@ -11549,7 +11458,7 @@ def _markers(exhibits: Sequence[_Exhibit], axis: _Axis) -> Iterator[str]:
     for exhibit in exhibits:
         number, place = exhibit.number, exhibit.thread.lane.divergences[exhibit.nth]
         share = place / max(1, exhibit.thread.lane.places)
-        index = _event_index(exhibit.divergence.events)
+        index = _indexes(exhibit.divergence.events)
         label = html_text(f"Divergence {number}: {_short_change(exhibit.divergence)}, {index}")
         shown = ""
         if share >= room_from:
@@ -11574,7 +11483,7 @@ def _thread_details(thread: ThreadReport) -> str:
         parts.append(f"{thread.divergences_found:,}{'' if thread.parity.complete else ' or more'} divergences")
     parts.append(f"paired by {_pairing_words(pair)}" if pair.method is not PairingMethod.PINNED else "pinned")
     if cause and cause.upstream and cause.relation is not Relation.EARLIER_IN_LOG:
-        at = f" at {_index_words(cause.at)}" if cause.at else ""
+        at = f" at {_indexes(cause.at)}" if cause.at else ""
         parts.append(f"{'caused by' if cause.relation.is_proof else 'later than'} {_tids(cause.upstream)}{at}")
     if pair.alternative is not None:
         pin = f"--tid-map {pair.canary_tid}={pair.ours_tid}"
@@ -11646,7 +11555,7 @@ def _html_lanes(report: Report, threads: Sequence[ThreadReport], exhibits: Seque
         text += f"<details{'' if differing else ' open'}><summary>{title}</summary>\n{lanes(identical)}</details>\n"
     if left_out := len(threads) - len(drawn):
         text += f'<p class="note">{_counted(left_out, "more pair")}, in the table of numbers, not drawn.</p>\n'
-    return text + HtmlWriter().written([Details("All pairs in numbers", [_summary_table(report)])])
+    return text + HtmlWriter().written([Details("All pairs in numbers", [_thread_table(report.threads)])])
 
 
 # ── evidence ──
@@ -11710,7 +11619,7 @@ def _html_verdict(report: Report) -> str:
     classes = Counter(_short_change(d) for thread in report.threads for d in thread.divergences)
     facts = [
         ("gate", gate),
-        *([("since the baseline", _baseline_sentence(report.baseline))] if report.baseline else []),
+        *([("since the baseline", _baseline_words(report.baseline))] if report.baseline else []),
         ("parity", percent(report.parity)),
         ("divergences", f"{sum(thread.divergences_found for thread in report.threads):,}"),
         *((name, f"{count:,}") for name, count in classes.most_common()),
@@ -11736,14 +11645,13 @@ def _html_start(report: Report, exhibits: Sequence[_Exhibit]) -> str:
 def render_html(report: Report) -> str:
     """The report as one page that needs nothing else, of bounded size; every text of the logs stays text."""
     threads = _in_order(report)
-    exhibits, calls = _exhibits(report, threads), _call_blocks(report)[1:]
+    exhibits = _exhibits(report, threads)
     parts = [
         _HTML_PATTERNS,
         _html_verdict(report),
         "<main>\n",
         _html_start(report, exhibits),
         f'<div class="sorts">{HtmlWriter().written(_sort_blocks(report))}</div>\n',
-        HtmlWriter().written([Details("By call", calls)] if calls else []),
         _html_lanes(report, threads, exhibits),
         _html_divergences(report, exhibits),
         HtmlWriter().written([*_name_blocks(report), *_closing_blocks(report)]),
@@ -11849,16 +11757,10 @@ def _failure_blocks(thread: ThreadReport) -> Iterator[Block]:
     for nth in range(shown):
         yield from _divergence_evidence(thread, nth)
     if thread.ending:
-        yield "\n".join([_ending_sentence(thread.ending), *_cause_lines(thread.cause)])
+        yield "\n".join(_given(_ending_sentence(thread.ending), _cause_words(thread.cause)))
     if left_out := thread.divergences_found - shown:
         yield f"{_counted(left_out, 'more divergence')}."
     yield f"Parity: {percent(thread.parity)}.\nEvents: {thread.events.canary:,} / {thread.events.ours:,}."
-
-
-def _progress_words(progress: ThreadProgress) -> str:
-    moved = f", {_counted(abs(progress.events), 'matching event')} {'more' if progress.events > 0 else 'fewer'}"
-    words = f"{_PROGRESSION_WORDS[progress.progression]} since the baseline{moved if progress.events else ''}"
-    return ", ".join([words, *_progress_details(progress)])
 
 
 def _thread_case(report: Report, thread: ThreadReport) -> TestCase:
@@ -11867,7 +11769,8 @@ def _thread_case(report: Report, thread: ThreadReport) -> TestCase:
         return TestCase("threads", thread.key)
     known = report.baseline.threads if report.baseline else ()
     progress = next((known for known in known if known.canary_tid == thread.pair.canary_tid), None)
-    words = [f"{_tids(thread.pair)}: {_thread_sentence(thread)}", *([_progress_words(progress)] if progress else [])]
+    moved = progress and f"since the baseline: {_progress_words(progress)}"
+    words = _given(f"{_tids(thread.pair)}: {_thread_sentence(thread)}", moved)
     if Gate.RATCHET in report.options.gates and not (progress and progress.is_worse):
         return TestCase("threads", thread.key, skipped="; ".join([*words, "no worse than the baseline"]))
     return TestCase("threads", thread.key, "; ".join(words), thread.status.value, list(_failure_blocks(thread)))

@@ -77,9 +77,9 @@ class BaselineTest(BaselineFixture):
         self.keep({1: changed(MAIN, 10), 2: changed(LOADER, 30), 3: AUDIO})
         code, baseline, markdown, err = self.against(log({1: changed(MAIN, 25), 2: changed(LOADER, 20), 3: AUDIO}))
         self.assertEqual(self.progressions(baseline), {6: ("later", 15), 7: ("earlier", -10), 8: ("same", 0)})
-        new = "1 new divergence (at canary's tid 7 index 20)"
-        moved = f"1 thread later, 1 earlier, 1 same, {new}."
-        failed = f"diff_events.py: The gate does not hold: --ratchet: 1 thread earlier, {new}.\n"
+        new = "1 new divergence (canary tid 7 #20)"
+        moved = f"1 thread earlier (canary tid 7), 1 thread later (canary tid 6), {new}."
+        failed = f"diff_events.py: The gate does not hold: --ratchet: {moved}\n"
         self.assertEqual((code, err), (ExitCode.GATE, failed))
         self.assertIn(f"**Against the baseline:** {moved}", markdown)
         code, baseline, _, _ = self.against(log({1: MAIN, 2: changed(LOADER, 30), 3: changed(AUDIO, 5)}))
@@ -212,7 +212,7 @@ class BaselineTest(BaselineFixture):
         for end, code in ((11, ExitCode.OK), (12, ExitCode.OK), (16, ExitCode.GATE)):
             found, baseline, markdown, _ = self.against(log({1: without(end), 2: LOADER, 3: AUDIO}))
             self.assertEqual((found, baseline["threads"][0]["new"]), (code, []))
-        self.assertIn("parity 98.66 % before, 96 % now.", markdown.replace("96.00", "96"))
+        self.assertIn("96 % now, parity of a thread lower (canary tid 6).", markdown.replace("96.00", "96"))
 
     def test_a_baseline_is_replaced_only_where_the_ratchet_holds(self) -> None:
         self.keep({1: changed(MAIN, 10), 2: LOADER, 3: AUDIO})
@@ -222,7 +222,7 @@ class BaselineTest(BaselineFixture):
         for _ in range(2):
             code, _, err = self.run_tool(log(self.canary), log({1: changed(MAIN, 9), 2: LOADER, 3: AUDIO}), *again)
             self.assertEqual((code, self.baseline.read_bytes()), (ExitCode.GATE, kept))
-            self.assertIn("--ratchet: 1 thread earlier, 1 new divergence (at canary's tid 6 index 9).\n", err)
+            self.assertIn("--ratchet: 1 thread earlier (canary tid 6), 1 new divergence (canary tid 6 #9).\n", err)
             self.assertTrue((self.directory / "r.html").exists())
         self.assertEqual(self.run_tool(log(self.canary), log({1: MAIN, 2: LOADER, 3: AUDIO}), *again)[0], ExitCode.OK)
         self.assertEqual({t["status"] for t in json.loads(self.baseline.read_text())["threads"]}, {"identical"})
@@ -263,7 +263,7 @@ class OtherRecordingTest(BaselineFixture):
         before = self.side({6: self.CALLS}), self.side({1: self.CALLS})
         code, baseline, err, replaced = self.ratchet(before, (self.side({6: canary}), self.side({1: named})))
         self.assertEqual((code, baseline["summary"]["new"], replaced), (ExitCode.GATE, 1, False))
-        self.assertIn("1 thread newly different, 1 new divergence (at canary's tid 6 index 30), parity 100 %", err)
+        self.assertIn("1 thread newly different (canary tid 6), 1 new divergence (canary tid 6 #30), parity 100 %", err)
         held = self.ratchet(before, (self.side({6: longer}), self.side({1: longer})))
         self.assertEqual((held[0], held[1]["summary"]["same"], held[3]), (ExitCode.OK, 1, True))
 
@@ -337,7 +337,7 @@ class OtherRecordingTest(BaselineFixture):
 
         canary = ours(0, 0)
         code, _, err, _ = self.ratchet((canary, ours(2, 9)), (canary, ours(4, 2)))
-        self.assertEqual((code, "at canary's tid 1, parity of a thread lower." in err), (ExitCode.GATE, True))
+        self.assertEqual((code, "parity of a thread lower (canary tid 1)." in err), (ExitCode.GATE, True))
 
     def test_a_result_against_itself_holds_where_two_divergences_share_a_place(self) -> None:
         def with_returns(tid: int, calls: Sequence[tuple[str, object]]) -> str:
@@ -359,13 +359,13 @@ class OtherRecordingTest(BaselineFixture):
         canary, ended = self.side({6: self.CALLS}), self.side({1: self.CALLS[:20]})
         _, baseline, err, _ = self.ratchet((canary, self.side({1: self.CALLS})), (canary, ended))
         self.assertEqual(baseline["threads"][0]["new"], [])
-        self.assertIn("--ratchet: 1 thread newly different, at canary's tid 6, parity 100 % before, 50.00 % now.", err)
+        self.assertIn("--ratchet: 1 thread newly different (canary tid 6), parity 100 % before, 50.00 % now, ", err)
 
     def test_of_several_threads_that_now_end_early_the_first_is_named(self) -> None:
         canary = self.side({6: self.CALLS, 7: self.CALLS[::-1]})
         sides = [self.side({1: self.CALLS[:end], 2: self.CALLS[::-1][:end]}) for end in (40, 20)]
         _, _, err, _ = self.ratchet((canary, sides[0]), (canary, sides[1]))
-        self.assertIn("--ratchet: 2 threads newly different, at canary's tid 6 first, parity", err)
+        self.assertIn("--ratchet: 2 threads newly different (canary tid 6, …), parity", err)
 
     def test_what_is_left_of_a_block_is_not_new(self) -> None:
         canary, other = self.side({6: self.CALLS}), [(f"Other{n}", 0) for n in range(10)]
@@ -381,14 +381,14 @@ class OtherRecordingTest(BaselineFixture):
         against = ("--baseline", str(self.baseline), "--ratchet")
         one_fixed = ours.replace('"Call10", "value": 0', '"Call10", "value": "value 10"')
         _, out, _ = self.run_tool(canary, one_fixed, *against)
-        self.assertIn("**Against the baseline:** 1 thread later, 1 divergence fixed, parity 95.00 % before", out)
-        self.assertIn("| 6 | 1 | later | +10 | 1 divergence fixed |", out)
+        self.assertIn("baseline:** 1 thread later (canary tid 6), 1 divergence fixed, parity 95.00 % before", out)
+        self.assertIn("- canary tid 6 / ours tid 1: later, 10 matching events more, 1 divergence fixed", out)
         self.assertNotIn("profile", out)
         profile = self.directory / "p.toml"
         rule = 'kind = "kernel.call"\ncall = "Call10"\nfield = "value"\nreason = "it is noise"\n'
         profile.write_text(f"[[ignore]]\n{rule}")
         _, out, err = self.run_tool(canary, self.side({1: self.CALLS}), *against, "--profile", str(profile))
-        self.assertIn("**Against the baseline:** 1 thread now identical, 2 divergences fixed", out)
+        self.assertIn("**Against the baseline:** 1 thread now identical (canary tid 6), 2 divergences fixed", out)
         self.assertIn("another profile than the baseline's", out)
         self.assertIn("it was made under another profile than this run", err)
 
@@ -412,17 +412,17 @@ class UntilTest(BaselineFixture):
         ours = {1: changed(MAIN, 10), 2: changed(LOADER, 20), 3: AUDIO}
         for place, code in (("6:10", 0), ("/NtReadFile/0:10", 0), ("8:60", 0), ("7:20", 0)):
             self.assertEqual(self.gate(place, ours, "--tid-map", "6=1,7=2"), (code, ""))
-        for place, why in (("6:11", "diverged at index 10"), ("7:50", "diverged at index 20")):
+        for place, why in (("6:11", "diverged at #10"), ("7:50", "diverged at #20")):
             code, err = self.gate(place, ours)
-            message = f"diff_events.py: The gate does not hold: --until {place}: that thread {why}.\n"
+            message = f"diff_events.py: The gate does not hold: --until {place}: {why}.\n"
             self.assertEqual((code, err), (ExitCode.GATE, message))
-        self.assertIn("that thread has no partner", self.gate("7:1", {1: MAIN, 3: AUDIO})[1])
+        self.assertIn("--until 7:1: no partner", self.gate("7:1", {1: MAIN, 3: AUDIO})[1])
 
     def test_a_thread_that_ended_before_that_index_does_not_match_up_to_it(self) -> None:
         ended = log({1: MAIN[:10], 2: LOADER, 3: AUDIO}).replace('"thread": 10,', '"thread": 40,')
         for place, expected in (("6:10", 0), ("6:11", 1)):
             code, _, err = self.run_tool(log(self.canary), ended, "--quiet", "--until", place)
-            self.assertEqual((code, "that thread ended on ours at index 10.\n" in err), (expected, expected == 1))
+            self.assertEqual((code, "ours ended at #10.\n" in err), (expected, expected == 1))
 
     def test_a_key_needs_no_quotes_that_a_shell_would_take(self) -> None:
         for given in ('"0x82000000"/Work/0', "0x82000000/Work/0", "7"):

@@ -58,8 +58,8 @@ class StartHere(unittest.TestCase):
         self.assertEqual((start.reason, start.canary_tid, start.downstream), (reason, tid, downstream))
         said = render_markdown(report).partition("## Start here")[2].partition("\n- ")[0]
         if downstream:
-            followers = "1 other thread follows" if downstream == 1 else f"{downstream} other threads follow"
-            self.assertIn(f"{followers} from the divergence at index", said)
+            followers = "1 other thread" if downstream == 1 else f"{downstream} other threads"
+            self.assertIn(f"{followers} can be shown to follow from it.", said)
         self.assertTrue(said)
         self.assertEqual(json.loads(render_json(report))["start_here"]["reason"], reason.value)
 
@@ -305,7 +305,7 @@ class Values(unittest.TestCase):
         self.assertEqual((cause.relation, cause.upstream), (Relation.SAME_VALUE, thread_of(report, 6).pair))
         self.assertEqual([tuple(echo.values) for echo in cause.echoes], [(0x40001000, 0x40002000)])
         text = render_markdown(report)
-        self.assertIn("`1073745920` → `1073750016` differs first in `payload.return_value` of canary tid 6", text)
+        self.assertIn("differs first in `payload.return_value` of **canary tid 6", text)
         self.assertEqual(text.count("differs first"), 1)
 
     def test_spelt_in_another_way(self) -> None:
@@ -392,9 +392,9 @@ class Values(unittest.TestCase):
         again = thread_of(report, 7).divergences[0].events.canary.idx
         self.assertEqual(places[:2], [(6, source.canary.idx), (7, again)])
         text = render_markdown(report)
-        where = f"at index {source.canary.idx} / {source.ours.idx}"
-        caused = f"Caused by the divergence of **canary tid 6 / ours tid 6** {where}, whose value it repeats."
-        self.assertEqual(text.count(caused), 2)
+        where = f"#{source.canary.idx} ↔ #{source.ours.idx}"
+        caused = f"Caused by the divergence at {where} of **canary tid 6 / ours tid 6**, whose value it repeats."
+        self.assertEqual(text.count(caused), 1)
         sentences = [line for line in text.splitlines() if "differs first" in line]
         self.assertEqual((len(sentences), len(set(sentences))), (2, 2))
         cause = json.loads(render_json(report))["threads"][1]["cause"]

@@ -51,6 +51,22 @@ class Alignment(unittest.TestCase):
         )
         self.assertNotIn("| field |", text)
 
+    def test_of_a_block_that_one_side_lacks_start_here_says_what_stands_there(self) -> None:
+        for sides, lacks, one in ((Both(steps(6), []), "ours", "canary"), (Both([], steps(6)), "canary", "ours")):
+            items = diff_events.render_markdown(report(*sides)).partition("## Start here")[2].split("\n")[4:6]
+            words = {
+                one: f"- `kernel.call KeStep n=0` ({one} #30 line 32)",
+                lacks: f"- {lacks} lacks that; what stands there is `kernel.call KeAfter n=0` ({lacks} #30 line 32), "
+                "which matches",
+            }
+            self.assertEqual(items, list(words.values()))
+
+    def test_one_of_each_sort_has_its_evidence_and_the_others_one_line_a_thread(self) -> None:
+        ours = [("KeStep", {"n": n + 100}) if n % 20 == 10 else step for n, step in enumerate(steps(80))]
+        text = diff_events.render_markdown(report(steps(80), ours))
+        self.assertEqual(text.count("```diff"), 1)
+        self.assertIn("\n- sort 1, canary tid 1 / ours tid 1: #60 ↔ #60, #80 ↔ #80, #100 ↔ #100\n", text)
+
     def test_an_extra_block(self) -> None:
         text = diff_events.render_markdown(report([], steps(3), context=0))
         self.assertEqual(
@@ -67,7 +83,7 @@ class Alignment(unittest.TestCase):
         text = diff_events.render_markdown(report(opened("a", "b", "c"), opened("x", "y", "z"), context=0))
         marks = [line[:2] for line in fence(text)]
         self.assertEqual(marks, ["- ", "+ ", "- ", "+ ", "- ", "+ ", "ke"])
-        rows = re.findall(r"(?m)^\| (#\d+) \| `payload\.path` \|", text)
+        rows = re.findall(r"(?m)^\| (#\d+) ↔ #\d+ \| `payload\.path` \|", text)
         self.assertEqual(rows, ["#30", "#31", "#32"])
 
     def test_a_long_block_is_folded_in_its_middle_and_says_so(self) -> None:
@@ -156,7 +172,7 @@ class Bounds(LogTestCase):
         self.assertGreater(divergence["event"]["canary"]["payload_characters"], 50_000)
         for name, text in texts.items():
             self.assertLess(len(text), 600_000, name)
-            said = {"json": '"fields_omitted": 4000', "text": "More: "}.get(name, "4,000 more fields differ")
+            said = {"json": '"fields_omitted": 4000', "text": "More: "}.get(name, "More fields that differ: 4,000")
             self.assertIn(said, text)
 
     def test_a_very_long_value_is_left_out_of_the_json_with_its_length(self) -> None:

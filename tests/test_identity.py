@@ -93,13 +93,13 @@ class WrongObject(LogTestCase):
         self.assertEqual(finding.expected.sid, X)
         text = render_markdown(report)
         self.assertIn("## Identity", text)
-        self.assertIn(f'`{Y}` `"Event"` `"Audio"` (created at ours tid 6 index 1, line 3)', text)
+        self.assertIn(f'`{Y}` `"Event"` `"Audio"` (created by tid 6 at #1 line 3)', text)
         self.assertEqual(json.loads(render_json(report))["identity"][0]["expected"]["object_name"], "Frame")
 
     def test_it_is_advice_unless_the_gate_asks(self) -> None:
         advised = compare_lines(self.CANARY, self.OURS)
         self.assertIs(advised.verdict, Verdict.IDENTICAL)
-        self.assertIn("match. But they are about different objects (1 certain finding):", render_markdown(advised))
+        self.assertIn("match. But they are about different objects (1 certain finding; ", render_markdown(advised))
         self.assertIs(compare_lines(self.CANARY, self.OURS, check_identity=True).verdict, Verdict.DIVERGENT)
         start = advised.start_here
         assert start is not None

@@ -236,7 +236,7 @@ class Gates(ProfileTestCase):
         limited = self.PROFILE.replace("[[ignore]]", "[[ignore]]\nat_most = 1")
         outcome = self.under(limited, *self.SIDES)
         self.assertEqual(outcome.code, 1)
-        self.assertIn("1 rule of the profile that hid more than it may", outcome.out)
+        self.assertIn("rules that hid more than they may: 1", outcome.out)
         self.assertEqual(self.under(limited.replace("= 1", "= 2"), *self.SIDES).code, 0)
 
     def test_whatever_gate_is_asked_for_fails_where_a_rule_hides_more_than_it_may(self) -> None:

@@ -169,7 +169,7 @@ class Markdown(LogTestCase):
             structure = self.structure(canary, ours, *options)
             self.assertTrue(structure.prose[0].startswith("# "))
             self.assertRegex(structure.prose[2], r"\A\*\*(Identical|Divergent):\*\* .*\.\Z")
-            self.assertIn("floating_skipped (c/o)", structure.tables[0][0])
+            self.assertIn("parity", structure.tables[0][0])
 
     def test_hostile_text_anywhere(self) -> None:
         plain = self.structure(*self.hostile_logs("plain"), "--tid-map=6=6", "--no-auto-map")
@@ -223,7 +223,7 @@ class Markdown(LogTestCase):
         text = reports(log_bytes(canary), log_bytes(ours), (), str(self.directory))["md"]
         start = text.partition("## Start here")[2]
         for side, character in (("canary", "A"), ("ours", "B")):
-            self.assertRegex(start, f"- `kernel.call f path=…x+{character}y+….*` \\({side} index 0")
+            self.assertRegex(start, f"- `kernel.call f path=…x+{character}y+….*` \\({side} #0")
 
     def test_every_number_of_the_markdown_is_in_the_json(self) -> None:
         for name, canary, ours, options in pairs():

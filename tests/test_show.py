@@ -249,7 +249,7 @@ class Rows(Show):
         call, returned = called(6, "NtCreateEvent")
         lines = [call, made(6, "1" * 16), returned]
         self.pair(lines, [(1, *line[1:]) for line in lines])
-        belongs = "It belongs to kernel.call NtCreateEvent (canary index 0, ours index 0)."
+        belongs = "It belongs to kernel.call NtCreateEvent (canary #0 line 2, ours #0 line 2)."
         self.assertIn(belongs, self.show("--at", "6:1"))
 
 

@@ -64,7 +64,7 @@ class Writing(unittest.TestCase):
 
     def test_the_summary_says_where_to_start_and_how_to_get_more(self) -> None:
         text = TextWriter(80).written(diff_events.summary_document(many_pairs(60)))
-        for words in ("Divergent:", "START HERE", "0 / 0", "20 more threads differ.", "--report html:report.html"):
+        for words in ("Divergent:", "START HERE", "0 / 0", "that differ: 20.", "--report html:report.html"):
             self.assertIn(words, text)
         self.assertLess(text.count("\n"), 70)
 
@@ -98,7 +98,7 @@ class Writing(unittest.TestCase):
         text = TextWriter().written(diff_events.summary_document(report))
         for words in (
             "- warning: o.jsonl: this is the other log's file",
-            "- sort 15 · 20 on 1 thread · changed: kernel.call KeStep n · 20 → -1 · explained by name\n- 3 more sorts",
+            "- 15 · changed: kernel.call KeStep n · 20 on 1 thread · 0 / 0 #20 ↔ #20 · 20 → -1 · name\n- 3 more sorts",
             "With --match-names, events match",
             "- canary tid 7, 1 event: NtX",
             "show with the same logs",
