@@ -566,6 +566,13 @@ class Severity(enum.Enum):
 class Finding(enum.Enum):
     """The kinds of problems that a file can have, each with how grave it is: a closed set."""
 
+    severity: Severity
+
+    def __new__(cls, code: str, severity: Severity) -> Finding:
+        finding = object.__new__(cls)
+        finding._value_, finding.severity = code, severity
+        return finding
+
     JSON = ("json", Severity.ERROR)
     DOUBLED_KEY = ("doubled_key", Severity.ERROR)
     FIELD = ("field", Severity.ERROR)
@@ -595,23 +602,12 @@ class Finding(enum.Enum):
     FILE_STATE = ("file_state", Severity.WARNING)
     SESSION_ID = ("session_id", Severity.WARNING)
 
-    @property
-    def code(self) -> str:
-        """The name that reports give it."""
-        return self.value[0]
-
-    @property
-    def severity(self) -> Severity:
-        """Whether a file with it conforms."""
-        return self.value[1]
-
     def severity_if(self, strict: bool) -> Severity:
         """The same where unknown fields and session ids of one's own are errors."""
         return Severity.ERROR if strict and self in (Finding.UNKNOWN_FIELD, Finding.SESSION_ID) else self.severity
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One deviation of a record from its schema. ``lineno`` is 0 as long as only the record is known."""
 
     finding: Finding
@@ -625,16 +621,14 @@ class Problem:
         return self.finding.severity is Severity.ERROR
 
 
-@dataclass(frozen=True, slots=True)
-class FieldType:
+class FieldType(NamedTuple):
     """What a field accepts, and how that is said to a reader."""
 
     expected: str
     accepts: Callable[[object], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One field of a record."""
 
     name: str
@@ -5908,15 +5902,6 @@ MOST_FIELDS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Excerpt:
-    """Events of one side in a row, as many as a report shows: all of them, or the first and the last ones."""
-
-    first: tuple[Event, ...]
-    omitted: int = 0
-    last: tuple[Event, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class ComparedEvents:
     """Two events that are the same call with other values, and the fields in which they differ."""
 
@@ -6018,10 +6003,10 @@ class Divergence(ComparedEvents):
     change: Change
     context: tuple[Both[Event | None], ...]
     following: Both[Event | None]
-    block: Both[Excerpt]
-    """The events that have no counterpart, up to where the streams are together again or end."""
+    block: Both[tuple[Event, ...]]
+    """The first events that have no counterpart, up to where the streams are together again or end."""
     counts: Both[int]
-    """How many these are."""
+    """How many there are of these."""
     rejoin: Both[Event | None] | None
     """The first events of both sides after that; None if there are none."""
     matched_before: int
@@ -6067,10 +6052,6 @@ class ParityScore:
     def value(self) -> float:
         """From 0 to 1; 1 only if everything matches."""
         return self.matched / self.comparable if self.comparable else 1.0
-
-    def is_below(self, percentage: Fraction) -> bool:
-        """Whether it is less, exactly: as doubles, 29 of 100 would be less than 29 %."""
-        return self.matched * 100 < percentage * self.comparable
 
     def is_worse_than(self, before: ParityScore, room: float) -> bool:
         """Whether the part that does not match is more than ``room`` times what it was."""
@@ -6211,42 +6192,32 @@ class IdentityFinding:
 
 
 class StartReason(enum.Enum):
-    """Why a report says to start where it does, the strongest reason first."""
+    """Why a report says to start where it does, the strongest reason first; and how grave it is, 0 the gravest."""
 
-    STUCK = "stuck"
-    ENDED_EARLY = "ended_early"
-    NEVER_TOGETHER_AGAIN = "never_together_again"
-    FAILS_ON_OURS = "fails_on_ours"
-    WRONG_OBJECT = "wrong_object"
-    EVENTS_MISSING = "events_missing"
-    EVENTS_EXTRA = "events_extra"
-    EVENTS_REPLACED = "events_replaced"
-    EVENTS_REORDERED = "events_reordered"
-    EVENTS_REPEATED = "events_repeated"
-    VALUE_USED_LATER = "value_used_later"
-    VALUE_CHANGED = "value_changed"
-    LOG_ENDED = "log_ended"
-    THREAD_WITHOUT_PARTNER = "thread_without_partner"
-    LONE_SHARED_GLOBAL = "lone_shared_global"
-    NAME_OR_HOLE = "name_or_hole"
+    gravity: int
+
+    def __new__(cls, code: str, gravity: int) -> StartReason:
+        reason = object.__new__(cls)
+        reason._value_, reason.gravity = code, gravity
+        return reason
+
+    STUCK = "stuck", 0
+    ENDED_EARLY = "ended_early", 0
+    NEVER_TOGETHER_AGAIN = "never_together_again", 0
+    FAILS_ON_OURS = "fails_on_ours", 1
+    WRONG_OBJECT = "wrong_object", 2
+    EVENTS_MISSING = "events_missing", 3
+    EVENTS_EXTRA = "events_extra", 3
+    EVENTS_REPLACED = "events_replaced", 3
+    EVENTS_REORDERED = "events_reordered", 5
+    EVENTS_REPEATED = "events_repeated", 5
+    VALUE_USED_LATER = "value_used_later", 4
+    VALUE_CHANGED = "value_changed", 5
+    LOG_ENDED = "log_ended", 6
+    THREAD_WITHOUT_PARTNER = "thread_without_partner", 6
+    LONE_SHARED_GLOBAL = "lone_shared_global", 6
+    NAME_OR_HOLE = "name_or_hole", 7
     """Never where to start: explained by a name, or by events that one writer lost."""
-
-
-_LEVELS: Final = (
-    (StartReason.STUCK, StartReason.ENDED_EARLY, StartReason.NEVER_TOGETHER_AGAIN),
-    (StartReason.FAILS_ON_OURS,),
-    (StartReason.WRONG_OBJECT,),
-    (StartReason.EVENTS_MISSING, StartReason.EVENTS_EXTRA, StartReason.EVENTS_REPLACED),
-    (StartReason.VALUE_USED_LATER,),
-    (StartReason.VALUE_CHANGED, StartReason.EVENTS_REORDERED, StartReason.EVENTS_REPEATED),
-    (StartReason.LOG_ENDED, StartReason.THREAD_WITHOUT_PARTNER, StartReason.LONE_SHARED_GLOBAL),
-    (StartReason.NAME_OR_HOLE,),
-)
-
-
-def gravity(reason: StartReason) -> int:
-    """How grave a reason is: the smaller the number, the graver."""
-    return next(level for level, reasons in enumerate(_LEVELS) if reason in reasons)
 
 
 MOST_NEXT_STARTS: Final = 4
@@ -6414,11 +6385,12 @@ class Report:
     @property
     def gate(self) -> dict[Gate, bool]:
         """The conditions that were asked for, and whether they hold."""
-        fail_under = self.options.fail_under
+        parity, percentage = self.parity, self.options.fail_under or 0
         holds = {
             Gate.IDENTICAL: self.verdict is Verdict.IDENTICAL,
             Gate.IDENTITY: not self.mistaken,
-            Gate.PARITY: fail_under is None or not self.parity.is_below(fail_under),
+            # exactly: as doubles, 29 of 100 would be less than 29 %
+            Gate.PARITY: parity.matched * 100 >= percentage * parity.comparable,
             Gate.RATCHET: self.baseline is None or self.baseline.holds,
             Gate.PROFILE: not self.unused,
             Gate.UNTIL: self.stop_before_until is None,
@@ -7442,7 +7414,7 @@ def _sort_rank(members: Sequence[Found]) -> tuple[bool, bool, int, int, When]:
     """The place of a sort in the table: unexplained, undoubted, grave and rare ones first."""
     explained = all(found.explained_by for found in members)
     doubtful = all(found.is_minor for found in members)
-    worst = min(gravity(found.reason) for found in members)
+    worst = min(found.reason.gravity for found in members)
     threads = len({found.pair.canary_tid for found in members})
     return explained, doubtful, worst, threads, min(found.when.ours for found in members)
 
@@ -8027,15 +7999,15 @@ class CauseAnalysis:
             return 0
         if link.relation.is_proof:
             return 2
-        return int(gravity(self._stops[link.source].reason) <= gravity(_PLAUSIBLE_CAUSE))
+        return int(self._stops[link.source].reason.gravity <= _PLAUSIBLE_CAUSE.gravity)
 
     @functools.cached_property
     def _candidates(self) -> list[_Stop]:
         """The places to start at, the best first: of each thread the first one, then a few behind these."""
-        weights = {tid: gravity(stop.reason) for tid, stop in self._stops.items()}
+        weights = {tid: stop.reason.gravity for tid, stop in self._stops.items()}
         # A place weighs what is proven to follow from it, and no less than a value that is used later.
         for tid in self._proven:
-            least = min(gravity(self._stops[tid].reason), gravity(StartReason.VALUE_USED_LATER))
+            least = min(self._stops[tid].reason.gravity, StartReason.VALUE_USED_LATER.gravity)
             for upstream in _chain(self._proven, tid)[1:]:
                 weights[upstream] = min(weights[upstream], least)
         first = sorted(
@@ -8044,7 +8016,7 @@ class CauseAnalysis:
         )
         behind = (one for one in self._found if self._stops[one.pair.canary_tid].found is not one)
         best = heapq.nsmallest(
-            1 + MOST_NEXT_STARTS, behind, key=lambda one: (gravity(one.reason), self._rank(one, one.when.ours))
+            1 + MOST_NEXT_STARTS, behind, key=lambda one: (one.reason.gravity, self._rank(one, one.when.ours))
         )
         return self._causes_first([*first, *map(self._stop_at, best)])
 
@@ -8120,7 +8092,7 @@ MOST_SCORED_DIFFERENCES: Final = 2000
 """Differences of a pair that are walked through for the score alone, where fewer are to be reported."""
 MOST_DETAILED: Final = 1000
 """Divergences of a report that have all evidence; of the others, where they are and what they begin with."""
-_FIRST_OF_BLOCK, _LAST_OF_BLOCK = 40, 10
+_FIRST_OF_BLOCK: Final = 50
 """Events without counterpart, of one side, that a divergence has."""
 _SPELLINGS_LOOKED_AT: Final = 64
 _MOST_BLOCKS_SUMMARIZED: Final = 2000
@@ -8139,30 +8111,40 @@ def _first_creations(log: Log) -> dict[int, Creation]:
     return {made.child_tid: made for made in reversed(log.index.creations)}
 
 
-def _evidence(log: Log) -> list[ThreadEvidence]:
+def _evidence(log: Log) -> Iterator[ThreadEvidence]:
     """What pairing wants to know of each thread, in order of first appearance."""
     numbers: defaultdict[int, Iterator[int]] = defaultdict(itertools.count)
     in_order = sorted(log.index.creations, key=lambda made: made.idx)
-    ordinal_of = {made: next(numbers[made.creator_tid]) for made in in_order}
+    creator_of = {made: (made.creator_tid, next(numbers[made.creator_tid])) for made in in_order}
     created = _first_creations(log)
-    evidence = []
     for tid, stream in log.index.streams.items():
         thread = ThreadEvidence(tid, stream.fingerprints, log.index.first_calls.get(tid))
         if made := created.get(tid):
-            creator = (made.creator_tid, ordinal_of[made])
-            thread = replace(thread, creator=creator, entry_point=made.entry_point, start_context=made.start_context)
-        evidence.append(thread)
-    return evidence
+            known = made.entry_point, made.start_context
+            thread = ThreadEvidence(tid, stream.fingerprints, thread.first_call, creator_of[made], *known)
+        yield thread
 
 
-def _checked_pins(logs: Both[Log], tid_map: Mapping[int, int]) -> Mapping[int, int]:
-    """The pins, if both logs have the threads that they name."""
-    for log, tids in ((logs.canary, tid_map.keys()), (logs.ours, tid_map.values())):
-        for tid in tids:
-            if tid not in log.index.streams:
-                known = ", ".join(map(str, sorted(log.index.streams)))
-                raise UsageError(f"--tid-map: {log.source.name} has no thread {tid} (it has {shorten(known, 200)})")
-    return tid_map
+def _thread_keys(log: Log) -> dict[int, str]:
+    """A name for each thread that does not depend on its tid."""
+    seen: Counter[tuple[str | None, str | None]] = Counter()
+    keys = {}
+    for thread in _evidence(log):
+        start = (thread.entry_point, thread.first_call)
+        keys[thread.tid] = "/".join((thread.entry_point or "", thread.first_call or "", str(seen[start])))
+        seen[start] += 1
+    return keys
+
+
+def paired(logs: Both[Log], options: DiffOptions) -> tuple[ThreadPair, ...]:
+    """The pairs of threads. Raises `UsageError` where the options pin threads that are not there."""
+    pins = options.tid_map
+    for log, tids in ((logs.canary, pins.keys()), (logs.ours, pins.values())):
+        if unknown := [tid for tid in tids if tid not in log.index.streams]:
+            known = ", ".join(map(str, sorted(log.index.streams)))
+            name, known = log.source.name, shorten(known, 200)
+            raise UsageError(f"--tid-map: {name} has no thread {unknown[0]} (it has {known})")
+    return pair_threads(list(_evidence(logs.canary)), list(_evidence(logs.ours)), pins, options.auto_map)
 
 
 def _floating_events(log: Log) -> Iterator[tuple[int, int, int]]:
@@ -8202,44 +8184,32 @@ def _summary(log: Log, doubts: Sequence[LogWarning] = ()) -> LogSummary:
     return LogSummary(log.source.name, index.bytes, index.events, len(index.streams), (*doubts, *index.warnings))
 
 
-def _line_of(cursor: Cursor, position: int) -> int:
-    return cursor.log.line_of(cursor.tid, position)[0]
-
-
-def _event_at(cursor: Cursor, position: int) -> Event | None:
+def _event_at(cursor: Cursor, position: int | None) -> Event | None:
     """The event at a position; None behind the stream's end."""
-    return cursor.event(position) if position < len(cursor.stream) else None
+    return None if position is None or position >= len(cursor.stream) else cursor.event(position)
+
+
+def _first_and_last_line(cursor: Cursor) -> tuple[int, int]:
+    first, last = (cursor.log.line_of(cursor.tid, position)[0] for position in (0, len(cursor.stream) - 1))
+    return first, last
 
 
 def _context(walk: PairWalk, difference: Step, count: int) -> tuple[Both[Event | None], ...]:
     """The last ``count`` places of a walk between a difference and the one before, oldest first."""
-    pairs: list[Both[Event | None]] = []
+    rows: list[Both[Event | None]] = []
     for step in reversed(walk.steps[: walk.steps.index(difference)]):
-        if step.kind is StepKind.DIFFERED:
+        if step.kind is StepKind.DIFFERED or len(rows) == count:
             break
-        for back in range(1, min(max(map(len, step.places)), count - len(pairs)) + 1):
-            events = (
-                walk.sides[side].event(step.places[side][-back]) if back <= len(step.places[side]) else None
-                for side in Side
-            )
-            pairs.append(Both(*events))
-        if len(pairs) == count:
-            break
-    return tuple(reversed(pairs))
+        places = itertools.zip_longest(*(reversed(side) for side in step.places))
+        for canary, ours in itertools.islice(places, count - len(rows)):
+            rows.append(Both(_event_at(walk.canary, canary), _event_at(walk.ours, ours)))
+    return tuple(reversed(rows))
 
 
-def _block_excerpt(cursor: Cursor, start: int, end: int, count: int, detailed: bool) -> Excerpt:
-    """The ``count`` events between two positions that do not float, if they are few; else those at the ends."""
-
-    def events(positions: Iterable[int], most: int) -> tuple[Event, ...]:
-        kept = itertools.filterfalse(cursor.shared.__contains__, positions)
-        return tuple(map(cursor.event, itertools.islice(kept, most)))
-
-    first, last = (_FIRST_OF_BLOCK, _LAST_OF_BLOCK) if detailed else (1, 0)
-    if count <= first + last:
-        return Excerpt(events(range(start, end), count))
-    ending = events(reversed(range(start, end)), last)
-    return Excerpt(events(range(start, end), first), count - first - last, ending[::-1])
+def _first_of_block(cursor: Cursor, places: range, is_detailed: bool) -> Iterator[Event]:
+    """The first events of a block that do not float."""
+    kept = itertools.filterfalse(cursor.shared.__contains__, places)
+    return map(cursor.event, itertools.islice(kept, _FIRST_OF_BLOCK if is_detailed else 1))
 
 
 _Fields: TypeAlias = Callable[[Event, Event], Iterable[FieldDifference]]
@@ -8252,15 +8222,15 @@ def _compared(canary: Event, ours: Event, fields_of: _Fields = payload_differenc
     return ComparedEvents(Both(canary, ours), fields, meanings, sum(1 for _ in found))
 
 
-def _mismatch(difference: Step, compared: ComparedEvents) -> tuple[Mismatch, ComparedEvents]:
+def _first_events(
+    difference: Step, canary: Event, ours: Event, fields_of: _Fields
+) -> tuple[Mismatch, ComparedEvents]:
     """In what two events differ: the class, as schema v1 has it, and the fields."""
-    canary, ours = compared.events
-    if difference.lost:
-        return Mismatch.MISSING, replace(compared, fields=(), meanings=(), fields_omitted=0)
-    if canary.kind == ours.kind:
-        return Mismatch.PAYLOAD, compared
-    kinds = (FieldDifference("kind", canary.kind, ours.kind),)
-    return Mismatch.KIND, replace(compared, fields=kinds, meanings=(Both(None, None),), fields_omitted=0)
+    if not difference.lost and canary.kind == ours.kind:
+        return Mismatch.PAYLOAD, _compared(canary, ours, fields_of)
+    kinds = () if difference.lost else (FieldDifference("kind", canary.kind, ours.kind),)
+    mismatch = Mismatch.MISSING if difference.lost else Mismatch.KIND
+    return mismatch, ComparedEvents(Both(canary, ours), kinds, (Both(None, None),) * len(kinds), 0)
 
 
 def _same_but_for_names(names: NameTable, walk: PairWalk, difference: Step, first: tuple[Event, Event]) -> int:
@@ -8286,7 +8256,7 @@ def _shown_places(walk: PairWalk, side: Side, options: DiffOptions, detailed: in
         if number < (options.max_divergences or sys.maxsize):
             shown.add(end)
         if number < detailed:
-            shown.update((*range(max(0, start - options.context), start), start + 1, *range(end - _LAST_OF_BLOCK, end)))
+            shown.update((*range(max(0, start - options.context), start), start + 1))
         yield from ((cursor.tid, position) for position in shown if 0 <= position < end_of_stream)
 
 
@@ -8301,7 +8271,7 @@ def _found(
     for difference in walk.differences:
         at = difference.starts
         events = walk.canary.event(at.canary), walk.ours.event(at.ours)
-        mismatch, shown = _mismatch(difference, _compared(*events, fields_of))
+        mismatch, shown = _first_events(difference, *events, fields_of)
         same = _same_but_for_names(names, walk, difference, events)
         compared, positions, change = shown, at, difference.change
         rest = difference.counts.canary - same, difference.counts.ours - same
@@ -8311,7 +8281,7 @@ def _found(
             ends = len(walk.canary.stream) - 1, len(walk.ours.stream) - 1
             positions = Both(min(at.canary + same, ends[0]), min(at.ours + same, ends[1]))
             events = walk.canary.event(positions.canary), walk.ours.event(positions.ours)
-            _, compared = _mismatch(difference, _compared(*events, fields_of))
+            _, compared = _first_events(difference, *events, fields_of)
         when = Both(timelines.canary.of(events[0]), timelines.ours.of(events[1]))
         found = Found(pair, difference, mismatch, shown, change, compared, positions, when)
         if same and (not any(rest) or (difference.change is Change.UNRECOVERED and not all(rest))):
@@ -8328,9 +8298,9 @@ def _divergences(walk: PairWalk, found: Sequence[Found], options: DiffOptions, d
         difference, shown, is_detailed = one.difference, one.shown, number < detailed
         starts, ends, counts = difference.starts, difference.ends, difference.counts
         rejoin = Both(*(_event_at(sides[side], ends[side]) for side in Side))
-        block = Both(*(_block_excerpt(sides[s], starts[s], ends[s], counts[s], is_detailed) for s in Side))
+        block = Both(*(tuple(_first_of_block(sides[s], difference.places[s], is_detailed)) for s in Side))
         following = Both(*(_event_at(sides[side], starts[side] + 1) for side in Side))
-        changed = itertools.starmap(_compared, zip(block.canary.first, block.ours.first, strict=True))
+        changed = itertools.starmap(_compared, zip(*block, strict=True))
         yield Divergence(
             shown.events,
             shown.fields,
@@ -8385,20 +8355,9 @@ def _call_summaries(logs: Both[Log], walks: Iterable[PairWalk], found: Iterable[
     return tuple(CallSummary(name, Both(only.canary[name], only.ours[name]), results[name]) for name in names)
 
 
-def _thread_keys(evidence: Iterable[ThreadEvidence]) -> dict[int, str]:
-    """A name for each thread that does not depend on its tid."""
-    seen: Counter[tuple[str | None, str | None]] = Counter()
-    keys = {}
-    for thread in evidence:
-        start = (thread.entry_point, thread.first_call)
-        keys[thread.tid] = "/".join((thread.entry_point or "", thread.first_call or "", str(seen[start])))
-        seen[start] += 1
-    return keys
-
-
 def _unmapped(log: Log, mapped: Collection[int]) -> tuple[UnmappedThread, ...]:
     """The threads of a log that have no partner, by tid."""
-    keys, unmapped = _thread_keys(_evidence(log)), []
+    keys, unmapped = _thread_keys(log), []
     for tid, stream in sorted(log.index.streams.items()):
         if tid not in mapped:
             calls = itertools.islice(log.calls(tid, _FIRST_CALLS_SOUGHT), _FIRST_CALLS_SHOWN)
@@ -8410,7 +8369,7 @@ def _check_until(canary: Log, until: ThreadPlace | None) -> None:
     """Refuses an index or a thread that canary does not have."""
     if until is None:
         return
-    keys = _thread_keys(_evidence(canary))
+    keys = _thread_keys(canary)
     tid = next((tid for tid, key in keys.items() if until.names(key, tid)), None)
     if tid is None:
         known = ", ".join(f"{tid} is {key}" for tid, key in keys.items())
@@ -8553,12 +8512,6 @@ class _Spellings:
         return count
 
 
-def paired(logs: Both[Log], options: DiffOptions) -> tuple[ThreadPair, ...]:
-    """The pairs of threads. Raises `UsageError` where the options pin threads that are not there."""
-    pins = _checked_pins(logs, options.tid_map)
-    return pair_threads(_evidence(logs.canary), _evidence(logs.ours), pins, options.auto_map)
-
-
 class Compared:
     """Two logs that were compared and can still be read. The report is made when somebody asks for it."""
 
@@ -8682,7 +8635,7 @@ class Compared:
 
     def _thread_reports(self, found: Iterable[Sequence[Found]]) -> Iterator[ThreadReport]:
         canary = self.logs.canary
-        keys, created = _thread_keys(_evidence(canary)), _first_creations(canary)
+        keys, created = _thread_keys(canary), _first_creations(canary)
         for walk, pair, of_thread in zip(self.walks, self._pairs, found, strict=True):
             at_end = walk.end is not PairStatus.DIVERGED or walk.differences[-1].change is Change.UNRECOVERED
             complete = at_end and all(difference.is_counted for difference in walk.differences)
@@ -8703,7 +8656,7 @@ class Compared:
                 lane=_lane(walk, len(divergences)),
                 marks=tuple(divergence_mark(one, walk.canary.stream) for one in of_thread),
                 compared_to=idx_behind(walk.canary.stream, walk.rest.canary.start),
-                lines=walk.sides.map(lambda cursor: (_line_of(cursor, 0), _line_of(cursor, len(cursor.stream) - 1))),
+                lines=walk.sides.map(_first_and_last_line),
                 creator=made.creator_tid if made else None,
             )
 
@@ -10253,11 +10206,10 @@ def _alignment(divergence: Divergence, most_context: int | None) -> Diff:
 
     def of_block(side: Side) -> Iterator[DiffLine]:
         """The events of one side that have no counterpart."""
-        excerpt = divergence.block[side]
-        yield from map(_diff_line, excerpt.first[len(compared) :])
-        if excerpt.omitted:
-            yield DiffLine("", f"… {_counted(excerpt.omitted, 'more event')} of {side.value} …")
-        yield from map(_diff_line, excerpt.last)
+        block = divergence.block[side]
+        yield from map(_diff_line, block[len(compared) :])
+        if omitted := divergence.counts[side] - len(block):
+            yield DiffLine("", f"… {_counted(omitted, 'more event')} of {side.value} …")
 
     rows: list[DiffRow | str] = [*map(_matching_row, divergence.context[-(most_context or 0) :])]
     for pair in compared:
@@ -10689,7 +10641,7 @@ def _divergence_evidence(thread: ThreadReport, nth: int) -> list[Block]:
 
 def _first_event(divergence: Divergence) -> Event:
     """The first event that has no counterpart, canary's where both sides have one."""
-    return next((excerpt.first[0] for excerpt in divergence.block if excerpt.first), divergence.events.canary)
+    return next((events[0] for events in divergence.block if events), divergence.events.canary)
 
 
 def _divergence_line(thread: ThreadReport, nth: int) -> str:
@@ -11019,7 +10971,7 @@ def _divergence_form(divergence: Divergence) -> dict[str, object]:
     changed = "canary=events.canary.idx ours=events.ours.idx fields"
     return {
         **json_fields(divergence, names),
-        "block_omitted": divergence.block.map(lambda excerpt: excerpt.omitted),
+        "block_omitted": Both(*(divergence.counts[side] - len(divergence.block[side]) for side in Side)),
         "fields_omitted": divergence.fields_omitted,
         "changed": [json_fields(pair, changed) for pair in divergence.changed[1:]],
         "explanation": json_fields(divergence, "meanings calls"),
@@ -11049,7 +11001,6 @@ _JSON_FORMS: Final[Mapping[type, str | Callable[[Any], object]]] = {
     "name_break=names next",
     NameBreak: f"{_TIDS} {_PLACES} path canary=values.canary ours=values.ours expected stands_for matching",
     Event: _event_form,
-    Excerpt: lambda excerpt: [*excerpt.first, *excerpt.last],
     FieldDifference: _difference_form,
     Meaning: lambda meaning: {"code": f"0x{meaning.code:X}", "name": meaning.name},
     ParityScore: lambda score: {
@@ -16793,7 +16744,7 @@ def _validated(path: str, *, strict: bool) -> FileValidation:
     if file_format is FileFormat.AGENT_TRACE:
         validate, notes.torn_tail = _validate_trace, Finding.JSON  # a trace that is cut off is refused, unlike a log
     records = validate(itertools.chain([first], lines), notes)
-    counts = tuple(sorted(notes.counts.items(), key=lambda item: item[0].code))
+    counts = tuple(sorted(notes.counts.items(), key=lambda item: item[0].value))
     return FileValidation(path, file_format, records, notes.kept(), counts, strict=strict)
 
 
@@ -17087,10 +17038,10 @@ def validation_json(files: Sequence[FileValidation]) -> Iterator[str]:
     values = (
         {
             **json_fields(file, "file=source format conforms records"),
-            "counts": {finding.code: count for finding, count in file.counts},
+            "counts": {finding.value: count for finding, count in file.counts},
             "findings": [
                 {
-                    "code": note.finding.code,
+                    "code": note.finding.value,
                     "severity": note.finding.severity_if(file.strict),
                     **json_fields(note, "line=lineno field message=text"),
                 }
@@ -17112,12 +17063,12 @@ def _file_lines(file: FileValidation) -> Iterator[str]:
     for note in file.notes:
         what = f"{literal(note.field)}: " if note.field else ""
         severity = note.finding.severity_if(file.strict).value
-        yield f"{source}:{note.lineno}: {severity}: {what}{literal(note.text)} [{note.finding.code}]"
+        yield f"{source}:{note.lineno}: {severity}: {what}{literal(note.text)} [{note.finding.value}]"
     totals = Counter[Severity]()
     for finding, count in file.counts:
         totals[finding.severity_if(file.strict)] += count
         if count > SHOWN_PER_FINDING:
-            yield f"{source}: {count - SHOWN_PER_FINDING:,} more of [{finding.code}]"
+            yield f"{source}: {count - SHOWN_PER_FINDING:,} more of [{finding.value}]"
     errors, warnings, advice = (totals[severity] for severity in Severity)
     facts = [file.format.value] if file.format else []
     facts += [_counted(file.records, "record"), _counted(errors, "error"), _counted(warnings, "warning")]

@@ -52,7 +52,7 @@ class ValidateCase(FolderCase):
     def findings(self, text: str | bytes) -> list[tuple[str, int, str | None]]:
         checked = d.validate_file(self.put("f", text))
         self.assertIsNone(checked.unreadable)
-        return [(note.finding.code, note.lineno, note.field) for note in checked.notes]
+        return [(note.finding.value, note.lineno, note.field) for note in checked.notes]
 
     def of_log(self, *events: object) -> list[tuple[str, int, str | None]]:
         return self.findings(jsonl(HEADER, *events))
