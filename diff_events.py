@@ -5808,11 +5808,15 @@ class DiffOptions:
     fail_under: Fraction | None = None
     """The parity that `Gate.PARITY` asks for, in percent."""
     profile: Profile = NO_PROFILE
-    """What may differ. A rule about names needs ``match_names``."""
+    """What may differ. A rule about names turns ``match_names`` on."""
     references: tuple[str, ...] = ()
     """Further runs of canary, which tell what is novel and what is lost."""
     until: ThreadPlace | None = None
     """Up to where `Gate.UNTIL` asks for a thread without a divergence."""
+
+    def __post_init__(self) -> None:
+        if self.profile.of_sort(RuleSort.NAME):
+            object.__setattr__(self, "match_names", True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -9448,8 +9452,7 @@ def with_references(canary: str, options: DiffOptions, progress: Progress | None
     with _learned((canary, *options.references), progress) as (_, _, _, learned):
         rules = [replace(rule, source=name) for rule in learned.rules]
     profile = Profile([*options.profile.rules, *rules], [*options.profile.names, name])
-    by_name = options.match_names or bool(profile.of_sort(RuleSort.NAME))
-    return replace(options, profile=profile, match_names=by_name)
+    return replace(options, profile=profile)
 
 
 def calibrate(paths: Sequence[str], progress: Progress | None = None) -> Calibration:
@@ -15082,9 +15085,6 @@ def compute_parity_score(
 # ══ contracts ═════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
-MAX_SETTINGS_NESTING: Final = 64
-"""Settings nested deeper than any person writes them are refused."""
-
 _YAML_KEY_CHARACTERS: Final = 1000
 """The standard takes a key of 1,024 characters, blanks included."""
 
@@ -15178,14 +15178,17 @@ class PlainYaml:
 
     def __init__(self, text: str, source: str) -> None:
         self._text = re.sub(_YAML_START, r"\1", re.sub("\r\n?", "\n", text.removeprefix("\ufeff")))
-        self._source, self._at, self._depth = source, 0, 0
+        self._source, self._at = source, 0
 
     def document(self) -> object:
         """The value of the whole text, ``None`` where it is empty. Raises `InputError`."""
         if odd := re.search(_YAML_REFUSED, self._text):
             self._at = odd.start()
             raise self._refusal("a second document, a directive or a character that does not belong into YAML")
-        value = None if self._skip() < 0 else self._block(-1)
+        try:
+            value = None if self._skip() < 0 else self._block(-1)
+        except RecursionError as error:
+            raise self._refusal("nested deeper than can be read") from error
         if self._skip() >= 0:
             raise self._refusal("a line that belongs to nothing before it")
         return value
@@ -15209,29 +15212,15 @@ class PlainYaml:
         self._at = blank.end() if blank else self._at
         return -1 if self._at == len(self._text) else self._at - self._text.rfind("\n", 0, self._at) - 1
 
-    def _enter(self) -> None:
-        self._depth += 1
-        if self._depth > MAX_SETTINGS_NESTING:
-            raise self._refusal(f"nested deeper than {MAX_SETTINGS_NESTING} levels")
-
     # ── blocks ──
 
     def _block(self, parent: int) -> object:
         """The map, list, text or scalar that begins here; ``parent`` is the column of the block that it is in."""
-        self._enter()
-        column = self._skip()
-        is_list = self._is_item()
-        value = self._entries(column, is_list) if is_list or self._key(_YAML_KEY) else self._inline(parent)
-        self._depth -= 1
-        return value
-
-    def _is_item(self) -> bool:
-        return self._match(_YAML_DASH) is not None
-
-    def _entries(self, column: int, is_list: bool) -> object:
-        """The items of the list, or the members of the map, that stand at a column."""
+        column, is_list = self._skip(), self._match(_YAML_DASH) is not None
+        if not is_list and not self._key(_YAML_KEY):
+            return self._inline(parent)
         items, found = list[object](), dict[object, object]()
-        while self._skip() == column and (self._is_item() or not is_list):
+        while self._skip() == column and (self._match(_YAML_DASH) or not is_list):
             if is_list:
                 self._at += 1
                 items.append(self._value(column, is_list))
@@ -15251,7 +15240,7 @@ class PlainYaml:
         place = self._skip()
         if place >= 0 and "\n" not in self._text[start : self._at]:
             return self._block(column) if is_item else self._inline(column)
-        is_list = place == column and not is_item and self._is_item()
+        is_list = place == column and not is_item and self._match(_YAML_DASH)
         return self._block(column) if place > column or is_list else None
 
     def _inline(self, parent: int) -> object:
@@ -15303,7 +15292,7 @@ class PlainYaml:
         text = self._key(pattern)
         if text is None or text == "<<":
             raise self._refusal("expected key: value")
-        key = self._unquoted(text) if text[0] in "\"'" else self._plain_value(text)
+        key = self._scalar(text)
         if key in found:
             raise self._refusal(f"the key {json_text(key)} a second time")
         self._at = self._text.index(":", self._at + len(text)) + 1
@@ -15316,9 +15305,12 @@ class PlainYaml:
         scalar = self._match(_YAML_FLOW_SCALAR if parent is None else _YAML_SCALAR)
         if scalar is None:
             raise self._refusal()
-        value = self._unquoted(scalar[0]) if scalar[0][0] in "\"'" else None
+        if scalar[0][0] in "\"'":
+            value = self._scalar(scalar[0])
+            self._at = scalar.end()
+            return value
         self._at = scalar.end()
-        return self._plain_value(self._with_more_lines(scalar[0], parent)) if value is None else value
+        return self._scalar(self._with_more_lines(scalar[0], parent))
 
     def _with_more_lines(self, first: str, parent: int | None) -> str:
         """A plain scalar with its further lines: in a block, those that are indented more than it."""
@@ -15332,25 +15324,21 @@ class PlainYaml:
             self._at = more.end()
         return "".join(parts)
 
-    def _plain_value(self, text: str) -> object:
+    def _scalar(self, text: str) -> object:
+        """The value of a scalar; between quotes, escapes are replaced and line breaks folded."""
         try:
-            return _core_value(text)
-        except ValueError as error:
-            raise self._refusal("a number with more digits than can be read") from error
-
-    def _unquoted(self, text: str) -> str:
-        """The text between quotes: escapes replaced, line breaks folded."""
-        try:
+            if text[0] not in "\"'":
+                return _core_value(text)
             pattern = _YAML_SINGLE_QUOTED_PART if text[0] == "'" else _YAML_DOUBLE_QUOTED_PART
             value = re.sub(pattern, _unescaped, text[1:-1])
             value.encode()  # half a surrogate pair is no text
         except (KeyError, ValueError) as error:
-            raise self._refusal(f"an escape that is none: {json_text(shorten(text, 40))}") from error
+            problem = "an escape that is none" if text[0] == '"' else "a number with more digits than can be read"
+            raise self._refusal(f"{problem}: {json_text(shorten(text, 40))}") from error
         return value
 
     def _collection(self) -> object:
         """``[…]`` or ``{…}``, on one line or on several."""
-        self._enter()
         start, is_list = self._at, self._text[self._at] == "["
         closing, items, found = "]" if is_list else "}", list[object](), dict[object, object]()
         self._at += 1
@@ -15365,7 +15353,6 @@ class PlainYaml:
             elif self._next(start) != closing:
                 raise self._refusal()
         self._at += 1
-        self._depth -= 1
         return items if is_list else found
 
     def _next(self, start: int) -> str:
@@ -15459,11 +15446,9 @@ def checked_host(value: object, source: str, field: str | None = None) -> str:
 
 def checked_hosts(value: object, source: str, field: str) -> tuple[str, ...]:
     """An allow list; nothing at all is an empty one."""
-    if value is None:
-        return ()
-    if not isinstance(value, list):
+    if value is not None and not isinstance(value, list):
         raise InputError(source, f"expected a list of hosts, found {described(value)}", field=field)
-    return tuple(checked_host(entry, source, f"{field}[{place}]") for place, entry in enumerate(value))
+    return tuple(checked_host(entry, source, f"{field}[{place}]") for place, entry in enumerate(value or ()))
 
 
 SHARE: Final = FieldType(
@@ -15512,30 +15497,21 @@ def read_contract(path: str) -> Contract:
     Raises `InputError`, also for a key that is nearly one of these: it would else be ignored without a word.
     """
     values = _contract_values(read_settings(path), path)
+    limits = {name: float(values[name]) for name in ("aggregate_min", "individual_min") if name in values}
     return Contract(
-        float(values.get("aggregate_min", DEFAULT_CONTRACT.aggregate_min)),
-        float(values.get("individual_min", DEFAULT_CONTRACT.individual_min)),
-        checked_hosts(values.get("allow_hosts"), path, "sovereignty.allow_hosts"),
-        checked_hosts(values.get("forbidden_replay_egress"), path, "sovereignty.forbidden_replay_egress"),
-        tuple(values.get("oos_rows", ())),
+        allow_hosts=checked_hosts(values.get("allow_hosts"), path, "sovereignty.allow_hosts"),
+        forbidden_hosts=checked_hosts(
+            values.get("forbidden_replay_egress"), path, "sovereignty.forbidden_replay_egress"
+        ),
+        oos_rows=tuple(values.get("oos_rows", ())),
+        **limits,
     )
 
 
-class RowStatus(enum.Enum):
-    """How far a row of the parity matrix is, and whether a fixture must cover it."""
+ROW_STATUSES: Final = {"SHIPPED": True, "PARTIAL": True, "MISSING": False, "NONE": False}
+"""How far a row of the parity matrix is, and whether a fixture must cover it then."""
 
-    SHIPPED = "SHIPPED"
-    PARTIAL = "PARTIAL"
-    MISSING = "MISSING"
-    NONE = "NONE"
-
-    @property
-    def is_required(self) -> bool:
-        """Whether there is anything that a fixture could show."""
-        return self in (RowStatus.SHIPPED, RowStatus.PARTIAL)
-
-
-_ROW_FIELDS: Final = fields(f"id:name status:{'|'.join(status.value for status in RowStatus)}", _SETTINGS_TYPES)
+_ROW_FIELDS: Final = fields(f"id:name status:{'|'.join(ROW_STATUSES)}", _SETTINGS_TYPES)
 
 
 def _matrix_rows(value: object, path: str, *, expected: bool) -> Iterator[tuple[str, object]]:
@@ -15555,18 +15531,18 @@ def _matrix_rows(value: object, path: str, *, expected: bool) -> Iterator[tuple[
     yield from rows
 
 
-def read_matrix(path: str) -> dict[str, RowStatus]:
+def read_matrix(path: str) -> dict[str, str]:
     """The rows of a parity matrix, also those nested in others: the status of each by its id. Raises `InputError`."""
     categories = read_settings(path).get("categories")
     if not isinstance(categories, list | dict) or not categories:
         raise InputError(path, f"expected a list of rows, found {described(categories)}", field="categories")
-    matrix: dict[str, RowStatus] = {}
+    matrix: dict[str, str] = {}
     for place, value in _matrix_rows(categories, "categories", expected=True):
         row = checked_fields(value, _ROW_FIELDS, path, place)
         if row["id"] in matrix:
-            problem_text = f"expected a name that no other row has, found {described(row['id'])}"
-            raise InputError(path, problem_text, field=f"{place}.id")
-        matrix[row["id"]] = RowStatus(row["status"])
+            problem = f"expected a name that no other row has, found {described(row['id'])}"
+            raise InputError(path, problem, field=f"{place}.id")
+        matrix[row["id"]] = row["status"]
     return matrix
 
 
@@ -15581,19 +15557,16 @@ _META_FIELDS: Final = fields(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Meta:
+class Meta(NamedTuple):
     """What ``meta.toml`` says of a fixture."""
 
     id: str
     covers: tuple[str, ...] = ()
-    description: str = ""
-    tid_map: Mapping[int, int] = field(default_factory=dict)
     allow_hosts: tuple[str, ...] = ()
-    match_names: bool = False
-    check_identity: bool = False
+    options: DiffOptions = DiffOptions()
+    """Of two logs, but for the profile,"""
     profile: str | None = None
-    """The profile to compare two logs under, a file in the folder of the fixture."""
+    """which is a file in the folder of the fixture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15629,8 +15602,8 @@ class FixtureResult:
 
         options = ("diff", "") if self.files[0].endswith(_TRACE_FILES[0]) else ("--canary", "--ours")
         words = [*itertools.chain.from_iterable(zip(options, self.files, strict=True))]
-        words += ["--match-names"] if self.meta.match_names else []
-        words += ["--check-identity"] if self.meta.check_identity else []
+        words += ["--match-names"] if self.meta.options.match_names else []
+        words += ["--check-identity"] if self.meta.options.check_identity else []
         words += ["--profile", self.profiles[0]] if self.profiles else []
         return f"diff_events.py {' '.join(map(shlex.quote, filter(None, words)))}"
 
@@ -15677,14 +15650,12 @@ def read_meta(folder: Path, default_id: str | None = None) -> Meta:
         return Meta(folder.name if default_id is None else default_id)
     source = str(path)
     fixture = checked_fields(read_settings(source).get("fixture", MISSING), _META_FIELDS, source, "fixture")
+    asked = {name: fixture.get(name, False) for name in ("match_names", "check_identity")}
     return Meta(
         fixture["id"],
         tuple(fixture.get("covers", ())),
-        fixture.get("description", ""),
-        _tid_map(fixture.get("tid_map", {}), source),
         checked_hosts(fixture.get("allow_hosts"), source, "fixture.allow_hosts"),
-        fixture.get("match_names", False),
-        fixture.get("check_identity", False),
+        DiffOptions(_tid_map(fixture.get("tid_map", {}), source), **asked),
         fixture.get("profile"),
     )
 
@@ -15752,9 +15723,7 @@ def _score_traces(result: FixtureResult, contract: Contract, *, strict: bool) ->
 
 def _score_logs(result: FixtureResult) -> FixtureResult:
     """An event-log pair: one drift a thread that is not identical, and at least one where the verdict is divergent."""
-    profile, meta = read_profile(result.profiles), result.meta
-    match_names = meta.match_names or bool(profile.of_sort(RuleSort.NAME))
-    options = DiffOptions(meta.tid_map, check_identity=meta.check_identity, match_names=match_names, profile=profile)
+    options = replace(result.meta.options, profile=read_profile(result.profiles))
     report = diff_logs(result.files[0], result.files[1], options)
     if report.verdict is Verdict.IDENTICAL:
         return replace(result, score=report.parity.value)
@@ -15806,14 +15775,13 @@ class Coverage:
         return len(self.required) - len(self.uncovered)
 
 
-def measure_coverage(matrix: Mapping[str, RowStatus], covers: Collection[str], oos: Collection[str] = ()) -> Coverage:
+def measure_coverage(matrix: Mapping[str, str], covers: Collection[str], oos: Collection[str] = ()) -> Coverage:
     """Every row that is SHIPPED or PARTIAL and not out of scope must be covered.
 
-    >>> rows = {"hooks": RowStatus.SHIPPED, "skills": RowStatus.PARTIAL, "mcp": RowStatus.MISSING}
-    >>> measure_coverage(rows, ["hooks"]).uncovered
+    >>> measure_coverage({"hooks": "SHIPPED", "skills": "PARTIAL", "mcp": "MISSING"}, ["hooks"]).uncovered
     ('skills',)
     """
-    required = tuple(name for name, status in matrix.items() if status.is_required and name not in oos)
+    required = tuple(name for name, status in matrix.items() if ROW_STATUSES[status] and name not in oos)
     uncovered = tuple(name for name in required if name not in covers)
     unknown = tuple(sorted(set(covers) - set(matrix)))
     return Coverage(required, uncovered, tuple(sorted(set(oos))), unknown)
@@ -15916,11 +15884,11 @@ def _with_unique_ids(fixtures: Iterable[FixtureResult]) -> Iterator[FixtureResul
             yield fixture
         else:
             problem = f"{fixture.folder}: fixture.id: {fixture.id} is that of {owner} already"
-            meta = replace(fixture.meta, id=fixture.folder)
+            meta = fixture.meta._replace(id=fixture.folder)
             yield FixtureResult(meta, fixture.folder, error=fixture.error or problem)
 
 
-def corpus_coverage(directory: str, matrix: Mapping[str, RowStatus], oos: Collection[str] = ()) -> Coverage:
+def corpus_coverage(directory: str, matrix: Mapping[str, str], oos: Collection[str] = ()) -> Coverage:
     """Which rows the fixtures of a corpus say they cover, without scoring them. Raises `InputError`."""
     covers = [read_meta(folder).covers for folder in fixture_folders(directory)]
     return measure_coverage(matrix, set(itertools.chain.from_iterable(covers)), oos)
@@ -15931,7 +15899,7 @@ def score_corpus(
     contract: Contract = DEFAULT_CONTRACT,
     *,
     must_fail: bool = False,
-    matrix: Mapping[str, RowStatus] | None = None,
+    matrix: Mapping[str, str] | None = None,
     oos: Collection[str] = (),
     strict: bool = False,
     strict_sovereignty: bool = False,
@@ -17333,12 +17301,11 @@ def _comparison(options: argparse.Namespace, **others: Any) -> DiffOptions:
     """How two logs are to be compared, as far as the options say it that all commands have which compare logs."""
     if options.canary == options.ours == STANDARD_STREAM:
         raise UsageError("--canary and --ours cannot both be standard input")
-    profile = read_profile(options.profile)
     return DiffOptions(
         tid_map=parse_tid_map(",".join(options.tid_map)) if options.tid_map else {},
         auto_map=not options.no_auto_map,
-        match_names=options.match_names or bool(profile.of_sort(RuleSort.NAME)),
-        profile=profile,
+        match_names=options.match_names,
+        profile=read_profile(options.profile),
         **others,
     )
 
@@ -17432,17 +17399,14 @@ def calibrate_command(options: argparse.Namespace, streams: Streams) -> ExitCode
             calibration = calibrate(options.runs, Progress(None if options.quiet else streams.err))
         file.commit(profile_toml(calibration))
     if not options.quiet:
-        under = DiffOptions(profile=calibration.profile, match_names=bool(calibration.profile.of_sort(RuleSort.NAME)))
-        audit = list(audit_log(options.runs[0], under, only_under_rules=True))
+        audit = list(audit_log(options.runs[0], DiffOptions(profile=calibration.profile), only_under_rules=True))
         streams.write(MarkdownWriter().written(calibration_document(calibration, audit)))
     return ExitCode.GATE if calibration.left else ExitCode.OK
 
 
 def audit_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """``audit``: says what a comparison would not see; exit 1 where it cannot say why."""
-    profile = read_profile(options.profile)
-    by_name = options.match_names or bool(profile.of_sort(RuleSort.NAME))
-    settings = DiffOptions(profile=profile, match_names=by_name)
+    settings = DiffOptions(profile=read_profile(options.profile), match_names=options.match_names)
     paths = [path for path in (options.canary, options.ours) if path is not None]
     with told_what_it_is(FileFormat.EVENT_LOG):
         found = [row for path in paths for row in audit_log(path, settings)]
@@ -17497,7 +17461,7 @@ def parity_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     return ExitCode.OK if report.passes else ExitCode.GATE
 
 
-def _rows_out_of_scope(options: argparse.Namespace, matrix: Mapping[str, RowStatus], rows: Iterable[str]) -> list[str]:
+def _rows_out_of_scope(options: argparse.Namespace, matrix: Mapping[str, str], rows: Iterable[str]) -> list[str]:
     """The rows that need no fixture, each of which must be one of the matrix."""
     given = [row.strip() for text in options.oos for row in text.split(",") if row.strip()]
     for source, named in (("oos_rows", rows), ("--oos", given)):

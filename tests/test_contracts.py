@@ -113,9 +113,8 @@ REFUSED: list[tuple[str, int]] = [
     ("a: %x\n", 1),
     ("&a b: 1\n", 1),
     ("a: b\nno key here\n", 2),
-    ("- " * 80 + "x\n", 1),
-    ("".join(" " * n + "a:\n" for n in range(80)), 65),
-    ("a: " + "[" * 80 + "]" * 80, 1),
+    ("- " * 2000 + "x\n", 1),
+    ("a: " + "[" * 2000 + "]" * 2000, 1),
 ]
 
 CONTRACT = "parity_score:\n  thresholds:\n    aggregate_min: 0.9\n    individual_min: 0.5\n"
@@ -220,7 +219,7 @@ class Contracts(FolderCase):
     def test_matrix(self) -> None:
         text = "categories:\n  - id: hooks\n    status: SHIPPED\n  - id: mcp\n    status: MISSING\n    note: later\n"
         self.assertEqual(
-            d.read_matrix(self.put("m.yaml", text)), {"hooks": d.RowStatus.SHIPPED, "mcp": d.RowStatus.MISSING}
+            d.read_matrix(self.put("m.yaml", text)), {"hooks": "SHIPPED", "mcp": "MISSING"}
         )
         for broken, problem in (
             ("a: 1\n", "categories: expected a list of rows"),
@@ -251,7 +250,7 @@ class Contracts(FolderCase):
                 self.assertEqual(d.read_contract(self.put("c.yaml", text)), contract)
 
     def test_rows_nested_under_categories(self) -> None:
-        rows = {"a": d.RowStatus.SHIPPED, "b": d.RowStatus.NONE, "c": d.RowStatus.PARTIAL}
+        rows = {"a": "SHIPPED", "b": "NONE", "c": "PARTIAL"}
         for text in (
             "- name: x\n  rows:\n  - {id: a, status: SHIPPED, tags: [t], notes: [{id: n}]}\n  - {id: b, status: NONE}\n"
             "- name: y\n  rows: [{id: c, status: PARTIAL}]\n",
