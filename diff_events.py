@@ -1214,7 +1214,7 @@ p { margin: .5rem 0; max-width: 90ch }
 a { color: var(--link) }
 :focus-visible { outline: 3px solid var(--link); outline-offset: 2px; border-radius: 3px }
 code, pre, .events { font: .84rem/1.5 ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace }
-code, pre, .events td { overflow-wrap: anywhere; unicode-bidi: isolate }
+code, pre, td { overflow-wrap: anywhere; unicode-bidi: isolate }
 pre { margin: 0; white-space: pre-wrap }
 .bad { color: var(--bad) }
 .good { color: var(--good) }
@@ -11095,7 +11095,6 @@ _PAGE_CHARACTERS: Final = 1_500_000
 _EVIDENCE_CHARACTERS: Final = 4_000
 """What the table of a divergence's fields may grow to."""
 _CONTEXT_SHOWN: Final = 20
-_PAYLOAD_WIDTH: Final = 800
 _MOST_LANES: Final = 140
 _MOST_SHAPES: Final = 1_500
 """Shapes that lanes are made of, in all; markers come on top."""
@@ -11103,74 +11102,60 @@ _MOST_SHAPES: Final = 1_500
 _HTML_STYLE: Final = """
 button, select { font: inherit; padding: .2rem .6rem; color: inherit; background: var(--card);
   border: 1px solid var(--soft); border-radius: 6px; max-width: min(22rem, 65vw) }
-.top, .bar, .facts, .legend { display: flex; flex-wrap: wrap; gap: .4rem 1rem; align-items: center }
+.top, .controls, .facts, .legend { display: flex; flex-wrap: wrap; gap: .4rem 1rem; align-items: center;
+  margin: .6rem 0 }
 .top { justify-content: space-between }
 .note, .what small { color: var(--soft); font-size: .875rem }
-.facts { margin: 1.25rem 0 0; align-items: stretch }
+.facts { align-items: stretch }
 .facts div, .start, .card, dialog { background: var(--card); border: 1px solid var(--edge); border-radius: 8px }
 .facts div { min-width: 8rem; padding: .6rem .9rem }
 .facts dt { color: var(--soft); font-size: .8rem }
-.facts dd { margin: 0; font-size: 1.25rem; font-variant-numeric: tabular-nums }
-.legend, .lanes { margin: 0 0 .9rem; padding: 0; list-style: none; font-size: .85rem }
-.legend svg { width: 34px; height: 14px; margin-right: .45rem; vertical-align: -2px; overflow: visible }
-.lanes { position: relative }
+dd { margin: 0 }
+.facts dd { font-size: 1.25rem }
+.legend, .lanes { padding: 0; list-style: none; font-size: .85rem }
+.legend svg { width: 34px; height: 14px; margin-right: .45rem; vertical-align: -2px }
+.lanes { position: relative; margin: 0 0 .9rem }
 .lane { display: grid; grid-template-columns: 11.5rem minmax(0, 1fr) 18rem; gap: 0 1.4rem; align-items: center;
   padding: .3rem 1rem; background: var(--card); border: 1px solid var(--edge); margin-top: -1px }
-.lane svg { display: block; width: 100%; height: 70px; overflow: visible }
-.still svg { height: 38px }
-.who { display: grid; row-gap: 2px; font-size: .8rem; line-height: 16px; font-variant-numeric: tabular-nums }
-.who span { display: flex; justify-content: space-between; gap: .5rem; white-space: nowrap }
-.what { margin: 0; font-size: .9rem; line-height: 1.35 }
+.lane > svg { display: block; width: 100%; height: 60px }
+svg { overflow: visible }
+.who { font-size: .8rem; white-space: nowrap }
+.what { margin: 0; font-size: .9rem }
 .what small { display: block }
 .gap { fill: none; stroke: var(--edge); stroke-dasharray: 3 3 }
-.same, .weave-same { fill: var(--same) }
+.same { fill: var(--same) }
+.pale-after { fill: var(--after) }
+.pale-alone { fill: var(--pale) }
+.alone-lines { fill: var(--alone) }
+.dots { fill: var(--soft) }
 .after { fill: url(#after) }
 .alone { fill: url(#alone); stroke: var(--alone); stroke-width: .75 }
 .unseen { fill: url(#unseen) }
 .float { fill: var(--card); stroke: var(--float); stroke-width: 2.5 }
 .cut { stroke: var(--ink) }
-.weave-after { fill: var(--after) }
-.weave-pale { fill: var(--pale) }
-.weave-alone { fill: var(--alone) }
-.weave-soft { fill: var(--soft) }
 .mark, svg a path { fill: var(--ink) }
 svg a:hover path, svg a:focus path { fill: var(--alone) }
-.hit { fill: transparent }
 svg text { fill: var(--ink); font: 600 12px system-ui, sans-serif; text-anchor: middle }
-svg .axis { fill: var(--soft); font: 11px system-ui, sans-serif }
+.hit { fill: transparent }
 svg a:focus-visible { outline: none }
-svg a:focus-visible .hit { stroke: var(--link); stroke-width: 3; rx: 4px }
-.links { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none }
-body:not(.common) .links { display: none }
-.links line { stroke: var(--float); stroke-width: 1.5 }
+svg a:focus-visible .hit { stroke: var(--link); stroke-width: 3 }
+.links { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none; stroke: var(--float) }
 .links .woken { stroke: var(--alone); stroke-dasharray: 5 3 }
+body:not(.common) .links, .common .cut, [hidden] { display: none !important }
 .start { margin: 1.4rem 0 0; padding: .9rem 1.1rem; border: 2px solid var(--link) }
 .start h2, dialog h2 { margin: 0 }
-.start ul { margin: .3rem 0 0; padding-left: 1.2rem }
-.sorts td { overflow-wrap: anywhere }
-.bar { margin: .6rem 0 }
-.card { margin: .35rem 0; border-left: 5px solid var(--alone); scroll-margin-top: 1rem }
-.card[hidden], .bar[hidden] { display: none }
+.card { margin: .35rem 0; border-left: 5px solid var(--alone) }
 .card summary, .line { margin: 0; padding: .35rem .9rem; font-size: .92rem; overflow-wrap: anywhere }
-.card summary b { display: inline-block; min-width: 2.4rem }
 .evidence { padding: 0 1.1rem 1rem; scroll-margin-top: 4rem }
 .card:has(:target), .line:target { border-color: var(--link); box-shadow: 0 0 0 2px var(--link) }
-.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem }
-dialog { max-width: 32rem; padding: 1.2rem 1.6rem; color: inherit }
+dialog { padding: 1.2rem 1.6rem; color: inherit }
 dialog dl { display: grid; grid-template-columns: max-content 1fr; gap: .4rem 1rem }
-dialog dd { margin: 0 }
-dialog::backdrop { background: #0008 }
-kbd { padding: .05rem .45rem; border: 1px solid var(--soft); border-radius: 4px; font: .85rem ui-monospace, monospace }
-@media (max-width: 56rem) {
-  .lane { grid-template-columns: minmax(0, 1fr); padding: .6rem .9rem }
-  .who, .what { display: flex; flex-wrap: wrap; gap: 0 1.2rem; order: -1 } }
+@media (max-width: 56rem) { .lane { grid-template-columns: minmax(0, 1fr); padding: .6rem .9rem } }
 @media (max-width: 40rem) {
-  .sorts th, .sorts td { padding-right: .45rem; font-size: .8rem }
-  .pair { grid-template-columns: minmax(0, 1fr) }
   .events thead, .events colgroup { display: none }
   .events tr { display: grid; grid-template-columns: 7rem minmax(0, 1fr) } }
 @media print {
-  .help, .bar, .links { display: none }
+  .help, .controls, .links { display: none }
   .card, .lane, .start, tr { break-inside: avoid }
   .after { fill: var(--after) }
   .alone { fill: var(--alone) }
@@ -11182,6 +11167,7 @@ _HTML_SCRIPT: Final = """
 const all = (selector, from = document) => [...from.querySelectorAll(selector)];
 const [help, filters, scale] = ["help", "filters", "scale"].map((id) => document.getElementById(id));
 const cards = all(".card");
+all("button, .controls").forEach((control) => { control.hidden = false; });
 
 // keys: from divergence to divergence
 const stops = () => all(".card:not([hidden]) .stop");
@@ -11206,7 +11192,6 @@ document.addEventListener("keydown", (event) => {
 window.addEventListener("hashchange", () => visit(stops().find(isHere)));
 all("button").forEach((button) => {
   button.addEventListener("click", () => help.open ? help.close() : help.showModal());
-  button.hidden = false;
 });
 
 // filters: by what the cards say of themselves
@@ -11217,56 +11202,45 @@ const filter = () => {
 };
 if (filters) {
   all("select", filters).forEach((select) => {
-    const counts = new Map();
-    cards.forEach(({dataset}) => counts.set(dataset[select.name], (counts.get(dataset[select.name]) ?? 0) + 1));
-    [...counts].sort((one, other) => other[1] - one[1])
-      .forEach(([value, count]) => select.add(new Option(`${value} (${count})`, value)));
+    const values = new Set(cards.map((card) => card.dataset[select.name]));
+    values.forEach((value) => select.add(new Option(value, value)));
   });
   filters.addEventListener("change", filter);
   filter();
-  filters.hidden = false;
 }
 
-// lanes: each in its own scale, or all along the order of the log; what is drawn knows its place in the other one
-const swap = (shape) => {
-  const other = shape.dataset.other.split(" ").map((pair) => pair.split("="));
-  shape.dataset.other = other.map(([name]) => `${name}=${shape.getAttribute(name)}`).join(" ");
-  other.forEach(([name, value]) => shape.setAttribute(name, value));
+// lanes: each in its own scale, or all along the order of the log, with lines from lane to lane
+const place = () => {
+  const common = document.body.classList.toggle("common", scale.value === "common");
+  all(".span").forEach((span) => {
+    span.setAttribute("x", common ? span.dataset.x : 0);
+    span.setAttribute("width", common ? span.dataset.width : "100%");
+  });
+  all(".links line").forEach((line) => {
+    const frame = line.parentElement.getBoundingClientRect();
+    ["from", "to"].forEach((end, n) => {
+      const area = document.getElementById(line.dataset[end]).querySelector("svg").getBoundingClientRect();
+      line.setAttribute(`x${n + 1}`, area.x - frame.x + area.width * line.dataset[`x${n + 1}`] / 100);
+      line.setAttribute(`y${n + 1}`, area.y - frame.y + area.height * (line.dataset.side === "canary" ? .45 : .75));
+    });
+  });
 };
-const drawLinks = () => all(".links line").forEach((line) => {
-  const frame = line.parentElement.getBoundingClientRect();
-  ["from", "to"].forEach((end, n) => {
-    const lane = document.getElementById(line.dataset[end]);
-    const area = lane.querySelector("svg").getBoundingClientRect();
-    const bar = lane.querySelector(`[data-side=${line.dataset.side}]`).getBoundingClientRect();
-    line.setAttribute(`x${n + 1}`, area.x - frame.x + area.width * line.dataset[`x${n + 1}`] / 100);
-    line.setAttribute(`y${n + 1}`, bar.y - frame.y + bar.height / 2);
-  });
-});
-if (scale) {
-  scale.addEventListener("change", () => {
-    all("[data-other]").forEach(swap);
-    document.body.classList.toggle("common", scale.value === "common");
-    drawLinks();
-  });
-  window.addEventListener("resize", drawLinks);
-  all("details").forEach((details) => details.addEventListener("toggle", drawLinks));
-  scale.closest(".bar").hidden = false;
-}
+scale.addEventListener("change", place);
+window.addEventListener("resize", place);
+all("details").forEach((details) => details.addEventListener("toggle", place));
 """
 
 _HTML_HELP: Final = """<dialog id="help" aria-labelledby="help-title"><h2 id="help-title">Keys</h2>
-<dl><dt><kbd>j</kbd></dt><dd>next divergence</dd><dt><kbd>k</kbd></dt><dd>previous divergence</dd>
-<dt><kbd>Tab</kbd> <kbd>Enter</kbd></dt><dd>to a marker of a lane, and to its evidence</dd>
-<dt><kbd>?</kbd></dt><dd>this help</dd><dt><kbd>Esc</kbd></dt><dd>close it</dd></dl><button>Close</button></dialog>"""
+<dl><dt>j, k</dt><dd>next divergence, previous divergence</dd><dt>Tab, Enter</dt><dd>to a marker of a lane, and to its
+evidence</dd><dt>?, Esc</dt><dd>this help, and back</dd></dl><button>Close</button></dialog>"""
 
 _HTML_PATTERNS: Final = """<svg width="0" height="0" aria-hidden="true" focusable="false"><defs>
 <pattern id="after" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
-<path class="weave-after" d="M0 0h7v7h-7z"/><path class="weave-same" d="M0 0h2.5v7h-2.5z"/></pattern>
+<path class="pale-after" d="M0 0h7v7h-7z"/><path class="same" d="M0 0h2.5v7h-2.5z"/></pattern>
 <pattern id="alone" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
-<path class="weave-pale" d="M0 0h6v6h-6z"/><path class="weave-alone" d="M0 0h1.3v6h-1.3zM0 0h6v1.3h-6z"/></pattern>
+<path class="pale-alone" d="M0 0h6v6h-6z"/><path class="alone-lines" d="M0 0h1.3v6h-1.3zM0 0h6v1.3h-6z"/></pattern>
 <pattern id="unseen" width="6" height="6" patternUnits="userSpaceOnUse">
-<path class="weave-soft" d="M2 2h1.5v1.5h-1.5zM5 5h1v1h-1z"/></pattern></defs></svg>"""
+<path class="dots" d="M2 2h1.5v1.5h-1.5zM5 5h1v1h-1z"/></pattern></defs></svg>"""
 
 _LOOK_WORDS: Final = {
     "same": "matched",
@@ -11287,11 +11261,11 @@ events one above the other. A piece that is drawn partly high is a mixture.</p>
 <ul class="legend">"""
     + "".join(f'<li><svg aria-hidden="true">{shape}</svg>{words}</li>' for shape, words in _LEGEND)
     + """</ul>
-<p class="bar" hidden><label>Scale <select id="scale" autocomplete="off"><option value="own">each lane its own</option>
-<option value="common">one common axis: the order of the log</option></select></label></p>
+<p class="controls" hidden><label>Scale <select id="scale" autocomplete="off"><option value="own">each lane its own
+</option><option value="common">one common axis: the order of the log</option></select></label></p>
 """
 )
-_FILTERS: Final = """<form id="filters" class="bar" autocomplete="off" hidden>Show only
+_FILTERS: Final = """<form id="filters" class="controls" autocomplete="off" hidden>Show only
 <label>class <select name="change"><option value="">all</option></select></label>
 <label>call <select name="call"><option value="">all</option></select></label>
 <label>thread <select name="thread"><option value="">all</option></select></label> <output></output></form>
@@ -11299,14 +11273,13 @@ _FILTERS: Final = """<form id="filters" class="bar" autocomplete="off" hidden>Sh
 
 
 class _Exhibit(NamedTuple):
-    """A divergence that a page lists, with its number on it."""
+    """A divergence that a page lists."""
 
-    number: int
     lane: int
     """The number of its thread on the page."""
-    thread: ThreadReport
     nth: int
     """Which divergence of its thread it is, from 0,"""
+    thread: ThreadReport
     divergence: Divergence
 
 
@@ -11322,78 +11295,58 @@ def _in_order(report: Report) -> list[ThreadReport]:
     return sorted(report.threads, key=urgency)
 
 
-def _exhibits(report: Report, threads: Sequence[ThreadReport]) -> list[_Exhibit]:
-    """What a page has room for: the first divergence of each thread before the second of any; where to start on top."""
+def _exhibits(report: Report, threads: Sequence[ThreadReport]) -> dict[int, _Exhibit]:
+    """What a page has room for, by number: where to start on top; the first of each thread before the second of any."""
     start = report.start_here
-    first, place = _start_thread(report, start), (start.canary_idx, start.ours_idx) if start else None
-    places = [
-        (thread is not first or tuple(divergence.events.map(lambda event: event.idx)) != place, nth, number)
-        for number, thread in enumerate(threads, 1)
+
+    def is_elsewhere(exhibit: _Exhibit) -> bool:
+        idx = exhibit.divergence.events.canary.idx
+        return start is None or (exhibit.thread.pair.canary_tid, idx) != (start.canary_tid, start.canary_idx)
+
+    found = [
+        _Exhibit(lane, nth, thread, divergence)
+        for lane, thread in enumerate(threads, 1)
         for nth, divergence in enumerate(thread.divergences)
     ]
-    shown = sorted((elsewhere, number, nth) for elsewhere, nth, number in sorted(places)[:_MOST_EXHIBITS])
-    found = ((number, threads[number - 1], nth) for _, number, nth in shown)
-    return [_Exhibit(n, lane, of, nth, of.divergences[nth]) for n, (lane, of, nth) in enumerate(found, 1)]
+    shown = sorted(found, key=lambda exhibit: (is_elsewhere(exhibit), exhibit.nth))[:_MOST_EXHIBITS]
+    ordered = sorted(shown, key=lambda exhibit: (is_elsewhere(exhibit), exhibit.lane, exhibit.nth))
+    return dict(enumerate(ordered, 1))
 
 
 # ── lanes: two bars a pair, in percent of the width, so that nothing is distorted whatever the window's size ──
 
-_BAR_HEIGHT: Final = 16
+
+def _span(report: Report, thread: ThreadReport, side: Side) -> str:
+    """What is drawn over the whole width, and on the common axis between the thread's first and last line."""
+    first, last = (100 * line / (report.logs[side].events + 1) for line in thread.lines[side])
+    return f'<svg class="span" width="100%" data-x="{first:.2f}%" data-width="{max(0.15, last - first):.2f}%"'
 
 
-class _Axis:
-    """Where the places of a lane are drawn, in percent: on a scale of its own, and along the order of both logs."""
-
-    def __init__(self, report: Report, thread: ThreadReport) -> None:
-        self._places = [0, *thread.lane.divergences, max(1, thread.lane.places)]
-        lines = [divergence.events.map(lambda event: event.lineno) for divergence in thread.divergences]
-        self._lines = [thread.lines.map(lambda ends: ends[0]), *lines, thread.lines.map(lambda ends: ends[1])]
-        self._whole = report.logs.map(lambda log: log.events + 1)
-
-    def along_log(self, side: Side, place: float) -> float:
-        """Where a place is along a log, between the divergences whose lines are known."""
-        behind = min(max(1, bisect.bisect_left(self._places, place)), len(self._places) - 1)
-        start, end = self._places[behind - 1 : behind + 1]
-        first, last = (lines[side] for lines in self._lines[behind - 1 : behind + 1])
-        return 100 * (first + (last - first) * (place - start) / max(1, end - start)) / self._whole[side]
-
-    def attributes(self, **places: tuple[Side, float]) -> str:
-        """Attributes of a shape by their names; ``width`` tells where it ends."""
-        own = {name: 100 * place / self._places[-1] for name, (_, place) in places.items()}
-        common = {name: self.along_log(*place) for name, place in places.items()}
-        for shares in (own, common):
-            if "width" in shares:
-                shares["width"] = max(0.15, shares["width"] - shares["x"])
-        drawn = " ".join(f'{name}="{round(share, 2):g}%"' for name, share in own.items())
-        return f'{drawn} data-other="{" ".join(f"{name}={round(share, 2):g}%" for name, share in common.items())}"'
-
-
-def _bar(lane: Lane, axis: _Axis, side: Side) -> list[str]:
+def _bar(lane: Lane, side: Side) -> str:
     """One side of a lane: what matches, over it, as high as its share, what is without an equal; and what floated."""
+    whole, start = max(1, lane.places), 0
+    boxes, dots = [], []
 
-    def box(look: str, events: int, start: float, end: float, eighths: int = 8) -> str:
-        height = _BAR_HEIGHT * eighths // 8
-        place = f'{axis.attributes(x=(side, start), width=(side, end))} y="{_BAR_HEIGHT - height}" height="{height}"'
-        return f'<rect class="{look}" {place}><title>{_counted(events, "event")} {_LOOK_WORDS[look]}</title></rect>'
+    def box(look: str, events: int, places: float, height: int = 16) -> str:
+        place = f'x="{100 * start / whole:.2f}%" width="{max(0.15, 100 * places / whole):.2f}%"'
+        title = f"<title>{_counted(events, 'event')} {_LOOK_WORDS[look]}</title>"
+        return f'<rect class="{look}" {place} y="{16 - height}" height="{height}">{title}</rect>'
 
-    has_gaps = any(stretch.places > stretch.matched for stretch in lane.stretches)
-    boxes, dots = [f'<rect class="gap" width="100%" height="{_BAR_HEIGHT}"/>'] * has_gaps, []
-    start = 0
+    if any(stretch.places > stretch.matched for stretch in lane.stretches):
+        boxes.append('<rect class="gap" width="100%" height="16"/>')
     for stretch in lane.stretches:
         matched, alone, floated = stretch.matched, stretch.alone[side], stretch.floated[side]
-        end = start + stretch.places
         if matched:
-            boxes.append(box("same" if stretch.phase is Phase.BEFORE else "after", matched, start, end))
+            boxes.append(box("same" if stretch.phase is Phase.BEFORE else "after", matched, stretch.places))
         if alone:
             look = "unseen" if stretch.phase is Phase.NOT_COMPARED else "alone"
-            width = max(stretch.places if matched else min(alone, stretch.places), lane.places / 160)
-            boxes.append(box(look, alone, start, start + width, -(-8 * alone // (alone + matched))))
+            places = max(stretch.places if matched else min(alone, stretch.places), whole / 160)
+            boxes.append(box(look, alone, places, 2 * -(-8 * alone // (alone + matched))))
         if floated:
             title = f"<title>{_counted(floated, 'shared-global create')} floated</title>"
-            place = f'{axis.attributes(cx=(side, start))} cy="{_BAR_HEIGHT // 2}" r="4"'
-            dots.append(f'<circle class="float" {place}>{title}</circle>')
-        start = end
-    return boxes + dots
+            dots.append(f'<circle class="float" cx="{100 * start / whole:.2f}%" cy="8" r="4">{title}</circle>')
+        start += stretch.places
+    return "".join(boxes + dots)
 
 
 def _drawable(lanes: Sequence[Lane]) -> Sequence[Lane]:
@@ -11406,164 +11359,129 @@ def _drawable(lanes: Sequence[Lane]) -> Sequence[Lane]:
     return lanes
 
 
-def _markers(exhibits: Sequence[_Exhibit], axis: _Axis) -> Iterator[str]:
+def _markers(exhibits: Mapping[int, _Exhibit]) -> Iterator[str]:
     """The divergences of a lane, each a link to its evidence; a line and the number only where there is room."""
     room_from = -1.0
-    for exhibit in exhibits:
-        number, place = exhibit.number, exhibit.thread.lane.divergences[exhibit.nth]
-        share = place / max(1, exhibit.thread.lane.places)
-        index = _indexes(exhibit.divergence.events)
-        label = html_text(f"Divergence {number}: {_short_change(exhibit.divergence)}, {index}")
-        shown = ""
+    for number, exhibit in exhibits.items():
+        lane = exhibit.thread.lane
+        share = 100 * lane.divergences[exhibit.nth] / max(1, lane.places)
+        change, indexes = _short_change(exhibit.divergence), _indexes(exhibit.divergence.events)
+        label, shown = html_text(f"Divergence {number}: {change}, {indexes}"), ""
         if share >= room_from:
-            shown, room_from = f'<text y="-1">{number}</text>', share + 0.03 + 0.012 * len(str(number))
-            ends = axis.attributes(x1=(Side.CANARY, place), x2=(Side.OURS, place))
-            yield f'<line class="cut" {ends} y1="16" y2="56"/>'
-        where = axis.attributes(x=(Side.CANARY, place))
-        if exhibit is exhibits[0]:
-            anchor = "start" if share < 0.1 else "end" if share > 0.9 else "middle"
-            yield f'<text class="axis" {where} y="68" text-anchor="{anchor}">{index}</text>'
+            shown, room_from = f'<text y="-1">{number}</text>', share + 3 + 1.2 * len(str(number))
+            yield f'<line class="cut" x1="{share:.2f}%" x2="{share:.2f}%" y1="16" y2="56"/>'
         yield (
-            f'<a href="#d{number}" aria-label="{label}"><svg {where} y="12" width="1" height="1">'
+            f'<a href="#d{number}" aria-label="{label}"><svg x="{share:.2f}%" y="12" width="1" height="1">'
             f'<rect class="hit" x="-11" y="-12" width="22" height="22"/><path d="M-5 1h10l-5 7z"/>{shown}'
             f"<title>{label}</title></svg></a>"
         )
 
 
-def _thread_details(thread: ThreadReport) -> str:
-    pair, cause = thread.pair, thread.cause
-    parts = [f"parity {percent(thread.parity)}"]
-    if thread.divergences_found > 1:
-        parts.append(f"{thread.divergences_found:,}{'' if thread.parity.complete else ' or more'} divergences")
-    parts.append(f"paired by {_pairing_words(pair)}" if pair.method is not PairingMethod.PINNED else "pinned")
-    if cause and cause.upstream and cause.relation is not Relation.EARLIER_IN_LOG:
-        at = f" at {_indexes(cause.at)}" if cause.at else ""
-        parts.append(f"{'caused by' if cause.relation.is_proof else 'later than'} {_tids(cause.upstream)}{at}")
-    if pair.alternative is not None:
-        pin = f"--tid-map {pair.canary_tid}={pair.ours_tid}"
-        parts.append(f"ours {pair.alternative} would be nearly as good: {pin} settles it")
-    return " · ".join(parts)
-
-
-def _lane_item(number: int, thread: ThreadReport, exhibits: Sequence[_Exhibit], axis: _Axis, lane: Lane) -> str:
+def _lane_item(report: Report, number: int, thread: ThreadReport, lane: Lane, exhibits: Mapping[int, _Exhibit]) -> str:
     """A pair's lane: who, the two bars, what became of it."""
     tids = Both(thread.pair.canary_tid, thread.pair.ours_tid)
-    who = "".join(
-        f"<span><span>{side.value} <b>{tids[side]}</b></span> {_counted(thread.events[side], 'event')}</span>"
-        for side in Side
-    )
-    top = 20 if exhibits else 2
+    who = (f"{side} <b>{tid}</b> {_counted(thread.events[Side(side)], 'event')}" for side, tid in tids.items())
     drawing = "".join(
-        f'<g aria-hidden="true" data-side="{side.value}" transform="translate(0 {top + 18 * row})">'
-        f"{''.join(_bar(lane, axis, side))}</g>"
+        f'{_span(report, thread, side)} y="{20 + 18 * row}" height="16" aria-hidden="true">{_bar(lane, side)}</svg>'
         for row, side in enumerate(Side)
     )
-    label = html_text(TextWriter().text(f"{_tids(thread.pair)}: {_thread_sentence(thread)}"))
+    of_lane = sorted(((n, one) for n, one in exhibits.items() if one.lane == number), key=lambda one: one[1].nth)
+    marks = f"{_span(report, thread, Side.CANARY)}>{''.join(_markers(dict(of_lane)))}</svg>"
+    sentence = _thread_sentence(thread)
+    more = f"parity {percent(thread.parity)} · paired by {_pairing_words(thread.pair)}"
+    if thread.divergences_found > 1:
+        more += f" · {_counted(thread.divergences_found, 'divergence')}"
     return (
-        f'<li class="lane{"" if exhibits else " still"}" id="t{number}"><div class="who">{who}</div>\n'
-        f'<svg role="group" aria-label="{label}">{drawing}{"".join(_markers(exhibits, axis))}</svg>\n'
-        f'<p class="what">{HtmlWriter().text(_thread_sentence(thread))} '
-        f"<small>{html_text(_thread_details(thread))}</small></p></li>\n"
+        f'<li class="lane" id="t{number}"><div class="who">{"<br>".join(who)}</div>\n'
+        f'<svg role="group" aria-label="{_tids(thread.pair)}: {sentence}">{drawing}{marks}</svg>\n'
+        f'<p class="what">{sentence} <small>{more}</small></p></li>\n'
     )
 
 
 def _lane_links(report: Report, thread: ThreadReport, numbers: Mapping[int, int]) -> Iterator[str]:
     """Lines along the common axis to a thread: from the one that created it, and from who woke a wait of it."""
-
-    def link(kind: str, upstream: int, side: Side, first: int, last: int) -> str:
-        shares = (
-            f'data-x{n}="{100 * line / (report.logs[side].events + 1):.2f}"' for n, line in ((1, first), (2, last))
-        )
-        ends = f'data-from="t{numbers[upstream]}" data-to="t{numbers[thread.pair.canary_tid]}"'
-        return f'<line class="{kind}" data-side="{side.value}" {ends} {" ".join(shares)}/>'
-
     cause, born = thread.cause, thread.lines.canary[0]
-    if thread.creator in numbers and thread.creator is not None:
-        yield link("created", thread.creator, Side.CANARY, born, born)
+    links = [("created", -1 if thread.creator is None else thread.creator, Side.CANARY, born, born)]
     if cause and cause.via and cause.side and cause.upstream and cause.relation is Relation.WOKEN_BY:
         stop = thread.divergence.events[cause.side].lineno if thread.divergence else cause.via.lineno
-        if cause.upstream.canary_tid in numbers:
-            yield link("woken", cause.upstream.canary_tid, cause.side, cause.via.lineno, stop)
+        links.append(("woken", cause.upstream.canary_tid, cause.side, cause.via.lineno, stop))
+    for kind, upstream, side, *lines in links:
+        if upstream in numbers:
+            x1, x2 = (f"{100 * line / (report.logs[side].events + 1):.2f}" for line in lines)
+            ends = f'data-from="t{numbers[upstream]}" data-to="t{numbers[thread.pair.canary_tid]}"'
+            yield f'<line class="{kind}" data-side="{side.value}" {ends} data-x1="{x1}" data-x2="{x2}"/>'
 
 
-def _html_lanes(report: Report, threads: Sequence[ThreadReport], exhibits: Sequence[_Exhibit]) -> str:
+def _html_lanes(report: Report, threads: Sequence[ThreadReport], exhibits: Mapping[int, _Exhibit]) -> str:
     """All pairs, drawn: those that differ, then the identical ones, folded away if there is anything else to see."""
-    drawn = dict(enumerate(threads[:_MOST_LANES], 1))
-    axes = {n: _Axis(report, thread) for n, thread in drawn.items()}
-    of_drawn = dict(zip(drawn, _drawable([thread.lane for thread in drawn.values()]), strict=True))
-    of_lane = defaultdict(list)
-    for exhibit in sorted(exhibits, key=lambda exhibit: exhibit.nth):
-        of_lane[exhibit.lane].append(exhibit)
+    drawn = threads[:_MOST_LANES]
+    lanes = _drawable([thread.lane for thread in drawn])
+    numbered = list(zip(itertools.count(1), drawn, lanes))
 
-    def lanes(shown: Mapping[int, ThreadReport]) -> str:
-        numbers = {thread.pair.canary_tid: n for n, thread in shown.items()}
-        items = "".join(_lane_item(n, thread, of_lane[n], axes[n], of_drawn[n]) for n, thread in shown.items())
-        links = "".join(link for thread in shown.values() for link in _lane_links(report, thread, numbers))
-        return f'<div class="lanes"><ul class="lanes">\n{items}</ul><svg class="links">{links}</svg></div>\n'
+    def group(are_identical: bool) -> str:
+        shown = [one for one in numbered if (one[1].status is PairStatus.IDENTICAL) is are_identical]
+        numbers = {thread.pair.canary_tid: number for number, thread, _ in shown}
+        items = "".join(_lane_item(report, *one, exhibits) for one in shown)
+        links = "".join(link for _, thread, _ in shown for link in _lane_links(report, thread, numbers))
+        return (
+            f'<div class="lanes"><ul class="lanes">\n{items}</ul><svg class="links">{links}</svg></div>\n'
+            if shown
+            else ""
+        )
 
-    identical = {n: thread for n, thread in drawn.items() if thread.status is PairStatus.IDENTICAL}
-    differing = {n: thread for n, thread in drawn.items() if n not in identical}
-    text = _LANES_HEAD + (lanes(differing) if differing else "")
-    if identical:
-        title = _counted(len(identical), "identical pair")
-        text += f"<details{'' if differing else ' open'}><summary>{title}</summary>\n{lanes(identical)}</details>\n"
-    if left_out := len(threads) - len(drawn):
-        text += f'<p class="note">{_counted(left_out, "more pair")}, in the table of numbers, not drawn.</p>\n'
-    return text + HtmlWriter().written([Details("All pairs in numbers", [_thread_table(report.threads)])])
+    differing, identical = group(are_identical=False), group(are_identical=True)
+    if identical and differing:
+        identical = f"<details><summary>Identical pairs</summary>\n{identical}</details>\n"
+    left_out = len(threads) - len(drawn)
+    note = f'<p class="note">{_counted(left_out, "more pair")}, in the table, not drawn.</p>\n' if left_out else ""
+    numbers = HtmlWriter().block(Details("All pairs in numbers", [_thread_table(report.threads)]))
+    return f"{_LANES_HEAD}{differing}{identical}{note}{numbers}\n"
 
 
 # ── evidence ──
 
 
-def _html_evidence(exhibit: _Exhibit) -> str:
-    """What there is to see of a divergence, and where its lane is."""
-    divergence = exhibit.divergence
-    relations = " ".join(_relation_lines(exhibit.thread, exhibit.nth))
-    blocks = [*filter(None, [relations]), *_alignment_blocks(divergence, _CONTEXT_SHOWN)]
-    payloads = []
-    for side, event in divergence.events.items():
-        lines = map(printable, json.dumps(event.payload, indent=1, ensure_ascii=False, default=str).split("\n"))
-        text = "\n".join(map(html_text, shorten("\n".join(lines), _PAYLOAD_WIDTH).split("\n")))
-        payloads.append(f"<div><b>{side}</b><pre>{text}</pre></div>")
-    whole = f'<details><summary>Whole payloads</summary><div class="pair">{"".join(payloads)}</div></details>\n'
-    lane = f'<a class="note" href="#t{exhibit.lane}">lane</a>' if exhibit.lane <= _MOST_LANES else ""
-    return lane + HtmlWriter(most_characters=_EVIDENCE_CHARACTERS).written(blocks) + whole
-
-
-def _html_card(exhibit: _Exhibit, evidence: str | None) -> str:
+def _html_card(number: int, exhibit: _Exhibit, evidence: str | None) -> str:
     """A divergence: one line, and folded behind it all evidence, where there is room for that."""
-    divergence, pair, name = exhibit.divergence, exhibit.thread.pair, f"d{exhibit.number}"
+    divergence, pair = exhibit.divergence, exhibit.thread.pair
     event = _first_event(divergence)
     values = {"change": _short_change(divergence), "call": _short(event.name or event.kind)}
     values["thread"] = f"{pair.canary_tid} / {pair.ours_tid}"
     data = "".join(f' data-{key}="{html_text(value)}"' for key, value in values.items())
-    line = f"<b>{exhibit.number}</b> {HtmlWriter().text(_divergence_line(exhibit.thread, exhibit.nth))}"
+    line = f"<b>{number}</b> {HtmlWriter().text(_divergence_line(exhibit.thread, exhibit.nth))}"
+    target = f'stop" id="d{number}" tabindex="-1"'
     if evidence is None:
-        return f'<article class="card"{data}><p class="line stop" id="{name}" tabindex="-1">{line}</p></article>\n'
+        return f'<article class="card"{data}><p class="line {target}>{line}</p></article>\n'
     return (
-        f'<article class="card"{data}><details{" open" * (exhibit.number == 1)}><summary>{line}</summary>\n'
-        f'<div class="evidence stop" id="{name}" tabindex="-1">{evidence}</div></details></article>\n'
+        f'<article class="card"{data}><details{" open" * (number == 1)}><summary>{line}</summary>\n'
+        f'<div class="evidence {target}>{evidence}</div></details></article>\n'
     )
 
 
-def _html_divergences(report: Report, exhibits: Sequence[_Exhibit]) -> str:
-    if not exhibits:
-        return ""
+def _html_evidence(exhibit: _Exhibit) -> str:
+    """What there is to see of a divergence, and where its lane is."""
+    relations = " ".join(_relation_lines(exhibit.thread, exhibit.nth))
+    blocks = [*_given(relations), *_alignment_blocks(exhibit.divergence, _CONTEXT_SHOWN)]
+    lane = f'<a class="note" href="#t{exhibit.lane}">lane</a>' if exhibit.lane <= _MOST_LANES else ""
+    return lane + HtmlWriter(most_characters=_EVIDENCE_CHARACTERS).written(blocks)
+
+
+def _html_divergences(report: Report, exhibits: Mapping[int, _Exhibit]) -> str:
+    """The cards; an example of each sort has its evidence before the others do."""
     evidence: dict[int, str] = {}
-    room, examples = _PAGE_CHARACTERS, {exhibit.divergence.sort: exhibit for exhibit in reversed(exhibits)}
-    for exhibit in sorted(exhibits, key=lambda exhibit: exhibit is not examples[exhibit.divergence.sort]):
-        if room > 0:
-            evidence[exhibit.number] = _html_evidence(exhibit)
-            room -= len(evidence[exhibit.number])
-    cards = "".join(_html_card(exhibit, evidence.get(exhibit.number)) for exhibit in exhibits)
-    notes = []
-    if left_out := sum(thread.divergences_found for thread in report.threads) - len(exhibits):
-        asked = " (--max-divergences reports more of a pair)" if len(exhibits) < _MOST_EXHIBITS else ""
-        notes.append(f"{_counted(left_out, 'more divergence')} met, not listed here{asked}.")
-    if short := len(exhibits) - len(evidence):
-        notes.append(f"{_counted(short, 'divergence')} in one line: the JSON report has more.")
+    examples = {exhibit.divergence.sort: number for number, exhibit in [*exhibits.items()][::-1]}
+    for number, exhibit in sorted(exhibits.items(), key=lambda one: one[0] != examples[one[1].divergence.sort]):
+        if sum(map(len, evidence.values())) < _PAGE_CHARACTERS:
+            evidence[number] = _html_evidence(exhibit)
+    cards = "".join(_html_card(number, exhibit, evidence.get(number)) for number, exhibit in exhibits.items())
+    left_out = sum(thread.divergences_found for thread in report.threads) - len(exhibits)
+    short = len(exhibits) - len(evidence)
+    notes = _given(
+        left_out and f"{_counted(left_out, 'more divergence')} met, not listed here.",
+        short and f"{_counted(short, 'divergence')} in one line: the JSON report has more.",
+    )
     note = "".join(f'<p class="note">{text}</p>\n' for text in notes)
-    return f'<h2 id="divergences">Divergences</h2>\n{note}{_FILTERS}{cards}'
+    return f'<h2 id="divergences">Divergences</h2>\n{note}{_FILTERS}{cards}' if exhibits else ""
 
 
 def _html_verdict(report: Report) -> str:
@@ -11571,29 +11489,29 @@ def _html_verdict(report: Report) -> str:
     verdict, _, sentence = verdict_line(report).partition(": ")
     gate = ("holds" if report.passes else "does not hold") if report.options.gates else "not asked for"
     classes = Counter(_short_change(d) for thread in report.threads for d in thread.divergences)
-    facts = [
-        ("gate", gate),
-        *([("since the baseline", _baseline_words(report.baseline))] if report.baseline else []),
-        ("parity", percent(report.parity)),
-        ("divergences", f"{sum(thread.divergences_found for thread in report.threads):,}"),
-        *((name, f"{count:,}") for name, count in classes.most_common()),
-    ]
-    items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
+    facts = {
+        "gate": gate,
+        **({"since the baseline": _baseline_words(report.baseline)} if report.baseline else {}),
+        "parity": percent(report.parity),
+        "divergences": f"{sum(thread.divergences_found for thread in report.threads):,}",
+        **{name: f"{count:,}" for name, count in classes.most_common()},
+    }
+    items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts.items())
     return (
-        f'<header><div class="top"><h1><span class="{look}">{sign} {verdict}</span></h1>'
-        f'<button class="help" hidden aria-haspopup="dialog">Keys <kbd>?</kbd></button></div>\n'
+        f'<header><div class="top"><h1 class="{look}">{sign} {html_text(verdict)}</h1>'
+        f'<button class="help" hidden aria-haspopup="dialog">Keys: ?</button></div>\n'
         f'<p>{html_text(sentence[:1].upper() + sentence[1:])}</p>\n<dl class="facts">{items}</dl>'
         f"{HtmlWriter().written(_verdict_blocks(report)[1:])}</header>\n"
     )
 
 
-def _html_start(report: Report, exhibits: Sequence[_Exhibit]) -> str:
+def _html_start(report: Report, exhibits: Mapping[int, _Exhibit]) -> str:
     """Where to look first, with a link to the evidence."""
     blocks, thread = _start_blocks(report), _start_thread(report, report.start_here)
-    if not blocks:
-        return ""
-    link = next((f'<p><a href="#d{e.number}">Evidence {e.number}</a></p>' for e in exhibits if e.thread is thread), "")
-    return f'<section class="start" aria-label="Start here">{HtmlWriter().written(blocks)}{link}</section>\n'
+    numbers = (number for number, exhibit in exhibits.items() if exhibit.thread is thread)
+    link = "".join(f'<p><a href="#d{n}">Evidence {n}</a></p>' for n in itertools.islice(numbers, 1))
+    text = f"{HtmlWriter().written(blocks)}{link}"
+    return f'<section class="start" aria-label="Start here">{text}</section>\n' if blocks else ""
 
 
 def render_html(report: Report) -> str:
@@ -11605,7 +11523,7 @@ def render_html(report: Report) -> str:
         _html_verdict(report),
         "<main>\n",
         _html_start(report, exhibits),
-        f'<div class="sorts">{HtmlWriter().written(_sort_blocks(report))}</div>\n',
+        HtmlWriter().written(_sort_blocks(report)),
         _html_lanes(report, threads, exhibits),
         _html_divergences(report, exhibits),
         HtmlWriter().written([*_name_blocks(report), *_closing_blocks(report)]),
@@ -11708,13 +11626,17 @@ _MOST_IN_A_FAILURE: Final = 10
 
 def _failure_blocks(thread: ThreadReport) -> Iterator[Block]:
     shown = min(_MOST_IN_A_FAILURE, len(thread.divergences))
+    left_out = thread.divergences_found - shown
     for nth in range(shown):
         yield from _divergence_evidence(thread, nth)
-    if thread.ending:
-        yield "\n".join(_given(_ending_sentence(thread.ending), _cause_words(thread.cause)))
-    if left_out := thread.divergences_found - shown:
-        yield f"{_counted(left_out, 'more divergence')}."
-    yield f"Parity: {percent(thread.parity)}.\nEvents: {thread.events.canary:,} / {thread.events.ours:,}."
+    yield "\n".join(
+        _given(
+            thread.ending and _ending_sentence(thread.ending),
+            thread.ending and _cause_words(thread.cause),
+            left_out and f"{_counted(left_out, 'more divergence')}.",
+            f"Parity: {percent(thread.parity)}.",
+        )
+    )
 
 
 def _thread_case(report: Report, thread: ThreadReport) -> TestCase:
@@ -11724,10 +11646,10 @@ def _thread_case(report: Report, thread: ThreadReport) -> TestCase:
     known = report.baseline.threads if report.baseline else ()
     progress = next((known for known in known if known.canary_tid == thread.pair.canary_tid), None)
     moved = progress and f"since the baseline: {_progress_words(progress)}"
-    words = _given(f"{_tids(thread.pair)}: {_thread_sentence(thread)}", moved)
+    words = "; ".join(_given(f"{_tids(thread.pair)}: {_thread_sentence(thread)}", moved))
     if Gate.RATCHET in report.options.gates and not (progress and progress.is_worse):
-        return TestCase("threads", thread.key, skipped="; ".join([*words, "no worse than the baseline"]))
-    return TestCase("threads", thread.key, "; ".join(words), thread.status.value, list(_failure_blocks(thread)))
+        return TestCase("threads", thread.key, skipped=f"{words}; no worse than the baseline")
+    return TestCase("threads", thread.key, words, thread.status.value, list(_failure_blocks(thread)))
 
 
 def _other_cases(report: Report) -> Iterator[TestCase]:
@@ -11737,16 +11659,16 @@ def _other_cases(report: Report) -> Iterator[TestCase]:
             reason = f"no partner in the other log: {_counted(thread.events, 'event')} not compared"
             yield TestCase("threads", f"{side} {thread.key}", skipped=f"{reason} (the gate counts this)")
     for rule, hid in report.rule_uses:
-        message = f"hid {hid:,}, may hide {rule.at_most:,}" if rule in report.overused else None
-        name = f"{_rule_place(rule)} {rule_words(rule)}"
-        unused, output = None if hid else "this rule hid nothing", f"hid {hid:,} ({rule.reason})"
-        yield TestCase("profile", name, message, "profile", skipped=unused, output=output)
+        failure = f"hid {hid:,}, may hide {rule.at_most:,}" if rule in report.overused else None
+        name, unused = f"{_rule_place(rule)} {rule_words(rule)}", None if hid else "this rule hid nothing"
+        yield TestCase("profile", name, failure, "profile", skipped=unused, output=f"hid {hid:,} ({rule.reason})")
     if count := sum(map(len, report.lone_globals)):
         message = f"{_counted(count, 'shared-global object')} in one log only"
-        case = TestCase("objects", "shared-global objects", message, "shared_globals", _lone_blocks(report)[1:])
         known = report.baseline is not None and not report.baseline.new_shared_globals
-        no_worse = f"{message}; no worse than the baseline" if known and Gate.RATCHET in report.options.gates else None
-        yield replace(case, failure=None, skipped=no_worse) if no_worse else case
+        if known and Gate.RATCHET in report.options.gates:
+            yield TestCase("objects", "shared-global objects", skipped=f"{message}; no worse than the baseline")
+        else:
+            yield TestCase("objects", "shared-global objects", message, "shared_globals", _lone_blocks(report)[1:])
     if report.identity and report.options.check_identity:
         message = _counted(len(report.identity), "identity finding")
         yield TestCase("objects", "identity", message, "identity", _identity_blocks(report)[1:])
