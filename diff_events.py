@@ -8226,9 +8226,7 @@ def _compared(canary: Event, ours: Event, fields_of: _Fields = payload_differenc
     return ComparedEvents(Both(canary, ours), fields, meanings, sum(1 for _ in found))
 
 
-def _first_events(
-    difference: Step, canary: Event, ours: Event, fields_of: _Fields
-) -> tuple[Mismatch, ComparedEvents]:
+def _first_events(difference: Step, canary: Event, ours: Event, fields_of: _Fields) -> tuple[Mismatch, ComparedEvents]:
     """In what two events differ: the class, as schema v1 has it, and the fields."""
     if not difference.lost and canary.kind == ours.kind:
         return Mismatch.PAYLOAD, _compared(canary, ours, fields_of)
@@ -11711,7 +11709,7 @@ class AlignedRows:
     def __getitem__(self, number: int) -> tuple[Both[int | None], StepKind]:
         """The positions of a row's events, and what it is part of."""
         step, nth = self._step_of(number)
-        kind = StepKind.DIFFERED if step.kind is StepKind.REST else step.kind
+        kind = StepKind.DIFFERED if step.differs else step.kind
         return Both(*(places[nth] if nth < len(places) else None for places in step.places)), kind
 
     def rows_of(self, difference: Step) -> range:
@@ -11726,32 +11724,47 @@ class AlignedRows:
             nth -= 1
         return self._starts[nth] + position - self.walk.steps[nth].starts[side]
 
-    def near(self, number: int) -> Both[int]:
-        """Of both sides, the position of an event that stands there or near."""
-        step, nth = self._step_of(number)
-        return Both(*(min(step.starts[side] + nth, len(self.walk.sides[side].stream) - 1) for side in Side))
-
     def differing(self, rows: range) -> int:
         """How many of some rows match nothing."""
         bounds = zip(itertools.pairwise(self._starts), self.walk.steps, strict=True)
-        those = (min(rows.stop, end) - max(rows.start, start) for (start, end), step in bounds if step.differs)
-        return sum(count for count in those if count > 0)
+        return sum(len(range(max(rows.start, a), min(rows.stop, b))) for (a, b), step in bounds if step.differs)
+
+    def _from(self, rows: range, count: int) -> Iterator[int]:
+        """So many rows in either direction; of a long stretch that matches, only those at its ends."""
+        keep = max(_LEAST_KEPT, count // 4)
+        while rows and count > 0:
+            step, nth = self._step_of(rows[0])
+            size = max(map(len, step.places)) - nth if rows.step > 0 else nth + 1
+            of_step, rows = rows[:size], rows[size:]
+            if step.matched and size > 2 * keep:
+                far = keep if rows and count > 2 * keep else 0
+                yield from (*of_step[: min(keep, count)], *of_step[size - far :])
+                count -= 2 * keep
+            else:
+                yield from of_step[:count]
+                count -= size
 
     def around(self, number: int, count: int) -> list[int]:
-        """About so many rows before and behind one. Of a long stretch, only those next to another one."""
-        shown, keep = {number}, max(_LEAST_KEPT, count // 4)
-        for direction in (range(number + 1, len(self)), range(number - 1, -1, -1)):
-            rest, left = direction, count
-            while rest and left > 0:
-                step, nth = self._step_of(rest[0])
-                size = max(map(len, step.places)) - nth if rest.step > 0 else nth + 1
-                rows, rest = rest[:size], rest[size:]
-                folded = step.matched > 0 and len(rows) > 2 * keep
-                near = min(keep, left) if folded else left
-                far = 0 if step.matched and not (rest and left > 2 * keep) else keep
-                shown.update((*rows[:near], *rows[max(near, len(rows) - far) :]))
-                left -= 2 * keep if folded else len(rows)
-        return sorted(shown)
+        """So many rows before and behind one."""
+        directions = range(number + 1, len(self)), range(number - 1, -1, -1)
+        return sorted({number}.union(*(self._from(rows, count) for rows in directions)))
+
+    def with_text(self, text: str, number: int, most: int) -> list[int]:
+        """The rows nearest to one, so many before and behind, that have a text, as it is or as JSON escapes it."""
+        needles = {text.encode("utf-8", "surrogatepass"), json.dumps(text)[1:-1].encode()}
+        step, nth = self._step_of(number)
+        found: set[int] = set()
+        for side, cursor in zip(Side, self.walk.sides, strict=True):
+            start = cursor.stream.chunk_of(min(step.starts[side] + nth, len(cursor.stream) - 1))
+            for direction, chunks in ((1, range(start, len(cursor.log.index.chunks))), (-1, range(start, -1, -1))):
+                hits = (
+                    self.find(side, cursor.stream.position_of(idx))
+                    for indexes in cursor.log.indexes_with_any(needles, cursor.tid, chunks)
+                    for idx in indexes[::direction]
+                )
+                found.update(itertools.islice((hit for hit in hits if direction * hit >= direction * number), most + 1))
+        before, behind = ([hit for hit in sorted(found) if (hit < number) is earlier] for earlier in (True, False))
+        return [*before[-most:], *behind[: most + (number in found)]]
 
 
 class Target(NamedTuple):
@@ -11781,10 +11794,9 @@ def _start_target(compared: Compared) -> Target:
             raise UsageError("--at start: nothing differs; name an event, as --at 6:1234")
         places = walk.differences[0].starts
     elif start.canary_tid is None or start.ours_tid is None:
-        side = Side.OURS if start.canary_tid is None else Side.CANARY
-        tid, lone = start.ours_tid if start.canary_tid is None else start.canary_tid, start.lone
+        side, tid = (Side.CANARY, start.canary_tid) if start.ours_tid is None else (Side.OURS, start.ours_tid)
         assert tid is not None
-        return Target(side, tid, compared.logs[side].position(tid, lone.idx) if lone else 0)
+        return Target(side, tid, compared.logs[side].position(tid, start.lone.idx) if start.lone else 0)
     else:
         walk = next(walk for walk in walks if walk.canary.tid == start.canary_tid)
         places = walk.rest.map(lambda rest: rest.start)
@@ -11830,19 +11842,14 @@ def walk_with(compared: Compared, target: Target) -> PairWalk:
 
 
 class ViewRow(NamedTuple):
-    """A row of the view; of what other threads did meanwhile, events of one side."""
+    """A row of the view, or rows that are left out."""
 
-    events: Both[Event | None]
-    kind: StepKind
-    others: bool = False
-
-
-class Fold(NamedTuple):
-    """Rows that are left out."""
-
-    rows: int
-    differing: int | None
-    """How many of them match nothing; None where they are events of other threads."""
+    name: str
+    """``matched``, ``floated``, ``differed`` or ``other_threads``: what those did meanwhile, events of one side."""
+    events: Both[Event | None] = Both(None, None)
+    omitted: int = 0
+    differing: int = 0
+    """How many of those left out match nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11854,7 +11861,7 @@ class View:
     """Of the row that was asked for: the call that each side's event belongs to."""
     at: int
     """The place of that row among the rows."""
-    rows: Sequence[ViewRow | Fold]
+    rows: Sequence[ViewRow]
     sought: str | None
     """The text that rows were to have, and none has."""
 
@@ -11867,70 +11874,48 @@ class _Others:
 
     def _by_line(self, after: int, before: int) -> Iterator[tuple[When, int, int]]:
         chunks = self._log.index.chunks
-        number = bisect.bisect_right(chunks, after, key=lambda chunk: chunk.first_lineno) - 1
-        while number < len(chunks) and chunks[number].first_lineno < before:
+        first = bisect.bisect_right(chunks, after, key=lambda chunk: chunk.first_lineno) - 1
+        for number in range(first, bisect.bisect_left(chunks, before, key=lambda chunk: chunk.first_lineno)):
             for lineno, _, raw in self._log.raw_events(number):
                 tid = int(raw.tid)
                 if after < lineno < before and tid != self._tid:
                     yield (0, lineno), tid, self._log.position(tid, int(raw.tid_event_idx))
-            number += 1
 
     def _by_clock(self, after: When, before: When) -> Iterator[tuple[When, int, int]]:
         for tid, stream in self._log.index.streams.items():
-            when = functools.partial(self._timeline.at, tid)
             if tid != self._tid:
-                positions = range(len(stream))
-                behind = positions[bisect.bisect_right(positions, after, key=when) :]
+                when = functools.partial(self._timeline.at, tid)
+                behind = range(bisect.bisect_right(range(len(stream)), after, key=when), len(stream))
                 there = ((when(position), tid, position) for position in behind)
                 yield from itertools.takewhile(lambda one: one[0] < before, there)
 
-    def between(self, one: Event, other: Event, side: Side, *, last: bool) -> list[ViewRow | Fold]:
+    def between(self, one: Event, other: Event, side: Side, *, last: bool) -> list[ViewRow]:
         """The first or the last of them, and how many more there are."""
         after, before = self._timeline.of(one), self._timeline.of(other)
         found = list(self._by_clock(after, before) if self._timeline.by_clock else self._by_line(after[1], before[1]))
         nearest = sorted(heapq.nlargest(_MOST_OTHERS, found) if last else heapq.nsmallest(_MOST_OTHERS, found))
         events = (self._log.event(tid, position) for _, tid, position in nearest)
-        pairs = (Both(event, None) if side is Side.CANARY else Both(None, event) for event in events)
-        rows = [ViewRow(pair, StepKind.MATCHED, others=True) for pair in pairs]
-        fold = [Fold(len(found) - len(rows), None)] if len(found) > len(rows) else []
+        rows = [
+            ViewRow("other_threads", Both(event, None) if side is Side.CANARY else Both(None, event))
+            for event in events
+        ]
+        omitted = len(found) - len(rows)
+        fold = [ViewRow("other_threads", omitted=omitted)] if omitted else []
         return [*fold, *rows] if last else [*rows, *fold]
 
 
-def _with_others(rows: Sequence[ViewRow | Fold], at: int, walk: PairWalk) -> Iterator[ViewRow | Fold]:
+def _with_others(rows: Sequence[ViewRow], at: int, walk: PairWalk) -> Iterator[ViewRow]:
     """The rows, and between them what the other threads did, of much that which is nearest to the marked row."""
     others = walk.sides.map(lambda cursor: _Others(cursor.log, cursor.tid))
     last: dict[Side, Event] = {}
     for number, row in enumerate(rows):
-        if isinstance(row, Fold):
-            last.clear()
-        else:
-            for side in Side:
-                event, before = row.events[side], last.get(side)
-                if event and before:
-                    yield from others[side].between(before, event, side, last=number <= at)
-                if event:
-                    last[side] = event
+        last = {} if row.omitted else last
+        for side in Side:
+            if event := row.events[side]:
+                if side in last:
+                    yield from others[side].between(last[side], event, side, last=number <= at)
+                last[side] = event
         yield row
-
-
-def _rows_with(rows: AlignedRows, text: str, number: int, most: int) -> list[int]:
-    """The rows nearest to one, so many before it and behind it, that have a text, as it is or as JSON escapes it."""
-    needles = {text.encode("utf-8", "surrogatepass"), json.dumps(text)[1:-1].encode()}
-    found: set[int] = set()
-    for side, position in zip(Side, rows.near(number), strict=True):
-        cursor = rows.walk.sides[side]
-        start = cursor.stream.chunk_of(position)
-        for direction, chunks in ((1, range(start, len(cursor.log.index.chunks))), (-1, range(start, -1, -1))):
-            left = most
-            for indexes in cursor.log.indexes_with_any(needles, cursor.tid, chunks):
-                numbers = [rows.find(side, cursor.stream.position_of(idx)) for idx in indexes]
-                found.update(numbers)
-                left -= sum(direction * one > direction * number for one in numbers)
-                if left <= 0:
-                    break
-    hits = sorted(found)
-    before, behind = bisect.bisect_left(hits, number), bisect.bisect_right(hits, number)
-    return hits[max(0, before - most) : behind + most]
 
 
 def view_around(compared: Compared, target: Target, around: int, *, grep: str | None, all_threads: bool) -> View:
@@ -11938,54 +11923,52 @@ def view_around(compared: Compared, target: Target, around: int, *, grep: str | 
     walk = walk_with(compared, target)
     rows = AlignedRows(walk)
     number = rows.find(target.side, target.position)
-    numbers = rows.around(number, around) if grep is None else _rows_with(rows, grep, number, around)
-    sought = None if numbers else grep
+    numbers = rows.around(number, around) if grep is None else rows.with_text(grep, number, around)
 
     def view_row(number: int) -> ViewRow:
         positions, kind = rows[number]
         places = zip(walk.sides, positions, strict=True)
-        return ViewRow(Both(*(None if at is None else cursor.event(at) for cursor, at in places)), kind)
+        return ViewRow(kind.name.lower(), Both(*(None if at is None else cursor.event(at) for cursor, at in places)))
 
-    shown: list[ViewRow | Fold] = []
+    shown: list[ViewRow] = []
     for before, this in itertools.pairwise((-1, *sorted({number, *numbers}), len(rows))):
         if between := range(before + 1, this):
-            shown.append(Fold(len(between), rows.differing(between)))
+            shown.append(ViewRow("", omitted=len(between), differing=rows.differing(between)))
         if this < len(rows):
             shown.append(view_row(this))
     marked = view_row(number)
     if all_threads:
         shown = list(_with_others(shown, shown.index(marked), walk))
     calls = (call_of(walk.sides[side].log, event) if (event := marked.events[side]) else None for side in Side)
-    return View(walk.sides.map(lambda cursor: cursor.tid), Both(*calls), shown.index(marked), shown, sought)
+    tids = walk.sides.map(lambda cursor: cursor.tid)
+    return View(tids, Both(*calls), shown.index(marked), shown, None if numbers else grep)
 
 
-def _view_rows(row: ViewRow | Fold, mark: str) -> Iterator[DiffRow | str]:
+def _view_rows(row: ViewRow, mark: str) -> Iterator[DiffRow | str]:
     """A row for people. What stands side by side in a difference is compared if it is the same call."""
-    if isinstance(row, Fold):
-        what = "more event" if row.differing is None else "row"
-        tail = " of other threads" if row.differing is None else " without a match" if row.differing else ""
-        part = f", {row.differing:,} of them" if row.differing and row.differing < row.rows else ""
-        yield f"… {_counted(row.rows, what)}{part}{tail} …"
+    if row.omitted:
+        what = _counted(row.omitted, "more event") + " of other threads" if row.name else _counted(row.omitted, "row")
+        differing = f", {row.differing:,} of them without a match" if row.differing else ""
+        yield f"… {what}{differing} …"
         return
-    (canary, ours), floats = row.events, row.kind is StepKind.FLOATED
+    (canary, ours), floats, matched = row.events, row.name == "floated", row.name == "matched"
     texts = row.events.map(lambda event: event_text(event) if event else "")
     compared = equal = False
     if canary and ours and not floats:
         equal = events_equal(canary, ours)
-        compared = row.kind is StepKind.MATCHED or (canary.kind, canary.name) == (ours.kind, ours.name)
-        texts = compared_texts(Both(canary, ours)) if compared and not equal else texts
-    matches = row.kind is not StepKind.DIFFERED and (equal or not compared)
-    note = " (floats)" if floats else " (the same by name or rule)" if compared and row.kind is StepKind.MATCHED else ""
+        compared = not equal and (matched or (canary.kind, canary.name) == (ours.kind, ours.name))
+        texts = compared_texts(Both(canary, ours)) if compared else texts
+    note = " (floats)" if floats else " (the same by name or rule)" if compared and matched else ""
 
     def line(side: Side) -> DiffLine | None:
         event = row.events[side]
         if event is None:
             return None
-        text = f"    {side.value} tid {event.tid}: {texts[side]}" if row.others else texts[side]
-        return DiffLine(f"#{event.idx} line {event.lineno}{mark}", text + ("" if equal else note))
+        text = f"    {side.value} tid {event.tid}: {texts[side]}" if row.name == "other_threads" else texts[side]
+        return DiffLine(_place(event) + mark, text + note)
 
-    lines = Both(line(Side.CANARY), line(Side.OURS))
-    apart = (Both(lines.canary, None), Both(None, lines.ours)) if floats and canary and ours else (lines,)
+    lines, matches = Both(line(Side.CANARY), line(Side.OURS)), row.name != "differed" and not compared
+    apart = (Both(lines.canary, None), Both(None, lines.ours)) if floats and all(lines) else (lines,)
     yield from (DiffRow(one, matches, compared) for one in apart)
 
 
@@ -11994,24 +11977,22 @@ def view_document(view: View) -> list[Block]:
     title = f"canary tid {view.tids.canary} / ours tid {view.tids.ours}"
     marks = (" ◀" if number == view.at else "" for number in itertools.count())
     rows = itertools.chain.from_iterable(map(_view_rows, view.rows, marks))
-    missing = [] if view.sought is None else [f"No event of these threads has the text {quoted(view.sought)}."]
+    missing = _given(view.sought is not None and f"No event of these threads has the text {quoted(view.sought)}.")
     return [Heading(title, 1), *missing, *_call_lines(view.calls), Diff(list(rows))]
 
 
 def view_json(view: View) -> Iterator[str]:
     """The view for programs."""
 
-    def row_value(row: ViewRow | Fold) -> dict[str, object]:
-        if isinstance(row, Fold):
-            other = row.differing is None
-            return {"omitted": row.rows, **({"row": "other_threads"} if other else {"differing": row.differing})}
-        tid = next(event.tid for event in row.events if event)
-        what = {"row": "other_threads", "tid": tid} if row.others else {"row": row.kind.name.lower()}
-        return {**what, **json_fields(row.events, "canary ours")}
+    def form(row: ViewRow) -> dict[str, object]:
+        name = {"row": row.name} if row.name else {}
+        if row.omitted:
+            return {"omitted": row.omitted, **(name or {"differing": row.differing})}
+        tid = [event.tid for event in row.events if event and row.name == "other_threads"]
+        return {**name, **({"tid": tid[0]} if tid else {}), **json_fields(row.events, "canary ours")}
 
     about = {"format": "diff-events-view", "format_version": 1, "canary_tid": view.tids.canary}
-    shown = json_fields(view, "ours_tid=tids.ours calls at")
-    return json_document({**about, **shown, "rows": map(row_value, view.rows)})
+    return json_document({**about, **json_fields(view, "ours_tid=tids.ours calls at"), "rows": map(form, view.rows)})
 
 
 # ██████████████████████████████████████████████████████████████████████████████████████████████████████████████████████
