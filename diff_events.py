@@ -12367,7 +12367,7 @@ def parse_trace(source: TraceSource, *, cwd: str | None = None) -> Trace:
 
 
 MAX_SHELL_NESTING: Final = 40
-"""Substitutions nested deeper than any person writes them are not followed."""
+"""Substitutions and groups nested deeper than any person writes them are not followed."""
 
 MAX_SHELL_STEPS: Final = 50_000
 """How many pieces of words are read, and commands followed, for one command text."""
@@ -12380,7 +12380,9 @@ class PartKind(enum.Enum):
     """What a piece of a word does when the shell expands it."""
 
     LITERAL = "stands for itself"
-    PATTERN = "an unquoted * ? [ { or ~, or an operator in [[ … ]]"
+    OPERATOR = "an operator, or an unquoted reserved word where a command may begin"
+    ASSIGNMENT = "the NAME= of an assignment"
+    PATTERN = "an unquoted * ? [ { or ~"
     PARAMETER = "$name or ${…}"
     COMMAND = "$(…), `…`, <(…) or >(…)"
     ARITHMETIC = "$((…)) or ((…))"
@@ -12390,42 +12392,23 @@ class PartKind(enum.Enum):
 class Part:
     """One piece of a word. Quotes are gone: ``'a'``, ``"a"`` and ``a`` are the same; ``"$a"`` and ``$a`` are not.
 
-    ``commands`` is what a substitution runs, ``parts`` is what stands inside a ``${…}`` or ``$((…))``.
+    ``tokens`` is what a substitution runs, ``parts`` is what stands inside a ``${…}`` or ``$((…))``.
     """
 
     kind: PartKind
     text: str
     quoted: bool = False
-    commands: tuple[Command, ...] = ()
+    tokens: tuple[Word, ...] = ()
     parts: tuple[Part, ...] = ()
-
-
-@dataclass(slots=True)
-class Command:
-    """A simple command, or a group of them, which ``kind`` tells: the word or parenthesis that opens it.
-
-    ``body`` is what a group, a loop or a function holds; words between commands, such as ``then``, stand there as
-    commands of that kind. ``after`` is the operator behind it. Redirections say how many words stand before them; the
-    text of a here-document is one by ``<<text``.
-    """
-
-    kind: str = ""
-    words: list[tuple[Part, ...]] = field(default_factory=list)
-    assignments: list[tuple[Part, ...]] = field(default_factory=list)
-    redirects: list[tuple[str, tuple[Part, ...], int]] = field(default_factory=list)
-    body: list[Command] = field(default_factory=list)
-    after: str = ";"
 
 
 Word: TypeAlias = tuple[Part, ...]
 
 
 class ShellSyntaxError(ValueError):
-    """A command that is not whole: an open quote, say. ``commands`` are those up to the place."""
+    """A command that is not whole: an open quote, say. ``tokens`` are those up to the place."""
 
-    def __init__(self, problem: str, commands: Sequence[Command] = ()) -> None:
-        super().__init__(problem)
-        self.commands = commands
+    tokens: Sequence[Word] = ()
 
 
 class ShellLimitError(ShellSyntaxError):
@@ -12437,6 +12420,7 @@ class Budget:
     """The steps that may still be spent on one command text: it bounds the work, however the text is nested."""
 
     remaining: int = MAX_SHELL_STEPS
+    depth: int = 0
 
     def spend(self, steps: int = 1) -> None:
         """Takes ``steps`` away. Raises `ShellLimitError` where fewer are left."""
@@ -12444,26 +12428,35 @@ class Budget:
         if self.remaining < 0:
             raise ShellLimitError("more steps than one command may take")
 
+    @contextlib.contextmanager
+    def deeper(self) -> Iterator[None]:
+        """Something inside something else. Raises `ShellLimitError` where it is too deep."""
+        if self.depth >= MAX_SHELL_NESTING:
+            raise ShellLimitError(f"nested deeper than {MAX_SHELL_NESTING} levels")
+        self.depth += 1
+        yield
+        self.depth -= 1
 
-_BLANKS = re.compile(r"(?:[ \t\r]|\\\n)*(?:#[^\n]*)?")
-_OPERATOR = re.compile(r"\d*(?:<<<|<<-?|<>|<&|>>|>&|>\||[<>](?!\())|&>>?|&&|\|\||\|&|;;&|;;|;&|[;&|()\n]")
-_PARENTHESIS = re.compile(r"[()]")
-_ASSIGNED: Final = r"(?a)[A-Za-z_]\w*(?:\[[^\]\s]*\])?\+?="
-_ANSI_ESCAPE: Final = r"(?s)\\(?:x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{1,4}|[0-7]{1,3}|.)"
-_ANSI_NAMED: Final = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "f": "\f", "v": "\v"}
-_GROUPS: Final = _names("if for select while until {")
-_BETWEEN: Final = _names("then elif else do in ! coproc")
-_CLOSING: Final = _names(") } ]] fi done esac ;; ;& ;;&")
+
+_ARITHMETIC: Final = r"\(\((?:[^()]|\((?:[^()]|\([^()]{0,99}\)){0,99}\)){0,299}\)\)"
+_BLANKS: Final = r"(?:[ \t\r]|\\\n)*"
+_BETWEEN_WORDS = re.compile(
+    rf"{_BLANKS}(?:#[^\n]*)?(?:(?P<redirection>\d*(?:<<<|<<-?|<>|<&|>>|>&|>\||[<>](?!\())|&>>?){_BLANKS}"
+    rf"|(?!{_ARITHMETIC})(?P<operator>&&|\|\||\|&|;;&|;;|;&|[;&|()\n]))?"
+)
+_ASSIGNED = re.compile(r"(?a)[A-Za-z_]\w*(?:\[[^\]\s]*\])?\+?=")
+_ANSI_ESCAPE: Final = r"""\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[0-3]?[0-7]{1,2}|[ntrabfv'"\\])"""
+_GROUPS: Final = _names("( if for select while until case { function [[")
+_SKIPPED: Final = _names("then elif else do ! coproc in ; & | |& && ||")
+_SEPARATORS: Final = _names("; & | |& && ||")
 _WITH_HEAD: Final = _names("for select case function [[")
-_RESERVED: Final = _GROUPS | _BETWEEN | _CLOSING | _WITH_HEAD
-_NO_PARAMETERS = re.compile(r"\([ \t]*\)")
-_TIME: Final = (Part(PartKind.LITERAL, "time"),)
-
-_EXPANSION: Final = r"""
-  | (?P<arithmetic> \$\(\( )
+_CLOSING: Final = _names(") } fi done esac ;; ;& ;;&")
+_RESERVED: Final = _names("if for select while until { then elif else do ! coproc } fi done case esac function [[")
+_EXPANSION: Final = rf"""
+  | (?P<arithmetic> \$?{_ARITHMETIC} )
   | (?P<command> \$\( )
   | `(?P<backticks> [^`\\]*(?:\\.[^`\\]*)* )`
-  | (?P<braced> \$\{ [!\#]? (?:[A-Za-z_]\w*|\d+|[@*\#?$!-])? )
+  | (?P<braced> \$\{{ [!\#]? (?:[A-Za-z_]\w*|\d+|[@*\#?$!-])? )
   | (?P<parameter> \$(?:[A-Za-z_]\w*|[0-9@*\#?$!-]) )
 """
 _PIECE = re.compile(
@@ -12490,21 +12483,10 @@ _QUOTED_PIECE = re.compile(
 )
 """One piece of what stands between double quotes."""
 
-
-def _ansi_character(escape: re.Match[str]) -> str:
-    """The character that one escape of ``$'…'`` stands for."""
-    code = escape[0][1:]
-    if code[0] in "xu" and len(code) > 1:
-        return chr(int(code[1:], 16))
-    if code[0] in "01234567":
-        return chr(int(code, 8) & 0xFF)
-    return _ANSI_NAMED.get(code, code if code in "\\'\"?" else escape[0])
-
-
 _LITERALS: Final[Mapping[str, Callable[[str], str]]] = {
     **dict.fromkeys(("literal", "single", "char"), str),
     "escape": lambda text: {"": "\\", "\n": ""}.get(text, text),
-    "ansi": lambda text: re.sub(_ANSI_ESCAPE, _ansi_character, text),
+    "ansi": lambda text: re.sub(_ANSI_ESCAPE, lambda found: found[0].encode().decode("unicode_escape"), text),
 }
 """The groups of a piece that stand for themselves, and how."""
 
@@ -12523,216 +12505,115 @@ def _merged(parts: Iterable[Part]) -> Word:
 def word_text(word: Word) -> str:
     """The text of a word, its expansions written as ``$name`` and ``$(…)``.
 
-    >>> [word_text(word) for word in shell_commands("echo 'a b'$HOME")[0].words]
+    >>> [word_text(word) for word in shell_tokens("echo 'a b'$HOME")]
     ['echo', 'a b$HOME']
     """
     return "".join("$(…)" if part.kind is PartKind.COMMAND else part.text for part in word)
 
 
-def _is_redirection(operator: str) -> bool:
-    return "<" in operator or ">" in operator
+def _operator_of(word: Word) -> str:
+    """The operator or reserved word that a token is; empty for any other."""
+    return word[0].text if word and word[0].kind is PartKind.OPERATOR else ""
 
 
 class _ShellReader:
     """Reads one command text from left to right, as the POSIX token rules and bash's additions to them say.
 
-    Whatever is missing or too much, the commands come out as far as they can be told; ``problem`` says what was wrong.
+    Raises `ShellSyntaxError` where the text has no end, and `ShellLimitError`.
     """
 
-    def __init__(self, text: str, budget: Budget, depth: int = 0) -> None:
+    def __init__(self, text: str, budget: Budget) -> None:
         if len(text) > MAX_SHELL_TEXT:
             raise ShellLimitError(f"more than {MAX_SHELL_TEXT} characters")
-        self._text, self._budget, self._depth, self._pos = text, budget, depth, 0
-        self._closed_by = ""
-        self._heredocs: list[tuple[Command, str, str]] = []
-        """Those whose texts begin on the next line: whose they are, their operators and delimiters."""
-        self.problem = ""
+        self._text, self._budget, self._pos = text, budget, 0
+        self._heredocs: list[tuple[list[Word], int, str, str]] = []
+        """Those whose texts begin on the next line: where they are to stand, delimiters as written, leading tabs."""
 
-    def _fail(self, problem: str) -> None:
-        """Reads no further."""
-        self.problem, self._pos = self.problem or problem, len(self._text)
+    def read(self, tokens: list[Word], *, nested: bool = False) -> None:
+        """Adds all tokens, or those up to the parenthesis that closes a substitution."""
+        opened: list[str] = []  # parentheses, and the "case" in which one closes a pattern
+        is_first = True  # whether a command may begin here
+        while found := _BETWEEN_WORDS.match(self._text, self._pos):
+            self._budget.spend()
+            self._pos = found.end()
+            operator = found["operator"]
+            if found["redirection"]:
+                self._read_redirection(tokens, found["redirection"])
+            elif operator == ")" and nested and not opened:
+                break
+            elif operator:
+                self._add_operator(tokens, opened, operator)
+                is_first = True
+            elif self._pos < len(self._text):
+                is_first = self._read_word(tokens, opened, is_first=is_first)
+            elif nested or "(" in opened:
+                raise ShellSyntaxError("a parenthesis without its end")
+            else:
+                break
+        if tokens and _operator_of(tokens[-1]) == ";":
+            tokens.pop()
 
-    @contextlib.contextmanager
-    def _deeper(self) -> Iterator[None]:
-        if self._depth >= MAX_SHELL_NESTING:
-            raise ShellLimitError(f"nested deeper than {MAX_SHELL_NESTING} levels")
-        self._depth += 1
-        yield
-        self._depth -= 1
-
-    # ── commands ──
-
-    def commands(self) -> list[Command]:
-        """All commands of the text."""
-        found: list[Command] = []
-        while self._pos < len(self._text):
-            found += self._group()
-        return found
-
-    def _operator(self) -> str:
-        """The operator that stands next, behind white space and a comment; empty where another thing does."""
-        blanks = _BLANKS.match(self._text, self._pos)
-        self._pos = blanks.end() if blanks else self._pos
-        found = _OPERATOR.match(self._text, self._pos)
-        return found[0] if found else ""
-
-    def _pass(self, operator: str) -> None:
-        self._budget.spend()
-        self._pos += len(operator)
-
-    def _separator(self) -> str:
-        """Passes what stands between two commands; a newline is a ``;``, but not beside an operator that goes on."""
-        found = ";"
-        while (operator := self._operator()) not in ("", "(", *_CLOSING) and not _is_redirection(operator):
-            self._pass(operator)
-            if operator == "\n":
-                self._read_heredocs()
-            elif found == ";":
-                found = operator
-        return found
-
-    def _group(self) -> list[Command]:
-        """The commands up to what closes the innermost group, which is passed."""
-        found: list[Command] = []
-        self._separator()
-        while self._pos < len(self._text):
-            command = self._command()
-            if command.kind in _CLOSING:
-                self._closed_by = command.kind
-                return found
-            found.append(command)
-        self._closed_by = ""
-        return found
-
-    def _command(self) -> Command:
-        """One command and the operator behind it. What closes a group is a command of that kind, and no more."""
-        command = Command()
-        if (operator := self._operator()) in _CLOSING:
-            self._pass(operator)
-            return Command(operator)
+    def _add_operator(self, tokens: list[Word], opened: list[str], operator: str) -> None:
+        """Adds an operator; a newline is a ``;``, and none of them stands beside another operator."""
+        before = _operator_of(tokens[-1]) if tokens else ";"
+        if operator == "\n":
+            self._read_heredocs()
+            operator = ";"
+        if operator == ";" and before:
+            return
+        if before == ";" and operator != "(" and tokens:
+            tokens.pop()
+        tokens.append((Part(PartKind.OPERATOR, operator),))
         if operator == "(":
-            self._read_body(command, "(")
-        while command.kind not in ("function", *_BETWEEN, *_CLOSING):
-            start, operator = self._pos, self._operator()
-            if _is_redirection(operator):
-                self._read_redirection(command, operator)
-            elif operator == "(" and self._begins_function(command):
-                self._read_body(command, "function")
-            elif operator or self._pos == len(self._text):
-                break
-            elif not self._read_word(command):
-                self._pos = start
-                break
-        if command.kind != "function" and command.kind not in _CLOSING:
-            command.after = "(" if self._operator() == "(" else self._separator()
-        return command
+            opened.append(operator)
+        elif operator == ")" and opened[-1:] == ["("]:
+            opened.pop()
 
-    def _begins_function(self, command: Command) -> bool:
-        """Whether a name stands before the parenthesis, and nothing in it, which is passed."""
-        empty = _NO_PARAMETERS.match(self._text, self._pos)
-        if empty and len(command.words) == 1 and command.kind in ("", "function"):
-            self._pos = empty.end()
-        return empty is not None and self._pos == empty.end()
-
-    def _read_word(self, command: Command) -> bool:
-        """The next word, as what it is where it stands; false where another command begins with it."""
-        start, is_first = self._pos, command == Command()
+    def _read_word(self, tokens: list[Word], opened: list[str], *, is_first: bool) -> bool:
+        """Adds the next word; whether a command may begin behind it."""
+        start, before = self._pos, _operator_of(tokens[-1]) if tokens else ""
+        assigned = _ASSIGNED.match(self._text, start) if is_first else None
+        self._pos = assigned.end() if assigned else start
         word = self._word()
         raw = self._text[start : self._pos]
-        if raw in _RESERVED and command.words == [_TIME] and not command.kind:
-            return False
-        if is_first and raw in _RESERVED:
-            self._read_body(command, raw)
-        elif not self.problem:
-            is_assignment = not command.kind and not command.words and re.match(_ASSIGNED, raw)
-            (command.assignments if is_assignment else command.words).append(word)
-        return True
+        head = _operator_of(tokens[-2]) if raw == "in" and len(tokens) > 1 else ""
+        if head in ("for", "select", "case") or (is_first and raw in _RESERVED):
+            tokens.append((Part(PartKind.OPERATOR, raw),))
+            if raw == "case":
+                opened.append(raw)
+            elif raw == "esac" and opened[-1:] == ["case"]:
+                opened.pop()
+            return head == "case" or (not head and raw not in _WITH_HEAD)
+        tokens.append((Part(PartKind.ASSIGNMENT, assigned[0]), *word) if assigned else word)
+        return before == "function" or (is_first and (assigned is not None or raw == "time"))
 
-    def _read_body(self, command: Command, kind: str) -> None:
-        """What a group, a loop or a function holds, behind the word or parenthesis that opens it."""
-        command.kind = kind
-        if kind in _WITH_HEAD and not command.words:
-            self._read_head(command)
-        opens_twice = kind in ("(", "for") and self._text.startswith("((", self._pos)
-        if opens_twice and (part := self._arithmetic(self._pos, self._pos, quoted=False)):
-            command.words.append((part,))
-        elif kind == "(":
-            self._pass(kind)
-        with self._deeper():
-            if kind == "function":
-                self._separator()
-                command.body = [self._command()]
-            elif kind == "case":
-                self._read_cases(command)
-            elif kind in _GROUPS or (kind == "(" and not command.words):
-                command.body = self._group()
-
-    def _read_head(self, command: Command) -> None:
-        """The words between ``for``, ``case`` or ``function`` and what they hold; all that stands in ``[[ … ]]``."""
-        end = {"case": "in", "[[": "]]"}.get(command.kind)
-        while (operator := self._operator()) or self._pos < len(self._text):
-            start = self._pos
-            if not operator:
-                self._read_word(command)
-            elif command.kind == "[[":
-                self._pass(operator)
-                command.words += [(Part(PartKind.PATTERN, operator),)] if operator != "\n" else []
-            else:
-                break
-            if self._text[start : self._pos] == end or command.kind == "function":
-                break
-        if command.kind == "function":
-            command.after = "function" + "()" * self._begins_function(command)
-
-    def _read_cases(self, command: Command) -> None:
-        """The patterns of a ``case``, which are added to its words, and the commands behind each."""
-        self._closed_by = ""
-        while (operator := self._operator()) or self._pos < len(self._text):
-            start = self._pos
-            if operator == ")":
-                self._pass(operator)
-                pattern = Command("pattern", after="")
-                command.body += [pattern, *self._group()]
-                pattern.after = self._closed_by
-            elif operator:
-                self._pass(operator)
-                command.words += [(Part(PartKind.PATTERN, operator),)] if operator != "\n" else []
-            else:
-                self._read_word(command)
-            if "esac" in (self._closed_by, self._text[start : self._pos]):
-                break
-
-    def _read_redirection(self, command: Command, operator: str) -> None:
-        self._pass(operator)
-        self._operator()
+    def _read_redirection(self, tokens: list[Word], operator: str) -> None:
         start, word = self._pos, self._word()
-        if not self.problem:
-            command.redirects.append((operator, word, len(command.assignments) + len(command.words)))
-        if operator.lstrip("0123456789") in ("<<", "<<-"):
-            self._heredocs.append((command, operator, self._text[start : self._pos]))
+        raw = self._text[start : self._pos]
+        if not raw:  # an operator where a word must stand, as in "<< ;"
+            raise ShellSyntaxError("a word is missing")
+        if operator.lstrip("0123456789") in ("<<", "<<-"):  # the text takes the place of its delimiter
+            self._heredocs.append((tokens, len(tokens) + 1, raw, r"\t*" if operator[-1] == "-" else ""))
+            operator, word = operator + word_text(word), ()
+        tokens += [(Part(PartKind.OPERATOR, operator),), word]
 
     def _read_heredocs(self) -> None:
         """Reads the here-documents that the line before began. The end of the text ends one, too."""
-        for command, operator, raw in self._heredocs:
-            delimiter, tabs = re.sub(r"['\"\\]", "", raw), r"\t*" if operator[-1] == "-" else ""
+        for tokens, place, raw, tabs in self._heredocs:
+            delimiter = re.sub(r"['\"\\]", "", raw)
             end = re.compile(rf"^{tabs}{re.escape(delimiter)}(?:\n|\Z)", re.MULTILINE).search(self._text, self._pos)
             body = self._text[self._pos : end.start() if end else None]
             body = re.sub(r"(?m)^\t+", "", body) if tabs else body
             self._pos = end.end() if end else len(self._text)
-            parts = [Part(PartKind.LITERAL, body)] if raw != delimiter else self._expansions_in(body)
-            command.redirects.append(("<<text", _merged(parts), len(command.words)))
+            tokens[place] = (Part(PartKind.LITERAL, body),) if raw != delimiter else self._expansions_in(body)
         self._heredocs = []
 
-    # ── words ──
-
     def _word(self) -> Word:
-        start, parts = self._pos, list[Part]()
+        parts: list[Part] = []
         while found := _PIECE.match(self._text, self._pos):
             self._add_piece(found, parts, quoted=False)
         if self._text.startswith(("'", "`"), self._pos):
-            self._fail("a quote without its end")
-        elif self._pos == start:  # an operator where a word must stand, as in "<< ;"
-            self._fail("a word is missing")
+            raise ShellSyntaxError("a quote without its end")
         return _merged(parts)
 
     def _quoted(self, end: str) -> list[Part]:
@@ -12748,92 +12629,162 @@ class _ShellReader:
             else:
                 self._add_piece(found, parts, quoted=True)
         if end:
-            self._fail(f"an open quote or brace, without {end}")
+            raise ShellSyntaxError(f"an open quote or brace, without {end}")
         return parts
 
     def _add_piece(self, found: re.Match[str], parts: list[Part], *, quoted: bool) -> None:
         self._budget.spend()
-        kind, self._pos = found.lastgroup or "", found.end()
+        kind, text, start, self._pos = found.lastgroup or "", found[0], found.start(), found.end()
         if kind in _LITERALS:
             parts.append(Part(PartKind.LITERAL, _LITERALS[kind](found[kind])))
         elif kind == "double":
             parts += self._quoted('"')
-        elif kind == "pattern":
-            parts.append(Part(PartKind.PATTERN, found[0]))
-        elif kind == "parameter":
-            parts.append(Part(PartKind.PARAMETER, found[0], quoted))
-        elif kind == "backticks":
-            with self._deeper():
-                reader = _ShellReader(re.sub(r"\\([$`\\])", r"\1", found[kind]), self._budget, self._depth)
-                parts.append(Part(PartKind.COMMAND, "`", quoted, tuple(reader.commands())))
-            if reader.problem:
-                self._fail(reader.problem)
+        elif kind in ("pattern", "parameter"):
+            parts.append(Part(PartKind[kind.upper()], text, quoted))
+        elif kind == "arithmetic":
+            inner = tuple(part for part in self._expansions_in(text.strip("$()")) if part.kind is not PartKind.LITERAL)
+            parts.append(Part(PartKind.ARITHMETIC, re.sub(r"\s|\\\n", "", text), quoted, parts=inner))
+        elif kind == "braced":
+            with self._budget.deeper():
+                inner = _merged(self._quoted("}"))
+            parts.append(Part(PartKind.PARAMETER, self._text[start : self._pos], quoted, parts=inner))
         else:
-            parts.append(self._expansion(kind, found.start(), quoted))
+            tokens: list[Word] = []
+            with self._budget.deeper():
+                if kind == "backticks":
+                    _ShellReader(re.sub(r"\\([$`\\])", r"\1", found[kind]), self._budget).read(tokens)
+                else:
+                    self.read(tokens, nested=True)
+            parts.append(Part(PartKind.COMMAND, text[:2], quoted, tuple(tokens)))
 
-    def _expansions_in(self, text: str) -> list[Part]:
+    def _expansions_in(self, text: str) -> Word:
         """The pieces of a text inside this one, which is read as if it were quoted."""
-        with self._deeper():
-            reader = _ShellReader(text, self._budget, self._depth)
-            parts = reader._quoted("")
-        if reader.problem:
-            self._fail(reader.problem)
-        return parts
-
-    def _expansion(self, kind: str, start: int, quoted: bool) -> Part:
-        """``$((…))``, ``${…}``, ``$(…)`` or ``<(…)``, which may hold others."""
-        if kind == "arithmetic" and (part := self._arithmetic(start, start + 1, quoted=quoted)):
-            return part
-        with self._deeper():
-            if kind == "braced":
-                parts = _merged(self._quoted("}"))
-                return Part(PartKind.PARAMETER, self._text[start : self._pos], quoted, parts=parts)
-            commands = list[Command]()
-            self._pos, self._closed_by = start + 2, ""
-            while self._closed_by != ")" and self._pos < len(self._text):
-                commands += self._group()
-        if self._closed_by != ")":
-            self._fail("a substitution without its closing parenthesis")
-        return Part(PartKind.COMMAND, self._text[start : start + 2], quoted, tuple(commands))
-
-    def _arithmetic(self, start: int, opening: int, *, quoted: bool) -> Part | None:
-        """The ``((…))`` or ``$((…))`` that begins here; None where the parentheses are those of a group in a group."""
-        depth, end = 0, len(self._text)
-        for found in _PARENTHESIS.finditer(self._text, opening + 1):
-            depth += 1 if found[0] == "(" else -1
-            if depth == 0:
-                end = found.start()
-                break
-        self._budget.spend((end - start) // 64)
-        if depth or end == len(self._text):
-            self._fail("a (( without its end")
-        elif not self._text.startswith("))", end):
-            return None
-        inner = self._expansions_in(self._text[opening + 2 : end])
-        parts = tuple(part for part in inner if part.kind is not PartKind.LITERAL)
-        self._pos = min(end + 2, len(self._text))
-        text = re.sub(r"\s|\\\n", "", self._text[start : self._pos])
-        return Part(PartKind.ARITHMETIC, text, quoted, parts=parts)
+        with self._budget.deeper():
+            return _merged(_ShellReader(text, self._budget)._quoted(""))
 
 
-def shell_commands(text: str, budget: Budget | None = None) -> list[Command]:
-    r"""The commands of a shell text. Raises `ShellSyntaxError` where it has no end or takes more than the budget.
+def shell_tokens(text: str, budget: Budget | None = None) -> list[Word]:
+    r"""The words and operators of a shell text. Raises `ShellSyntaxError` where it has no end or exceeds the budget.
 
     White space, comments, a ``;`` at the end and the way in which a text is quoted leave no trace; a newline is a
-    ``;`` unless it stands beside ``|``, ``&&``, ``||`` or ``;``.
+    ``;`` unless it stands beside another operator.
 
-    >>> shell_commands("make  'all' ; ") == shell_commands("make all")
+    >>> shell_tokens("make  'all' ; ") == shell_tokens("make all")
     True
-    >>> shell_commands("a | b") == shell_commands("a '|' b"), shell_commands('echo "$A"') == shell_commands("echo '$A'")
+    >>> shell_tokens("a | b") == shell_tokens("a '|' b"), shell_tokens('echo "$A"') == shell_tokens("echo '$A'")
     (False, False)
-    >>> shell_commands("cd src\nmake \\\n all") == shell_commands("cd src; make all")
+    >>> shell_tokens("cd src\nmake \\\n all") == shell_tokens("cd src; make all")
     True
     """
-    reader = _ShellReader(text, budget or Budget())
-    commands = reader.commands()
-    if reader.problem:
-        raise ShellSyntaxError(reader.problem, commands)
+    tokens: list[Word] = []
+    try:
+        _ShellReader(text, budget or Budget()).read(tokens)
+    except ShellSyntaxError as error:
+        error.tokens = tokens
+        raise
+    return tokens
+
+
+# ── commands ──
+
+
+@dataclass(slots=True)
+class Command:
+    """A simple command, or a group of them, which ``kind`` tells: the word or parenthesis that opens it.
+
+    ``body`` is what a group, a loop or a function holds; ``after`` is the operator behind the command. Redirections
+    are operators with their targets, or with the text of a here-document.
+    """
+
+    kind: str = ""
+    words: list[Word] = field(default_factory=list)
+    assignments: list[Word] = field(default_factory=list)
+    redirects: list[tuple[str, Word]] = field(default_factory=list)
+    body: list[Command] = field(default_factory=list)
+    after: str = ";"
+
+
+def shell_commands(tokens: Iterable[Word], budget: Budget) -> list[Command]:
+    """The commands that tokens make, as far as they make any. Raises `ShellLimitError` where they nest too deep.
+
+    >>> [(one.kind, one.after) for one in shell_commands(shell_tokens("{ a; b; } | c && d"), Budget())]
+    [('{', '|'), ('', '&&'), ('', ';')]
+    """
+    rest, commands = deque(tokens), list[Command]()
+    while rest:
+        commands += _group(rest, budget)
+        _take(rest)
     return commands
+
+
+def _take(rest: deque[Word]) -> Word:
+    return rest.popleft() if rest else ()
+
+
+def _group(rest: deque[Word], budget: Budget) -> list[Command]:
+    """The commands up to what closes a group."""
+    found: list[Command] = []
+    with budget.deeper():
+        while rest and (operator := _operator_of(rest[0])) not in _CLOSING:
+            if operator in _SKIPPED:
+                rest.popleft()
+            else:
+                found.append(_command(rest, budget))
+    return found
+
+
+def _command(rest: deque[Word], budget: Budget) -> Command:
+    command = Command()
+    if _operator_of(rest[0]) in _GROUPS:
+        _read_group(command, rest, budget)
+    while rest:
+        operator = _operator_of(rest[0])
+        if "<" in operator or ">" in operator:
+            rest.popleft()
+            command.redirects.append((operator, _take(rest)))
+        elif operator == "(" and not command.words and [len(word) for word in command.assignments[-1:]] == [1]:
+            while rest and _operator_of(word := rest.popleft()) != ")":  # the values of an array
+                command.assignments.append((*command.assignments[-1][:1], *word, Part(PartKind.LITERAL, "")))
+        elif operator == "(" and len(rest) > 1 and _operator_of(rest[1]) == ")" and not command.kind:
+            _read_function(command, rest, budget)
+        elif operator or command.kind:
+            break
+        else:
+            word = rest.popleft()
+            is_assignment = word and word[0].kind is PartKind.ASSIGNMENT
+            (command.assignments if is_assignment else command.words).append(word)
+    if rest and _operator_of(rest[0]) in _SEPARATORS:
+        command.after = rest.popleft()[0].text
+    return command
+
+
+def _read_function(command: Command, rest: deque[Word], budget: Budget) -> None:
+    command.kind = "function"
+    while _operator_of(rest[0] if rest else ()) in ("(", ")"):
+        rest.popleft()
+    with budget.deeper():
+        command.body = [_command(rest, budget)] if rest else []
+
+
+def _read_group(command: Command, rest: deque[Word], budget: Budget) -> None:
+    """A group, loop, function or ``[[ … ]]``, up to what closes it."""
+    kind = command.kind = rest.popleft()[0].text
+    if kind == "[[":
+        while rest and word_text(word := rest.popleft()) != "]]":
+            command.words.append(word)
+        return
+    while kind in _WITH_HEAD and rest and _operator_of(rest[0]) not in (";", "do", "{", "("):
+        command.words.append(rest.popleft())
+        if kind == "function" or (kind == "case" and _operator_of(command.words[-1]) == "in"):
+            break
+    if kind == "function":
+        _read_function(command, rest, budget)
+        return
+    while kind == "case" and rest and (operator := _operator_of(rest[0])) != "esac":
+        rest.popleft()
+        command.body += _group(rest, budget) if operator == ")" else []
+    command.body += _group(rest, budget)
+    _take(rest)
 
 
 # ── what two runs of one command may have different ──
@@ -12859,49 +12810,39 @@ def _volatile(temporary_dirs: frozenset[str]) -> re.Pattern[str]:
     )
 
 
-def _pid_positions(words: Sequence[str]) -> Iterator[int]:
-    """Where among the words of a command a PID stands: the arguments of ``kill``, what follows ``--pid``."""
-    before, is_prefix, is_kill = "", True, False
-    for at, word in enumerate(words):
-        is_signal = before in ("-s", "-n") or (before == "kill" and word[:1] == "-")
-        if (before == "--pid" or (is_kill and not is_signal)) and re.fullmatch(_PID, word):
-            yield at
-        is_kill |= is_prefix and word == "kill"
-        is_prefix &= word in _BEFORE_KILL or word[:1] == "-" or "=" in word
-        before = word
+def comparable_tokens(tokens: Iterable[Word], temporary_dirs: frozenset[str] = frozenset()) -> tuple[Word, ...]:
+    """The tokens with what may differ from run to run replaced by the name of its kind, so that ``==`` is the rule.
 
+    That is also a PID where one must stand: an argument of ``kill``, what follows ``--pid``.
 
-def comparable_commands(commands: Iterable[Command], temporary_dirs: frozenset[str] = frozenset()) -> list[Command]:
-    """The commands with what may differ from run to run replaced by the name of its kind, so that ``==`` is the rule.
-
-    >>> comparable_commands(shell_commands("kill -9 41")) == comparable_commands(shell_commands("kill -9 977"))
+    >>> comparable_tokens(shell_tokens("kill -9 41")) == comparable_tokens(shell_tokens("kill -9 977"))
     True
-    >>> comparable_commands(shell_commands("sleep 41")) == comparable_commands(shell_commands("sleep 977"))
+    >>> comparable_tokens(shell_tokens("sleep 41")) == comparable_tokens(shell_tokens("sleep 977"))
     False
     """
     pattern = _volatile(temporary_dirs)
+    found: list[Word] = []
+    before, is_prefix, is_kill = "", True, False
+    for word in tokens:
+        text, operator = word_text(word), _operator_of(word)
+        is_signal = before in ("-s", "-n") or (before == "kill" and text[:1] == "-")
+        if (before == "--pid" or (is_kill and not is_signal)) and re.fullmatch(_PID, text):
+            found.append((Part(PartKind.LITERAL, "\0pid"),))
+        else:
+            found.append(tuple(_comparable_part(part, pattern, temporary_dirs) for part in word))
+        if operator and not re.search("[<>]", operator):
+            before, is_prefix, is_kill = "", True, False
+        else:
+            is_kill |= is_prefix and text == "kill"
+            is_prefix &= text in _BEFORE_KILL or text[:1] == "-" or "=" in text
+            before = text
+    return tuple(found)
 
-    def blanked(word: Word) -> Word:
-        return tuple(
-            replace(part, text=pattern.sub(lambda found: f"\0{found.lastgroup}", part.text))
-            if part.kind is PartKind.LITERAL
-            else replace(part, commands=tuple(comparable_commands(part.commands, temporary_dirs)))
-            for part in word
-        )
 
-    def comparable(command: Command) -> Command:
-        words = list(map(blanked, command.words))
-        for at in _pid_positions(list(map(word_text, command.words))):
-            words[at] = (Part(PartKind.LITERAL, "\0pid"),)
-        return replace(
-            command,
-            words=words,
-            assignments=list(map(blanked, command.assignments)),
-            redirects=[(operator, blanked(word), place) for operator, word, place in command.redirects],
-            body=comparable_commands(command.body, temporary_dirs),
-        )
-
-    return list(map(comparable, commands))
+def _comparable_part(part: Part, pattern: re.Pattern[str], temporary_dirs: frozenset[str]) -> Part:
+    if part.kind is PartKind.LITERAL:
+        return replace(part, text=pattern.sub(lambda found: f"\0{found.lastgroup}", part.text))
+    return replace(part, tokens=comparable_tokens(part.tokens, temporary_dirs)) if part.tokens else part
 
 
 # ══ equivalence rules ═════════════════════════════════════════════════════════════════════════════════════════════
@@ -13131,7 +13072,7 @@ def _command_key(call: ToolCall) -> object:
     """What two equivalent commands have in common."""
     command = str(call.input.get("command"))
     try:
-        return repr(comparable_commands(shell_commands(command), call.temporary_dirs))
+        return comparable_tokens(shell_tokens(command), call.temporary_dirs)
     except ShellSyntaxError:
         return folded(command)
 
@@ -14088,7 +14029,7 @@ class CommandInspector:
     """
 
     def __init__(self, policy: Policy) -> None:
-        self._policy, self._budget, self._depth, self._elsewhere = policy, Budget(), 0, False
+        self._policy, self._budget, self._elsewhere = policy, Budget(), False
         self._violations: dict[Violation, None] = {}
         self._undecided: dict[Undecided, None] = {}
         self._traps: list[tuple[str, ShellState]] = []
@@ -14128,16 +14069,6 @@ class CommandInspector:
                 else:
                     self.doubt(UndecidedReason.UNKNOWN_USE, host)
 
-    @contextlib.contextmanager
-    def _inside(self, *, elsewhere: bool = False) -> Iterator[None]:
-        """Something inside something else: the depth has an end."""
-        if self._depth >= MAX_SHELL_NESTING:
-            raise ShellLimitError(f"nested deeper than {MAX_SHELL_NESTING} levels")
-        outer = self._depth, self._elsewhere
-        self._depth, self._elsewhere = self._depth + 1, self._elsewhere or elsewhere
-        yield
-        self._depth, self._elsewhere = outer
-
     def _subshell(self, state: ShellState) -> ShellState:
         self._budget.spend(1 + len(state.variables) // 16)
         return state.copy()
@@ -14146,20 +14077,23 @@ class CommandInspector:
         """A text that a shell runs, and then its traps. Of one without an end, what stands before it is looked at."""
         self._budget.spend(len(text) // 64)
         try:
-            commands: Sequence[Command] = shell_commands(text, self._budget)
+            tokens: Sequence[Word] = shell_tokens(text, self._budget)
         except ShellLimitError:
             raise
         except ShellSyntaxError as error:
             self.doubt(UndecidedReason.UNREADABLE, str(error))
-            commands = error.commands
+            tokens = error.tokens
         outer, self._traps = self._traps, []
-        with self._inside():
-            self._run(commands, state)
+        with self._budget.deeper():
+            self._run(tokens, state)
             for trap, at_end in self._traps:
                 self._script(trap, at_end)
         self._traps = outer
 
-    def _run(self, commands: Sequence[Command], state: ShellState, stdin: str | None = None) -> str:
+    def _run(self, tokens: Iterable[Word], state: ShellState, stdin: str | None = None) -> str:
+        return self._run_commands(shell_commands(tokens, self._budget), state, stdin)
+
+    def _run_commands(self, commands: Sequence[Command], state: ShellState, stdin: str | None) -> str:
         """Runs commands one after the other; returns what they write, as far as it is known."""
         written: list[str] = []
         chain: list[Command] = []
@@ -14183,7 +14117,7 @@ class CommandInspector:
     def _run_one(self, command: Command, state: ShellState, stdin: str | None) -> str:
         """Runs one command; returns what it writes to its standard output, and keeps what it writes to a file."""
         self._budget.spend()
-        for word in (*command.assignments, *command.words, *(target for _, target, _ in command.redirects)):
+        for word in (*command.assignments, *command.words, *(target for _, target in command.redirects)):
             self._check_expansions(word, state)
         stdin = self._redirected_input(command, state, stdin)
         assigned = [self._assign(word, state) for word in command.assignments]
@@ -14194,12 +14128,13 @@ class CommandInspector:
         elif command.kind:
             if command.kind in ("for", "select") and words:
                 state.variables[words[0]] = tuple(words[2 : 2 + _MAX_VALUES]) or ("$@",)
-            with self._inside():
-                written = self._run(command.body, self._subshell(state) if command.kind == "(" else state, stdin)
+            with self._budget.deeper():
+                inner = self._subshell(state) if command.kind == "(" else state
+                written = self._run_commands(command.body, inner, stdin)
         elif words:
             self._argv(words, state, stdin, _endpoints(assigned))
             written = _written_by(words, stdin)
-        for operator, word, _ in command.redirects:
+        for operator, word in command.redirects:
             path = state.resolve(word_text(word)) if operator in (">", ">>", ">|", "1>", "&>") else None
             if path is not None:
                 state.files[path] = (state.files.get(path, "") + "\n" if operator == ">>" else "") + written
@@ -14208,10 +14143,10 @@ class CommandInspector:
 
     def _redirected_input(self, command: Command, state: ShellState, stdin: str | None) -> str | None:
         """What a command finds on its standard input, where its redirections say it."""
-        for operator, word, _ in command.redirects:
+        for operator, word in command.redirects:
             target = "\n".join(self._texts(word, state))
             kind = operator.lstrip("0123456789")
-            if kind in ("<<<", "<<text"):
+            if kind.startswith("<<"):
                 stdin = target
             elif device := re.match(r"/dev/(?:tcp|udp)/([^/]+)", target):
                 self.reach([device[1]])
@@ -14249,7 +14184,7 @@ class CommandInspector:
         if part.kind is PartKind.ARITHMETIC:
             return ("0",)
         if part.kind is PartKind.COMMAND:
-            is_pwd = [word_text(word) for command in part.commands for word in command.words] == ["pwd"]
+            is_pwd = [word_text(word) for word in part.tokens] == ["pwd"]
             return (state.directory if is_pwd and state.directory else _UNKNOWN_TEXT,)
         if part.kind is not PartKind.PARAMETER or not (found := re.match(_PARAMETER_NAME, part.text)):
             return (part.text,)
@@ -14264,9 +14199,9 @@ class CommandInspector:
         parts = list(word)
         for part in parts:  # the parts inside a part are appended while this runs
             parts += part.parts
-            if part.commands:
-                with self._inside():
-                    self._run(part.commands, self._subshell(state))
+            if part.tokens:
+                with self._budget.deeper():
+                    self._run(part.tokens, self._subshell(state))
             found = re.match(_PARAMETER_NAME, part.text) if part.kind is PartKind.PARAMETER else None
             if found and not found[2].lstrip(":").startswith("+") and found[1] not in state.variables:
                 self._read_variable(found[1])
@@ -14286,7 +14221,7 @@ class CommandInspector:
     ) -> None:
         """One command by its words; commands inside it (``sudo …``, ``sh -c …``) are looked at in turn."""
         self._budget.spend(1 + len(words) // 4)
-        with self._inside():
+        with self._budget.deeper():
             if words[0] in state.functions:
                 self._call_function(words, state, stdin)
                 return
@@ -14303,7 +14238,9 @@ class CommandInspector:
             if call.dumps_environment():
                 self.violate(Reason.CREDENTIAL_READ, f"the whole environment ({call.program})")
             if call.row.runs and not call.is_local():
+                outer, self._elsewhere = self._elsewhere, self._elsewhere or call.row.elsewhere
                 getattr(self, f"_run_{call.row.runs}")(call)
+                self._elsewhere = outer
 
     def _row_of(self, words: Sequence[str], state: ShellState) -> Program:
         """The row of a program; one that is run by its path is looked into, as far as the command wrote it."""
@@ -14320,7 +14257,7 @@ class CommandInspector:
         operands = tuple(words[1:][:_MAX_VALUES])
         values = {"@": operands, "*": operands, **{str(place): (word,) for place, word in enumerate(operands, 1)}}
         state.variables.update((name, value) for name, value in values.items() if value)
-        self._run(body, state, stdin)
+        self._run_commands(body, state, stdin)
         state.functions[words[0]] = body
 
     def _change_state(self, call: ProgramCall) -> None:
@@ -14414,15 +14351,13 @@ class CommandInspector:
         inner = [*itertools.dropwhile(_IS_ASSIGNMENT.match, words)]
         assigned = (word.partition("=") for word in words[: len(words) - len(inner)])
         if inner:
-            with self._inside(elsewhere=call.row.elsewhere):
-                self._argv(inner, call.state, call.stdin, _endpoints((name, value) for name, _, value in assigned))
+            self._argv(inner, call.state, call.stdin, _endpoints((name, value) for name, _, value in assigned))
 
     def _run_words(self, call: ProgramCall) -> None:
         """The text of a script: the value of an option, or the operands."""
         texts = call.values(call.row.code) if call.row.code else [" ".join(call.operands[call.row.skip :])]
-        with self._inside(elsewhere=call.row.elsewhere):
-            for text in texts:
-                self._script(text, call.state if call.row.builtin else self._subshell(call.state))
+        for text in texts:
+            self._script(text, call.state if call.row.builtin else self._subshell(call.state))
 
     def _run_trap(self, call: ProgramCall) -> None:
         self._traps += [(text, call.state) for text in call.operands[:1]]

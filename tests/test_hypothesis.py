@@ -509,10 +509,10 @@ class Commands(unittest.TestCase):
     @given(SHELL_TEXTS)
     def test_blanks_around_a_command_do_not_count(self, text: str) -> None:
         try:
-            tokens = diff_events.shell_commands(text)
+            tokens = diff_events.shell_tokens(text)
         except diff_events.ShellSyntaxError:
             return
-        self.assertEqual(diff_events.shell_commands(f" \t{text}"), tokens)
+        self.assertEqual(diff_events.shell_tokens(f" \t{text}"), tokens)
 
     @given(SHELL_TEXTS)
     def test_allowing_each_host_leaves_no_egress(self, text: str) -> None:

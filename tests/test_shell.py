@@ -160,53 +160,54 @@ NOT_VOLATILE = [
 
 
 def comparable(command: str, *places: str) -> object:
-    return d.comparable_commands(d.shell_commands(command), frozenset(places))
+    return d.comparable_tokens(d.shell_tokens(command), frozenset(places))
 
 
-def words_of(commands: Iterable[d.Command]) -> list[list[str]]:
-    return [[d.word_text(word) for word in command.words] for command in commands]
+def words_of(tokens: Iterable[d.Word]) -> list[str]:
+    return [d.word_text(word) for word in tokens]
 
 
 class Commands(unittest.TestCase):
     def test_the_same(self) -> None:
         for left, right in SAME:
             with self.subTest(left=left, right=right):
-                self.assertEqual(d.shell_commands(left), d.shell_commands(right))
+                self.assertEqual(d.shell_tokens(left), d.shell_tokens(right))
 
     def test_different(self) -> None:
         for left, right in DIFFERENT:
             with self.subTest(left=left, right=right):
-                self.assertNotEqual(d.shell_commands(left), d.shell_commands(right))
+                self.assertNotEqual(d.shell_tokens(left), d.shell_tokens(right))
 
     def test_no_end(self) -> None:
         for command in NO_END:
             with self.subTest(command=command), self.assertRaises(d.ShellSyntaxError):
-                d.shell_commands(command)
+                d.shell_tokens(command)
 
-    def test_the_commands_before_the_place_are_kept(self) -> None:
+    def test_the_tokens_before_the_place_are_kept(self) -> None:
         with self.assertRaises(d.ShellSyntaxError) as caught:
-            d.shell_commands("ls -l; echo 'a")
-        self.assertEqual(words_of(caught.exception.commands), [["ls", "-l"], ["echo"]])
+            d.shell_tokens("ls -l; echo 'a")
+        self.assertEqual(words_of(caught.exception.tokens), ["ls", "-l", ";", "echo"])
 
     def test_what_looks_like_the_end_and_is_none(self) -> None:
-        self.assertEqual(words_of(d.shell_commands('a ${B:-"}"} c')), [["a", '${B:-"}"}', "c"]])
-        self.assertEqual(words_of(d.shell_commands("for time in a b; do c; done")), [["time", "in", "a", "b"]])
-        [[_, (outer,)]] = (command.words for command in d.shell_commands(r"echo `a \`b\``"))
-        self.assertEqual(words_of(outer.commands), [["a", "$(…)"]])
+        self.assertEqual(words_of(d.shell_tokens('a ${B:-"}"} c')), ["a", '${B:-"}"}', "c"])
+        text = " ".join(words_of(d.shell_tokens("for time in a; do c; done")))
+        self.assertEqual(text, "for time in a ; do c ; done")
+        [_, (outer,)] = d.shell_tokens(r"echo `a \`b\``")
+        self.assertEqual(words_of(outer.tokens), ["a", "$(…)"])
 
     def test_nesting_has_an_end(self) -> None:
         for opener in ("$(", "`", "${a:-", "$((", '"$(', "<("):
             with self.subTest(opener=opener), self.assertRaises(d.ShellSyntaxError):
-                d.shell_commands("echo " + opener * 5001)
+                d.shell_tokens("echo " + opener * 5001)
         with self.assertRaises(d.ShellSyntaxError):
-            d.shell_commands("echo " + "$(" * 100 + "ls" + ")" * 100)
+            d.shell_tokens("echo " + "$(" * 100 + "ls" + ")" * 100)
         with self.assertRaises(d.ShellSyntaxError):
-            d.shell_commands("echo " + "$((" * 100 + "1" + "))" * 100)
+            d.shell_tokens("echo " + "$((" * 100 + "1" + "))" * 100)
 
     def test_a_text_that_is_too_long_for_a_command(self) -> None:
         for text in ("a" * 2_000_000, "{ " * 400_000):
             with self.assertRaises(d.ShellLimitError):
-                d.shell_commands(text)
+                d.shell_tokens(text)
 
     def test_volatile(self) -> None:
         for left, right in VOLATILE:
@@ -252,10 +253,10 @@ class Commands(unittest.TestCase):
         for _ in seeds(2000):
             text = "".join(rng.choices(pieces, k=rng.randrange(1, 30)))
             try:
-                commands = d.shell_commands(text)
+                commands = d.shell_tokens(text)
             except d.ShellSyntaxError:
                 continue
-            self.assertEqual(d.comparable_commands(commands), comparable(text))
+            self.assertEqual(d.comparable_tokens(commands), comparable(text))
 
 
 if __name__ == "__main__":
