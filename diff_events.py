@@ -12398,7 +12398,7 @@ class Part:
     kind: PartKind
     text: str
     quoted: bool = False
-    tokens: tuple[Word, ...] = ()
+    tokens: tuple[tuple[Part, ...], ...] = ()
     parts: tuple[Part, ...] = ()
 
 
@@ -12449,7 +12449,7 @@ _ANSI_ESCAPE: Final = r"""\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[0-3]?[0-7]{1,2}|
 _GROUPS: Final = _names("( if for select while until case { function [[")
 _SKIPPED: Final = _names("then elif else do ! coproc in ; & | |& && ||")
 _SEPARATORS: Final = _names("; & | |& && ||")
-_WITH_HEAD: Final = _names("for select case function [[")
+_HEAD_ENDS: Final = {"for": _names("; do"), "select": _names("; do"), "case": _names("in"), "[[": _names("]]")}
 _CLOSING: Final = _names(") } fi done esac ;; ;& ;;&")
 _RESERVED: Final = _names("if for select while until { then elif else do ! coproc } fi done case esac function [[")
 _EXPANSION: Final = rf"""
@@ -12583,7 +12583,7 @@ class _ShellReader:
                 opened.append(raw)
             elif raw == "esac" and opened[-1:] == ["case"]:
                 opened.pop()
-            return head == "case" or (not head and raw not in _WITH_HEAD)
+            return head == "case" or (not head and raw not in (*_HEAD_ENDS, "function"))
         tokens.append((Part(PartKind.ASSIGNMENT, assigned[0]), *word) if assigned else word)
         return before == "function" or (is_first and (assigned is not None or raw == "time"))
 
@@ -12704,87 +12704,94 @@ class Command:
     after: str = ";"
 
 
+class _CommandReader:
+    """Makes commands of tokens, as far as they make any."""
+
+    def __init__(self, tokens: Iterable[Word], budget: Budget) -> None:
+        self.rest, self._budget = deque(tokens), budget
+
+    def _next(self) -> str:
+        """The operator that comes next; empty for a word, or at the end."""
+        return _operator_of(self.rest[0]) if self.rest else ""
+
+    def _words_to(self, ends: Container[str]) -> list[Word]:
+        """The words and operators up to one of these, which is passed."""
+        found: list[Word] = []
+        while self.rest and word_text(word := self.rest.popleft()) not in ends:
+            found.append(word)
+        return found
+
+    def group(self) -> list[Command]:
+        """The commands up to what closes a group."""
+        found: list[Command] = []
+        with self._budget.deeper():
+            while self.rest and (operator := self._next()) not in _CLOSING:
+                if operator in _SKIPPED:
+                    self.rest.popleft()
+                else:
+                    found.append(self._command())
+        return found
+
+    def _command(self) -> Command:
+        command = Command()
+        if self._next() in _GROUPS:
+            self._read_group(command)
+        while self.rest:
+            operator = self._next()
+            if "<" in operator or ">" in operator:
+                self.rest.popleft()
+                command.redirects.append((operator, self.rest.popleft()))
+            elif operator == "(" and not command.words and [len(word) for word in command.assignments[-1:]] == [1]:
+                name = command.assignments[-1]  # of an array
+                command.assignments += [(*name, *word, Part(PartKind.LITERAL, "")) for word in self._words_to(")")]
+            elif operator == "(" and not command.kind and len(self.rest) > 1 and _operator_of(self.rest[1]) == ")":
+                command.kind = "function"
+                self._read_function(command)
+                return command
+            elif operator or command.kind:
+                break
+            else:
+                word = self.rest.popleft()
+                is_assignment = word and word[0].kind is PartKind.ASSIGNMENT
+                (command.assignments if is_assignment else command.words).append(word)
+        if self._next() in _SEPARATORS:
+            command.after = self.rest.popleft()[0].text
+        return command
+
+    def _read_function(self, command: Command) -> None:
+        while self._next() in ("(", ")"):
+            self.rest.popleft()
+        with self._budget.deeper():
+            command.body = [self._command()] if self.rest else []
+
+    def _read_group(self, command: Command) -> None:
+        """A group, loop, function or ``[[ … ]]``, up to what closes it."""
+        kind = command.kind = self.rest.popleft()[0].text
+        if kind == "function":
+            command.words = [self.rest.popleft()] if self.rest else []
+            self._read_function(command)
+            return
+        command.words = self._words_to(_HEAD_ENDS[kind]) if kind in _HEAD_ENDS else []
+        while kind == "case" and self.rest and (operator := self._next()) != "esac":
+            self.rest.popleft()
+            command.body += self.group() if operator == ")" else []
+        if kind != "[[":
+            command.body += self.group()
+            self._words_to(_CLOSING)
+
+
 def shell_commands(tokens: Iterable[Word], budget: Budget) -> list[Command]:
-    """The commands that tokens make, as far as they make any. Raises `ShellLimitError` where they nest too deep.
+    """The commands that tokens make. Raises `ShellLimitError` where they nest too deep.
 
     >>> [(one.kind, one.after) for one in shell_commands(shell_tokens("{ a; b; } | c && d"), Budget())]
     [('{', '|'), ('', '&&'), ('', ';')]
     """
-    rest, commands = deque(tokens), list[Command]()
-    while rest:
-        commands += _group(rest, budget)
-        _take(rest)
+    reader, commands = _CommandReader(tokens, budget), list[Command]()
+    while reader.rest:
+        commands += reader.group()
+        if reader.rest:  # what closes a group that is none
+            reader.rest.popleft()
     return commands
-
-
-def _take(rest: deque[Word]) -> Word:
-    return rest.popleft() if rest else ()
-
-
-def _group(rest: deque[Word], budget: Budget) -> list[Command]:
-    """The commands up to what closes a group."""
-    found: list[Command] = []
-    with budget.deeper():
-        while rest and (operator := _operator_of(rest[0])) not in _CLOSING:
-            if operator in _SKIPPED:
-                rest.popleft()
-            else:
-                found.append(_command(rest, budget))
-    return found
-
-
-def _command(rest: deque[Word], budget: Budget) -> Command:
-    command = Command()
-    if _operator_of(rest[0]) in _GROUPS:
-        _read_group(command, rest, budget)
-    while rest:
-        operator = _operator_of(rest[0])
-        if "<" in operator or ">" in operator:
-            rest.popleft()
-            command.redirects.append((operator, _take(rest)))
-        elif operator == "(" and not command.words and [len(word) for word in command.assignments[-1:]] == [1]:
-            while rest and _operator_of(word := rest.popleft()) != ")":  # the values of an array
-                command.assignments.append((*command.assignments[-1][:1], *word, Part(PartKind.LITERAL, "")))
-        elif operator == "(" and len(rest) > 1 and _operator_of(rest[1]) == ")" and not command.kind:
-            _read_function(command, rest, budget)
-        elif operator or command.kind:
-            break
-        else:
-            word = rest.popleft()
-            is_assignment = word and word[0].kind is PartKind.ASSIGNMENT
-            (command.assignments if is_assignment else command.words).append(word)
-    if rest and _operator_of(rest[0]) in _SEPARATORS:
-        command.after = rest.popleft()[0].text
-    return command
-
-
-def _read_function(command: Command, rest: deque[Word], budget: Budget) -> None:
-    command.kind = "function"
-    while _operator_of(rest[0] if rest else ()) in ("(", ")"):
-        rest.popleft()
-    with budget.deeper():
-        command.body = [_command(rest, budget)] if rest else []
-
-
-def _read_group(command: Command, rest: deque[Word], budget: Budget) -> None:
-    """A group, loop, function or ``[[ … ]]``, up to what closes it."""
-    kind = command.kind = rest.popleft()[0].text
-    if kind == "[[":
-        while rest and word_text(word := rest.popleft()) != "]]":
-            command.words.append(word)
-        return
-    while kind in _WITH_HEAD and rest and _operator_of(rest[0]) not in (";", "do", "{", "("):
-        command.words.append(rest.popleft())
-        if kind == "function" or (kind == "case" and _operator_of(command.words[-1]) == "in"):
-            break
-    if kind == "function":
-        _read_function(command, rest, budget)
-        return
-    while kind == "case" and rest and (operator := _operator_of(rest[0])) != "esac":
-        rest.popleft()
-        command.body += _group(rest, budget) if operator == ")" else []
-    command.body += _group(rest, budget)
-    _take(rest)
 
 
 # ── what two runs of one command may have different ──
@@ -12822,6 +12829,12 @@ def comparable_tokens(tokens: Iterable[Word], temporary_dirs: frozenset[str] = f
     """
     pattern = _volatile(temporary_dirs)
     found: list[Word] = []
+
+    def comparable(part: Part) -> Part:
+        if part.kind is PartKind.LITERAL:
+            return replace(part, text=pattern.sub(lambda found: f"\0{found.lastgroup}", part.text))
+        return replace(part, tokens=comparable_tokens(part.tokens, temporary_dirs)) if part.tokens else part
+
     before, is_prefix, is_kill = "", True, False
     for word in tokens:
         text, operator = word_text(word), _operator_of(word)
@@ -12829,7 +12842,7 @@ def comparable_tokens(tokens: Iterable[Word], temporary_dirs: frozenset[str] = f
         if (before == "--pid" or (is_kill and not is_signal)) and re.fullmatch(_PID, text):
             found.append((Part(PartKind.LITERAL, "\0pid"),))
         else:
-            found.append(tuple(_comparable_part(part, pattern, temporary_dirs) for part in word))
+            found.append(tuple(map(comparable, word)))
         if operator and not re.search("[<>]", operator):
             before, is_prefix, is_kill = "", True, False
         else:
@@ -12837,12 +12850,6 @@ def comparable_tokens(tokens: Iterable[Word], temporary_dirs: frozenset[str] = f
             is_prefix &= text in _BEFORE_KILL or text[:1] == "-" or "=" in text
             before = text
     return tuple(found)
-
-
-def _comparable_part(part: Part, pattern: re.Pattern[str], temporary_dirs: frozenset[str]) -> Part:
-    if part.kind is PartKind.LITERAL:
-        return replace(part, text=pattern.sub(lambda found: f"\0{found.lastgroup}", part.text))
-    return replace(part, tokens=comparable_tokens(part.tokens, temporary_dirs)) if part.tokens else part
 
 
 # ══ equivalence rules ═════════════════════════════════════════════════════════════════════════════════════════════
