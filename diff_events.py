@@ -16180,8 +16180,7 @@ class Notes:
         return tuple(sorted(self._kept, key=lambda problem: problem.lineno))
 
 
-@dataclass(frozen=True, slots=True)
-class FileValidation:
+class FileValidation(NamedTuple):
     """What the validation of one file found; ``unreadable`` says why there is nothing to say."""
 
     source: str
@@ -16193,14 +16192,10 @@ class FileValidation:
     strict: bool = False
 
     @property
-    def error_count(self) -> int:
-        """How many problems are errors."""
-        return sum(count for finding, count in self.counts if finding.severity_if(self.strict) is Severity.ERROR)
-
-    @property
     def conforms(self) -> bool:
         """Whether the file could be read and has no error."""
-        return self.unreadable is None and not self.error_count
+        severities = [finding.severity_if(self.strict) for finding, _ in self.counts]
+        return self.unreadable is None and Severity.ERROR not in severities
 
 
 def parsed_lines(path: str, notes: Notes) -> Iterator[tuple[int, object]]:
@@ -16261,49 +16256,41 @@ PAYLOAD_FIELDS: Final[Mapping[str, tuple[Field, ...]]] = {
 
 @dataclass(slots=True)
 class _Stream:
-    """What is kept of one tid: which indexes were seen, as runs ``[start, stop)``, and the waits that are open."""
+    """What is kept of one tid: which indexes were seen, as runs ``(start, stop)``, and the waits that are open."""
 
     first_line: int
-    runs: list[list[int]] = field(default_factory=list)
+    runs: list[tuple[int, int]] = field(default_factory=list)
     open_waits: int = 0
     out_of_order: bool = False
+    clock: tuple[int, int] = (-1, 0)
+    """The index of the last event that had a time, and the time."""
 
     def see(self, index: int) -> bool:
         """Takes note of an index; false where it was there before."""
-        place = bisect.bisect_right(self.runs, index, key=lambda run: run[0])
-        before = self.runs[place - 1] if place else None
-        if before and index < before[1]:
+        place = bisect.bisect_right(self.runs, index, key=itemgetter(0))
+        before, after = self.runs[place - 1 : place] if place else [], self.runs[place : place + 1]
+        if before and index < before[0][1]:
             return False
-        self.out_of_order |= place < len(self.runs)
-        after = self.runs[place] if place < len(self.runs) and self.runs[place][0] == index + 1 else None
-        if before and before[1] == index:
-            before[1] = after[1] if after else index + 1
-            if after:
-                del self.runs[place]
-        elif after:
-            after[0] = index
-        else:
-            self.runs.insert(place, [index, index + 1])
+        self.out_of_order |= bool(after)
+        before = [run for run in before if run[1] == index]
+        after = [run for run in after if run[0] == index + 1]
+        joined = before[0][0] if before else index, after[0][1] if after else index + 1
+        self.runs[place - len(before) : place + len(after)] = [joined]
         return True
 
     def holes(self) -> list[tuple[int, int]]:
         """The runs of indexes that are missing, each as first and last."""
-        stops = [0, *(run[1] for run in self.runs)]
-        return [(stop, run[0] - 1) for stop, run in zip(stops, self.runs, strict=False) if stop < run[0]]
+        stops = [0, *(stop for _, stop in self.runs)]
+        return [(stop, start - 1) for stop, (start, _) in zip(stops, self.runs, strict=False) if stop < start]
 
 
 _REQUIRED_EVENT_NAMES: Final = frozenset(field.name for field in _REQUIRED_EVENT_FIELDS)
-
-_STATUS_FIELDS: Final = frozenset({"status", "return_value"})
-
+_STATUS_FIELDS: Final = ("status", "return_value")
 _HANDLE_ARGUMENT: Final = re.compile(r".*(handle|handles?\[[0-9]+\])", re.IGNORECASE)
-
 _PSEUDO_HANDLES: Final = 0xFFFFFF00
 """From here on up, handles are constants of the kernel's interface (-1, -2, …), the same on both sides."""
-
 _FEW_IDS: Final = 8
 """Of so few objects it says nothing that no id comes back."""
-
 _NONE_ALIKE: Final = 200
 """Guests poll: in all recordings at hand an event comes back long before this many, if its payload holds no clock."""
 
@@ -16317,10 +16304,6 @@ class _EventLogValidator:
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
         self._streams: dict[int, _Stream] = {}
-        self._shared: set[tuple[int, str]] = set()
-        self._unshared: dict[tuple[int, str], tuple[int, str]] = {}
-        self._created: set[str] = set()
-        self._destroyed: dict[str, int] = {}
         self._said: set[tuple[Finding, object]] = set()
         self._handles: set[int] = set()
         """The raw handles of ordinary objects that live."""
@@ -16328,20 +16311,20 @@ class _EventLogValidator:
         """All that were ever created."""
         self._unknown: dict[int, tuple[int, str, str, object]] = {}
         """Where an argument first looked like a handle that was not created so far."""
-        self._ids: dict[str, bool] = {}
-        """The ids of ordinary objects created, and whether another event names them."""
-        self._clocks: dict[int, tuple[int, int]] = {}
+        self._created: set[str] = set()
+        """The ids of all objects,"""
+        self._ordinary: set[str] = set()
+        """of those that are not shared-global,"""
+        self._named: set[str | None] = set()
+        """and those that other events name."""
+        self._destroyed: dict[str, int] = {}
+        self._shared: dict[tuple[object, object], str] = {}
+        """The shared-global SIDs by pointer and type,"""
+        self._unshared: dict[tuple[object, object], tuple[int, str]] = {}
+        """and where there was another one."""
         self._distinct: set[str] = set()
-        self._creations = self._good_events = 0
+        self._kinds: Counter[str] = Counter()
         self.events = 0
-
-    def header(self, lineno: int, event: object) -> None:
-        version = event.get("schema_version", MISSING) if isinstance(event, dict) else MISSING
-        if not FIELD_TYPES["version"].accepts(version):
-            text = f"expected a header with schema_version 1, found {described(version)}"
-            self._notes.add(Finding.HEADER, lineno, "schema_version", text)
-            if version is MISSING:
-                self.event(lineno, event)
 
     def event(self, lineno: int, event: object) -> None:
         self.events += 1
@@ -16350,19 +16333,18 @@ class _EventLogValidator:
             return
         problems = list(field_problems(event, EVENT_FIELDS))
         self._notes.add_all(lineno, problems)
-        if not any(problem.field in _REQUIRED_EVENT_NAMES for problem in problems):
-            tid, index, kind, payload = event["tid"], event["tid_event_idx"], event["kind"], event["payload"]
-            self._index(lineno, tid, index, kind)
-            self._payload(lineno, kind, payload)
-            self._clock(lineno, tid, index, event.get("host_ns"))
-            self._objects(lineno, kind, payload)
-            self._values(lineno, kind, payload)
-            self._good_events += 1
-            self._creations += kind == "thread.create"
-            if self._good_events <= _NONE_ALIKE:
-                self._distinct.add(json.dumps([kind, payload], sort_keys=True))
+        if any(problem.field in _REQUIRED_EVENT_NAMES for problem in problems):
+            return
+        tid, index, kind, payload = event["tid"], event["tid_event_idx"], event["kind"], event["payload"]
+        self._place(lineno, tid, index, kind, event.get("host_ns"))
+        self._payload(lineno, kind, payload)
+        self._objects(lineno, kind, payload)
+        self._kinds[kind] += 1
+        if self._kinds.total() <= _NONE_ALIKE:
+            self._distinct.add(json.dumps([kind, payload], sort_keys=True))
 
-    def _index(self, lineno: int, tid: int, index: int, kind: str) -> None:
+    def _place(self, lineno: int, tid: int, index: int, kind: str, host_ns: object) -> None:
+        """Follows the indexes of a thread, its waits and its clock."""
         stream = self._streams.setdefault(tid, _Stream(lineno))
         was_in_order = not stream.out_of_order
         if not stream.see(index):
@@ -16374,39 +16356,20 @@ class _EventLogValidator:
         if stream.open_waits < 0 and not stream.out_of_order:
             stream.open_waits = 0
             self._notes.add(Finding.WAIT_NOT_BEGUN, lineno, "kind", f"wait.end on tid {tid} without its wait.begin")
+        if isinstance(host_ns, int):
+            last_idx, last_ns = stream.clock
+            if index > last_idx >= 0 and host_ns < last_ns:
+                early = f"index {index} of tid {tid} is {last_ns - host_ns} ns before index {last_idx}"
+                self._advise(Finding.FALLING_CLOCK, lineno, "host_ns", f"{early}: take a monotonic clock", tid)
+            stream.clock = index, host_ns
 
     def _payload(self, lineno: int, kind: str, payload: dict[str, object]) -> None:
+        """Holds a payload against its kind, and looks for values that two engines write differently."""
         for problem in field_problems(payload, PAYLOAD_FIELDS.get(kind, ()), "payload"):
             if problem.is_error:
                 self._notes.add(Finding.PAYLOAD, lineno, problem.field, problem.text)
-        if kind == "kernel.return" and not {"return_value", "status"} & payload.keys():
+        if kind == "kernel.return" and not payload.keys() & _STATUS_FIELDS:
             self._notes.add(Finding.PAYLOAD, lineno, "payload", "expected return_value or status")
-
-    def _objects(self, lineno: int, kind: str, payload: Mapping[str, object]) -> None:
-        """Follows ids and handles: where they are created, and whether they come back."""
-        sid, pointer = semantic_id(payload.get("handle_semantic_id")), guest_pointer(payload.get("raw_handle_id"))
-        handle = handle_number(payload.get("raw_handle_id"))
-        named = {semantic_id(payload.get("woken_by_semantic_id"))}
-        if kind == "handle.create":
-            self._raw_handles.add(handle)
-        if kind == "handle.create" and sid:
-            self._created.add(sid)
-            self._destroyed.pop(sid, None)
-            self._shared_global(lineno, sid, pointer, payload.get("object_type"))
-            if handle and shared_global_of(payload) is None:
-                self._ids.setdefault(sid, False)
-                self._handles.add(handle)
-        elif kind == "handle.destroy":
-            self._handles.discard(handle)
-            named.add(sid)
-            if sid and sid not in self._created:
-                self._destroyed.setdefault(sid, lineno)
-        waited = payload.get("handles_semantic_ids")
-        named.update(map(semantic_id, waited if isinstance(waited, list) else ()))
-        self._ids.update((name, True) for name in named if name in self._ids)
-
-    def _values(self, lineno: int, kind: str, payload: Mapping[str, object]) -> None:
-        """Looks for values at any depth that two engines write differently: statuses with a sign, raw handles."""
         for path, value in payload_leaves(payload, "payload"):
             if type(value) is int and -(1 << 31) <= value < 0:
                 if path.rpartition(".")[2] in _STATUS_FIELDS:
@@ -16427,25 +16390,29 @@ class _EventLogValidator:
                 text = f"{json.dumps(value)} seems to be a handle, but has no handle.create: it is compared as it is"
                 self._unknown[handle] = lineno, path, text, matter
 
-    def _unknown_handles(self) -> None:
-        for handle, (lineno, path, text, matter) in self._unknown.items():
-            if handle not in self._raw_handles:
-                self._advise(Finding.RAW_HANDLE, lineno, path, text, matter)
-
-    def _shared_global(self, lineno: int, sid: str, pointer: int | None, object_type: object) -> None:
-        if pointer is not None and isinstance(object_type, str):
-            if shared_global_sid(pointer, object_type) == sid:
-                self._shared.add((pointer, object_type))
-            else:
-                self._unshared.setdefault((pointer, object_type), (lineno, sid))
-
-    def _clock(self, lineno: int, tid: int, idx: int, host_ns: object) -> None:
-        if isinstance(host_ns, int):
-            last_idx, last_ns = self._clocks.get(tid, (idx, host_ns))
-            if idx > last_idx and host_ns < last_ns:
-                early = f"index {idx} of tid {tid} is {last_ns - host_ns} ns before index {last_idx}"
-                self._advise(Finding.FALLING_CLOCK, lineno, "host_ns", f"{early}: take a monotonic clock", tid)
-            self._clocks[tid] = (idx, host_ns)
+    def _objects(self, lineno: int, kind: str, payload: Mapping[str, object]) -> None:
+        """Follows ids and handles: where they are created, and whether they come back."""
+        sid, raw = semantic_id(payload.get("handle_semantic_id")), payload.get("raw_handle_id")
+        if kind == "handle.create":
+            self._raw_handles.add(handle_number(raw))
+        if kind == "handle.create" and sid:
+            self._created.add(sid)
+            pointer, object_type = thing = guest_pointer(raw), payload.get("object_type")
+            if shared_global_of(payload):
+                self._shared[thing] = sid
+            elif handle_number(raw):
+                self._ordinary.add(sid)
+                self._handles.add(handle_number(raw))
+                if pointer is not None and isinstance(object_type, str):
+                    self._unshared.setdefault(thing, (lineno, sid))
+        elif kind == "handle.destroy":
+            self._handles.discard(handle_number(raw))
+            self._named.add(sid)
+            if sid:
+                self._destroyed.setdefault(sid, lineno)
+        waited = payload.get("handles_semantic_ids")
+        named = waited if isinstance(waited, list) else [payload.get("woken_by_semantic_id")]
+        self._named.update(map(semantic_id, named))
 
     def _advise(self, finding: Finding, lineno: int, field: str, text: str, matter: object = "") -> None:
         if (finding, str(matter)) not in self._said:
@@ -16454,16 +16421,17 @@ class _EventLogValidator:
 
     def finish(self) -> None:
         """Notes what only the whole log can tell."""
-        if len(self._ids) > _FEW_IDS and not any(self._ids.values()):
-            text = f"none of the {len(self._ids)} ids of created objects is named again: one id for the object's life"
+        count = len(self._ordinary)
+        if count > _FEW_IDS and not self._ordinary & self._named:
+            text = f"none of the {count} ids of created objects is named again: one id for the object's life"
             self._advise(Finding.LONELY_IDS, 1, "payload.handle_semantic_id", text)
-        if len(self._streams) > 1 and not self._creations:
+        if len(self._streams) > 1 and not self._kinds["thread.create"]:
             text = "several threads and no thread.create: threads are then paired by what they do alone"
             self._advise(Finding.NO_CREATIONS, 1, "kind", text)
         if len(self._distinct) == _NONE_ALIKE:
             text = f"of the first {_NONE_ALIKE} events no two are equal: is a clock or an address in the payloads?"
             self._advise(Finding.NOTHING_REPEATS, 1, "payload", text)
-        self._unknown_handles()
+        self._odd_objects()
         for tid, stream in self._streams.items():
             if holes := stream.holes():
                 first = f"{holes[0][0]}-{holes[0][1]}"
@@ -16472,14 +16440,19 @@ class _EventLogValidator:
             if stream.open_waits < 0:
                 text = f"tid {tid} has {-stream.open_waits} wait.end more than wait.begin"
                 self._notes.add(Finding.WAIT_NOT_BEGUN, stream.first_line, "kind", text)
+
+    def _odd_objects(self) -> None:
+        for handle, (lineno, path, text, matter) in self._unknown.items():
+            if handle not in self._raw_handles:
+                self._advise(Finding.RAW_HANDLE, lineno, path, text, matter)
         for (pointer, object_type), (lineno, sid) in self._unshared.items():
-            if (pointer, object_type) in self._shared:
-                right = shared_global_sid(pointer, object_type)
+            if right := self._shared.get((pointer, object_type)):
                 text = f"{sid}, but others use {pointer:#010x} ({object_type}) as shared: expected {right}"
                 self._notes.add(Finding.WRONG_SID, lineno, "payload.handle_semantic_id", text)
         for sid, lineno in self._destroyed.items():
-            text = f"{sid} is destroyed, but was never created"
-            self._notes.add(Finding.NEVER_CREATED, lineno, "payload.handle_semantic_id", text)
+            if sid not in self._created:
+                text = f"{sid} is destroyed, but was never created"
+                self._notes.add(Finding.NEVER_CREATED, lineno, "payload.handle_semantic_id", text)
 
 
 def _validate_event_log(lines: Iterable[tuple[int, object]], notes: Notes) -> int:
@@ -16487,13 +16460,16 @@ def _validate_event_log(lines: Iterable[tuple[int, object]], notes: Notes) -> in
     validator = _EventLogValidator(notes)
     for place, (lineno, event) in enumerate(lines):
         if place == 0:
-            validator.header(lineno, event)
+            version = event.get("schema_version", MISSING) if isinstance(event, dict) else MISSING
+            if not FIELD_TYPES["version"].accepts(version):
+                text = f"expected a header with schema_version 1, found {described(version)}"
+                notes.add(Finding.HEADER, lineno, "schema_version", text)
+            if version is not MISSING:
+                continue
         elif isinstance(event, dict) and is_header(event):
-            text = f"{SECOND_HEADER}, and what follows is not checked"
-            notes.add(Finding.HEADER, lineno, "schema_version", text)
+            notes.add(Finding.HEADER, lineno, "schema_version", f"{SECOND_HEADER}, and what follows is not checked")
             break
-        else:
-            validator.event(lineno, event)
+        validator.event(lineno, event)
     validator.finish()
     if not validator.events:
         notes.add(Finding.NO_EVENTS, 1, None, "no event after the header")
@@ -16546,21 +16522,6 @@ def format_of_file(path: str) -> FileFormat | None:
     return None
 
 
-def _validated(path: str, *, strict: bool) -> FileValidation:
-    notes = Notes(strict=strict)
-    lines = parsed_lines(path, notes)
-    first = next(lines, None)
-    file_format = _format_of(first[1]) if first else None
-    if first is None or file_format is None:
-        raise InputError(path, "neither an event log (a header with schema_version) nor an agent trace (session_start)")
-    validate = _validate_event_log
-    if file_format is FileFormat.AGENT_TRACE:
-        validate, notes.torn_tail = _validate_trace, Finding.JSON  # a trace that is cut off is refused, unlike a log
-    records = validate(itertools.chain([first], lines), notes)
-    counts = tuple(sorted(notes.counts.items(), key=lambda item: item[0].value))
-    return FileValidation(path, file_format, records, notes.kept(), counts, strict=strict)
-
-
 def validate_file(path: str, *, strict: bool = False) -> FileValidation:
     """Checks one file, an event log or an agent trace as its first record says, against its schema.
 
@@ -16568,10 +16529,22 @@ def validate_file(path: str, *, strict: bool = False) -> FileValidation:
     neither, is a result with ``unreadable``. ``strict`` makes errors of unknown fields and of session ids that are no
     UUID.
     """
+    notes = Notes(strict=strict)
+    expected = "neither an event log (a header with schema_version) nor an agent trace (session_start)"
     try:
-        return _validated(path, strict=strict)
+        lines = parsed_lines(path, notes)
+        first = next(lines, None)
+        file_format = _format_of(first[1]) if first else None
+        if first is None or file_format is None:
+            raise InputError(path, expected)
+        validate = _validate_event_log
+        if file_format is FileFormat.AGENT_TRACE:
+            validate, notes.torn_tail = _validate_trace, Finding.JSON  # one that is cut off is refused, unlike a log
+        records = validate(itertools.chain([first], lines), notes)
     except InputError as error:
         return FileValidation(path, unreadable=str(error))
+    counts = tuple(sorted(notes.counts.items(), key=lambda item: item[0].value))
+    return FileValidation(path, file_format, records, notes.kept(), counts, strict=strict)
 
 
 # ══ renderers: parity, corpus, validation ═════════════════════════════════════════════════════════════════════════
