@@ -6092,8 +6092,7 @@ class Stretch(NamedTuple):
         return Stretch(self.phase, self.places + other.places, self.matched + other.matched, alone, floated)
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(NamedTuple):
     """The walk of a pair as it can be drawn: canary and ours side by side, in few pieces however long the logs are."""
 
     places: int
@@ -6117,7 +6116,7 @@ class Lane:
                 merged[-1] = both
             else:
                 merged.append(stretch)
-        return replace(self, stretches=tuple(merged))
+        return self._replace(stretches=tuple(merged))
 
 
 @dataclass(frozen=True, slots=True)
@@ -9746,8 +9745,7 @@ class _Standing(NamedTuple):
         return self.key.rpartition("/")[0] or str(self.canary_tid)
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
+class Baseline(NamedTuple):
     """What a comparison with an earlier run needs of its report."""
 
     name: str
@@ -15267,8 +15265,7 @@ def checked_fields(value: object, expected: Sequence[Field], source: str, path: 
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class Contract:
+class Contract(NamedTuple):
     """What a run must reach, and the hosts that a student may reach, and may not whoever allows it."""
 
     aggregate_min: float = 0.95
@@ -15414,8 +15411,7 @@ class Meta(NamedTuple):
     """which is a file in the folder of the fixture."""
 
 
-@dataclass(frozen=True, slots=True)
-class FixtureResult:
+class FixtureResult(NamedTuple):
     """What became of one fixture; ``error`` says why it could not be scored, and then it has no ``score``.
 
     ``folder`` is relative to the corpus, ``first_drift`` the detail of the first thing that drifts, ``command`` the
@@ -15553,8 +15549,7 @@ def _score_traces(result: FixtureResult, contract: Contract, *, strict: bool) ->
     )
     if strict:
         refuse_mismatches(report)
-    return replace(
-        result,
+    return result._replace(
         score=report.score,
         drift_count=len(report.drifts),
         worst_tier=report.worst_tier,
@@ -15571,12 +15566,11 @@ def _score_logs(result: FixtureResult) -> FixtureResult:
     options = replace(result.meta.options, profile=read_profile(result.profiles))
     report = diff_logs(result.files[0], result.files[1], options)
     if report.verdict is Verdict.IDENTICAL:
-        return replace(result, score=report.parity.value)
+        return result._replace(score=report.parity.value)
     threads = [thread for thread in report.threads if thread.status is not PairStatus.IDENTICAL]
     reasons = tuple(dict.fromkeys(thread.status.value for thread in threads)) or ("divergent",)
     first = [f"canary tid {thread.pair.canary_tid} / ours tid {thread.pair.ours_tid}" for thread in threads[:1]]
-    return replace(
-        result,
+    return result._replace(
         score=report.parity.value,
         drift_count=max(1, len(threads)),
         worst_tier=DriftCategory.SEMANTIC.tier,
@@ -15595,18 +15589,17 @@ def score_fixture(
     name = folder.name if name is None else name
     result = FixtureResult(Meta(name), name)
     try:
-        result = replace(result, meta=read_meta(folder, name))
+        result = result._replace(meta=read_meta(folder, name))
         files = _fixture_files(folder)
-        result = replace(result, files=tuple(str(folder / file) for file in files))
+        result = result._replace(files=tuple(str(folder / file) for file in files))
         return _score_traces(result, contract, strict=strict) if files == _TRACE_FILES else _score_logs(result)
     except DiffEventsError as error:
-        return replace(result, error=str(error))
+        return result._replace(error=str(error))
     except OSError as error:
-        return replace(result, error=f"{folder}: {error.strerror}")
+        return result._replace(error=f"{folder}: {error.strerror}")
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(NamedTuple):
     """Which rows of the parity matrix must be covered by a fixture, and which are not."""
 
     required: tuple[str, ...]
@@ -15654,8 +15647,7 @@ class ScoreChange(NamedTuple):
         return self.before is not None and (self.now is None or self.now < self.before)
 
 
-@dataclass(frozen=True, slots=True)
-class CorpusReport:
+class CorpusReport(NamedTuple):
     """What became of all fixtures of a corpus, in the order of their names.
 
     ``changes`` are the scores that are not those of an earlier run, None where there is none to compare with.
@@ -15788,7 +15780,7 @@ def compare_scores(report: CorpusReport, before: Mapping[str, float | None]) -> 
     """The report, with the scores that are other than ``before``."""
     now = {fixture.id: fixture.score for fixture in report.fixtures}
     changes = (ScoreChange(name, before.get(name), now.get(name)) for name in dict.fromkeys([*now, *before]))
-    return replace(report, changes=tuple(change for change in changes if change.before != change.now))
+    return report._replace(changes=tuple(change for change in changes if change.before != change.now))
 
 
 # ══ cut ═══════════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -15817,8 +15809,7 @@ Unit: TypeAlias = "tuple[tuple[Side, EventPlace], ...]"
 """Events that are kept or left out together."""
 
 
-@dataclass(frozen=True, slots=True)
-class CutFixture:
+class CutFixture(NamedTuple):
     """Two small logs that show one thing that a report of two logs shows."""
 
     logs: Both[bytes]
@@ -16054,14 +16045,14 @@ class _Cutter:
         in_order = (lines[lineno] for lineno in sorted(lines))
         return b"".join((scrubber.line(line) if self._scrub else line) + b"\n" for line in in_order), set(positions)
 
-    def _attempt(self, units: Sequence[Unit], options: DiffOptions) -> CutFixture | None:
+    def _attempt(self, units: Sequence[Unit]) -> CutFixture | None:
         """The fixture of some events, if they show the same."""
         self._left -= 1
         scrubber = _Scrubber()
         (canary, tids), (ours, of_ours) = (self._text(side, units, scrubber) for side in Side)
         pairs = ((walk.canary.tid, walk.ours.tid) for walk in self._compared.walks)
         tid_map = {one: other for one, other in pairs if one in tids and other in of_ours}
-        profile, logs = options.profile, Both(canary, ours)
+        profile, logs = self._options.profile, Both(canary, ours)
         paths = Both("canary", "ours").map(lambda name: str(self._folder / name))
         for side in Side:
             Path(paths[side]).write_bytes(logs[side])
@@ -16070,7 +16061,7 @@ class _Cutter:
             path.write_text(rules_toml(profile.rules, _PROFILE_HEADING), encoding="utf-8")
             profile = read_profile([str(path)])
         try:
-            report = diff_logs(paths.canary, paths.ours, replace(options, tid_map=tid_map, profile=profile))
+            report = diff_logs(paths.canary, paths.ours, replace(self._options, tid_map=tid_map, profile=profile))
         except DiffEventsError:
             return None  # such as no event at all on one side
         shown = any(sign.essence == self._sign.essence for sign in _signs(report, self._tid, self._scrub))
@@ -16079,36 +16070,24 @@ class _Cutter:
     def cut(self) -> CutFixture:
         """The smallest fixture that is found. Raises `UsageError` where there is none."""
         for kept, loose in self._candidates():
-            if best := self._attempt([*kept, *loose], self._options):
-                return self._plainer(*self._smaller(kept, loose, best))
+            if best := self._attempt([*kept, *loose]):
+                return self._smaller(kept, loose, best)
         where = f"{self._sign.description}, canary's tid {self._tid}"
         raise UsageError(f"no few events show it alone ({where}): it hangs on what is far away; hand on the whole logs")
 
-    def _smaller(self, kept: list[Unit], loose: list[Unit], best: CutFixture) -> tuple[list[Unit], CutFixture]:
+    def _smaller(self, kept: list[Unit], loose: list[Unit], best: CutFixture) -> CutFixture:
         """Leaves out what can go: all of it, halves, quarters, and so on down to single units."""
         size = len(loose)
         while size:
             start = 0
             while start < len(loose) and self._left > 0:
                 rest = loose[:start] + loose[start + size :]
-                if smaller := self._attempt([*kept, *rest], self._options):
+                if smaller := self._attempt([*kept, *rest]):
                     loose, best = rest, smaller
                 else:
                     start += size
             size //= 2
-        return [*kept, *loose], best
-
-    def _plainer(self, units: Sequence[Unit], best: CutFixture) -> CutFixture:
-        """The fixture without the rules that have nothing to do with its events."""
-        logs = self._compared.logs
-        events = (logs[side].event(*place) for side, place in itertools.chain.from_iterable(units))
-        calls = {(event.kind, event.name) for event in events}
-        rules = [
-            rule
-            for rule in self._options.profile.rules
-            if any((rule.kind == kind and rule.call in (None, call)) or call in rule.calls for kind, call in calls)
-        ]
-        return self._attempt(units, replace(self._options, profile=Profile(rules))) or best
+        return best
 
 
 def cut_fixture(compared: Compared, at: str, *, scrub: bool = False) -> CutFixture:
@@ -17116,16 +17095,14 @@ def _say_warnings(report: Report, streams: Streams) -> None:
 
 
 def _comparison(options: argparse.Namespace, **others: Any) -> DiffOptions:
-    """How two logs are to be compared, as far as the options say it that all commands have which compare logs."""
+    """How two logs are to be compared, as the options say it; options of the same name as a setting are taken over."""
     if options.canary == options.ours == STANDARD_STREAM:
         raise UsageError("--canary and --ours cannot both be standard input")
-    return DiffOptions(
-        tid_map=parse_tid_map(",".join(options.tid_map)) if options.tid_map else {},
-        auto_map=not options.no_auto_map,
-        match_names=options.match_names,
-        profile=read_profile(options.profile),
-        **others,
-    )
+    names = ("context", "max_divergences", "check_identity", "match_names", "fail_under", "until")
+    given = {name: value for name, value in vars(options).items() if name in names}
+    given["tid_map"] = parse_tid_map(",".join(options.tid_map)) if options.tid_map else {}
+    profile = read_profile(options.profile)
+    return DiffOptions(auto_map=not options.no_auto_map, profile=profile, **given, **others)
 
 
 def _references(options: argparse.Namespace) -> tuple[str, ...]:
@@ -17149,13 +17126,8 @@ def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
         raise UsageError("--bisect needs a gate: --validate-identical, --fail-under, --ratchet or --until")
     settings = _comparison(
         options,
-        context=options.context,
-        max_divergences=options.max_divergences,
         score_to_the_end=options.fail_under is not None or options.ratchet,
-        check_identity=options.check_identity,
         gates=gates,
-        fail_under=options.fail_under,
-        until=options.until,
         references=_references(options),
     )
     inputs = options.canary, options.ours, *settings.references
@@ -17254,7 +17226,7 @@ def _contract(options: argparse.Namespace) -> Contract:
     contract = read_contract(options.contract) if options.contract else DEFAULT_CONTRACT
     given = {name: getattr(options, name, None) for name in ("aggregate_min", "individual_min")}
     limits = {name: limit for name, limit in given.items() if limit is not None}
-    return replace(contract, allow_hosts=(*contract.allow_hosts, *options.allow_host), **limits)
+    return contract._replace(allow_hosts=(*contract.allow_hosts, *options.allow_host), **limits)
 
 
 def parity_command(options: argparse.Namespace, streams: Streams) -> ExitCode:

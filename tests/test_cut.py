@@ -229,12 +229,12 @@ class Comparison(Cut):
         lines[2][2]["rare"] = start
         return log_text(lines)
 
-    def test_a_profile_goes_with_it_as_far_as_it_is_needed(self) -> None:
+    def test_a_profile_goes_with_it(self) -> None:
         profile = "--profile", self.write("rules.toml", self.RULES.encode())
         self.assertEqual(self.cut(self.log(6, 5), self.log(1, 6, Call100=5), *profile).code, 0)
         self.assertIn('profile = "profile.toml"', (self.out / "meta.toml").read_text())
         rules = (self.out / "profile.toml").read_text()
-        self.assertEqual(re.findall('field = "(.*)"', rules), ["time", "ticks"])
+        self.assertEqual(re.findall('field = "(.*)"', rules), ["time", "rare", "ticks"])
         found = self.divergence("--profile", str(self.out / "profile.toml"))
         self.assertEqual(found["fields"], [{"path": "payload.return_value", "canary": 0, "ours": 5}])
         corpus = run("corpus", str(self.out.parent), "--report", "json:-", "--quiet")
@@ -249,12 +249,6 @@ class Comparison(Cut):
         self.assertIn("match_names = true", (self.out / "meta.toml").read_text())
         self.assertEqual(self.divergence("--match-names")["event"]["canary"]["payload"]["name"], "Use10")
         self.assertLess(len(self.events("canary")), 10)
-
-    def test_rules_about_other_calls_stay_behind(self) -> None:
-        profile = "--profile", self.write("rules.toml", self.RULES[self.RULES.rindex("[[ignore") :].encode())
-        self.cut(Fixtures.CANARY, Fixtures.OURS, *profile)
-        self.assertEqual(len((self.out / "meta.toml").read_text().splitlines()), 4)
-        self.assertFalse((self.out / "profile.toml").exists())
 
     def test_work_that_a_pool_did_on_another_thread_is_left_out(self) -> None:
         """Also where the block stands beside such work, and in the fixture beside something else."""
