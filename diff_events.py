@@ -900,29 +900,24 @@ def _cut(text: str, width: int) -> str:
     return f"{text}…"
 
 
-def _folded(text: str, width: int) -> list[str]:
-    """A text of `differing` in lines of just so many columns, from the second on indented."""
-    lines, line, room, within = [], "", width, ""
-    for c in text:
-        if c in (_CHANGE, _CHANGE_ENDS):
-            within = _CHANGE if c == _CHANGE else ""
-        elif _columns(c) > room:
-            lines.append(line + " " * room + (_CHANGE_ENDS if within else ""))
-            line, room = "  " + within, width - 2
-        line, room = line + c, room - _columns(c)
-    return [*lines, line + " " * room]
+def _wrapped(text: str, width: int | None, indent: str = "") -> list[str]:
+    """A text in lines that fit, broken at spaces where there are any, the second and later ones indented."""
+    if not width or _columns(text) <= width:
+        return [text]
+    lines, line = [], ""
+    for part in re.findall(f"{_COLOUR.pattern}|.", text):
+        if _columns(line + part) > width:
+            head, _, tail = line.rpartition(" ")
+            head, tail = (head, tail) if len(head) > len(indent) else (line, "")
+            is_open = head.count(_CHANGE) > head.count(_CHANGE_ENDS)
+            lines.append(head + _CHANGE_ENDS * is_open)
+            line = indent + _CHANGE * is_open + tail.lstrip()
+        line += part
+    return [*lines, line]
 
 
-def _broken_word(word: str, width: int) -> Iterator[str]:
-    """A word in pieces of so many columns at most; colours take none."""
-    piece, room = "", width
-    for c in re.findall(f"{_COLOUR.pattern}|.", word) if _columns(word) > width else [word]:
-        columns = _columns(c)
-        if columns > room:
-            yield piece
-            piece, room = "", width
-        piece, room = piece + c, room - columns
-    yield piece
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _columns(text))
 
 
 class TextWriter:
@@ -987,27 +982,14 @@ class TextWriter:
         parts = re.split(f"[{_CHANGE}{_CHANGE_ENDS}]", text)
         return "".join(self._changed(p) if n % 2 and p else self._literal(p) for n, p in enumerate(parts))
 
-    def _wrapped(self, text: str, indent: str = "") -> str:
-        """A text in lines that fit, the second and later ones indented."""
-        lines: list[str] = []
-        most = max(self._width - len(indent), 2) if self._width else len(text)
-        line, *words = (part for word in text.split(" ") for part in _broken_word(word, most))
-        for word in words:
-            if self._width and _columns(f"{line} {word}") > self._width:
-                lines.append(line)
-                line = indent + word
-            else:
-                line += f" {word}"
-        return "\n".join([*lines, line])
-
     def _paragraph(self, text: str) -> str:
-        return "\n".join(map(self._wrapped, text.split("\n")))
+        return "\n".join(part for line in text.split("\n") for part in _wrapped(line, self._width))
 
     def _heading(self, text: str, level: int) -> str:
         return self._styled(_BOLD, text.upper() if level == 2 else text)
 
     def _items(self, texts: Sequence[str]) -> str:
-        return "\n".join(self._wrapped(f"- {text}", "  ") for text in texts)
+        return "\n".join(part for text in texts for part in _wrapped(f"- {text}", self._width, "  "))
 
     def _table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         table = [[heading.rstrip(">") for heading in headings], *rows]
@@ -1017,24 +999,22 @@ class TextWriter:
 
         def fitted(cell: str, heading: str, width: int) -> str:
             cell = _cut(cell, width)
-            padding = " " * (width - _columns(cell))
-            return padding + cell if heading.endswith(">") else cell + padding
+            return " " * (width - _columns(cell)) + cell if heading.endswith(">") else _padded(cell, width)
 
         return "\n".join("  ".join(map(fitted, row, headings, widths)).rstrip() for row in table)
 
     def _diff(self, rows: Sequence[DiffRow | str]) -> str:
         if self._width and self._width >= _SIDE_BY_SIDE:
             return "\n".join(self._side_by_side(rows, self._width))
-        looks, indent = {"-": _CANARY_COLOUR, "+": _OURS_COLOUR}, 6 + sum(_place_widths(rows))
+        looks, indent = {"-": _CANARY_COLOUR, "+": _OURS_COLOUR}, " " * (6 + sum(_place_widths(rows)))
         lines: list[str] = []
-        for raw in diff_lines(rows):
-            line, marked_to = self._with_marks(raw), raw.rfind(_CHANGE_ENDS) + 1
-            parts = [_cut(line, self._width) if self._width else line]
-            if self._width and _columns(line[:marked_to]) > self._width:  # what differs must be in sight
-                texts = (text.rstrip() for text in _folded(line[indent:], max(self._width - indent, 2)))
-                parts = [(" " * indent if n else line[:indent]) + text for n, text in enumerate(texts)]
-            shown = map(self._code, parts)
-            lines += (self._styled(looks[line[0]], part) if line[0] in looks else part for part in shown)
+        for line in map(self._with_marks, diff_lines(rows)):
+            look, width = looks.get(line[0]), self._width
+            if look is None:
+                lines.append(self._code(_cut(line, width) if width else line))
+            else:  # what differs must be in sight
+                parts = _wrapped(line, width, indent[: width // 2] if width else "")
+                lines += (self._styled(look, self._code(part)) for part in parts)
         return "\n".join(lines)
 
     def _with_marks(self, text: str) -> str:
@@ -1051,11 +1031,11 @@ class TextWriter:
                 yield _cut(self._code(_written_line(" ", lines, widths)), width)
                 continue
             cells = []
-            for side, style in zip(Side, (_CANARY_COLOUR, _OURS_COLOUR), strict=True):
+            for side, mark, look in ((Side.CANARY, "-", _CANARY_COLOUR), (Side.OURS, "+", _OURS_COLOUR)):
                 line = row.lines[side] or DiffLine("", "")
-                mark = {Side.CANARY: "-", Side.OURS: "+"}[side] if line.place else " "
-                text = self._with_marks(f"{mark} {line.place:<{widths[side]}}  {line.text}")
-                cells.append([self._styled(style, self._code(part)) for part in _folded(text, half)])
+                text = self._with_marks(f"{mark if line.place else ' '} {line.place:<{widths[side]}}  {line.text}")
+                parts = (_padded(part, half) for part in _wrapped(text, half, "  "))
+                cells.append([self._styled(look, self._code(part)) for part in parts])
             both = itertools.zip_longest(*cells, fillvalue=" " * half)
             yield from (" │ ".join(parts).rstrip() for parts in both)
 
@@ -1273,7 +1253,11 @@ def junit_xml(name: str, cases: Sequence[TestCase]) -> str:
     """Test results as JUnit XML."""
     from xml.etree import ElementTree  # here, so that only who writes test results waits for it
 
-    suite = ElementTree.Element("testsuite", name=printable(name))
+    failed = sum(case.failure is not None for case in cases)
+    skipped = sum(case.failure is None and case.skipped is not None for case in cases)
+    totals = {"tests": str(len(cases)), "failures": str(failed), "skipped": str(skipped), "errors": "0"}
+    root = ElementTree.Element("testsuites", totals)
+    suite = ElementTree.SubElement(root, "testsuite", totals, name=printable(name))
     for case in cases:
         element = ElementTree.SubElement(suite, "testcase", classname=case.suite, name=printable(case.name))
         if case.failure is not None:
@@ -1284,11 +1268,6 @@ def junit_xml(name: str, cases: Sequence[TestCase]) -> str:
             ElementTree.SubElement(element, "skipped", message=TextWriter().text(case.skipped))
         if case.output is not None:
             ElementTree.SubElement(element, "system-out").text = printable(case.output)
-    counts = {"tests": "testcase", "failures": "testcase/failure", "skipped": "testcase/skipped"}
-    totals = {name: str(len(suite.findall(path))) for name, path in counts.items()} | {"errors": "0"}
-    suite.attrib |= totals
-    root = ElementTree.Element("testsuites", totals)
-    root.append(suite)
     ElementTree.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 

@@ -137,7 +137,7 @@ class Rows(Show):
         self.pair(canary, ours)
         with mock.patch.dict(os.environ, COLUMNS="60"):
             text = self.show("--around", "1")
-        self.assertRegex(text, r"(?s)\n- #5 line 7 ◀ .*«y».*\n\+ +#5 line 7 ◀ .*«z»")
+        self.assertRegex(text, r"(?s)\n- #5 line 7 ◀ .*«\s*y».*\n\+ +#5 line 7 ◀ .*«\s*z»")
         self.assertLessEqual(max(map(len, text.splitlines())), 60)
 
     def test_what_is_folded_says_how_much_of_it_differs(self) -> None:
