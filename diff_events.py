@@ -10910,10 +10910,12 @@ def _bounded_value(name: str, value: object) -> dict[str, object]:
     return {name: value} if size <= _MOST_JSON_CHARACTERS else {name: None, f"{name}_characters": size}
 
 
+@json_form.register(Event)
 def _event_form(event: Event) -> dict[str, object]:
     return {**json_fields(event, "line=lineno idx kind"), **_bounded_value("payload", event.payload)}
 
 
+@json_form.register(FieldDifference)
 def _difference_form(difference: FieldDifference) -> dict[str, object]:
     form: dict[str, object] = {"path": difference.path}
     for side, value in Both(difference.left, difference.right).items():
@@ -10921,103 +10923,84 @@ def _difference_form(difference: FieldDifference) -> dict[str, object]:
     return {**form, "same_value": True} if difference.is_spelling else form
 
 
-def _known_object_form(known: KnownObject) -> dict[str, object]:
-    what = {name: known.event.payload.get(name) for name in ("object_type", "object_name")}
-    return {**json_fields(known, "sid created tid=event.tid idx=event.idx line=event.lineno"), **what}
+def _register(kind: type, names: str, **instead: Callable[[Any], object]) -> None:
+    """The form of a type that has not just all its fields: see `json_fields`; ``instead`` computes some of them."""
+    json_form.register(kind, lambda v: json_fields(v, names) | {name: of(v) for name, of in instead.items()})
 
 
-def _cause_form(cause: Cause) -> dict[str, object]:
-    via = {**_event_form(cause.via), "tid": cause.via.tid} if cause.via else None
-    return {**json_fields(cause, "relation upstream at side"), "via": via, "same_values": cause.echoes}
-
-
-def _baseline_form(baseline: BaselineComparison) -> dict[str, object]:
+def _summary_of(baseline: BaselineComparison) -> dict[str, int]:
     counts = Counter(thread.progression for thread in baseline.threads)
-    return {
-        **json_fields(baseline, "name same_canary same_profile holds"),
-        "summary": {progression.value: counts[progression] for progression in Progression},
-        **json_fields(baseline, "threads new_unmapped new_shared_globals parity_before"),
-    }
+    return {progression.value: counts[progression] for progression in Progression}
 
 
-def _divergence_form(divergence: Divergence) -> dict[str, object]:
-    names = (
-        "class=mismatch canary_idx=events.canary.idx ours_idx=events.ours.idx fields sort explained_by novelty change "
-        "canary_count=counts.canary ours_count=counts.ours matched_before matched_after rejoin event=events "
-        "next=following context block"
-    )
-    changed = "canary=events.canary.idx ours=events.ours.idx fields"
-    return {
-        **json_fields(divergence, names),
-        "block_omitted": Both(*(divergence.counts[side] - len(divergence.block[side]) for side in Side)),
-        "fields_omitted": divergence.fields_omitted,
-        "changed": [json_fields(pair, changed) for pair in divergence.changed[1:]],
-        "explanation": json_fields(divergence, "meanings calls"),
-    }
-
-
-def _thread_form(thread: ThreadReport) -> dict[str, object]:
-    names = (
-        "canary_tid=pair.canary_tid ours_tid=pair.ours_tid key marks compared_to paired_by=pair.method "
-        "confidence=pair.confidence alternative_ours_tid=pair.alternative status canary_events=events.canary "
-        "ours_events=events.ours matched floating_skipped=floated not_compared=remaining divergence divergences "
-        "divergences_found parity ending cause"
-    )
-    form = json_fields(thread, names)
-    return form | {"confidence": round(thread.pair.confidence, 4)}
-
-
-_PLACES: Final = "canary_idx=events.canary.idx ours_idx=events.ours.idx event=events"
+_PLACES: Final = "canary_idx=events.canary.idx ours_idx=events.ours.idx"
 _TIDS: Final = "canary_tid=pair.canary_tid ours_tid=pair.ours_tid"
-_JSON_FORMS: Final[Mapping[type, str | Callable[[Any], object]]] = {
-    ThreadPair: "canary_tid ours_tid",
-    LogWarning: "kind tid line=lineno idx count",
-    IdentityFinding: f"{_TIDS} event=events canary_object=objects.canary ours_object=objects.ours "
-    "expected certain count",
-    Echo: "upstream upstream_path ours_idx=event.idx path values",
-    StartHere: "reason canary_tid ours_tid canary_idx ours_idx downstream sid=lone.sid identity=finding "
-    "name_break=names next",
-    NameBreak: f"{_TIDS} {_PLACES} path canary=values.canary ours=values.ours expected stands_for matching",
-    Event: _event_form,
-    FieldDifference: _difference_form,
-    Meaning: lambda meaning: {"code": f"0x{meaning.code:X}", "name": meaning.name},
-    ParityScore: lambda score: {
-        "score": math.floor(score.value * 1e6) / 1e6,
-        **json_fields(score, "matched comparable complete"),
-    },
-    SharedGlobal: lambda created: {
-        "sid": created.sid,
-        "pointer": f"{created.pointer:#010x}",
-        **json_fields(created, "object_type tid idx line=lineno"),
-    },
-    KnownObject: _known_object_form,
-    Cause: _cause_form,
-    DivergenceSort: lambda sort: {
-        **json_fields(sort, "change kind call fields count threads first explained_by"),
-        "example": json_fields(sort, "event=example fields=differing"),
-    },
-    BaselineComparison: _baseline_form,
-    Divergence: _divergence_form,
-    ThreadReport: _thread_form,
-}
-"""The types whose forms are not all their fields; a text is for `json_fields`."""
 
-
-def _register(forms: Mapping[type, str | Callable[[Any], object]]) -> None:
-    for kind, form in forms.items():
-        json_form.register(kind, functools.partial(json_fields, names=form) if isinstance(form, str) else form)
-
-
-_register(_JSON_FORMS)
+_register(ThreadPair, "canary_tid ours_tid")
+_register(LogWarning, "kind tid line=lineno idx count")
+_register(Meaning, "code name", code=lambda meaning: f"0x{meaning.code:X}")
+_register(
+    ParityScore, "score=value matched comparable complete", score=lambda score: math.floor(score.value * 1e6) / 1e6
+)
+_register(
+    SharedGlobal, "sid pointer object_type tid idx line=lineno", pointer=lambda created: f"{created.pointer:#010x}"
+)
+_register(
+    KnownObject,
+    "sid created tid=event.tid idx=event.idx line=event.lineno",
+    object_type=lambda known: known.event.payload.get("object_type"),
+    object_name=lambda known: known.event.payload.get("object_name"),
+)
+_register(
+    IdentityFinding,
+    f"{_TIDS} event=events canary_object=objects.canary ours_object=objects.ours expected certain count",
+)
+_register(
+    NameBreak, f"{_TIDS} {_PLACES} event=events path canary=values.canary ours=values.ours expected stands_for matching"
+)
+_register(Echo, "upstream upstream_path ours_idx=event.idx path values")
+_register(
+    Cause,
+    "relation upstream at side via same_values=echoes",
+    via=lambda cause: cause.via and {**_event_form(cause.via), "tid": cause.via.tid},
+)
+_register(
+    StartHere,
+    "reason canary_tid ours_tid canary_idx ours_idx downstream sid=lone.sid identity=finding name_break=names next",
+)
+_register(
+    DivergenceSort,
+    "change kind call fields count threads first explained_by example",
+    example=lambda sort: json_fields(sort, "event=example fields=differing"),
+)
+_register(
+    BaselineComparison,
+    "name same_canary same_profile holds summary=threads threads new_unmapped new_shared_globals parity_before",
+    summary=_summary_of,
+)
+_register(
+    Divergence,
+    f"class=mismatch {_PLACES} fields sort explained_by novelty change canary_count=counts.canary "
+    "ours_count=counts.ours matched_before matched_after rejoin event=events next=following context block "
+    "block_omitted=block fields_omitted changed explanation=calls",
+    block_omitted=lambda one: Both(*(one.counts[side] - len(one.block[side]) for side in Side)),
+    changed=lambda one: [
+        json_fields(pair, "canary=events.canary.idx ours=events.ours.idx fields") for pair in one.changed[1:]
+    ],
+    explanation=lambda one: json_fields(one, "meanings calls"),
+)
+_register(
+    ThreadReport,
+    f"{_TIDS} key marks compared_to paired_by=pair.method confidence=pair.confidence "
+    "alternative_ours_tid=pair.alternative status canary_events=events.canary ours_events=events.ours matched "
+    "floating_skipped=floated not_compared=remaining divergence divergences divergences_found parity ending cause",
+    confidence=lambda thread: round(thread.pair.confidence, 4),
+)
 
 
 def _json_profile(report: Report) -> object:
     rules = [
-        {
-            "rule": _rule_text(rule),
-            **json_fields(rule, "file=source line=lineno reason at_most"),
-            "hidden": count,
-        }
+        {"rule": _rule_text(rule), **json_fields(rule, "file=source line=lineno reason at_most"), "hidden": count}
         for rule, count in report.rule_uses
     ]
     return {"files": report.options.profile.names, "hidden": sum(report.hidden), "rules": rules} if rules else None
@@ -11033,13 +11016,14 @@ def _json_conditions(report: Report) -> Iterator[object]:
 def report_json(report: Report) -> Iterator[str]:
     """The report for programs, in pieces: what schema v1 pins, and every number that the Markdown has."""
     lone = {f"{side}_only": [created.sid for created in alone] for side, alone in report.lone_globals.items()}
+    options = "tid_map auto_map context max_divergences check_identity match_names"
     return json_document(
         {
             "format": REPORT_FORMAT,
             "format_version": REPORT_FORMAT_VERSION,
             **json_fields(report, "verdict parity"),
             "gate": {gate.value: holds for gate, holds in report.gate.items()},
-            "conditions": [*_json_conditions(report)],
+            "conditions": _json_conditions(report),
             **json_fields(report, "start_here threads"),
             "unmapped": report.unmapped.map(lambda threads: [thread.tid for thread in threads]),
             "unmapped_threads": report.unmapped,
@@ -11047,9 +11031,7 @@ def report_json(report: Report) -> Iterator[str]:
             **json_fields(report, "sorts calls names"),
             "profile": _json_profile(report),
             **json_fields(report, "identity baseline inputs=logs"),
-            "options": json_fields(
-                report.options, "tid_map auto_map context max_divergences check_identity match_names"
-            ),
+            "options": json_fields(report.options, options),
             "skipped_fields": {kind: sorted(fields) for kind, fields in SKIPPED_FIELDS.items()},
         }
     )
