@@ -12828,31 +12828,16 @@ class DriftCategory(enum.Enum):
         return int(self.value[4])
 
 
-class Reason(enum.StrEnum):
-    """Why: a closed set."""
-
-    WHITESPACE = "whitespace"
-    TIMESTAMP = "timestamp"
-    TOOL_INPUT = "tool_input"
-    TOOL_NAME = "tool_name"
-    FILE_STATE = "file_state"
-    RESULT = "result"
-    MISSING_TOOL_CALL = "missing_tool_call"
-    EXTRA_TOOL_CALL = "extra_tool_call"
-    HOOK_EVENT = "hook_event"
-    MISSING_HOOK_EVENT = "missing_hook_event"
-    EXTRA_HOOK_EVENT = "extra_hook_event"
-    SKILL_INVOCATION = "skill_invocation"
-    MISSING_SKILL_INVOCATION = "missing_skill_invocation"
-    EXTRA_SKILL_INVOCATION = "extra_skill_invocation"
-    ACTION_KIND = "action_kind"
-    NETWORK_EGRESS = "network_egress"
-    CREDENTIAL_READ = "credential_read"
-    SPAWN_OUTSIDE_CWD = "spawn_outside_cwd"
+Reason = enum.StrEnum(
+    "Reason",
+    "WHITESPACE TIMESTAMP TOOL_INPUT TOOL_NAME FILE_STATE RESULT MISSING_TOOL_CALL EXTRA_TOOL_CALL "
+    "HOOK_EVENT MISSING_HOOK_EVENT EXTRA_HOOK_EVENT SKILL_INVOCATION MISSING_SKILL_INVOCATION EXTRA_SKILL_INVOCATION "
+    "ACTION_KIND NETWORK_EGRESS CREDENTIAL_READ SPAWN_OUTSIDE_CWD",
+)
+"""Why: a closed set. The value of each is its name in lower case."""
 
 
-@dataclass(frozen=True, slots=True)
-class ActionDifference:
+class ActionDifference(NamedTuple):
     """One thing in which a pair of actions is not equivalent: the values as they were compared."""
 
     reason: Reason
@@ -12888,18 +12873,15 @@ def classify_drift(differences: Sequence[ActionDifference]) -> tuple[DriftCatego
     >>> classify_drift([ActionDifference(Reason.TOOL_INPUT, "command", "echo 'a  b'", "echo 'a b'")])[1].value
     'whitespace'
     """
-    if not differences:
-        return DriftCategory.NO_DRIFT, None
     cosmetic = Reason.WHITESPACE
     for difference in differences:
-        sides = folded(difference.teacher), folded(difference.student)
-        if json_equal(*sides):
-            continue
-        timeless = (with_strings(side, lambda text: re.sub(_TIMESTAMP_TEXT, "<timestamp>", text)) for side in sides)
-        if not json_equal(*map(folded, timeless)):
-            return DriftCategory.SEMANTIC, difference.reason
-        cosmetic = Reason.TIMESTAMP
-    return DriftCategory.COSMETIC, cosmetic
+        sides = [folded(side) for side in difference[2:]]
+        if not json_equal(*sides):
+            cosmetic = Reason.TIMESTAMP
+            blank = [with_strings(side, lambda text: re.sub(_TIMESTAMP_TEXT, "<timestamp>", text)) for side in sides]
+            if not json_equal(*map(folded, blank)):
+                return DriftCategory.SEMANTIC, difference.reason
+    return (DriftCategory.COSMETIC, cosmetic) if differences else (DriftCategory.NO_DRIFT, None)
 
 
 # ── what the rules look at ──
@@ -12967,31 +12949,25 @@ def _unequal(reason: Reason, field: str, teacher: object, student: object) -> Di
         yield ActionDifference(reason, field, teacher, student)
 
 
-def _same(reason: Reason, field: str, view: Callable[[ToolCall], object]) -> Rule:
+def _same(field: str, view: Callable[[ToolCall], object], reason: Reason = Reason.TOOL_INPUT) -> Rule:
     """The rule that what ``view`` shows of a call is equal as JSON."""
     return lambda teacher, student: _unequal(reason, field, view(teacher), view(student))
 
 
 def _same_input(name: str, default: object = None) -> Rule:
     """The same of a field of the input; ``null`` is as good as absent, and both mean the default."""
-
-    def view(call: ToolCall) -> object:
-        value = call.input.get(name)
-        return default if value is None else value
-
-    return _same(Reason.TOOL_INPUT, name, view)
+    return _same(name, lambda call: default if call.input.get(name) is None else call.input[name])
 
 
 def _same_path(default: str | None = None) -> Rule:
     """The rule that the paths have a canonical form in common."""
 
     def rule(teacher: ToolCall, student: ToolCall) -> Differences:
-        paths = [default if (path := _path_of(call)) is None else path for call in (teacher, student)]
-        if all(isinstance(path, str) for path in paths):
-            forms = [canonical_paths(str(path), call.cwd) for path, call in zip(paths, (teacher, student), strict=True)]
-            if forms[0] & forms[1]:
-                return
-        yield from _unequal(Reason.TOOL_INPUT, "path", *paths)
+        calls = (teacher, student)
+        paths = [default if (path := _path_of(call)) is None else path for call in calls]
+        forms = [canonical_paths(str(path), call.cwd) for path, call in zip(paths, calls, strict=True)]
+        if not all(isinstance(path, str) for path in paths) or not forms[0] & forms[1]:
+            yield from _unequal(Reason.TOOL_INPUT, "path", *paths)
 
     return rule
 
@@ -13019,12 +12995,13 @@ def _same_inputs(*ignored: str) -> Rule:
     """The rule that the inputs are equal as JSON, the path of a file in its canonical form."""
 
     def rule(teacher: ToolCall, student: ToolCall) -> Differences:
-        inputs = [{name: call.input[name] for name in call.input if name not in ignored} for call in (teacher, student)]
-        paths = [[name for name in _PATH_FIELDS if isinstance(values.get(name), str)] for values in inputs]
-        if [len(names) for names in paths] == [1, 1]:
+        calls = (teacher, student)
+        paths = [[name for name in _PATH_FIELDS if isinstance(call.input.get(name), str)] for call in calls]
+        have_paths = all(len(names) == 1 for names in paths)
+        if have_paths:
             yield from _same_path()(teacher, student)
-            for values, names in zip(inputs, paths, strict=True):
-                del values[names[0]]
+        left_out = {*ignored, *(name for names in paths if have_paths for name in names)}
+        inputs = [{name: call.input[name] for name in call.input if name not in left_out} for call in calls]
         for difference in field_differences(inputs[0], inputs[1], "input"):
             yield ActionDifference(Reason.TOOL_INPUT, difference.path, difference.left, difference.right)
 
@@ -13052,41 +13029,30 @@ def _same_command(teacher: ToolCall, student: ToolCall) -> Differences:
         yield ActionDifference(Reason.TOOL_INPUT, "command", *commands)
 
 
-_WHOLE_FILE: Final = range(1, sys.maxsize)
-_LINE_NUMBER: Final = field_type("int|null")
-
-
-def _line_range(call: ToolCall) -> range | None:
-    """The lines that a call asks for, counted from 1; None where offset or limit is no whole number."""
-    offset, limit = call.input.get("offset"), call.input.get("limit")
-    if not (_LINE_NUMBER.accepts(offset) and _LINE_NUMBER.accepts(limit)):
-        return None
-    start = min(max(1, cast(int, offset or 1)), sys.maxsize)
-    return range(start, sys.maxsize if limit is None else min(start + max(0, cast(int, limit)), sys.maxsize))
+def _line_range(call: ToolCall) -> range:
+    """The lines that a call asks for, counted from 1; all where offset or limit is no whole number."""
+    offset, limit = (call.input.get(name) for name in ("offset", "limit"))
+    start = min(max(1, offset), sys.maxsize) if type(offset) is int else 1
+    return range(start, min(start + max(0, limit), sys.maxsize) if type(limit) is int else sys.maxsize)
 
 
 @functools.lru_cache(maxsize=1024)
 def _without_gutter(text: str) -> str | None:
     """The text behind line numbers, in either style in which Read shows them; None where it has none."""
     lines = _lines(text)
-    numbers = [re.match(r" *([0-9]{1,9})[→\t]", line) for line in lines]
-    found = [(int(number[1]), line[number.end() :]) for number, line in zip(numbers, lines, strict=True) if number]
-    is_numbered = found and [number for number, _ in found] == list(range(found[0][0], found[0][0] + len(lines)))
-    return "\n".join(line for _, line in found) if is_numbered else None
+    split = [re.split(r"(?a)^ *(\d{1,9})[→\t]", line) for line in lines]
+    numbers = [int(parts[1]) for parts in split if len(parts) == 3]
+    is_numbered = numbers and numbers == list(range(numbers[0], numbers[0] + len(lines)))
+    return "\n".join(parts[2] for parts in split) if is_numbered else None
 
 
 def _same_excerpt(teacher: ToolCall, student: ToolCall) -> Differences:
     """The line ranges overlap, and the lines that both saw are equal."""
-    known = _line_range(teacher), _line_range(student)
-    if known[0] is None or known[1] is None:
-        yield from _same_input("offset")(teacher, student)
-        yield from _same_input("limit")(teacher, student)
-    ranges = [_WHOLE_FILE, _WHOLE_FILE] if known[0] is None or known[1] is None else [known[0], known[1]]
+    ranges = _line_range(teacher), _line_range(student)
     both = range(max(lines.start for lines in ranges), min(lines.stop for lines in ranges))
     if not both and ranges[0] != ranges[1]:
-        yield ActionDifference(
-            Reason.TOOL_INPUT, "offset, limit", *(f"{lines.start}-{lines.stop - 1}" for lines in ranges)
-        )
+        asked = (f"{lines.start}-{lines.stop - 1}" for lines in ranges)
+        yield ActionDifference(Reason.TOOL_INPUT, "offset, limit", *asked)
     elif teacher.result and student.result:
         texts = [teacher.result.content, student.result.content]
         bare = [_without_gutter(text) for text in texts]
@@ -13099,17 +13065,20 @@ def _same_excerpt(teacher: ToolCall, student: ToolCall) -> Differences:
         yield from _same_result("result", lambda _, result: result.content)(teacher, student)
 
 
+def _odd_lines(call: ToolCall) -> object:
+    """Offset and limit, where one of them is no whole number: they must be equal then."""
+    asked = [call.input.get(name) for name in ("offset", "limit")]
+    return None if all(value is None or type(value) is int for value in asked) else asked
+
+
 def _same_file_after(teacher: ToolCall, student: ToolCall) -> Differences:
     """What was written has the same hash: the one that is given, or else that of the content."""
-    contents = teacher.input.get("content"), student.input.get("content")
-    states = _state_of(teacher), _state_of(student)
-    hashes = [sha256(text) if isinstance(text, str) else None for text in contents]
-    known = [state or content for state, content in zip(states, hashes, strict=True)]
-    if known[0] is None or known[1] is None:
-        yield from _same_input("content")(teacher, student)
-        yield from _same_input("post_state_sha256")(teacher, student)
-    elif known[0] != known[1]:
-        yield ActionDifference(Reason.FILE_STATE, "content", *(known if any(states) else contents))
+    contents = [call.input.get("content") for call in (teacher, student)]
+    states = [_state_of(call) for call in (teacher, student)]
+    if any(states):
+        contents = [sha256(text) if isinstance(text, str) else text for text in contents]
+        contents = [state or content for state, content in zip(states, contents, strict=True)]
+    yield from _unequal(Reason.FILE_STATE, "content", *contents)
 
 
 _NOTHING_FOUND: Final = frozenset({"", "No files found", "No matches found"})
@@ -13126,54 +13095,45 @@ def _found_paths(call: ToolCall, result: ToolResult) -> list[str]:
     return sorted(max(canonical_paths(line, call.cwd)) for line in lines if line)
 
 
-_GREP_DEFAULTS: Final = {"output_mode": "files_with_matches", "head_limit": 0, "offset": 0}
-_SWITCHES: Final = r"-[a-zEFGHILPRTUZ]+"
+_GREP_DEFAULTS: Final = {"output_mode": "files_with_matches", "head_limit": 0, "offset": 0, "flags": []}
 
 
-def _switches(words: Iterable[str]) -> list[str]:
-    """One entry a flag, with the words after it that are its value; ``-in`` is ``-i`` and ``-n``."""
-    entries: list[list[str]] = []
+def _switches(words: Iterable[str]) -> dict[str, str]:
+    """The switches with the words behind each; ``-in`` is ``-i`` and ``-n``. Context of no lines is left out.
+
+    ``-C 2`` is ``-A 2`` and ``-B 2``, which give way to those of their own.
+    """
+    found: dict[str, str] = {}
+    last = ""
     for word in words:
-        if not word.startswith("-") and entries:
-            entries[-1].append(word)
+        if last and not word.startswith("-"):
+            found[last] += f" {word}"
         else:
-            entries += [[f"-{letter}"] for letter in word[1:]] if re.fullmatch(_SWITCHES, word) else [[word]]
-    return [" ".join(entry) for entry in entries]
-
-
-def _context_lines(flags: Sequence[str]) -> list[str]:
-    """The flags with ``-C 2`` as ``-A 2`` and ``-B 2``, which give way to those of their own; 0 is the default."""
-    lines: dict[str, str] = {}
-    others = []
-    for flag in flags:
-        name, _, value = flag.partition(" ")
-        if name in ("-C", "--context"):
-            lines = {"-A": value, "-B": value, **lines}
-        elif name in ("-A", "-B"):
-            lines[name] = value
-        else:
-            others.append(flag)
-    return sorted([*others, *(f"{name} {value}" for name, value in lines.items() if value != "0")])
+            names = [f"-{letter}" for letter in word[1:]] if re.fullmatch(r"-[a-zEFGHILPRTUZ]+", word) else [word]
+            found = {**dict.fromkeys(names, ""), **found}
+            last = names[-1]
+    context = found.pop("-C", found.pop("--context", " 0"))
+    found = {"-A": context, "-B": context, **found}
+    return {name: value for name, value in found.items() if name not in ("-A", "-B") or value != " 0"}
 
 
 def _grep_flags(call: ToolCall) -> dict[str, object]:
-    """Every flag of a Grep that is not at its default; a switch that is off, ``null`` and an empty list are so."""
+    """Every flag of a Grep that is not at its default; a switch that is off and ``null`` are so."""
     flags: dict[str, object] = {}
-    written: list[str] = []
+    words: list[str] = []
     for name, value in call.input.items():
-        is_default = value is None or value is False or value == [] or json_equal(value, _GREP_DEFAULTS.get(name))
-        if name in ("pattern", *_PATH_FIELDS) or is_default:
+        is_default = value is None or value is False or json_equal(value, _GREP_DEFAULTS.get(name))
+        if is_default or name in ("pattern", *_PATH_FIELDS):
             continue
-        if name == "flags" and isinstance(value, str):
-            written += _switches(value.split())
+        if name.startswith("-") or name == "context":
+            words += ["-C" if name == "context" else name, *([] if value is True else [json_text(value)])]
+        elif name == "flags" and isinstance(value, str):
+            words += value.split()
         elif name == "flags" and isinstance(value, list) and all(isinstance(flag, str) for flag in value):
-            written += _switches(value)
-        elif name.startswith("-") or name == "context":
-            switch = "-C" if name == "context" else name
-            written += _switches([switch] if value is True else [switch, json_text(value)])
+            words += value
         else:
             flags[name] = value
-    return {**flags, "flags": _context_lines(written)}
+    return flags | _switches(words)
 
 
 def _grep_pattern(call: ToolCall) -> object:
@@ -13184,20 +13144,20 @@ def _grep_pattern(call: ToolCall) -> object:
 RULES: Final[Mapping[str, Sequence[Rule]]] = {
     **dict.fromkeys(("Agent", "Task"), (_same_inputs("description"),)),
     **dict.fromkeys(("Bash", "Shell"), (_same_command,)),
-    "Read": (_same_path(), _same_input("pages"), _same_excerpt),
+    "Read": (_same_path(), _same_input("pages"), _same("offset, limit", _odd_lines), _same_excerpt),
     "Write": (_same_path(), _same_file_after, _same_outcome),
     "Edit": (
         _same_path(),
         *map(_same_input, ("old_string", "new_string")),
         _same_input("replace_all", False),
-        _same(Reason.FILE_STATE, "post_state_sha256", lambda call: _state_of(call) or MISSING),
+        _same("post_state_sha256", lambda call: _state_of(call) or MISSING, Reason.FILE_STATE),
         _same_outcome,
     ),
     "Glob": (_same_input("pattern"), _same_path("."), _same_result("result.content", _found_paths)),
     "Grep": (
-        _same(Reason.TOOL_INPUT, "pattern", _grep_pattern),
+        _same("pattern", _grep_pattern),
         _same_path("."),
-        _same(Reason.TOOL_INPUT, "flags", _grep_flags),
+        _same("flags", _grep_flags),
         _same_result("lines of result.content", lambda _, result: len(_found_lines(result))),
     ),
 }
@@ -13231,7 +13191,7 @@ def action_differences(teacher: Action, student: Action) -> Differences:
             yield ActionDifference(Reason.HOOK_EVENT, "output", teacher.output, student.output)
         if teacher.call and student.call:
             for difference in action_differences(teacher.call, student.call):
-                yield replace(difference, reason=Reason.HOOK_EVENT, field=f"its tool call: {difference.field}")
+                yield difference._replace(reason=Reason.HOOK_EVENT, field=f"its tool call: {difference.field}")
         elif teacher.call or student.call:
             names = [call.name if call else MISSING for call in (teacher.call, student.call)]
             yield ActionDifference(Reason.HOOK_EVENT, "its tool call", *names)
