@@ -3676,7 +3676,7 @@ def _one_hash_seed() -> Iterator[None]:
     """Lets processes that are started afresh agree on the key of their `hash`."""
     name = "PYTHONHASHSEED"
     before = os.environ.get(name)
-    os.environ[name] = before or str(int.from_bytes(os.urandom(4), "big") or 1)
+    os.environ[name] = str(int.from_bytes(os.urandom(4), "big"))
     try:
         yield
     finally:

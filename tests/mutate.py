@@ -29,7 +29,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "diff_events.py"
 
-_INDEX = "test_doctests test_index test_reading test_bad_input test_late_formats test_rules test_random_pairs"
+_INDEX = (
+    "test_doctests test_index test_reading test_bad_input test_late_formats test_rules test_identity test_causes "
+    "test_random_pairs"
+)
 TESTS = {
     "rules": "test_rules test_doctests test_index test_random_pairs",
     "fingerprints": "test_rules test_doctests test_index test_random_pairs",

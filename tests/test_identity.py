@@ -217,6 +217,7 @@ class NoFalseAlarm(unittest.TestCase):
         self.assertEqual(compare_lines(canary, [made(6, "x"), *waited(6, "y"), *waited(6, X)]).identity, ())
         for value in ("frame", None, -1, "", True, "1_0", 1.0, [1], "f" * 17):
             self.assertIsNone(semantic_number(value))
+        self.assertEqual([semantic_number(value) for value in (0, "0", "f" * 16)], [0, 0, (1 << 64) - 1])
 
     def test_twins_that_may_be_paired_crosswise(self) -> None:
         def side(first: tuple[int, str], second: tuple[int, str]) -> list[Line]:

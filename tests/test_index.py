@@ -156,10 +156,13 @@ class Paths(LogTestCase):
         stop = threading.Event()
         thread = threading.Thread(target=stop.wait)
         thread.start()
-        with several_processes(), mock.patch.object(os, "fork", side_effect=AssertionError):
-            self.assertEqual(self.outcome(log_bytes(calls(3)), log_bytes(calls(3))).code, 0)
-        stop.set()
-        thread.join()
+        self.addCleanup(thread.join)
+        self.addCleanup(stop.set)
+        started_afresh = mock.patch.object(os, "fork", side_effect=AssertionError)
+        only_there = mock.patch.object(diff_events._SegmentIndexer, "index", side_effect=AssertionError)
+        for seed in ("", "0", "random"):  # whatever this process has, theirs must be one
+            with several_processes(), started_afresh, only_there, mock.patch.dict(os.environ, PYTHONHASHSEED=seed):
+                self.assertEqual(self.outcome(log_bytes(calls(3)), log_bytes(calls(3))).code, 0)
 
     def test_a_process_that_dies(self) -> None:
         parent = os.getpid()
@@ -195,6 +198,12 @@ class Paths(LogTestCase):
             outcome = self.outcome(log_bytes(calls(9)), log_bytes(calls(9)))
         self.assertRegex(outcome.err, r"\A[^\n]*(canary|ours): [^\n]*7\n\Z")
 
+    def test_no_process_outlives_a_log_that_is_refused(self) -> None:
+        with several_processes():
+            outcome = self.outcome(log_bytes(calls(3)) + b"{}\n" * 9, log_bytes(calls(300)))
+        self.assertEqual(outcome.code, 2)
+        self.assertEqual(multiprocessing.active_children(), [])
+
     @staticmethod
     def pinned(outcome: Outcome) -> tuple[int, object]:
         """The exit code and the fields that the schema pins."""
@@ -209,6 +218,9 @@ class Paths(LogTestCase):
                     with mock.patch.object(diff_events, "formats_differ", return_value=differ):
                         found.append(self.pinned(self.outcome_of(pair)))
                 self.assertEqual(*found)
+
+    def test_the_fast_fingerprint_is_used(self) -> None:
+        self.assertIs(diff_events.fingerprint, hash)  # on all systems where this suite is run
 
     def test_portable_fingerprint(self) -> None:
         portable = diff_events._portable_fingerprint()
@@ -300,6 +312,14 @@ class Index(LogTestCase):
         self.assertEqual((shared.tid, shared.idx, shared.pointer), (6, 2, 0x828F0010))
         (creation,) = index.creations
         self.assertEqual((creation.creator_tid, creation.idx, creation.child_tid), (6, 3, 9))
+
+    def test_bytes_and_slow_lines_are_those_of_all_segments(self) -> None:
+        odd = b'{"kind":"x","tid":6,"tid_event_idx":%d,"payload":{"%s":[{}]}}\n'
+        data = b"\n \n" + log_bytes(calls(3)) + b"".join(odd % (n, b"a" * n) for n in range(3, 9))
+        with mock.patch.multiple(diff_events, SEGMENT_BYTES=1, CHUNK_BYTES=1):
+            index = self.index(data)
+        self.assertEqual((index.bytes, index.events, index.next_lineno), (len(data), 9, data.count(b"\n") + 1))
+        self.assertGreater(index.exact_lines, 0)
 
     def test_first_call_in_index_order(self) -> None:
         index = self.index([event(3), event(2), event(0, "other", {}), event(1), event(0, tid=7)])
