@@ -198,6 +198,11 @@ class ByHand(unittest.TestCase):
             self.assertEqual([pair.alternative for pair in pairs], [None] * 8)
             self.assertEqual([pair.confidence for pair in pairs], [1.0] * 8)
 
+    def test_to_swap_twins_of_one_side_would_change_nothing(self) -> None:
+        alike, others = [thread(1, range(9)), thread(2, range(9))], [thread(1, [*range(8), 50]), thread(2, range(7))]
+        for canary, ours in ((alike, others), (others, alike)):
+            self.assertEqual([pair.alternative for pair in pair_threads(canary, ours, {})], [None, None])
+
     def test_nearly_as_good_is_marked(self) -> None:
         canary = [thread(1, range(300))]
         ours = [thread(1, [*range(200), *range(1000, 1100)]), thread(2, [*range(200), *range(2000, 2100)])]
