@@ -2189,18 +2189,18 @@ def shared_global_sid(pointer: int, object_type: str) -> str:
     return f"{fnv1a_64(b'shared-global' + bytes(1) + kind + bytes(1) + pointer.to_bytes(4, 'big')):016x}"
 
 
-def guest_pointer(value: object) -> int | None:
-    """A ``raw_handle_id`` as the 32-bit number it is; None where it is of another form."""
-    if isinstance(value, str) and re.fullmatch(r"0[xX][0-9a-fA-F]+", value):
-        value = int(value, 16)
-    return value if type(value) is int and 0 <= value < 1 << 32 else None
-
-
 @functools.lru_cache(maxsize=1 << 14)
 def _hexadecimal(text: str) -> int | None:
     """The 64-bit number that a text is in hexadecimal; loops repeat themselves, so it is remembered for a while."""
     number = int(text, 16) if re.fullmatch(r"(0[xX])?[0-9a-fA-F]+", text) else 1 << 64
     return number if number < 1 << 64 else None
+
+
+def guest_pointer(value: object) -> int | None:
+    """A ``raw_handle_id`` as the 32-bit number it is; None where it is of another form."""
+    if isinstance(value, str) and value[:2] in ("0x", "0X"):
+        value = _hexadecimal(value)
+    return value if type(value) is int and 0 <= value < 1 << 32 else None
 
 
 def semantic_number(value: object) -> int | None:
@@ -3447,9 +3447,11 @@ class _SegmentIndexer:
             self._note_creation(int(columns.tids[place]), indexes[place], payload)
         sids: dict[int, str] = {}
         for place, payload in special.get(b"handle.create", {}).items():
-            sid, pointer = shared_global_of(payload), guest_pointer(payload.get("raw_handle_id"))
-            if sid is not None and pointer is not None:
-                sids[place], thing = sid, str(payload["object_type"])
+            sid = shared_global_of(payload)
+            if sid is not None:
+                sids[place] = sid
+                pointer, thing = guest_pointer(payload["raw_handle_id"]), str(payload["object_type"])
+                assert pointer is not None  # it is part of the id
                 made = SharedGlobal(int(columns.tids[place]), indexes[place], sid, pointer, thing)
                 self._index.shared_globals.append(made)
         for kind, of_kind in special.items():
