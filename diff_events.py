@@ -341,7 +341,7 @@ def _refuse_constant(name: str) -> object:
     raise NotJsonError(f"{name} is not JSON")
 
 
-_BRACKETS_AND_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}]')
+_BRACKETS_AND_STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]')
 
 
 def _nesting(text: str) -> int:
@@ -8374,24 +8374,22 @@ def _ending(walk: PairWalk, found: Sequence[Found]) -> Ending | None:
 
 def _lane(walk: PairWalk, divergences: int) -> Lane:
     """The lane of a walk of which so many divergences are reported. What floats takes no place in it."""
-    phase, place, floated = Phase.BEFORE, 0, Both(0, 0)
+    phase, place, nothing = Phase.BEFORE, 0, Both(0, 0)
     stretches: list[Stretch] = []
     differences: list[int] = []
     for step in walk.steps:
         counts = step.places.map(len)
         if step.kind is StepKind.FLOATED:
-            floated = Both(floated.canary + counts.canary, floated.ours + counts.ours)
+            stretches.append(Stretch(phase, 0, 0, nothing, counts))
             continue
-        if step.differs:
-            differences.append(place)
         if step.kind is StepKind.DIFFERED:
             phase = Phase.AFTER
         elif step.kind is StepKind.REST and walk.end not in _ENDED_SIDE:
             phase = Phase.NOT_COMPARED
+        differences += [place] if step.differs else []
         alone = Both(counts.canary - step.matched, counts.ours - step.matched)
-        stretches.append(Stretch(phase, max(counts), step.matched, alone, floated))
-        place, floated = place + max(counts), Both(0, 0)
-    stretches += [Stretch(phase, 0, 0, Both(0, 0), floated)] if any(floated) else []
+        stretches.append(Stretch(phase, max(counts), step.matched, alone))
+        place += max(counts)
     return Lane(place, tuple(stretches), tuple(differences[:divergences])).coarser(_LANE_PIECES)
 
 
@@ -9745,11 +9743,6 @@ def _read_parity(form: Mapping[str, Any] | None) -> ParityScore | None:
     return ParityScore(int(form["matched"]), int(form["comparable"]), bool(form["complete"])) if form else None
 
 
-def _read_mark(mark: Sequence[Any]) -> DivergenceMark:
-    start, end, sort, *_, doubtful = mark
-    return DivergenceMark(int(start), int(end), int(sort), bool(doubtful))
-
-
 def _read_standing(thread: Mapping[str, Any]) -> _Standing:
     """A thread's standing from the fields that schema v1 pins, and from those that this tool adds where they are."""
     ending, marks = thread.get("ending"), thread.get("marks")
@@ -9762,7 +9755,7 @@ def _read_standing(thread: Mapping[str, Any]) -> _Standing:
         int(thread["matched"]),
         f"{last['kind']} {(last['payload'] or {}).get('name')}" if last else None,
         int(thread.get("compared_to", 0)),
-        None if marks is None else tuple(map(_read_mark, marks)),
+        None if marks is None else tuple(DivergenceMark._make([*map(int, mark[:3]), bool(mark[-1])]) for mark in marks),
         _read_parity(thread.get("parity")),
     )
 
@@ -9927,10 +9920,13 @@ class _Ratchet:
         known = before.status != PairStatus.IDENTICAL.value
         return tuple(self._unheard_of(now.start, now.marks if to_the_end else compared, spare_doubtful=known)), 0
 
-    def progress(self, before: _Standing, now: _Standing) -> ThreadProgress:
-        """How one thread stands against the earlier run."""
-        new, fixed = self._divergences(before, now)
+    def progress(self, before: _Standing | None, now: _Standing) -> ThreadProgress:
+        """How one thread stands against the earlier run, which may not have paired it."""
         diverged, identical = PairStatus.DIVERGED.value, PairStatus.IDENTICAL.value
+        if before is None:
+            progression = Progression.SAME if now.status == identical else Progression.NEW
+            return ThreadProgress(now.canary_tid, now.ours_tid, progression, now.matched)
+        new, fixed = self._divergences(before, now)
         events = now.matched - before.matched
         alike = now.status == diverged or (before.status, before.ended_in) == (now.status, now.ended_in)
         known = not self.same_canary and not new and alike
@@ -9953,19 +9949,11 @@ def compare_with_baseline(report: Report, baseline: Baseline) -> BaselineCompari
     """What got better and what got worse since an earlier run."""
     ratchet = _Ratchet(baseline, report)
     now = list(map(_standing, report.threads))
-    same = list((_same_threads if ratchet.same_canary else _alike_threads)(baseline.threads, now))
-    before_of = {id(thread): before for before, thread in same}
-    paired = {id(before) for before, _ in same}
-    threads = []
-    for thread in now:
-        if before := before_of.get(id(thread)):
-            threads.append(ratchet.progress(before, thread))
-        else:
-            is_new = thread.status != PairStatus.IDENTICAL.value
-            progression = Progression.NEW if is_new else Progression.SAME
-            threads.append(ThreadProgress(thread.canary_tid, thread.ours_tid, progression, thread.matched))
+    same = (_same_threads if ratchet.same_canary else _alike_threads)(baseline.threads, now)
+    before_of = {thread: before for before, thread in same}
+    threads = [ratchet.progress(before_of.get(thread), thread) for thread in now]
     for thread in baseline.threads:
-        if id(thread) not in paired:  # paired then, not now: nothing of it matches any more
+        if thread not in before_of.values():  # paired then, not now: nothing of it matches any more
             lost = thread.canary_tid, thread.ours_tid, Progression.EARLIER, -thread.matched
             threads.append(ThreadProgress(*lost))
     sids = {lone.sid for alone in report.lone_globals for lone in alone}
@@ -15330,8 +15318,8 @@ class Meta(NamedTuple):
     allow_hosts: tuple[str, ...] = ()
     options: DiffOptions = DiffOptions()
     """Of two logs, but for the profile,"""
-    profile: str | None = None
-    """which is a file in the folder of the fixture."""
+    profiles: tuple[str, ...] = ()
+    """of which this is the path, if there is one."""
 
 
 class FixtureResult(NamedTuple):
@@ -15364,17 +15352,12 @@ class FixtureResult(NamedTuple):
         """The command that shows what drifted."""
         import shlex  # here, so that only who has fixtures that fail waits for it
 
-        options = ("diff", "") if self.files[0].endswith(_TRACE_FILES[0]) else ("--canary", "--ours")
-        words = [*itertools.chain.from_iterable(zip(options, self.files, strict=True))]
+        if self.files[0].endswith(_TRACE_FILES[0]):
+            return shlex.join(["diff_events.py", "diff", *self.files])
+        words = ["diff_events.py", "--canary", self.files[0], "--ours", self.files[1]]
         words += ["--match-names"] if self.meta.options.match_names else []
         words += ["--check-identity"] if self.meta.options.check_identity else []
-        words += ["--profile", self.profiles[0]] if self.profiles else []
-        return f"diff_events.py {' '.join(map(shlex.quote, filter(None, words)))}"
-
-    @property
-    def profiles(self) -> list[str]:
-        """The paths of the profiles that two logs are compared under: one or none."""
-        return [] if self.meta.profile is None else [os.path.join(os.path.dirname(self.files[0]), self.meta.profile)]
+        return shlex.join([*words, *(word for path in self.meta.profiles for word in ("--profile", path))])
 
 
 def parse_tid_map(text: str) -> dict[int, int]:
@@ -15420,16 +15403,15 @@ def read_meta(folder: Path, default_id: str | None = None) -> Meta:
         tuple(fixture.get("covers", ())),
         checked_hosts(fixture.get("allow_hosts"), source, "fixture.allow_hosts"),
         DiffOptions(_tid_map(fixture.get("tid_map", {}), source), **asked),
-        fixture.get("profile"),
+        (str(folder / fixture["profile"]),) if "profile" in fixture else (),
     )
 
 
 def _fixture_files(folder: Path) -> tuple[str, ...]:
     """The pair of files that a fixture holds. Raises `InputError` where one is missing or two kinds are mixed."""
-    there = [name for name in (*_TRACE_FILES, *_LOG_FILES) if (folder / name).is_file()]
-    for names in (_TRACE_FILES, _LOG_FILES):
-        if there == list(names):
-            return names
+    there = tuple(name for name in (*_TRACE_FILES, *_LOG_FILES) if (folder / name).is_file())
+    if there in (_TRACE_FILES, _LOG_FILES):
+        return there
     expected = f"{' and '.join(_TRACE_FILES)}, or {' and '.join(_LOG_FILES)}"
     raise InputError(str(folder), f"expected {expected}, found {' and '.join(there) or 'neither'}")
 
@@ -15486,7 +15468,7 @@ def _score_traces(result: FixtureResult, contract: Contract, *, strict: bool) ->
 
 def _score_logs(result: FixtureResult) -> FixtureResult:
     """An event-log pair: one drift a thread that is not identical, and at least one where the verdict is divergent."""
-    options = replace(result.meta.options, profile=read_profile(result.profiles))
+    options = replace(result.meta.options, profile=read_profile(result.meta.profiles))
     report = diff_logs(result.files[0], result.files[1], options)
     if report.verdict is Verdict.IDENTICAL:
         return result._replace(score=report.parity.value)
@@ -15502,14 +15484,8 @@ def _score_logs(result: FixtureResult) -> FixtureResult:
     )
 
 
-def score_fixture(
-    folder: Path, contract: Contract = DEFAULT_CONTRACT, *, name: str | None = None, strict: bool = False
-) -> FixtureResult:
-    """Scores one fixture. A broken one is a result with its ``error``: the others are scored all the same.
-
-    ``strict`` makes an error of two traces that do not belong together.
-    """
-    name = folder.name if name is None else name
+def _score_fixture(folder: Path, name: str, contract: Contract, *, strict: bool) -> FixtureResult:
+    """Scores one fixture. A broken one is a result with its ``error``: the others are scored all the same."""
     result = FixtureResult(Meta(name), name)
     try:
         result = result._replace(meta=read_meta(folder, name))
@@ -15671,7 +15647,7 @@ def score_corpus(
     """
     root = Path(directory)
     scored = (
-        score_fixture(folder, contract, name=folder.relative_to(root).as_posix(), strict=strict)
+        _score_fixture(folder, folder.relative_to(root).as_posix(), contract, strict=strict)
         for folder in fixture_folders(directory)
     )
     fixtures = tuple(_with_unique_ids(scored))
