@@ -98,11 +98,9 @@ import argparse
 import bisect
 import contextlib
 import dataclasses
-import datetime
 import enum
 import fnmatch
 import functools
-import hashlib
 import heapq
 import importlib
 import io
@@ -120,7 +118,6 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, NoReturn, TypeAlias, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -637,6 +634,8 @@ class Field(NamedTuple):
 
 
 def _is_timestamp(value: object) -> bool:
+    import datetime  # here, so that only who reads a trace waits for it
+
     try:
         return isinstance(value, str) and "T" in value and bool(datetime.datetime.fromisoformat(value))
     except ValueError:
@@ -1221,6 +1220,7 @@ def html_page(title: str, body: str, style: str = "", script: str = "") -> str:
     """A page that needs nothing else. Nothing may be loaded or run but its own style and script; ``title`` is text."""
     style = _PAGE_STYLE + style
     import base64  # here, so that only who writes a page waits for it
+    import hashlib  # here, so that the same holds for this
 
     hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script))
     policy = "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'"
@@ -1453,7 +1453,8 @@ _COMPRESSIONS: Final = {
 def read_text(path: str) -> str:
     """A small file of settings, as text. Raises `InputError`."""
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        with open(path, encoding="utf-8-sig") as file:
+            return file.read()
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -2737,6 +2738,8 @@ Fingerprint: TypeAlias = "Callable[[tuple[object, ...]], int]"
 
 def _portable_fingerprint() -> Fingerprint:
     """A keyed 64-bit hash of tuples of texts for Pythons whose own is narrower or weaker."""
+    import hashlib  # here, so that only such a Python waits for it
+
     key = os.urandom(16)
 
     def fingerprint(parts: tuple[object, ...]) -> int:
@@ -9588,14 +9591,15 @@ def _changes(events: Sequence[Event], at: int) -> Iterator[tuple[str, FieldPath,
         yield "(swapped with the next)", (), [*before, after[0], event, *after[1:]]
 
 
-def _write_log(path: Path, threads: Mapping[int, Sequence[Event]]) -> None:
+def _write_log(path: str, threads: Mapping[int, Sequence[Event]]) -> None:
     events = (
         {"kind": event.kind, "tid": tid, "tid_event_idx": idx, "payload": event.payload}
         for tid, of_thread in threads.items()
         for idx, event in enumerate(of_thread)
     )
     lines = [json.dumps(line) for line in ({"schema_version": SCHEMA_VERSION}, *events)]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="surrogatepass")
+    with open(path, "w", encoding="utf-8", errors="surrogatepass") as file:
+        file.write("\n".join(lines) + "\n")
 
 
 class Sight(enum.Enum):
@@ -9675,7 +9679,7 @@ def audit_log(path: str, options: DiffOptions, only_under_rules: bool = False) -
 
     with contextlib.closing(LogSource(path)) as source, tempfile.TemporaryDirectory(prefix="diff-events-") as directory:
         specimens = _Specimens(Log(source, index_logs([source], processes=1)[0]))
-        paths = Path(directory, "canary.jsonl"), Path(directory, "ours.jsonl")
+        paths = os.path.join(directory, "canary.jsonl"), os.path.join(directory, "ours.jsonl")
         for (kind, call), (tid, position) in sorted(
             specimens.places.items(), key=lambda item: (item[0][0], item[0][1] or "")
         ):
@@ -9690,7 +9694,7 @@ def audit_log(path: str, options: DiffOptions, only_under_rules: bool = False) -
             for change, field_path, sides in (*changes, *_allowed_changes(stream, at, rules, fields)):
                 for log, events in zip(paths, sides, strict=True):
                     _write_log(log, {**threads, tid: events})
-                report = diff_logs(str(paths[0]), str(paths[1]), pinned)
+                report = diff_logs(*paths, pinned)
                 values = fields.get(field_path, Counter())
                 yield AuditRow(kind, call, change, *_sight(event, field_path, report), len(values), values.total())
 
@@ -9779,7 +9783,8 @@ def read_baseline(path: str) -> Baseline:
     """Reads the JSON report of an earlier run. Raises `InputError` where it is none, or of a newer format."""
     expected = "expected a JSON report of this tool"
     try:
-        document = cast(dict[str, Any], parse_json(Path(path).read_bytes()))
+        with open(path, "rb") as file:
+            document = cast(dict[str, Any], parse_json(file.read()))
         form, version = document["format"], document["format_version"]
         if form == REPORT_FORMAT and version == REPORT_FORMAT_VERSION:
             return _read_report(path, document)
@@ -12919,6 +12924,8 @@ def _lines(text: str) -> list[str]:
 
 def sha256(text: str) -> str:
     """The SHA-256 of a text, in hexadecimal."""
+    import hashlib  # here, so that only who reads a trace waits for it
+
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
@@ -15137,7 +15144,7 @@ SETTINGS_FORMATS: Final[Mapping[str, Callable[[str, str], object]]] = {
 
 def read_settings(path: str) -> dict[str, object]:
     """What a TOML, JSON or plain YAML file says, told by its ending. Raises `InputError`."""
-    parse = SETTINGS_FORMATS.get(Path(path).suffix.lower())
+    parse = SETTINGS_FORMATS.get(os.path.splitext(path)[1].lower())
     if parse is None:
         raise InputError(path, f"expected a name that ends in {', '.join(SETTINGS_FORMATS)}")
     value = parse(read_text(path), path)
@@ -15390,33 +15397,32 @@ def _tid_map(value: object, source: str) -> dict[int, int]:
         raise InputError(source, str(error).removeprefix("--tid-map: "), field="fixture.tid_map") from error
 
 
-def read_meta(folder: Path, default_id: str | None = None) -> Meta:
-    """The ``meta.toml`` of a fixture; without one, the fixture has the name of its folder and covers nothing."""
-    path = folder / _META_FILE
-    if not path.exists():
-        return Meta(folder.name if default_id is None else default_id)
-    source = str(path)
+def read_meta(folder: str, name: str = "") -> Meta:
+    """The ``meta.toml`` of a fixture; without one, the fixture has a ``name`` and covers nothing."""
+    source = os.path.join(folder, _META_FILE)
+    if not os.path.exists(source):
+        return Meta(name)
     fixture = checked_fields(read_settings(source).get("fixture", MISSING), _META_FIELDS, source, "fixture")
-    asked = {name: fixture.get(name, False) for name in ("match_names", "check_identity")}
+    asked = {option: fixture.get(option, False) for option in ("match_names", "check_identity")}
     return Meta(
         fixture["id"],
         tuple(fixture.get("covers", ())),
         checked_hosts(fixture.get("allow_hosts"), source, "fixture.allow_hosts"),
         DiffOptions(_tid_map(fixture.get("tid_map", {}), source), **asked),
-        (str(folder / fixture["profile"]),) if "profile" in fixture else (),
+        (os.path.join(folder, fixture["profile"]),) if "profile" in fixture else (),
     )
 
 
-def _fixture_files(folder: Path) -> tuple[str, ...]:
+def _fixture_files(folder: str) -> tuple[str, ...]:
     """The pair of files that a fixture holds. Raises `InputError` where one is missing or two kinds are mixed."""
-    there = tuple(name for name in (*_TRACE_FILES, *_LOG_FILES) if (folder / name).is_file())
+    there = tuple(name for name in (*_TRACE_FILES, *_LOG_FILES) if os.path.isfile(os.path.join(folder, name)))
     if there in (_TRACE_FILES, _LOG_FILES):
         return there
     expected = f"{' and '.join(_TRACE_FILES)}, or {' and '.join(_LOG_FILES)}"
-    raise InputError(str(folder), f"expected {expected}, found {' and '.join(there) or 'neither'}")
+    raise InputError(folder, f"expected {expected}, found {' and '.join(there) or 'neither'}")
 
 
-def _fixtures_below(folder: Path) -> Iterator[Path]:
+def _fixtures_below(folder: str) -> Iterator[str]:
     """The folders that hold any file of a fixture: this one, and those below it at any depth, by name."""
 
     def refuse(error: OSError) -> NoReturn:
@@ -15425,17 +15431,17 @@ def _fixtures_below(folder: Path) -> Iterator[Path]:
     for path, folders, files in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         if not {*_TRACE_FILES, *_LOG_FILES}.isdisjoint(files):
-            yield Path(path)
+            yield path
 
 
-def fixture_folders(directory: str) -> list[Path]:
+def fixture_folders(directory: str) -> list[str]:
     """The folders of a corpus that hold a fixture; one that holds none at any depth is as good as a broken one.
 
     Raises `InputError` where there is no folder at all.
     """
     try:
-        entries = sorted(Path(directory).iterdir(), key=lambda entry: entry.name)
-        tops = [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+        paths = (os.path.join(directory, name) for name in sorted(os.listdir(directory)) if not name.startswith("."))
+        tops = filter(os.path.isdir, paths)
         folders = [folder for top in tops for folder in [*_fixtures_below(top)] or [top]]
     except OSError as error:
         raise InputError(directory, f"cannot be read: {error.strerror}") from error
@@ -15484,13 +15490,13 @@ def _score_logs(result: FixtureResult) -> FixtureResult:
     )
 
 
-def _score_fixture(folder: Path, name: str, contract: Contract, *, strict: bool) -> FixtureResult:
+def _score_fixture(folder: str, name: str, contract: Contract, *, strict: bool) -> FixtureResult:
     """Scores one fixture. A broken one is a result with its ``error``: the others are scored all the same."""
     result = FixtureResult(Meta(name), name)
     try:
         result = result._replace(meta=read_meta(folder, name))
         files = _fixture_files(folder)
-        result = result._replace(files=tuple(str(folder / file) for file in files))
+        result = result._replace(files=tuple(os.path.join(folder, file) for file in files))
         return _score_traces(result, contract, strict=strict) if files == _TRACE_FILES else _score_logs(result)
     except DiffEventsError as error:
         return result._replace(error=str(error))
@@ -15645,9 +15651,8 @@ def score_corpus(
     ``strict`` makes a broken fixture of two traces that do not belong together; ``strict_sovereignty`` lets no fixture
     pass of which something is undecided.
     """
-    root = Path(directory)
     scored = (
-        _score_fixture(folder, folder.relative_to(root).as_posix(), contract, strict=strict)
+        _score_fixture(folder, os.path.relpath(folder, directory).replace(os.sep, "/"), contract, strict=strict)
         for folder in fixture_folders(directory)
     )
     fixtures = tuple(_with_unique_ids(scored))
@@ -15836,7 +15841,7 @@ def _signs(report: Report, tid: int, scrub: bool) -> Iterator[_Sign]:
 class _Cutter:
     """Looks for few events of two logs that still show something."""
 
-    def __init__(self, compared: Compared, at: str, folder: Path, *, scrub: bool) -> None:
+    def __init__(self, compared: Compared, at: str, folder: str, *, scrub: bool) -> None:
         self._compared, self._folder, self._scrub = compared, folder, scrub
         self._options = replace(compared.report.options, max_divergences=1)
         target = target_of(compared, at)
@@ -15952,15 +15957,15 @@ class _Cutter:
         pairs = ((walk.canary.tid, walk.ours.tid) for walk in self._compared.walks)
         tid_map = {one: other for one, other in pairs if one in tids and other in of_ours}
         profile, logs = self._options.profile, Both(canary, ours)
-        paths = Both("canary", "ours").map(lambda name: str(self._folder / name))
-        for side in Side:
-            Path(paths[side]).write_bytes(logs[side])
+        paths = [os.path.join(self._folder, name) for name in ("canary", "ours", _PROFILE_FILE)]
+        rules = rules_toml(profile.rules, _PROFILE_HEADING).encode()
+        for path, data in zip(paths, (canary, ours, rules), strict=True):
+            with open(path, "wb") as file:
+                file.write(data)
         if profile:  # as it will be read from the fixture
-            path = self._folder / _PROFILE_FILE
-            path.write_text(rules_toml(profile.rules, _PROFILE_HEADING), encoding="utf-8")
-            profile = read_profile([str(path)])
+            profile = read_profile(paths[2:])
         try:
-            report = diff_logs(paths.canary, paths.ours, replace(self._options, tid_map=tid_map, profile=profile))
+            report = diff_logs(paths[0], paths[1], replace(self._options, tid_map=tid_map, profile=profile))
         except DiffEventsError:
             return None  # such as no event at all on one side
         shown = any(sign.essence == self._sign.essence for sign in _signs(report, self._tid, self._scrub))
@@ -15997,7 +16002,7 @@ def cut_fixture(compared: Compared, at: str, *, scrub: bool = False) -> CutFixtu
     import tempfile  # here, so that only who cuts waits for it
 
     with tempfile.TemporaryDirectory(prefix="diff-events-") as folder:
-        return _Cutter(compared, at, Path(folder), scrub=scrub).cut()
+        return _Cutter(compared, at, folder, scrub=scrub).cut()
 
 
 def fixture_files(name: str, fixture: CutFixture) -> dict[str, bytes]:

@@ -633,7 +633,7 @@ def canonical_pairs() -> Iterator[tuple[str, list[dict[str, object]], d.Trace, t
         if student.exists():
             records = [json.loads(line) for line in student.read_text(encoding="utf-8").splitlines() if line.strip()]
             teacher = d.parse_trace(folder / "teacher.ccpa-trace.jsonl")
-            yield folder.name, records, teacher, (*contract.allow_hosts, *d.read_meta(folder).allow_hosts)
+            yield folder.name, records, teacher, (*contract.allow_hosts, *d.read_meta(str(folder)).allow_hosts)
 
 
 Place = tuple[int, int | None]
