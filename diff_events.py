@@ -773,21 +773,6 @@ def differing(texts: Both[str], width: int) -> Both[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Heading:
-    """The title of what follows; 1 is the title of the document."""
-
-    text: str
-    level: int = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Items:
-    """A list of texts."""
-
-    texts: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Table:
     """Rows of texts and counts; a heading that ends in ``>`` is that of a column of numbers, aligned right."""
 
@@ -820,7 +805,9 @@ class Diff:
     rows: Sequence[DiffRow | str]
 
 
-_FlatBlock: TypeAlias = str | Heading | Items | Table | Diff
+Block: TypeAlias = "str | Sequence[str] | Table | Diff | Details"
+"""A part of a document. A text is a paragraph, or behind ``#``, ``##`` or ``###`` a heading: own words, ``**strong**``
+or ``*emphasis*``, `quoted` and `literal`. Several texts are a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -828,19 +815,13 @@ class Details:
     """Blocks that are folded behind a line."""
 
     summary: str
-    blocks: Sequence[_FlatBlock | Details]
+    blocks: Sequence[Block]
 
 
-Block: TypeAlias = _FlatBlock | Details
-"""A part of a document. A text is a paragraph: own words, ``**strong**`` or ``*emphasis*``, `quoted` and `literal`."""
-
-
-def section(title: str, *blocks: Block) -> list[Block]:
-    """Blocks, under a heading if there is a title; nothing where there are tables or lists and none has a row."""
-    rows = [getattr(block, "rows", getattr(block, "texts", None)) for block in blocks]
-    is_empty = any(of_block is not None for of_block in rows) and not any(rows)
-    full = [block for block, of_block in zip(blocks, rows, strict=True) if of_block is None or of_block]
-    return [] if is_empty else [*([Heading(title)] if title else []), *full]
+def section(*blocks: Block) -> list[Block]:
+    """Blocks without tables and lists that are empty; nothing where all are."""
+    full = [block for block in blocks if not (isinstance(block, Table) and not block.rows) and block]
+    return full if len(full) == len(blocks) or any(not isinstance(block, str) for block in full) else []
 
 
 def _written_line(mark: str, lines: Both[DiffLine | None], widths: Both[int]) -> str:
@@ -938,14 +919,16 @@ class TextWriter:
     def block(self, block: Block) -> str:
         """One part of a document."""
         if isinstance(block, str):
-            return self._paragraph(self.text(block))
-        if isinstance(block, Heading):
-            return self._heading(self.text(block.text), block.level)
-        if isinstance(block, Items):
-            return self._items([text for (text,) in self._bounded([text] for text in block.texts)])
+            level, _, heading = block.partition(" ")
+            is_heading = level in ("#", "##", "###")
+            return self._heading(self.text(heading), len(level)) if is_heading else self._paragraph(self.text(block))
         if isinstance(block, Table):
             return self._table(block.headings, self._bounded(block.rows))
-        return self._diff(block.rows) if isinstance(block, Diff) else self._details(block)
+        if isinstance(block, Diff):
+            return self._diff(block.rows)
+        if isinstance(block, Details):
+            return self._details(block)
+        return self._items([text for (text,) in self._bounded([text] for text in block)])
 
     def text(self, text: str) -> str:
         """What stands in a paragraph, an item or a cell."""
@@ -1326,8 +1309,8 @@ def document_formats(document: Callable[[_Shown], Sequence[Block]]) -> dict[str,
 
     def page(value: _Shown) -> str:
         blocks = document(value)
-        title = next(block.text for block in blocks if isinstance(block, Heading))
-        return html_page(TextWriter().text(title), HtmlWriter().written(blocks))
+        title = TextWriter().text(str(blocks[0])).removeprefix("# ")
+        return html_page(title, HtmlWriter().written(blocks))
 
     return {
         "markdown": lambda value: write_markdown(document(value)),
@@ -10014,12 +9997,6 @@ _START_WORDS: Final = {
     StartReason.LOG_ENDED: "no thread differs, and this one is the first whose log ended",
     StartReason.THREAD_WITHOUT_PARTNER: "no thread that has a partner differs, and this one has none",
 }
-_MOVES: Final = {
-    Progression.EARLIER: "earlier",
-    Progression.NEW: "newly different",
-    Progression.LATER: "later",
-    Progression.GONE: "now identical",
-}
 
 
 def _words(code: enum.Enum) -> str:
@@ -10157,12 +10134,17 @@ def _event_words(event: Event, side: Side, text: str | None = None) -> str:
     return f"{quoted_changes(text or event_text(event))} ({side.value} {_place(event)})"
 
 
-def _diff_line(event: Event, text: str | None = None) -> DiffLine:
-    return DiffLine(_place(event), text or event_text(event))
-
-
-def _matching_row(pair: Both[Event | None]) -> DiffRow:
-    return DiffRow(pair.map(lambda event: _diff_line(event) if event else None), matches=True)
+def diff_row(
+    events: Both[Event | None], *, matches: bool = False, compared: bool = False, mark: str = "", note: str = ""
+) -> DiffRow:
+    """Events side by side; what differs within them is marked where they are compared."""
+    canary, ours = events
+    texts = compared_texts(Both(canary, ours)) if compared and canary and ours else Both("", "")
+    lines = (
+        DiffLine(_place(event) + mark, (text or event_text(event)) + note) if event else None
+        for event, text in zip(events, texts, strict=True)
+    )
+    return DiffRow(Both(*lines), matches, compared)
 
 
 def compared_events(divergence: Divergence) -> tuple[ComparedEvents, ...]:
@@ -10173,23 +10155,20 @@ def compared_events(divergence: Divergence) -> tuple[ComparedEvents, ...]:
     return (divergence,) if all(divergence.counts) else ()
 
 
-def _alignment(divergence: Divergence, most_context: int | None) -> Diff:
+def _alignment(divergence: Divergence, most_context: int) -> Diff:
     """What matches before a divergence, what is compared and what has no counterpart, and where it goes on."""
-    compared = compared_events(divergence)
-
-    def of_block(side: Side) -> Iterator[DiffLine]:
-        """The events of one side that have no counterpart."""
-        block = divergence.block[side]
-        yield from map(_diff_line, block[len(compared) :])
-        if omitted := divergence.counts[side] - len(block):
-            yield DiffLine("", f"… {_counted(omitted, 'more event')} of {side.value} …")
-
-    rows: list[DiffRow | str] = [*map(_matching_row, divergence.context[-(most_context or 0) :])]
-    for pair in compared:
-        lines = map(_diff_line, pair.events, compared_texts(pair.events))
-        rows.append(DiffRow(Both(*lines), compared=True))
-    rows += [DiffRow(Both(*lines)) for lines in itertools.zip_longest(*map(of_block, Side))]
-    return Diff([*rows, _matching_row(divergence.rejoin) if divergence.rejoin else "(the logs end here)"])
+    compared, block = compared_events(divergence), divergence.block
+    alone = itertools.zip_longest(*(block[side][len(compared) :] for side in Side))
+    omitted = {side: divergence.counts[side] - len(block[side]) for side in Side}
+    return Diff(
+        [
+            *(diff_row(pair, matches=True) for pair in divergence.context[-most_context:]),
+            *(diff_row(pair.events, compared=True) for pair in compared),
+            *(diff_row(Both(*events)) for events in alone),
+            *(f"… {_counted(n, 'more event')} of {side.value} …" for side, n in omitted.items() if n),
+            diff_row(divergence.rejoin, matches=True) if divergence.rejoin else "(the logs end here)",
+        ]
+    )
 
 
 _SAME_VALUE: Final = "same value, spelled differently"
@@ -10207,7 +10186,7 @@ def _value_cells(
         yield "*absent*" if value is MISSING else f"{quoted_changes(text)}{note}{ending}"
 
 
-def _alignment_blocks(divergence: Divergence, most_context: int | None = None) -> Iterator[Block]:
+def _alignment_blocks(divergence: Divergence, most_context: int = sys.maxsize) -> Iterator[Block]:
     """The events around a divergence, and the fields that differ, event by event where they are several."""
     compared = compared_events(divergence)
     yield _alignment(divergence, most_context)
@@ -10217,7 +10196,7 @@ def _alignment_blocks(divergence: Divergence, most_context: int | None = None) -
         for difference, meanings in zip(pair.fields, pair.meanings, strict=True)
     ]
     start = 1 if len(compared) == 1 else 0
-    yield from section("", Table(("events", "field", "canary", "ours")[start:], [row[start:] for row in rows]))
+    yield from section(Table(("events", "field", "canary", "ours")[start:], [row[start:] for row in rows]))
     if omitted := sum(pair.fields_omitted for pair in compared):
         yield f"More fields that differ: {omitted:,} (a report has {MOST_FIELDS:,} at most)."
 
@@ -10252,8 +10231,8 @@ def _rule_place(rule: ProfileRule) -> str:
     return f"{os.path.basename(rule.source)}:{rule.lineno}" if rule.lineno else rule.source
 
 
-def _profile_blocks(report: Report) -> list[Block]:
-    """The profile, rule by rule."""
+def _profile_table(report: Report) -> Table:
+    """The rules of the profile, and what each hid."""
     rows = [
         (
             literal(_rule_place(rule)),
@@ -10264,8 +10243,7 @@ def _profile_blocks(report: Report) -> list[Block]:
         )
         for rule, count in report.rule_uses
     ]
-    table = Table(("place", "rule", "hid>", "at most>", "reason"), rows)
-    return section("Profile", f"Compared under {_profile_words(report)}.", table)
+    return Table(("place", "rule", "hid>", "at most>", "reason"), rows)
 
 
 def _identical_sentence(report: Report) -> str:
@@ -10299,56 +10277,62 @@ def _verdict_sentence(report: Report) -> str:
     return f"**Divergent:** of {pairs}, {'; '.join(found)}. Parity: {percent(report.parity)}."
 
 
-def _first_tid(threads: Sequence[ThreadProgress]) -> str:
-    return f"canary tid {threads[0].canary_tid}{', …' if len(threads) > 1 else ''}"
+def _progress_words(progress: ThreadProgress) -> str:
+    """How a thread stands against the earlier run."""
+    more = f"{_counted(abs(progress.events), 'matching event')} {'more' if progress.events > 0 else 'fewer'}"
+    words = {Progression.GONE: "now identical", Progression.NEW: "newly different"}
+    return ", ".join(
+        _given(
+            words.get(progress.progression, progress.progression.value),
+            progress.events and more,
+            progress.new and f"{_counted(len(progress.new), 'new divergence')} from #{progress.new[0]} on",
+            progress.fixed and f"{_counted(progress.fixed, 'divergence')} fixed",
+            progress.parity_fell and "parity lower",
+        )
+    )
 
 
 def _baseline_words(baseline: BaselineComparison) -> str:
-    """What changed since the earlier run, the worst first."""
-    threads = baseline.threads
-    moved = {words: [one for one in threads if one.progression is move] for move, words in _MOVES.items()}
-    new, fell = [one for one in threads if one.new], [one for one in threads if one.parity_fell]
-    count, fixed = sum(len(one.new) for one in new), sum(one.fixed for one in threads)
-    parities = [percent(score) for score in (baseline.parity_before, baseline.parity) if score]
-    lone = len(baseline.new_shared_globals)
+    """What changed since the earlier run: the first thread that is worse, then all of it in numbers."""
+    threads, scores = baseline.threads, (baseline.parity_before, baseline.parity)
+    parities = list(dict.fromkeys(percent(score) for score in scores if score))
+    moved = Counter(one.progression for one in threads)
+    counts = {
+        "earlier": moved[Progression.EARLIER],
+        "newly different": moved[Progression.NEW],
+        "later": moved[Progression.LATER],
+        "now identical": moved[Progression.GONE],
+        "new divergences": sum(len(one.new) for one in threads),
+        "fixed": sum(one.fixed for one in threads),
+        "more threads without a partner": baseline.new_unmapped,
+        "more shared-global objects in one log only": len(baseline.new_shared_globals),
+    }
     parts = _given(
-        *(of and f"{_counted(len(of), 'thread')} {words} ({_first_tid(of)})" for words, of in moved.items()),
-        new and f"{_counted(count, 'new divergence')} ({_first_tid(new)} #{new[0].new[0]})",
-        fixed and f"{_counted(fixed, 'divergence')} fixed",
-        len(set(parities)) > 1 and f"parity {' before, '.join(parities)} now",
-        fell and f"parity of a thread lower ({_first_tid(fell)})",
-        baseline.parity_fell and len(set(parities)) == 1 and "parity lower",
-        baseline.new_unmapped and f"{_counted(baseline.new_unmapped, 'more thread')} without a partner",
-        lone and f"{_counted(lone, 'more shared-global object')} in one log only",
+        *[f"canary tid {one.canary_tid}: {_progress_words(one)}" for one in threads if one.is_worse][:1],
+        ", ".join(f"{words}: {count:,}" for words, count in counts.items() if count),
+        len(parities) > 1 and f"parity {' before, '.join(parities)} now",
         not baseline.same_profile and "another profile than the baseline's",
     )
-    return ", ".join(parts) or "nothing changed"
-
-
-def _until_words(report: Report) -> str:
-    """What became of the thread that has to match up to some index."""
-    if report.stop_before_until is None:
-        return "it matches up to there"
-    status, idx = report.stop_before_until
-    return f"{_words(status)} at #{idx}" if status else "no partner"
+    return "; ".join(parts) or "nothing changed"
 
 
 def _condition(report: Report, gate: Gate) -> tuple[str, str]:
     """What was asked for, and what was found."""
-    options = report.options
+    options, until = report.options, report.options.until
+    status, idx = report.stop_before_until or (None, 0)
+    stopped = f"{_words(status)} at #{idx}" if status else "no partner"
     found = {
         Gate.IDENTICAL: f"the logs are {report.verdict.value}",
         Gate.IDENTITY: _counted(sum(finding.certain for finding in report.identity), "certain identity finding"),
         Gate.PARITY: f"parity is {percent(report.parity)}",
         Gate.PROFILE: f"{_counted(len(report.unused), 'rule')} hid nothing",
-        Gate.UNTIL: _until_words(report),
+        Gate.UNTIL: stopped if report.stop_before_until else "it matches up to there",
         Gate.RATCHET: _baseline_words(report.baseline) if report.baseline else "",
         Gate.AT_MOST: f"{_counted(len(report.overused), 'rule')} of the profile hid more than it may",
     }
-    values = {
-        Gate.PARITY: f" {float(options.fail_under or 0):g}",
-        Gate.UNTIL: f" {options.until.thread}:{options.until.idx}" if options.until else "",
-    }
+    values = {Gate.PARITY: f" {float(options.fail_under or 0):g}"}
+    if until:
+        values[Gate.UNTIL] = f" {until.thread}:{until.idx}"
     option = gate.value if gate is Gate.AT_MOST else f"--{gate.value.replace('_', '-')}{values.get(gate, '')}"
     return option, found[gate]
 
@@ -10444,14 +10428,12 @@ def _ending_sentence(ending: Ending) -> str:
     side, signaller = ending.side, ending.signaller
     if ending.call is None and ending.wait is None:
         return f"{side.value} ended behind {_event_words(ending.last, side)}."
-    texts = _given(
-        f"{side.value} ended inside {_event_words(ending.call, side) if ending.call else 'a wait'}",
-        ending.wait and f", waiting: {_event_words(ending.wait, side)}",
-        signaller
-        and f"; its signaller was tid {signaller.tid}, index {signaller.idx}, which ours never reached: "
-        + quoted(event_text(signaller)),
-    )
-    return f"{''.join(texts)}."
+    text = f"{side.value} ended inside {_event_words(ending.call, side) if ending.call else 'a wait'}"
+    text += f", waiting: {_event_words(ending.wait, side)}" if ending.wait else ""
+    if signaller:
+        text += f"; its signaller was tid {signaller.tid}, index {signaller.idx}, which ours never reached: "
+        text += quoted(event_text(signaller))
+    return f"{text}."
 
 
 # ── where to start ──
@@ -10507,7 +10489,7 @@ def _start_blocks(report: Report) -> list[Block]:
         items.append(f"Next: {_tids(other)}{where}: {_start_words(report, other)}")
     sentence = f"**{_tids(start)}**: {_start_words(report, start)}."
     sentence += f" {_counted(count, 'other thread')} can be shown to follow from it." if count else ""
-    return [*section("Start here", sentence), *section("", Items(items))]
+    return ["## Start here", sentence, *section(items)]
 
 
 # ── all divergences ──
@@ -10549,9 +10531,9 @@ def _sort_blocks(report: Report) -> list[Block]:
     """What differs, by sort and by call."""
     calls = [[_shortened(call.name), *call.alone, call.results_differ] for call in report.calls]
     headings = ("sort>", "what", "how many", "first: tids and indexes", "example", "explained by")
-    sorts = section("Sorts of divergences", Table(headings, _sort_rows(report)))
+    sorts = section("## Sorts of divergences", Table(headings, _sort_rows(report)))
     by_call = Table(("call", "only on canary>", "only on ours>", "results differ>"), calls)
-    return [*sorts, *section("By call", by_call)] if sorts else []
+    return [*sorts, *section("## By call", by_call)] if sorts else []
 
 
 def _pairing_words(pair: ThreadPair) -> str:
@@ -10638,7 +10620,7 @@ def _divergence_blocks(report: Report) -> Iterator[Block]:
     seen: set[int] = set()
     others = defaultdict[tuple[int, str], list[str]](list)
     if any(thread.divergences for thread in report.threads):
-        yield Heading("Divergences")
+        yield "## Divergences"
     for thread in report.threads:
         for nth, divergence in enumerate(thread.divergences):
             if divergence.sort in seen:
@@ -10646,11 +10628,10 @@ def _divergence_blocks(report: Report) -> Iterator[Block]:
                 continue
             seen.add(divergence.sort)
             number = f", divergence {nth + 1} of {thread.divergences_found:,}" if len(thread.divergences) > 1 else ""
-            yield Heading(f"{_tids(thread.pair)}{number}", 3)
+            yield f"### {_tids(thread.pair)}{number}"
             yield from _divergence_evidence(thread, nth)
-    if others:
-        yield Heading("More of the same sorts", 3)
-        yield Items([f"sort {sort + 1}, {tids}: {', '.join(places)}" for (sort, tids), places in others.items()])
+    lines = [f"sort {sort + 1}, {tids}: {', '.join(places)}" for (sort, tids), places in others.items()]
+    yield from section("### More of the same sorts", lines)
 
 
 # ── what stands behind the divergences ──
@@ -10672,20 +10653,14 @@ def _name_blocks(report: Report) -> list[Block]:
     rows = [[_shortened(use.source), use.bound, use.renamed, use.used] for use in names.uses]
     table = Table(("produced by", "names>", "which differ>", "fields that differ only so>"), rows)
     breaks = [f"**{_tids(broken.pair)}**: {_broken_sentence(broken)}" for broken in names.breaks]
-    wrong = section("", "The wrong object is meant here:", Items(breaks))
-    return section("Names", _names_sentence(report), table, *wrong)
+    return ["## Names", _names_sentence(report), *section(table), *section("The wrong object is meant here:", breaks)]
 
 
-def _ambiguity_blocks(report: Report) -> list[Block]:
-    """The pairs for which another choice is nearly as good, and what would settle it."""
-    items = [
-        f"Canary tid {pair.canary_tid} could as well be ours tid {pair.alternative} (it was paired with "
-        f"{pair.ours_tid}, confidence {pair.confidence:.2f}): {quoted(f'--tid-map {pair.canary_tid}={pair.ours_tid}')} "
-        f"or {quoted(f'--tid-map {pair.canary_tid}={pair.alternative}')} settles it."
-        for pair in (thread.pair for thread in report.threads)
-        if pair.alternative is not None
-    ]
-    return section("Ambiguous pairs", Items(items))
+def _ambiguity(pair: ThreadPair) -> str:
+    """What would settle a pair for which another choice is nearly as good."""
+    pins = [quoted(f"--tid-map {pair.canary_tid}={tid}") for tid in (pair.ours_tid, pair.alternative)]
+    could = f"{_tids(pair)} (confidence {pair.confidence:.2f}): it could as well be ours tid {pair.alternative}"
+    return f"{could}; {' or '.join(pins)} settles it."
 
 
 _IDENTITY_DOUBT: Final = (
@@ -10709,49 +10684,18 @@ def _identity_blocks(report: Report) -> list[Block]:
     advice = f"advisory; {quoted('--check-identity')} makes them part of the gate"
     gate = "part of the gate" if report.options.check_identity else advice
     introduction = f"Events that match and are about different objects ({gate}):"
-    return section("Identity", introduction, Items(_finding_lines(report)))
-
-
-def _ended_blocks(report: Report) -> list[Block]:
-    """What the threads were in the middle of whose log ended on one side first."""
-    items = [
-        " ".join(_given(f"{_tids(thread.pair)}: {_ending_sentence(thread.ending)}", _cause_words(thread.cause)))
-        for thread in report.threads
-        if thread.ending
-    ]
-    return section("Ended on one side first", Items(items))
-
-
-def _progress_words(progress: ThreadProgress) -> str:
-    """How a thread stands against the earlier run."""
-    more = f"{_counted(abs(progress.events), 'matching event')} {'more' if progress.events > 0 else 'fewer'}"
-    return ", ".join(
-        _given(
-            _MOVES.get(progress.progression, "same"),
-            progress.events and more,
-            progress.new and f"{_counted(len(progress.new), 'new divergence')} from index {progress.new[0]:,} on",
-            progress.fixed and f"{_counted(progress.fixed, 'divergence')} fixed",
-            progress.parity_fell and "parity lower",
-        )
-    )
+    return section("## Identity", introduction, _finding_lines(report))
 
 
 def _baseline_blocks(baseline: BaselineComparison | None) -> list[Block]:
     if baseline is None:
         return []
-    notes = _given(
-        f"Baseline: {quoted(baseline.name)}.",
-        not baseline.same_canary
-        and "It was made from another canary log: divergences are told by calls, not by where they are.",
-        not baseline.same_profile
-        and "It was made under another profile: what that one hid is new, what only this one hides is fixed.",
-    )
+    other_canary = "It was made from another canary log: divergences are told by calls, not by where they are."
+    other_profile = "It was made under another profile: what that hid is new, what only this one hides is fixed."
+    notes = _given(not baseline.same_canary and other_canary, not baseline.same_profile and other_profile)
     threads = [f"canary tid {t.canary_tid} / ours tid {t.ours_tid}: {_progress_words(t)}" for t in baseline.threads]
-    globals_ = [f"Newly in one log only: {', '.join(map(_shortened, baseline.new_shared_globals))}"]
-    return [
-        *section("Against the baseline", *notes),
-        *section("", Items([*threads, *(globals_ if baseline.new_shared_globals else [])])),
-    ]
+    lone = [f"in one log only now: {_shortened(sid)}" for sid in baseline.new_shared_globals]
+    return ["## Against the baseline", f"Baseline: {quoted(baseline.name)}.", *notes, *section([*threads, *lone])]
 
 
 def _unmapped_lines(report: Report) -> list[str]:
@@ -10764,14 +10708,14 @@ def _unmapped_lines(report: Report) -> list[str]:
     ]
 
 
-def _lone_blocks(report: Report) -> list[Block]:
+def _lone_table(report: Report) -> Table:
+    """The shared-global objects that one log alone has."""
     rows = [
         [side, *map(_shortened, (lone.sid, f"{lone.pointer:#010x}", lone.object_type)), str(lone.tid), str(lone.lineno)]
         for side, alone in report.lone_globals.items()
         for lone in alone
     ]
-    table = Table(("log", "SID", "pointer", "type", "tid>", "line>"), rows)
-    return section("Shared-global objects in one log only", table)
+    return Table(("log", "SID", "pointer", "type", "tid>", "line>"), rows)
 
 
 def _remaining_words(thread: ThreadReport) -> str:
@@ -10779,32 +10723,30 @@ def _remaining_words(thread: ThreadReport) -> str:
     events = f"{_tids(thread.pair)}: {thread.remaining.canary:,} / {_counted(thread.remaining.ours, 'event')}"
     if not thread.divergence:
         return f"{events} behind the end of the other side"
-    words = f"{events} behind the first divergence, which the verdict does not look at; parity counts those that match"
-    all_shown = len(thread.divergences) == thread.divergences_found
-    shows = f" ({_counted(thread.divergences_found, 'divergence')} in all, {quoted('--max-divergences 0')} shows them)"
-    return words if all_shown else words + shows
+    more = f" ({_counted(thread.divergences_found, 'divergence')} in all, {quoted('--max-divergences 0')} shows them)"
+    shows = more if len(thread.divergences) < thread.divergences_found else ""
+    return f"{events} behind the first divergence: parity counts those that match, the verdict none{shows}"
 
 
-def _not_compared_blocks(report: Report) -> list[Block]:
+def _not_compared(report: Report) -> list[str]:
+    """What has no part in the verdict."""
     unmapped = report.unmapped.map(lambda threads: sum(thread.events for thread in threads))
     floats = Both(*(sum(thread.floated[side] for thread in report.threads) for side in Side))
-    items = _given(
+    return _given(
         *(any(thread.remaining) and _remaining_words(thread) for thread in report.threads),
-        any(unmapped) and f"threads without a partner: {unmapped.canary:,} events of canary, {unmapped.ours:,} of ours",
+        any(unmapped) and f"threads without a partner: {unmapped.canary:,} / {_counted(unmapped.ours, 'event')}",
         f"shared-global creates that floated: {floats.canary:,} of canary, {floats.ours:,} of ours",
         *(f"{quoted(kind)}: {', '.join(map(quoted, sorted(names)))}" for kind, names in SKIPPED_FIELDS.items()),
         f"of every event: {', '.join(map(quoted, SKIPPED_OF_EVERY_EVENT))}",
     )
-    return section("Not compared", Items(items))
 
 
 def warning_text(warning: LogWarning) -> str:
     """What a warning says, in words."""
-    lost = _counted(warning.count, "event")
     torn = f"the last line is torn ({_counted(warning.count, 'byte')}), left out"
     return {
         WarningKind.TORN_TAIL: f"line {warning.lineno}: {torn if warning.count else 'the compressed data ends early'}",
-        WarningKind.HOLE: f"tid {warning.tid}: {lost} lost, the first at index {warning.idx}",
+        WarningKind.HOLE: f"tid {warning.tid}: events lost: {warning.count:,}, the first at index {warning.idx}",
         WarningKind.GROWN: "it grew while it was read; what was added is left out",
         WarningKind.SWAPPED: "the headers name the engines the other way round: are --canary and --ours swapped?",
         WarningKind.SAME_FILE: "this is the other log's file: it was compared with itself",
@@ -10815,38 +10757,43 @@ def _warning_lines(report: Report) -> list[str]:
     return [f"warning: {quoted(log.name)}: {warning_text(w)}" for log in report.logs for w in log.warnings]
 
 
-def _input_blocks(report: Report) -> list[Block]:
-    rows = [[side, quoted(log.name), log.bytes, log.events, str(log.threads)] for side, log in report.logs.items()]
-    options = report.options
-    pins = ",".join(f"{canary}={ours}" for canary, ours in options.tid_map.items()) or "none"
-    pairing, most = "on" if options.auto_map else "off", options.max_divergences or "all"
-    asked = f"pins {pins}; automatic pairing {pairing}; context {options.context}; divergences shown per pair {most}"
-    table = Table(("side", "log", "bytes>", "events>", "threads>"), rows)
-    return section("Inputs", table, Items(_warning_lines(report)), f"Options: {asked}.")
-
-
 def _closing_blocks(report: Report) -> list[Block]:
+    """What stands behind the evidence, each under its heading."""
+    ended = [
+        " ".join(_given(f"{_tids(thread.pair)}: {_ending_sentence(thread.ending)}", _cause_words(thread.cause)))
+        for thread in report.threads
+        if thread.ending
+    ]
+    rows = [[side, quoted(log.name), log.bytes, log.events, str(log.threads)] for side, log in report.logs.items()]
+    inputs, options = Table(("side", "log", "bytes>", "events>", "threads>"), rows), report.options
+    asked = {
+        "pins": ",".join(f"{canary}={ours}" for canary, ours in options.tid_map.items()) or "none",
+        "automatic pairing": "on" if options.auto_map else "off",
+        "context": options.context,
+        "divergences shown per pair": options.max_divergences or "all",
+    }
     return [
-        *_profile_blocks(report),
-        *_ambiguity_blocks(report),
+        *section("## Profile", f"Compared under {_profile_words(report)}.", _profile_table(report)),
+        *section("## Ambiguous pairs", [_ambiguity(t.pair) for t in report.threads if t.pair.alternative is not None]),
         *_identity_blocks(report),
-        *_ended_blocks(report),
+        *section("## Ended on one side first", ended),
         *_baseline_blocks(report.baseline),
-        *section("Threads without a partner", Items(_unmapped_lines(report))),
-        *_lone_blocks(report),
-        *_not_compared_blocks(report),
-        *_input_blocks(report),
+        *section("## Threads without a partner", _unmapped_lines(report)),
+        *section("## Shared-global objects in one log only", _lone_table(report)),
+        *section("## Not compared", _not_compared(report)),
+        *section("## Inputs", inputs, _warning_lines(report)),
+        f"Options: {'; '.join(f'{name} {value}' for name, value in asked.items())}.",
     ]
 
 
 def comparison_document(report: Report) -> list[Block]:
     """The report for people: verdict, summary, then the evidence."""
     return [
-        Heading("Event log comparison", 1),
+        "# Event log comparison",
         *_verdict_blocks(report),
         *_start_blocks(report),
         *_sort_blocks(report),
-        *section("Threads", _thread_table(report.threads)),
+        *section("## Threads", _thread_table(report.threads)),
         *_divergence_blocks(report),
         *_name_blocks(report),
         *_closing_blocks(report),
@@ -10868,27 +10815,26 @@ _MORE: Final = (
 )
 
 
-def _first_items(texts: Sequence[str], noun: str) -> Items:
+def _first_lines(title: str, lines: Sequence[str]) -> list[Block]:
     """A list as long as a terminal has room for, and how much more there is."""
-    more = len(texts) - _MOST_LISTED
-    return Items([*texts[:_MOST_LISTED], *([_counted(more, f"more {noun}")] if more > 0 else [])])
+    more = len(lines) - _MOST_LISTED
+    return section(f"## {title}", [*lines[:_MOST_LISTED], *([f"{more:,} more"] if more > 0 else [])])
 
 
 def summary_document(report: Report) -> list[Block]:
     """The report for a terminal: what it comes to, and how to get more."""
     differing = [thread for thread in report.threads if thread.status is not PairStatus.IDENTICAL]
     left_out = len(differing) - _MOST_THREADS_LISTED
-    sorts = [" · ".join(row) for row in _sort_rows(report, _EXAMPLE_WIDTH)]
     return [
         *_verdict_blocks(report),
-        *section("", Items(_warning_lines(report))),
+        *section(_warning_lines(report)),
         *_start_blocks(report),
-        *section("Sorts", _first_items(sorts, "sort")),
+        *_first_lines("Sorts", [" · ".join(row) for row in _sort_rows(report, _EXAMPLE_WIDTH)]),
         *_given(any(use.used for use in report.names.uses) and _names_sentence(report)),
-        *section("Threads", _thread_table(differing[:_MOST_THREADS_LISTED], 4)),
+        *section("## Threads", _thread_table(differing[:_MOST_THREADS_LISTED], 4)),
         *_given(left_out > 0 and f"More threads that differ: {left_out:,}."),
-        *section("Threads without a partner", _first_items(_unmapped_lines(report), "thread")),
-        *section("Identity", _first_items(_finding_lines(report), "finding")),
+        *_first_lines("Threads without a partner", _unmapped_lines(report)),
+        *_first_lines("Identity", _finding_lines(report)),
         *_given(differing and _MORE),
     ]
 
@@ -11529,7 +11475,7 @@ def audit_document(rows: Sequence[AuditRow]) -> list[Block]:
     counts = Counter(row.sight for row in rows)
     compared = len(rows) - counts[Sight.SCHEMA]
     return [
-        Heading("Audit", 1),
+        "# Audit",
         f"Caught: **{counts[Sight.CAUGHT]:,} of {_counted(compared, 'change')}** of what is compared; "
         f"hidden by rules: {counts[Sight.RULE]:,}. Of what the schema skips: {counts[Sight.SCHEMA]:,} more.",
         audit_table(rows),
@@ -11541,7 +11487,7 @@ def calibration_document(calibration: Calibration, audit: Iterable[AuditRow]) ->
     count = len(calibration.names)
     left = calibration.left
     blocks: list[Block] = [
-        Heading("Calibration", 1),
+        "# Calibration",
         f"**{_counted(len(calibration.profile.rules), 'rule')}** from {count} runs: "
         + (
             "nothing is left over in any pair of runs."
@@ -11555,15 +11501,15 @@ def calibration_document(calibration: Calibration, audit: Iterable[AuditRow]) ->
             for c in calibration.comparisons
             for event in itertools.islice(c.examples(), 3)
         ]
-        blocks.append(Items(events))
+        blocks.append(events)
     if calibration.left_out:
         rows = [(quoted(name), f"{n:,}") for name, n in zip(calibration.names, calibration.left_out, strict=True)]
         blocks += [
-            Heading("False alarms to expect"),
+            "## False alarms to expect",
             "Each run against the others, under what those teach without it:",
             Table(("left out", "differences>"), rows),
         ]
-    blocks += [Heading("No longer compared"), _share_sentence(calibration)]
+    blocks += ["## No longer compared", _share_sentence(calibration)]
     if blind := [row for row in audit if row.sight is not Sight.CAUGHT]:
         blocks += ["What a comparison under the profile would not see of changes in the first run:", audit_table(blind)]
     return blocks
@@ -11620,7 +11566,7 @@ def _other_cases(report: Report) -> Iterator[TestCase]:
         if known and Gate.RATCHET in report.options.gates:
             yield TestCase("objects", "shared-global objects", skipped=f"{message}; no worse than the baseline")
         else:
-            yield TestCase("objects", "shared-global objects", message, "shared_globals", _lone_blocks(report)[1:])
+            yield TestCase("objects", "shared-global objects", message, "shared_globals", [_lone_table(report)])
     if report.identity and report.options.check_identity:
         message = _counted(len(report.identity), "identity finding")
         yield TestCase("objects", "identity", message, "identity", _identity_blocks(report)[1:])
@@ -11898,6 +11844,11 @@ def view_around(compared: Compared, target: Target, around: int, *, grep: str | 
     return View(tids, Both(*calls), shown.index(marked), shown, None if numbers else grep)
 
 
+def _other_tid(row: ViewRow) -> int | None:
+    """The thread of a row that is of another one."""
+    return next((event.tid for event in row.events if event and row.name == "other_threads"), None)
+
+
 def _view_rows(row: ViewRow, mark: str) -> Iterator[DiffRow | str]:
     """A row for people. What stands side by side in a difference is compared if it is the same call."""
     if row.omitted:
@@ -11905,25 +11856,15 @@ def _view_rows(row: ViewRow, mark: str) -> Iterator[DiffRow | str]:
         differing = f", {row.differing:,} of them without a match" if row.differing else ""
         yield f"… {what}{differing} …"
         return
-    (canary, ours), floats, matched = row.events, row.name == "floated", row.name == "matched"
-    texts = row.events.map(lambda event: event_text(event) if event else "")
-    compared = equal = False
-    if canary and ours and not floats:
-        equal = events_equal(canary, ours)
-        compared = not equal and (matched or (canary.kind, canary.name) == (ours.kind, ours.name))
-        texts = compared_texts(Both(canary, ours)) if compared else texts
+    canary, ours = row.events
+    mark = f" tid {tid}" if (tid := _other_tid(row)) is not None else mark
+    floats, matched, compared = row.name == "floated", row.name == "matched", False
+    if canary and ours and not floats and not events_equal(canary, ours):
+        compared = matched or (canary.kind, canary.name) == (ours.kind, ours.name)
     note = " (floats)" if floats else " (the same by name or rule)" if compared and matched else ""
-
-    def line(side: Side) -> DiffLine | None:
-        event = row.events[side]
-        if event is None:
-            return None
-        text = f"    {side.value} tid {event.tid}: {texts[side]}" if row.name == "other_threads" else texts[side]
-        return DiffLine(_place(event) + mark, text + note)
-
-    lines, matches = Both(line(Side.CANARY), line(Side.OURS)), row.name != "differed" and not compared
-    apart = (Both(lines.canary, None), Both(None, lines.ours)) if floats and all(lines) else (lines,)
-    yield from (DiffRow(one, matches, compared) for one in apart)
+    matches, apart = row.name != "differed" and not compared, (Both(canary, None), Both(None, ours))
+    for events in apart if floats and canary and ours else (row.events,):
+        yield diff_row(events, matches=matches, compared=compared, mark=mark, note=note)
 
 
 def view_document(view: View) -> list[Block]:
@@ -11932,7 +11873,7 @@ def view_document(view: View) -> list[Block]:
     marks = (" ◀" if number == view.at else "" for number in itertools.count())
     rows = itertools.chain.from_iterable(map(_view_rows, view.rows, marks))
     missing = _given(view.sought is not None and f"No event of these threads has the text {quoted(view.sought)}.")
-    return [Heading(title, 1), *missing, *_call_lines(view.calls), Diff(list(rows))]
+    return [f"# {title}", *missing, *_call_lines(view.calls), Diff(list(rows))]
 
 
 def view_json(view: View) -> Iterator[str]:
@@ -11942,8 +11883,8 @@ def view_json(view: View) -> Iterator[str]:
         name = {"row": row.name} if row.name else {}
         if row.omitted:
             return {"omitted": row.omitted, **(name or {"differing": row.differing})}
-        tid = [event.tid for event in row.events if event and row.name == "other_threads"]
-        return {**name, **({"tid": tid[0]} if tid else {}), **json_fields(row.events, "canary ours")}
+        tid = _other_tid(row)
+        return {**name, **({} if tid is None else {"tid": tid}), **json_fields(row.events, "canary ours")}
 
     about = {"format": "diff-events-view", "format_version": 1, "canary_tid": view.tids.canary}
     return json_document({**about, **json_fields(view, "ours_tid=tids.ours calls at"), "rows": map(form, view.rows)})
@@ -16533,18 +16474,16 @@ def parity_document(report: ParityReport) -> list[Block]:
         for position, doubt in report.undecided[:_SHOWN_UNDECIDED]
     ]
     headings = ("position>", "category", "reason", "teacher", "student", "what differs")
-    drifts = section("", "Positions count from 0.", Table(headings, list(map(_drift_row, report.drifts))))
+    drifts = section("Positions count from 0.", Table(headings, list(map(_drift_row, report.drifts))))
     return [
-        Heading(f"Parity: {'pass' if report.passes else 'FAIL'}, score {score_text(report.score)}", 1),
-        Items(list(_parity_items(report))),
+        f"# Parity: {'pass' if report.passes else 'FAIL'}, score {score_text(report.score)}",
+        list(_parity_items(report)),
         *(drifts or ["No drift."]),
         *section(
-            "",
             "To allow the hosts, add them under `sovereignty` in the contract (in TOML with `=` for the colon):",
-            Items(allowed),
+            allowed,
         ),
         *section(
-            "",
             f"{len(report.undecided):,} undecided: it cannot be told whether these break the sovereignty contract "
             f"({gate}):",
             Table(("position>", "reason", "what is not known"), undecided),
@@ -16665,13 +16604,13 @@ def corpus_document(report: CorpusReport) -> list[Block]:
     bad = [fixture for fixture in fixtures if not report.fixture_passes(fixture) or fixture.mismatches]
     good = [fixture for fixture in fixtures if fixture not in bad]
     commands = [f"{literal(fixture.id)}: {quoted(fixture.command)}" for fixture in bad if fixture.drift_count]
-    title = f"Corpus: {'pass' if report.passes else 'FAIL'}, mean score {score_text(report.aggregate_score)}"
+    title = f"# Corpus: {'pass' if report.passes else 'FAIL'}, mean score {score_text(report.aggregate_score)}"
     folded = Details(f"{_counted(len(good), 'fixture')} as expected", [_fixture_table(report, good)])
     return [
-        Heading(title, 1),
-        Items(list(_corpus_items(report))),
-        *section("", _fixture_table(report, bad)),
-        *section("", "What shows more:", Items(commands)),
+        title,
+        list(_corpus_items(report)),
+        *section(_fixture_table(report, bad)),
+        *section("What shows more:", commands),
         *([folded] if good else []),
     ]
 

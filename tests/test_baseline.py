@@ -77,8 +77,8 @@ class BaselineTest(BaselineFixture):
         self.keep({1: changed(MAIN, 10), 2: changed(LOADER, 30), 3: AUDIO})
         code, baseline, markdown, err = self.against(log({1: changed(MAIN, 25), 2: changed(LOADER, 20), 3: AUDIO}))
         self.assertEqual(self.progressions(baseline), {6: ("later", 15), 7: ("earlier", -10), 8: ("same", 0)})
-        new = "1 new divergence (canary tid 7 #20)"
-        moved = f"1 thread earlier (canary tid 7), 1 thread later (canary tid 6), {new}."
+        moved = "canary tid 7: earlier, 10 matching events fewer, 1 new divergence from #20 on; earlier: 1, later: 1, "
+        moved += "new divergences: 1."
         failed = f"diff_events.py: The gate does not hold: --ratchet: {moved}\n"
         self.assertEqual((code, err), (ExitCode.GATE, failed))
         self.assertIn(f"**Against the baseline:** {moved}", markdown)
@@ -108,7 +108,7 @@ class BaselineTest(BaselineFixture):
         code, baseline, markdown, _ = self.against(log({1: MAIN, 2: LOADER}))
         self.assertEqual(self.progressions(baseline)[8], ("earlier", -60))
         self.assertEqual((code, baseline["new_unmapped"]), (ExitCode.GATE, 1))
-        self.assertIn("1 more thread without a partner", markdown)
+        self.assertIn("more threads without a partner: 1", markdown)
 
     def test_a_divergence_where_only_the_log_had_ended_is_new(self) -> None:
         ended = log({1: MAIN[:10], 2: LOADER, 3: AUDIO}).replace('"thread": 10,', '"thread": 40,')
@@ -212,7 +212,7 @@ class BaselineTest(BaselineFixture):
         for end, code in ((11, ExitCode.OK), (12, ExitCode.OK), (16, ExitCode.GATE)):
             found, baseline, markdown, _ = self.against(log({1: without(end), 2: LOADER, 3: AUDIO}))
             self.assertEqual((found, baseline["threads"][0]["new"]), (code, []))
-        self.assertIn("96 % now, parity of a thread lower (canary tid 6).", markdown.replace("96.00", "96"))
+        self.assertIn("tid 6: same, parity lower; parity 98.66 % before, 96 % now.", markdown.replace("96.00", "96"))
 
     def test_a_baseline_is_replaced_only_where_the_ratchet_holds(self) -> None:
         self.keep({1: changed(MAIN, 10), 2: LOADER, 3: AUDIO})
@@ -222,7 +222,7 @@ class BaselineTest(BaselineFixture):
         for _ in range(2):
             code, _, err = self.run_tool(log(self.canary), log({1: changed(MAIN, 9), 2: LOADER, 3: AUDIO}), *again)
             self.assertEqual((code, self.baseline.read_bytes()), (ExitCode.GATE, kept))
-            self.assertIn("--ratchet: 1 thread earlier (canary tid 6), 1 new divergence (canary tid 6 #9).\n", err)
+            self.assertIn("canary tid 6: earlier, 1 matching event fewer, 1 new divergence from #9 on; ", err)
             self.assertTrue((self.directory / "r.html").exists())
         self.assertEqual(self.run_tool(log(self.canary), log({1: MAIN, 2: LOADER, 3: AUDIO}), *again)[0], ExitCode.OK)
         self.assertEqual({t["status"] for t in json.loads(self.baseline.read_text())["threads"]}, {"identical"})
@@ -263,7 +263,7 @@ class OtherRecordingTest(BaselineFixture):
         before = self.side({6: self.CALLS}), self.side({1: self.CALLS})
         code, baseline, err, replaced = self.ratchet(before, (self.side({6: canary}), self.side({1: named})))
         self.assertEqual((code, baseline["summary"]["new"], replaced), (ExitCode.GATE, 1, False))
-        self.assertIn("1 thread newly different (canary tid 6), 1 new divergence (canary tid 6 #30), parity 100 %", err)
+        self.assertIn("newly different: 1, new divergences: 1; parity 100 %", err)
         held = self.ratchet(before, (self.side({6: longer}), self.side({1: longer})))
         self.assertEqual((held[0], held[1]["summary"]["same"], held[3]), (ExitCode.OK, 1, True))
 
@@ -337,7 +337,7 @@ class OtherRecordingTest(BaselineFixture):
 
         canary = ours(0, 0)
         code, _, err, _ = self.ratchet((canary, ours(2, 9)), (canary, ours(4, 2)))
-        self.assertEqual((code, "parity of a thread lower (canary tid 1)." in err), (ExitCode.GATE, True))
+        self.assertEqual((code, "canary tid 1: same, parity lower" in err), (ExitCode.GATE, True))
 
     def test_a_result_against_itself_holds_where_two_divergences_share_a_place(self) -> None:
         def with_returns(tid: int, calls: Sequence[tuple[str, object]]) -> str:
@@ -359,13 +359,13 @@ class OtherRecordingTest(BaselineFixture):
         canary, ended = self.side({6: self.CALLS}), self.side({1: self.CALLS[:20]})
         _, baseline, err, _ = self.ratchet((canary, self.side({1: self.CALLS})), (canary, ended))
         self.assertEqual(baseline["threads"][0]["new"], [])
-        self.assertIn("--ratchet: 1 thread newly different (canary tid 6), parity 100 % before, 50.00 % now, ", err)
+        self.assertIn("newly different: 1; parity 100 % before, 50.00 % now.", err)
 
     def test_of_several_threads_that_now_end_early_the_first_is_named(self) -> None:
         canary = self.side({6: self.CALLS, 7: self.CALLS[::-1]})
         sides = [self.side({1: self.CALLS[:end], 2: self.CALLS[::-1][:end]}) for end in (40, 20)]
         _, _, err, _ = self.ratchet((canary, sides[0]), (canary, sides[1]))
-        self.assertIn("--ratchet: 2 threads newly different (canary tid 6, …), parity", err)
+        self.assertIn("newly different: 2; parity", err)
 
     def test_what_is_left_of_a_block_is_not_new(self) -> None:
         canary, other = self.side({6: self.CALLS}), [(f"Other{n}", 0) for n in range(10)]
@@ -381,14 +381,14 @@ class OtherRecordingTest(BaselineFixture):
         against = ("--baseline", str(self.baseline), "--ratchet")
         one_fixed = ours.replace('"Call10", "value": 0', '"Call10", "value": "value 10"')
         _, out, _ = self.run_tool(canary, one_fixed, *against)
-        self.assertIn("baseline:** 1 thread later (canary tid 6), 1 divergence fixed, parity 95.00 % before", out)
+        self.assertIn("baseline:** later: 1, fixed: 1; parity 95.00 % before", out)
         self.assertIn("- canary tid 6 / ours tid 1: later, 10 matching events more, 1 divergence fixed", out)
         self.assertNotIn("profile", out)
         profile = self.directory / "p.toml"
         rule = 'kind = "kernel.call"\ncall = "Call10"\nfield = "value"\nreason = "it is noise"\n'
         profile.write_text(f"[[ignore]]\n{rule}")
         _, out, err = self.run_tool(canary, self.side({1: self.CALLS}), *against, "--profile", str(profile))
-        self.assertIn("**Against the baseline:** 1 thread now identical (canary tid 6), 2 divergences fixed", out)
+        self.assertIn("**Against the baseline:** now identical: 1, fixed: 2", out)
         self.assertIn("another profile than the baseline's", out)
         self.assertIn("it was made under another profile than this run", err)
 

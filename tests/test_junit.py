@@ -114,7 +114,7 @@ class JUnit(unittest.TestCase):
         self.assertEqual([case[0].tag for case in suite], ["skipped", "skipped", "failure", "failure"])
         self.assertIn("since the baseline: earlier, 7 matching events fewer", suite[2][0].attrib["message"])
         self.assertEqual(suite[3].attrib["name"], "ratchet")
-        self.assertIn("--ratchet: 1 thread earlier", suite[3][0].attrib["message"])
+        self.assertIn("--ratchet: canary tid 2: earlier, 7 matching events fewer", suite[3][0].attrib["message"])
         self.assertRegex(suite[3][0].text or "", "canary tid 2 / ours tid 2: earlier, 7 matching events fewer")
 
     def test_hostile_text_parses_back_as_text(self) -> None:

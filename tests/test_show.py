@@ -281,7 +281,7 @@ class OtherThreads(Show):
         expected: list[object] = ["Call0", "Call1", *work[:3], None, None, None, "Call2", "Call3"]
         expected += [*work[3:11], 19, *[None] * 8, 19, "Call4", "Call5"]
         self.assertEqual(self.between(), expected)
-        self.assertIn("canary tid 7: kernel.call Work0", self.show("--at", "6:2", "--all-threads"))
+        self.assertIn("#0 line 4 tid 7", self.show("--at", "6:2", "--all-threads"))
         self.assertIn("… 19 more events of other threads …", self.show("--at", "6:2", "--all-threads"))
 
     def test_those_nearest_to_the_marked_row_are_shown(self) -> None:

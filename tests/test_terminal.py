@@ -10,16 +10,16 @@ from dataclasses import replace
 from unittest import mock
 
 import diff_events
-from diff_events import Both, Details, Diff, DiffLine, DiffRow, Heading, Items, Table, TextWriter, quoted
+from diff_events import Both, Details, Diff, DiffLine, DiffRow, Table, TextWriter, quoted
 from tests.page_reports import HOSTILE, hostile_report, many_pairs, scattered_report
 from tests.support import LogTestCase, calls, event
 
 WORDS = ["**strong**", "of", "*emphasis*", quoted("NtClose 日本語"), "events", quoted("x" * 30)]
 DOCUMENT: list[diff_events.Block] = [
-    Heading("A title", 1),
+    "# A title",
     " ".join(WORDS * 6),
-    Heading("Section"),
-    Items([" ".join(WORDS * 4), "short"]),
+    "## Section",
+    [" ".join(WORDS * 4), "short"],
     Table(("tid>", "what", "first"), [["6", " ".join(WORDS * 3), "#1"], ["1,234", quoted("日本語" * 20), "#2"]]),
     Diff([DiffRow(Both(DiffLine("#1 line 2", "a" * 300), DiffLine("#2 line 3", "b\x05日\x06" * 90))), "… 3 more …"]),
     Details("More", ["hidden"]),
@@ -69,14 +69,14 @@ class Writing(unittest.TestCase):
         self.assertLess(text.count("\n"), 70)
 
     def test_a_list_that_is_too_long_says_where_the_rest_is(self) -> None:
-        text = TextWriter(most_characters=3).block(Items(["abc", "d"]))
+        text = TextWriter(most_characters=3).block(["abc", "d"])
         self.assertEqual(text, "- abc\n- 1 more in the JSON report")
 
     def test_a_word_that_is_wider_than_the_terminal_is_broken(self) -> None:
-        text = TextWriter(20, colour=True).written([Items([f"**a** {quoted('x' * 50)} b"])])
+        text = TextWriter(20, colour=True).written([[f"**a** {quoted('x' * 50)} b"]])
         lines = [re.sub("\x1b\\[\\d+m", "", line) for line in text.splitlines()]
         self.assertEqual(lines, ["- a", f"  {'x' * 18}", f"  {'x' * 18}", f"  {'x' * 14} b"])
-        text = TextWriter(20, colour=True).written([Items([f"**{'y' * 30}**"])])
+        text = TextWriter(20, colour=True).written([[f"**{'y' * 30}**"]])
         self.assertEqual(text, f"- \x1b[1m{'y' * 18}\n  {'y' * 12}\x1b[0m\n")
 
     def test_equal_fields_that_are_left_out_leave_one_mark(self) -> None:
@@ -98,7 +98,7 @@ class Writing(unittest.TestCase):
         text = TextWriter().written(diff_events.summary_document(report))
         for words in (
             "- warning: o.jsonl: this is the other log's file",
-            "- 15 · changed: kernel.call KeStep n · 20 on 1 thread · 0 / 0 #20 ↔ #20 · 20 → -1 · name\n- 3 more sorts",
+            "- 15 · changed: kernel.call KeStep n · 20 on 1 thread · 0 / 0 #20 ↔ #20 · 20 → -1 · name\n- 3 more",
             "With --match-names, events match",
             "- canary tid 7, 1 event: NtX",
             "show with the same logs",
