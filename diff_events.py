@@ -14366,8 +14366,7 @@ _REPLAYED_CHARACTERS: Final = 1 << 26
 _LEAVES_FILES_ALONE: Final = _names("Glob Grep LS NotebookRead TodoRead TodoWrite WebFetch WebSearch")
 
 
-@dataclass(frozen=True, slots=True)
-class FileState:
+class FileState(NamedTuple):
     """A file after a call that wrote to it: what the trace says of it, and what follows from the calls before it.
 
     ``replayed`` are the SHA-256 that it can have by what the calls wrote; none at all: nothing is known.
@@ -14398,25 +14397,24 @@ def _edited(text: str, edit: object) -> Iterator[str]:
             yield text.replace(old, new)
 
 
-def _texts_after(call: ToolCall, before: Sequence[str]) -> list[str]:
+def _texts_after(call: ToolCall, before: Sequence[str]) -> Sequence[str]:
     """What a file can hold after a call; nothing where that is not known.
 
     Line numbers leave open whether the last line has its newline. A part of a file says nothing of the whole.
     """
-    content = call.input.get("content")
     if call.name == "Write":
+        content = call.input.get("content")
         return [content] if isinstance(content, str) else []
     if call.name == "Read":
         is_part = any(call.input.get(name) is not None for name in ("offset", "limit", "pages"))
         if is_part or call.result is None or "<system-reminder>" in call.result.content:
-            return list(before)
+            return before
         bare = _without_gutter(call.result.content)
         return [call.result.content] if bare is None else [bare, bare + "\n"]
-    edits = call.input.get("edits") if call.name == "MultiEdit" else [dict(call.input)]
-    texts = list(before)
+    edits = call.input.get("edits") if call.name == "MultiEdit" else [call.input]
     for edit in edits if isinstance(edits, list) else [None]:
-        texts = [after for text in texts for after in _edited(text, edit)]
-    return texts
+        before = [after for text in before for after in _edited(text, edit)]
+    return before
 
 
 def replay_files(actions: Iterable[Action]) -> dict[int, FileState]:
@@ -14426,7 +14424,7 @@ def replay_files(actions: Iterable[Action]) -> dict[int, FileState]:
     unseen (a shell, an agent, a hook behind a tool) makes all texts unknown.
     """
     states: dict[int, FileState] = {}
-    texts: dict[str, list[str]] = {}
+    texts: dict[str, Sequence[str]] = {}
     budget = _REPLAYED_CHARACTERS
     for position, action in enumerate(actions):
         if isinstance(action, HookEvent) and "Post" in action.event:
@@ -14467,24 +14465,30 @@ def difference_text(difference: ActionDifference) -> str:
     return f"{difference.field} {shown.canary} ≠ {shown.ours}"
 
 
+def action_label(action: Action) -> str:
+    """What a person calls an action: the tool, the hook's trigger, the skill."""
+    return action.event if isinstance(action, HookEvent) else action.name
+
+
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One position at which the student did not do what the teacher did. ``position`` counts from 0."""
+    """One position at which the student did not do what the teacher did. ``position`` counts from 0.
+
+    ``same_file``: both wrote, in other words, what leaves the same file. ``teacher_did_too``: the teacher's trace
+    breaks the contract in the same ways, here or elsewhere. ``allow_hosts`` are the hosts that an allow list must have
+    for this to be no violation; forbidden ones are not among them.
+    """
 
     position: int
     category: DriftCategory
     reason: Reason
-    label: str
     teacher: Action | None
     student: Action | None
     differences: tuple[ActionDifference, ...] = ()
     violations: tuple[Violation, ...] = ()
     same_file: bool = False
-    """Both sides wrote, in other words, what leaves the same file."""
     teacher_did_too: bool = False
-    """The teacher's trace breaks the contract in the same ways, here or elsewhere."""
     allow_hosts: tuple[str, ...] = ()
-    """The hosts that an allow list must have for this to be no violation; forbidden ones are not among them."""
 
     @property
     def tier(self) -> int:
@@ -14492,19 +14496,22 @@ class Drift:
         return self.category.tier
 
     @property
+    def label(self) -> str:
+        """What a person calls the action: that of the student, where it breaks the sovereignty contract."""
+        return action_label(cast(Action, (self.student if self.violations else self.teacher) or self.student))
+
+    @property
     def detail(self) -> str:
         """The reason, then what is behind it, on one line."""
         if self.violations:
-            found = (
-                violation.what if violation.reason is self.reason else f"{violation.reason} {violation.what}"
-                for violation in self.violations
-            )
-            too = ["the teacher did it too"] if self.teacher_did_too else []
-            return f"{self.reason}: {'; '.join([*found, *too])}"
-        if self.differences:
-            same = ["the file after it is the same"] if self.same_file else []
-            return f"{self.reason}: {'; '.join([*map(difference_text, self.differences), *same])}"
-        return f"{self.reason}: {'the teacher' if self.teacher else 'the student'} alone has {self.label} here"
+            parts = [one.what if one.reason is self.reason else f"{one.reason} {one.what}" for one in self.violations]
+            parts += ["the teacher did it too"] if self.teacher_did_too else []
+        elif self.differences:
+            parts = [*map(difference_text, self.differences)]
+            parts += ["the file after it is the same"] if self.same_file else []
+        else:
+            parts = [f"{'the teacher' if self.teacher else 'the student'} alone has {self.label} here"]
+        return f"{self.reason}: {'; '.join(parts)}"
 
 
 class TraceMismatch(enum.Enum):
@@ -14520,7 +14527,8 @@ class Alignment:
     """How two lists of actions fit where one may skip an action of the other. Positions count from 0.
 
     ``paired`` actions stand side by side, of which ``matched`` are equivalent; ``insertions`` are positions of the
-    student's list, ``deletions`` of the teacher's.
+    student's list, ``deletions`` of the teacher's. ``turn_order_skew`` is how many actions both did, but at another
+    place in the order.
     """
 
     matched: int
@@ -14528,7 +14536,6 @@ class Alignment:
     insertions: tuple[int, ...]
     deletions: tuple[int, ...]
     turn_order_skew: int
-    """So many actions both did, but at another place in the order."""
 
 
 INDIVIDUAL_MIN: Final = 0.8
@@ -14591,29 +14598,6 @@ class ParityReport:
         return max((drift.tier for drift in self.drifts), default=0)
 
 
-def action_label(action: Action) -> str:
-    """What a person calls an action: the tool, the hook's trigger, the skill."""
-    return action.event if isinstance(action, HookEvent) else action.name
-
-
-_SURPLUS: Final[Mapping[type, tuple[Reason, Reason]]] = {
-    ToolCall: (Reason.MISSING_TOOL_CALL, Reason.EXTRA_TOOL_CALL),
-    HookEvent: (Reason.MISSING_HOOK_EVENT, Reason.EXTRA_HOOK_EVENT),
-    SkillInvocation: (Reason.MISSING_SKILL_INVOCATION, Reason.EXTRA_SKILL_INVOCATION),
-}
-
-
-def _drift(position: int, teacher: Action | None, student: Action | None) -> Drift | None:
-    """The drift at one position, or none, but for what breaks sovereignty."""
-    if teacher is None or student is None:
-        one = cast(Action, teacher or student)
-        reason = _SURPLUS[type(one)][teacher is None]
-        return Drift(position, DriftCategory.SEMANTIC, reason, action_label(one), teacher, student)
-    differences = tuple(action_differences(teacher, student))
-    found, why = classify_drift(differences)
-    return Drift(position, found, why, action_label(teacher), teacher, student, differences) if why else None
-
-
 # ── how two lists of actions fit ──
 
 _COMPARED: Final = 64
@@ -14637,16 +14621,13 @@ def _numbered(*traces: Sequence[Action]) -> list[list[int]]:
     """The actions as numbers, the same for equivalent ones."""
     numbers: list[list[int]] = [[] for _ in traces]
     seen: dict[object, deque[tuple[int, Action]]] = {}
-    new = itertools.count()
-    for side_by_side in itertools.zip_longest(*traces):
-        for of_trace, action in zip(numbers, side_by_side, strict=True):
-            if action is not None:
-                known = seen.setdefault(_sort_of(action), deque(maxlen=_COMPARED))
-                number = next((number for number, other in known if _equivalent(other, action)), None)
-                if number is None:
-                    number = next(new)
-                    known.append((number, action))
-                of_trace.append(number)
+    in_order = (one for place in itertools.zip_longest(*traces) for one in enumerate(place))
+    for new, (side, action) in enumerate(one for one in in_order if one[1]):
+        known = seen.setdefault(_sort_of(action), deque(maxlen=_COMPARED))
+        number = next((number for number, other in known if _equivalent(other, action)), new)
+        if number == new:
+            known.append((new, action))
+        numbers[side].append(number)
     return numbers
 
 
@@ -14655,20 +14636,19 @@ def align_actions(teacher: Sequence[Action], student: Sequence[Action]) -> Align
     numbers = _numbered(teacher, student)
     # Reads of ranges that overlap pairwise may have one number and no line in common: hence the comparison.
     pairs = [(x, y) for x, y in matching_pairs(*numbers) if _equivalent(teacher[x], student[y])]
-    insertions, deletions, replaced = list[int](), list[int](), list[tuple[int, int]]()
+    insertions, deletions, paired = list[int](), list[int](), len(pairs)
+    alone = Counter(numbers[0]), Counter(numbers[1])
+    alone[0].subtract(numbers[0][x] for x, _ in pairs)
+    alone[1].subtract(numbers[1][y] for _, y in pairs)
     x = y = 0
     for next_x, next_y in [*pairs, (len(teacher), len(student))]:
         both = min(next_x - x, next_y - y)
-        replaced += zip(range(x, x + both), range(y, y + both), strict=True)
+        paired += both
         deletions += range(x + both, next_x)
         insertions += range(y + both, next_y)
         x, y = next_x + 1, next_y + 1
-    alone = [
-        Counter(numbers[0][x] for x in (*(x for x, _ in replaced), *deletions)),
-        Counter(numbers[1][y] for y in (*(y for _, y in replaced), *insertions)),
-    ]
     skew = (alone[0] & alone[1]).total()
-    return Alignment(len(pairs), len(pairs) + len(replaced), tuple(insertions), tuple(deletions), skew)
+    return Alignment(len(pairs), paired, tuple(insertions), tuple(deletions), skew)
 
 
 # ── the comparison ──
@@ -14692,41 +14672,46 @@ def refuse_mismatches(report: ParityReport) -> None:
         raise InputError(report.student, f"it does not belong to {report.teacher}: {names}")
 
 
+_SURPLUS: Final[Mapping[type, tuple[Reason, Reason]]] = {
+    ToolCall: (Reason.MISSING_TOOL_CALL, Reason.EXTRA_TOOL_CALL),
+    HookEvent: (Reason.MISSING_HOOK_EVENT, Reason.EXTRA_HOOK_EVENT),
+    SkillInvocation: (Reason.MISSING_SKILL_INVOCATION, Reason.EXTRA_SKILL_INVOCATION),
+}
+
+
+def _drifts(teacher: Trace, student: Trace, checks: Sequence[SovereigntyCheck], policy: Policy) -> Iterator[Drift]:
+    """The drifts in order; what breaks the sovereignty contract comes before whatever else is different."""
+    in_its_place = replace(policy, cwd=teacher.cwd, cwd_sha256=teacher.cwd_sha256)
+    theirs: set[Violation] = set()
+    if any(check.violations for check in checks):
+        theirs.update(*(check_sovereignty(action, in_its_place).violations for action in teacher.actions))
+    pairs = itertools.zip_longest(teacher.actions, student.actions, checks)
+    for position, (one, other, check) in enumerate(pairs):
+        if check and check.violations:
+            found = check.violations
+            reached = (each.what for each in found if each.reason is Reason.NETWORK_EGRESS)
+            hosts = dict.fromkeys(host.lower() for host in reached if not policy.forbids(host))
+            category, too = DriftCategory.SOVEREIGNTY_VIOLATION, theirs.issuperset(found)
+            yield Drift(position, category, found[0].reason, one, other, (), found, False, too, tuple(hosts))
+        elif one is None or other is None:
+            reason = _SURPLUS[type(one or other)][one is None]
+            yield Drift(position, DriftCategory.SEMANTIC, reason, one, other)
+        else:
+            differences = tuple(action_differences(one, other))
+            category, why = classify_drift(differences)
+            if why:
+                yield Drift(position, category, why, one, other, differences)
+
+
 def _with_same_files(drifts: Sequence[Drift], teacher: Trace, student: Trace) -> Iterator[Drift]:
     """The drifts, those marked after which both have the same file all the same."""
-    if not any(isinstance(drift.student, ToolCall) and drift.student.name in _FILE_TOOLS for drift in drifts):
-        yield from drifts
-        return
-    files = [replay_files(trace.actions) for trace in (teacher, student)]
+    is_asked = any(isinstance(drift.student, ToolCall) and drift.student.name in _FILE_TOOLS for drift in drifts)
+    files = [replay_files(trace.actions) if is_asked else {} for trace in (teacher, student)]
     for drift in drifts:
         one, other = (of_trace.get(drift.position) for of_trace in files)
         is_same = one and other and one.known and one.known == other.known
         same_path = not any(difference.field in ("path", "name") for difference in drift.differences)
         yield replace(drift, same_file=True) if is_same and same_path and drift.differences else drift
-
-
-def _violating_drifts(
-    student: Sequence[Action], checks: Sequence[SovereigntyCheck], teacher: Trace, policy: Policy
-) -> Iterator[Drift]:
-    """The drifts at Tier 3, with what to do about them; they come before whatever else is different."""
-    if not any(check.violations for check in checks):
-        return
-    in_its_place = replace(policy, cwd=teacher.cwd, cwd_sha256=teacher.cwd_sha256)
-    theirs = {found for action in teacher.actions for found in check_sovereignty(action, in_its_place).violations}
-    for position, (action, check) in enumerate(zip(student, checks, strict=True)):
-        if found := check.violations:
-            hosts = (one.what for one in found if one.reason is Reason.NETWORK_EGRESS and not policy.forbids(one.what))
-            yield Drift(
-                position,
-                DriftCategory.SOVEREIGNTY_VIOLATION,
-                found[0].reason,
-                action_label(action),
-                teacher.actions[position] if position < len(teacher.actions) else None,
-                action,
-                violations=found,
-                teacher_did_too=theirs.issuperset(found),
-                allow_hosts=tuple(dict.fromkeys(host.lower() for host in hosts)),
-            )
 
 
 def compute_parity_score(
@@ -14759,22 +14744,17 @@ def compute_parity_score(
             raise TypeError(f"{name}: expected a list of hosts, found {type(hosts).__name__}")
     policy = Policy(tuple(allow_hosts), student.cwd, student.cwd_sha256, tuple(forbidden_hosts))
     checks = [check_sovereignty(action, policy) for action in student.actions]
-    drifts = {drift.position: drift for drift in _violating_drifts(student.actions, checks, teacher, policy)}
-    for position, pair in enumerate(itertools.zip_longest(teacher.actions, student.actions)):
-        if position not in drifts and (drift := _drift(position, *pair)):
-            drifts[position] = drift
-    in_order = [drifts[position] for position in sorted(drifts)]
-    undecided = ((position, doubt) for position, check in enumerate(checks) for doubt in check.undecided)
+    drifts = tuple(_with_same_files([*_drifts(teacher, student, checks, policy)], teacher, student))
     return ParityReport(
         teacher.source,
         student.source,
         len(teacher.actions),
         len(student.actions),
-        tuple(_with_same_files(in_order, teacher, student)),
+        drifts,
         individual_min,
         tuple(_mismatches(teacher, student)),
         align_actions(teacher.actions, student.actions) if drifts else None,
-        tuple(undecided),
+        tuple((position, doubt) for position, check in enumerate(checks) for doubt in check.undecided),
         strict_sovereignty,
     )
 
