@@ -12074,12 +12074,10 @@ def matching_tools(matcher: str | None, tools: Collection[str]) -> set[str]:
     >>> [bool(matching_tools(matcher, ["Bash"])) for matcher in matchers]
     [True, True, True, True, True, False]
     """
-    alternatives = re.sub(r"\(\?:|[()^$]", "", matcher or "*").split("|")
-    patterns = {alternative.strip().replace(".*", "*") for alternative in alternatives}
-    found = {pattern for pattern in patterns if pattern in tools}
-    for pattern in patterns - found:
-        if re.search(r"[*?\[]", pattern):
-            found.update(fnmatch.filter(itertools.islice(tools, _MATCHED_TOOLS), pattern))
+    alternatives = re.sub(r"\(\?:|[()^$\s]", "", matcher or "*").replace(".*", "*").split("|")
+    found = {name for name in alternatives if name in tools}
+    for pattern in {name for name in alternatives if re.search(r"[*?\[]", name)}:
+        found.update(fnmatch.filter(itertools.islice(tools, _MATCHED_TOOLS), pattern))
     return found
 
 
@@ -12089,23 +12087,22 @@ def _with_triggers(actions: Sequence[Action]) -> Iterator[Action]:
     That is the call of the same turn (or whose result is of that turn) that the matcher means; where hooks of one
     sort run several times in a turn, the first belongs to the first such call, and so on.
     """
-    calls: dict[int, dict[str, list[int]]] = {}
+    calls: dict[int, dict[str, list[tuple[int, ToolCall]]]] = {}
     for position, call in enumerate(actions):
         if isinstance(call, ToolCall):
             for turn in {call.turn, call.result.turn if call.result else call.turn}:
-                calls.setdefault(turn, {}).setdefault(call.name, []).append(position)
-    waiting: dict[object, Iterator[int]] = {}
-    latest: dict[object, int | None] = {}
+                calls.setdefault(turn, {}).setdefault(call.name, []).append((position, call))
+    waiting: dict[object, deque[tuple[int, ToolCall]]] = {}
     for action in actions:
-        if not (isinstance(action, HookEvent) and "ToolUse" in action.event):
+        if isinstance(action, HookEvent) and "ToolUse" in action.event:
+            key, of_turn = (action.turn, action.event, action.matcher), calls.get(action.turn, {})
+            if key not in waiting:
+                named = (of_turn[tool] for tool in matching_tools(action.matcher, of_turn))
+                waiting[key] = deque(sorted(itertools.chain(*named), key=lambda one: one[0]))
+            left = waiting[key]
+            yield replace(action, call=(left.popleft() if len(left) > 1 else left[0])[1]) if left else action
+        else:
             yield action
-            continue
-        key = (action.turn, action.event, action.matcher)
-        if key not in waiting:
-            of_turn = calls.get(action.turn, {})
-            waiting[key] = heapq.merge(*(of_turn[tool] for tool in matching_tools(action.matcher, of_turn)))
-        place = latest[key] = next(waiting[key], latest.get(key))
-        yield action if place is None else replace(action, call=cast(ToolCall, actions[place]))
 
 
 def temporary_directories(command: str) -> Iterator[str]:
@@ -12136,9 +12133,8 @@ class TraceReader:
         self._actions: list[Action] = []
         self._uses: dict[str, list[int]] = {}
         """The places of the actions that have an id: one, where the writer made no mistake."""
-        self._results: Counter[str] = Counter()
-        self._answers: dict[str, int] = {}
-        """How many results each tool use has so far, by its id, whether it is good or not."""
+        self._counts: dict[str, list[int]] = {}
+        """How many tool uses an id has, and how many results."""
         self._last_kind: object = None
         self.records, self.is_good = 0, True
 
@@ -12177,18 +12173,19 @@ class TraceReader:
         blocks, answered = record.get("blocks"), record.get("tool_use_id")
         for place, block in enumerate(blocks if isinstance(blocks, list) else ()):
             if isinstance(block, dict) and block.get("type") == "tool_use" and isinstance(use := block.get("id"), str):
-                if use in self._answers:
+                count = self._counts.setdefault(use, [0, 0])
+                if count[0]:
                     text = f"expected an id that no earlier tool use has, found {described(use)}"
                     yield Problem(Finding.REUSED_ID, f"blocks[{place}].id", text)
-                self._answers[use] = 0
+                count[0] += 1
         if isinstance(answered, str):
-            count = self._answers.get(answered)
-            if count is None:
+            count = self._counts.setdefault(answered, [0, 0])
+            if not count[0]:
                 text = f"expected the id of an earlier tool use, found {described(answered)}"
                 yield Problem(Finding.UNKNOWN_TOOL_USE, "tool_use_id", text)
-            elif count:
+            elif count[1] >= count[0]:
                 yield Problem(Finding.SECOND_RESULT, "tool_use_id", f"a second result for {described(answered)}")
-            self._answers[answered] = (count or 0) + 1
+            count[1] += 1
 
     def _take(self, lineno: int, record: dict[str, Any]) -> None:
         """Gathers what a good record says."""
@@ -12216,10 +12213,8 @@ class TraceReader:
         effects = record.get("side_effects") or {}
         state = effects.get("post_state_sha256")
         result = ToolResult(record["content"], record["ok"], record["turn"], state.lower() if state else None, lineno)
-        use_id = record["tool_use_id"]
-        number = min(self._results[use_id], len(self._uses[use_id]) - 1)
-        self._results[use_id] = number + 1
-        place = self._uses[use_id][number]
+        uses, results = self._counts[record["tool_use_id"]]
+        place = self._uses[record["tool_use_id"]][min(uses, results) - 1]
         self._actions[place] = replace(cast(ToolCall, self._actions[place]), result=result)
 
     def trace(self) -> Trace:
