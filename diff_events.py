@@ -12499,25 +12499,23 @@ class _ShellReader:
         self._heredocs = []
 
     def _word(self) -> Word:
-        parts: list[Part] = []
-        while found := _PIECE.match(self._text, self._pos):
-            self._add_piece(found, parts, quoted=False)
+        parts = _merged(self._parts(_PIECE))
         if self._text.startswith(("'", "`"), self._pos):
             raise ShellSyntaxError("a quote without its end")
-        return _merged(parts)
+        return parts
 
-    def _quoted(self, end: str) -> list[Part]:
-        """What stands up to ``end``: a double quote, a ``}``, or (empty) the end of the text."""
+    def _parts(self, pattern: re.Pattern[str], end: str = "") -> list[Part]:
+        """The pieces that stand next, up to ``end``: a double quote or a ``}``."""
         parts: list[Part] = []
-        while found := _QUOTED_PIECE.match(self._text, self._pos):
+        while found := pattern.match(self._text, self._pos):
             if found[0] == end:
                 self._pos += 1
                 return parts
             if found[0] == '"' and end == "}":
                 self._pos += 1
-                parts += self._quoted('"')
+                parts += self._parts(_QUOTED_PIECE, '"')
             else:
-                self._add_piece(found, parts, quoted=True)
+                self._add_piece(found, parts, quoted=pattern is _QUOTED_PIECE)
         if end:
             raise ShellSyntaxError(f"an open quote or brace, without {end}")
         return parts
@@ -12528,7 +12526,7 @@ class _ShellReader:
         if kind in _LITERALS:
             parts.append(Part(PartKind.LITERAL, _LITERALS[kind](found[kind])))
         elif kind == "double":
-            parts += self._quoted('"')
+            parts += self._parts(_QUOTED_PIECE, '"')
         elif kind in ("pattern", "parameter"):
             parts.append(Part(PartKind[kind.upper()], text, quoted))
         elif kind == "arithmetic":
@@ -12536,7 +12534,7 @@ class _ShellReader:
             parts.append(Part(PartKind.ARITHMETIC, re.sub(r"\s|\\\n", "", text), quoted, parts=inner))
         elif kind == "braced":
             with self._budget.deeper():
-                inner = _merged(self._quoted("}"))
+                inner = _merged(self._parts(_QUOTED_PIECE, "}"))
             parts.append(Part(PartKind.PARAMETER, self._text[start : self._pos], quoted, parts=inner))
         else:
             tokens: list[Word] = []
@@ -12550,7 +12548,7 @@ class _ShellReader:
     def _expansions_in(self, text: str) -> Word:
         """The pieces of a text inside this one, which is read as if it were quoted."""
         with self._budget.deeper():
-            return _merged(_ShellReader(text, self._budget)._quoted(""))
+            return _merged(_ShellReader(text, self._budget)._parts(_QUOTED_PIECE))
 
 
 def shell_tokens(text: str, budget: Budget | None = None) -> list[Word]:
@@ -12695,16 +12693,12 @@ _BEFORE_KILL: Final = _names("sudo command builtin exec env nohup time")
 _PID: Final = r"-?[1-9]\d*"
 
 
-@functools.lru_cache(maxsize=64)
-def _volatile(temporary_dirs: frozenset[str]) -> re.Pattern[str]:
-    """Matches what may differ: a path made by mktemp, a timestamp, a PID where its text tells that it is one."""
-    places = "|".join(re.escape(place) for place in sorted({"/tmp", *temporary_dirs}))
-    return re.compile(
-        rf"(?<![\w./-])(?P<mktemp>(?:{places})/tmp\.[A-Za-z0-9]{{10}})(?![A-Za-z0-9])"
-        rf"|(?<!\d)(?P<timestamp>{_ISO_TIMESTAMP % '[Tt]'})(?!\d)"
-        r"|(?<![\w./-])/proc/(?P<proc>[1-9]\d*)(?![^/])|^--pid=(?P<pid>[1-9]\d*)$",
-        re.ASCII,
-    )
+_VOLATILE: Final = (
+    r"(?a)(?<![\w./-])(?P<mktemp>(?:%s)/tmp\.[A-Za-z0-9]{10})(?![A-Za-z0-9])"
+    rf"|(?<!\d)(?P<timestamp>{_ISO_TIMESTAMP % '[Tt]'})(?!\d)"
+    r"|(?<![\w./-])/proc/(?P<proc>[1-9]\d*)(?![^/])|^--pid=(?P<pid>[1-9]\d*)$"
+)
+"""What may differ: a path made by mktemp, a timestamp, a PID where its text tells that it is one."""
 
 
 def comparable_tokens(tokens: Iterable[Word], temporary_dirs: frozenset[str] = frozenset()) -> tuple[Word, ...]:
@@ -12717,12 +12711,12 @@ def comparable_tokens(tokens: Iterable[Word], temporary_dirs: frozenset[str] = f
     >>> comparable_tokens(shell_tokens("sleep 41")) == comparable_tokens(shell_tokens("sleep 977"))
     False
     """
-    pattern = _volatile(temporary_dirs)
+    pattern = _VOLATILE % "|".join(re.escape(place) for place in sorted({"/tmp", *temporary_dirs}))
     found: list[Word] = []
 
     def comparable(part: Part) -> Part:
         if part.kind is PartKind.LITERAL:
-            return replace(part, text=pattern.sub(lambda found: f"\0{found.lastgroup}", part.text))
+            return replace(part, text=re.sub(pattern, lambda found: f"\0{found.lastgroup}", part.text))
         return replace(part, tokens=comparable_tokens(part.tokens, temporary_dirs)) if part.tokens else part
 
     before, is_prefix, is_kill = "", True, False
@@ -13803,23 +13797,14 @@ _ARGUMENT: Final = r"(?:(\w+)[ \t]*[=:]\s*)?(?:\"(\d+)\"|(\$?[A-Za-z_][\w.$]*))"
 _CODE_ASSIGNMENT: Final = r"(\$?\b[A-Za-z_]\w*)[ \t]*[=:]\s*(?:await |new )?([\w.]{1,60}\(|)\[?\"(\d+)\""
 
 
-class CodeCall(NamedTuple):
-    """One call in a piece of code, with the texts and (as ``$name``) the names in its parentheses."""
+def code_calls(code: str) -> Iterator[tuple[str, list[str], dict[str, str]]]:
+    """The calls in a piece of code without comments: what is called, the arguments, and those with a keyword.
 
-    callee: str
-    positional: list[str]
-    keywords: list[tuple[str, str]]
-
-    def values(self, names: Container[str]) -> list[str]:
-        """The values of the keyword arguments with one of these names."""
-        return [value for name, value in self.keywords if name in names]
-
-
-def code_calls(code: str) -> Iterator[CodeCall]:
-    """The calls in a piece of code without comments; what a variable was given as a text stands in its place.
+    They are the texts and (as ``$name``) the names in the parentheses; what a variable was given as a text stands in
+    its place.
 
     >>> [*code_calls("u = 'http://a/'; get(u, timeout=T)")]
-    [CodeCall(callee='get', positional=['http://a/'], keywords=[('timeout', '$T')])]
+    [('get', ['http://a/'], {'timeout': '$T'})]
     """
     texts: list[str] = []
     variables: dict[str, str] = {}
@@ -13847,7 +13832,24 @@ def code_calls(code: str) -> Iterator[CodeCall]:
         ]
         first = re.split(r"\.|->", call[1], maxsplit=1)[0]
         callee = aliases.get(first, first) + call[1][len(first) :]
-        yield CodeCall(callee, [text for key, text in arguments if not key], [one for one in arguments if one[0]])
+        yield callee, [text for key, text in arguments if not key], {key: text for key, text in arguments if key}
+
+
+def _hosts_of_call(callee: str, positional: Sequence[str], keywords: Mapping[str, str]) -> list[str]:
+    """The hosts that a call in a piece of code reaches."""
+    names_client, names_host = re.fullmatch(_URL_CLIENT, callee), re.fullmatch(_HOST_CLIENT, callee)
+    texts = [*positional, *keywords.values()]
+    if not (names_client or names_host):
+        is_maybe = re.fullmatch(_MAYBE_URL_CLIENT, callee)
+        texts = [*positional[: 2 if callee.endswith("request") else 1]] if is_maybe else []
+        texts += [text for key, text in keywords.items() if key in _URL_KEYWORDS]
+    hosts = [host for text in texts for host in hosts_in("any-url", text)]
+    if not hosts and names_host:
+        plain = [text for text in positional if re.fullmatch(_HOST_LIKE, text)]
+        hosts = [text for key, text in keywords.items() if key in _HOST_KEYWORDS] or plain[:1]
+    if not hosts and names_client and positional and re.match(r"\$|https?://$", positional[0]):
+        hosts = [f"${callee}({positional[0].lstrip('$')})"]
+    return hosts
 
 
 # ── the walk through a command ──
@@ -14254,9 +14256,13 @@ class CommandInspector:
         self._budget.spend(len(code) // 16)
         pattern = _SLASH_COMMENTS if row.name in _SLASH_LANGUAGES else _HASH_COMMENTS
         bare = re.sub(pattern, lambda found: " " if found["comment"] else found[0], code)
-        for call in code_calls(bare):
+        for callee, positional, keywords in code_calls(bare):
             self._budget.spend()
-            self._code_call(call, state)
+            if callee.endswith("chdir") and positional:
+                state.directory = state.resolve(positional[0])
+            elif re.fullmatch(_SHELL_CLIENT, callee) and positional:
+                self._code_command(positional, keywords, self._subshell(state))
+            self.reach(_hosts_of_call(callee, positional, keywords))
         for variable in re.finditer(_CODE_VARIABLE, bare):
             self._read_variable(variable[1])
         if re.search(_WHOLE_ENVIRONMENT, bare):
@@ -14265,35 +14271,14 @@ class CommandInspector:
             for text in re.finditer(r"['\"]([^'\"\n]{1,300})['\"]", bare):
                 self._read_file(text[1])
 
-    def _code_call(self, call: CodeCall, state: ShellState) -> None:
-        callee, positional = call.callee, call.positional
-        if re.fullmatch(_SHELL_CLIENT, callee) and positional:
-            self._code_command(call, self._subshell(state))
-        elif callee.endswith("chdir") and positional:
-            state.directory = state.resolve(positional[0])
-        names_client, names_host = re.fullmatch(_URL_CLIENT, callee), re.fullmatch(_HOST_CLIENT, callee)
-        texts = [*positional, *(text for _, text in call.keywords)]
-        if not (names_client or names_host):
-            is_maybe = re.fullmatch(_MAYBE_URL_CLIENT, callee)
-            texts = positional[: 2 if callee.endswith("request") else 1] if is_maybe else []
-            texts += call.values(_URL_KEYWORDS)
-        hosts = [host for text in texts for host in hosts_in("any-url", text)]
-        if not hosts and names_host:
-            plain = [text for text in positional if re.fullmatch(_HOST_LIKE, text)]
-            hosts = call.values(_HOST_KEYWORDS) or plain[:1]
-        if not hosts and names_client and positional and re.match(r"\$|https?://$", positional[0]):
-            hosts = [f"${callee}({positional[0].lstrip('$')})"]
-        self.reach(hosts)
-
-    def _code_command(self, call: CodeCall, state: ShellState) -> None:
+    def _code_command(self, words: Sequence[str], keywords: Mapping[str, str], state: ShellState) -> None:
         """A command that code starts: a text for a shell, or the words of a program."""
-        for directory in call.values(("cwd",)):
-            state.directory = state.resolve(directory)
-        words = [_EXECUTABLES.get(word, word) for word in call.positional]
+        if "cwd" in keywords:
+            state.directory = state.resolve(keywords["cwd"])
         if re.search(r"\s", words[0]):
             self._script(words[0], state)
         else:
-            self._argv(words, state)
+            self._argv([_EXECUTABLES.get(word, word) for word in words], state)
 
 
 # ── any tool ──
