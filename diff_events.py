@@ -13978,8 +13978,6 @@ class CommandInspector:
     def _run_one(self, command: Command, state: ShellState, stdin: str | None) -> str:
         """Runs one command; returns what it writes to its standard output, and keeps what it writes to a file."""
         self._budget.spend()
-        for word in (*command.assignments, *command.words, *(target for _, target in command.redirects)):
-            self._check_expansions(word, state)
         stdin = self._redirected_input(command, state, stdin)
         assigned = [self._assign(word, state) for word in command.assignments]
         words = self._expanded(command.words, state)
@@ -13993,8 +13991,8 @@ class CommandInspector:
                 inner = self._subshell(state) if command.kind == "(" else state
                 written = self._run_commands(command.body, inner, stdin)
         elif words:
+            written = (state.directory or _UNKNOWN_TEXT) if words == ["pwd"] else _written_by(words, stdin)
             self._argv(words, state, stdin, _endpoints(assigned))
-            written = _written_by(words, stdin)
         for operator, word in command.redirects:
             path = state.resolve(word_text(word)) if operator in (">", ">>", ">|", "1>", "&>") else None
             if path is not None:
@@ -14040,32 +14038,22 @@ class CommandInspector:
         self._budget.spend(sum(map(len, texts)) // 64)
         return texts
 
-    @staticmethod
-    def _values(part: Part, state: ShellState) -> tuple[str, ...]:
-        if part.kind is PartKind.ARITHMETIC:
-            return ("0",)
+    def _values(self, part: Part, state: ShellState) -> tuple[str, ...]:
+        """What a part stands for; its expansion reads a credential, or runs the commands of a substitution."""
+        for inner in part.parts:
+            self._values(inner, state)
         if part.kind is PartKind.COMMAND:
-            is_pwd = [word_text(word) for word in part.tokens] == ["pwd"]
-            return (state.directory if is_pwd and state.directory else _UNKNOWN_TEXT,)
+            with self._budget.deeper():
+                return (self._run(part.tokens, self._subshell(state)),)
         if part.kind is not PartKind.PARAMETER or not (found := re.match(_PARAMETER_NAME, part.text)):
-            return (part.text,)
+            return ("0" if part.kind is PartKind.ARITHMETIC else part.text,)
         name, operation = found.groups()
+        if not operation.lstrip(":").startswith("+") and name not in state.variables:
+            self._read_variable(name)
         if name in ("PWD", "HOME"):
             return (state.home() if name == "HOME" else state.directory or "$PWD",)
         default = operation.removeprefix(":")[1:] if re.match(":?[-=]", operation) else None
         return state.variables.get(name, (default or f"${name}",))
-
-    def _check_expansions(self, word: Word, state: ShellState) -> None:
-        """What the expansion of a word does: it reads a credential, or runs the commands of a substitution."""
-        parts = list(word)
-        for part in parts:  # the parts inside a part are appended while this runs
-            parts += part.parts
-            if part.tokens:
-                with self._budget.deeper():
-                    self._run(part.tokens, self._subshell(state))
-            found = re.match(_PARAMETER_NAME, part.text) if part.kind is PartKind.PARAMETER else None
-            if found and not found[2].lstrip(":").startswith("+") and found[1] not in state.variables:
-                self._read_variable(found[1])
 
     def _read_variable(self, name: str) -> None:
         if is_credential_name(name):
