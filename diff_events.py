@@ -13585,7 +13585,10 @@ def split_arguments(
 
 _UNKNOWN_TEXT: Final = "$(…)"
 """What stands for a text that the command does not say."""
-_MAX_VALUES, _MAX_VALUE = 256, 1024  # of a variable: "a=$a$a" over and over must not fill the memory
+_SEVERAL: Final = "\0"
+"""What stands between the values that a variable has one after the other, in a loop."""
+_MAX_VALUE: Final = 1024  # of a variable: "a=$a$a" over and over must not fill the memory
+_MOST_VALUES: Final = 256  # that xargs is followed with
 _BEFORE_A_PATH: Final = r"^(?:--[\w-]+=|(?:[\w.-]+=)?[@<])"
 _IS_ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*=")
 _ENVIRONMENT_DUMP: Final = r"set|export(?: -p)?|(?:declare|typeset) -(?:p|x|px|xp)"
@@ -13606,7 +13609,7 @@ class ShellState:
     policy: Policy
     directory: str | None = "."
     previous: str | None = "."
-    variables: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
     functions: dict[str, list[Command]] = field(default_factory=dict)
     endpoints: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
@@ -13616,6 +13619,12 @@ class ShellState:
         """The same state for a subshell, which leaves this one alone, but for what it writes to files."""
         copies = {name: getattr(self, name).copy() for name in ("variables", "functions", "endpoints")}
         return replace(self, **copies)
+
+    def set(self, name: str, value: str) -> tuple[str, str]:
+        """Gives a variable its value, and returns both as they are kept."""
+        name, value = name.rstrip("+").partition("[")[0], value[:_MAX_VALUE]
+        self.variables[name] = value
+        return name, value
 
     def home(self) -> str:
         """The home directory, as far as the cwd lies in it."""
@@ -13986,7 +13995,7 @@ class CommandInspector:
             state.functions[words[0] if words else ""] = command.body
         elif command.kind:
             if command.kind in ("for", "select") and words:
-                state.variables[words[0]] = tuple(words[2 : 2 + _MAX_VALUES]) or ("$@",)
+                state.set(words[0], _SEVERAL.join(words[2:]) or "$@")
             with self._budget.deeper():
                 inner = self._subshell(state) if command.kind == "(" else state
                 written = self._run_commands(command.body, inner, stdin)
@@ -14017,43 +14026,41 @@ class CommandInspector:
     # ── words ──
 
     def _assign(self, word: Word, state: ShellState) -> tuple[str, str]:
-        name, _, value = self._texts(word, state)[0][: 2 * _MAX_VALUE].partition("=")
-        name, value = name.rstrip("+").partition("[")[0], value[:_MAX_VALUE]
-        state.variables[name] = (value,)
-        return name, value
+        texts = [text.partition("=") for text in self._texts(word, state)]
+        return state.set(texts[0][0], _SEVERAL.join(value for _, _, value in texts))
 
     def _expanded(self, words: Iterable[Word], state: ShellState) -> list[str]:
-        """The words that a command gets: a known variable by its values, any other as ``$name``."""
+        """The words that a command gets: a known variable by its value, any other as ``$name``."""
         found: list[str] = []
         for word in words:
             texts = self._texts(word, state)
-            splits = any(part.kind is PartKind.PARAMETER and not part.quoted for part in word)
+            splits = any(part.kind in (PartKind.PARAMETER, PartKind.COMMAND) and not part.quoted for part in word)
             found += [piece for text in texts for piece in text.split()] if splits else texts
         return found
 
     def _texts(self, word: Word, state: ShellState) -> list[str]:
-        choices = [self._values(part, state) for part in word]
+        choices = [self._value(part, state).split(_SEVERAL) for part in word]
         count = max(map(len, choices), default=1)
-        texts = ["".join(values[index % len(values)] for values in choices) for index in range(count)]
+        texts = ["".join(values[at % len(values)] for values in choices) for at in range(count)]
         self._budget.spend(sum(map(len, texts)) // 64)
         return texts
 
-    def _values(self, part: Part, state: ShellState) -> tuple[str, ...]:
+    def _value(self, part: Part, state: ShellState) -> str:
         """What a part stands for; its expansion reads a credential, or runs the commands of a substitution."""
         for inner in part.parts:
-            self._values(inner, state)
+            self._value(inner, state)
         if part.kind is PartKind.COMMAND:
             with self._budget.deeper():
-                return (self._run(part.tokens, self._subshell(state)),)
+                return self._run(part.tokens, self._subshell(state))
         if part.kind is not PartKind.PARAMETER or not (found := re.match(_PARAMETER_NAME, part.text)):
-            return ("0" if part.kind is PartKind.ARITHMETIC else part.text,)
+            return "0" if part.kind is PartKind.ARITHMETIC else part.text
         name, operation = found.groups()
         if not operation.lstrip(":").startswith("+") and name not in state.variables:
             self._read_variable(name)
         if name in ("PWD", "HOME"):
-            return (state.home() if name == "HOME" else state.directory or "$PWD",)
-        default = operation.removeprefix(":")[1:] if re.match(":?[-=]", operation) else None
-        return state.variables.get(name, (default or f"${name}",))
+            return state.home() if name == "HOME" else state.directory or "$PWD"
+        default = operation.removeprefix(":")[1:] if re.match(":?[-=]", operation) else ""
+        return state.variables.get(name, default or f"${name}")
 
     def _read_variable(self, name: str) -> None:
         if is_credential_name(name):
@@ -14103,9 +14110,9 @@ class CommandInspector:
 
     def _call_function(self, words: Sequence[str], state: ShellState, stdin: str | None) -> None:
         body = state.functions.pop(words[0])  # a function that calls itself is followed once
-        operands = tuple(words[1:][:_MAX_VALUES])
-        values = {"@": operands, "*": operands, **{str(place): (word,) for place, word in enumerate(operands, 1)}}
-        state.variables.update((name, value) for name, value in values.items() if value)
+        everything = _SEVERAL.join(words[1:])
+        for name, value in (("@", everything), ("*", everything), *enumerate(words[1:10], 1)):
+            state.set(str(name), value)
         self._run_commands(body, state, stdin)
         state.functions[words[0]] = body
 
@@ -14115,17 +14122,16 @@ class CommandInspector:
         if call.program in _DECLARING:
             for name, equals, value in (word.partition("=") for word in operands):
                 if equals or call.program in ("local", "declare"):
-                    known = value[:_MAX_VALUE] if equals else f"${name}"
-                    state.variables[name.rstrip("+").partition("[")[0]] = (known,)
+                    state.set(name, value if equals else f"${name}")
                 if call.program == "export":
                     state.endpoints += _endpoints([(name, value)])
         elif call.row.name in ("read", "mapfile", "printf"):
             names = [*call.values(("-a", "-v")), *(() if call.program == "printf" else operands)]
-            state.variables.update((name, (f"${name}",)) for name in names)
+            state.variables |= {name: f"${name}" for name in names}
         elif call.program == "tee":
             state.files.update((path, call.stdin) for path in map(state.resolve, operands) if path and call.stdin)
         elif call.program in ("cd", "pushd", "popd"):
-            targets = {word: state.resolve(word) for word in operands[:_MAX_VALUES] or ("~",)}  # several, in a loop
+            targets = {word: state.resolve(word) for word in operands or ("~",)}  # several, in a loop
             target = next((word for word, path in targets.items() if state.is_outside(path)), next(iter(targets)))
             goes_back = call.program == "popd" or "-" in operands
             state.directory, state.previous = state.previous if goes_back else targets[target], state.directory
@@ -14221,7 +14227,7 @@ class CommandInspector:
         if not marks and call.operands:
             self._argv([*call.operands, *values], call.state)
         elif call.operands:
-            for value in values[:_MAX_VALUES]:
+            for value in values[:_MOST_VALUES]:
                 self._argv([word.replace(marks[0], value) for word in call.operands], call.state)
 
     def _run_find(self, call: ProgramCall) -> None:

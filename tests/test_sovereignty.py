@@ -14,6 +14,8 @@ import diff_events as d
 HOME = "/home/dev/shop"
 
 USES_AN_ENDPOINT = r"""
+for u in http://localhost https://example.com; do curl "$u/v1"; done
+u=$(echo https://example.com); curl "$u"
 { echo ls; echo curl https://example.com; } | sh
 python3 -c "import requests; requests.get(url='https://example.com')"
 ((curl https://example.com); ls)
@@ -168,6 +170,7 @@ curl data:8080
 """
 
 ONLY_MENTIONS_ONE = r"""
+for p in a b; do curl "http://localhost/$p"; done
 curl http://0.0.0.0:8000
 curl "https://$HOST/api"
 ./deploy.sh https://example.com
@@ -302,6 +305,7 @@ find . -name '*.url' -exec curl {} \;
 """
 
 READS_A_CREDENTIAL = r"""
+for f in a .netrc; do cat "$f"; done
 docker cp .env web:/app
 timeout 5 cat .env
 xargs -a .env echo
