@@ -1255,17 +1255,17 @@ def junit_xml(name: str, cases: Sequence[TestCase]) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
 
-def json_fields(value: object, names: str) -> dict[str, object]:
+def json_fields(value: object, names: str, **instead: object) -> dict[str, object]:
     """The fields of a value as a JSON report has them: ``name``, or ``name=path.to.it``; beyond a None all is None.
 
-    >>> json_fields(Both(Both(1, 2), None), "ours x=canary.ours y=ours.ours")
-    {'ours': None, 'x': 2, 'y': None}
+    >>> json_fields(Both(Both(1, 2), None), "ours x=canary.ours y=ours.ours z", z=3)
+    {'ours': None, 'x': 2, 'y': None, 'z': 3}
     """
     form: dict[str, object] = {}
     for notation in names.split():
         name, _, path = notation.partition("=")
-        found = value
-        for step in (path or name).split("."):
+        found = instead.get(name, value)
+        for step in (path or name).split(".") if name not in instead else ():
             found = None if found is None else getattr(found, step)
         form[name] = found
     return form
@@ -1291,9 +1291,9 @@ def json_document(value: object) -> Iterator[str]:
     yield "\n"
 
 
-def json_report(name: str, first: Mapping[str, object], **then: object) -> Iterator[str]:
-    """A JSON report with the name of its format and version 1 in front."""
-    return json_document({"format": name, "format_version": 1, **first, **then})
+def json_report(name: str, value: object, names: str, **instead: object) -> Iterator[str]:
+    """A JSON report of the fields of a value, with the name of its format and version 1 in front."""
+    return json_document({"format": name, "format_version": 1, **json_fields(value, names, **instead)})
 
 
 Rendered: TypeAlias = str | list[Block] | Iterator[str]
@@ -10866,7 +10866,7 @@ def _difference_form(difference: FieldDifference) -> dict[str, object]:
 
 def _register(kind: type, names: str, **instead: Callable[[Any], object]) -> None:
     """The form of a type that has not just all its fields: see `json_fields`; ``instead`` computes some of them."""
-    json_form.register(kind, lambda v: json_fields(v, names) | {name: of(v) for name, of in instead.items()})
+    json_form.register(kind, lambda v: json_fields(v, names, **{name: of(v) for name, of in instead.items()}))
 
 
 def _summary_of(baseline: BaselineComparison) -> dict[str, int]:
@@ -10880,9 +10880,7 @@ _TIDS: Final = "canary_tid=pair.canary_tid ours_tid=pair.ours_tid"
 _register(ThreadPair, "canary_tid ours_tid")
 _register(LogWarning, "kind tid line=lineno idx count")
 _register(Meaning, "code name", code=lambda meaning: f"0x{meaning.code:X}")
-_register(
-    ParityScore, "score=value matched comparable complete", score=lambda score: math.floor(score.value * 1e6) / 1e6
-)
+_register(ParityScore, "score matched comparable complete", score=lambda score: math.floor(score.value * 1e6) / 1e6)
 _register(
     SharedGlobal, "sid pointer object_type tid idx line=lineno", pointer=lambda created: f"{created.pointer:#010x}"
 )
@@ -10916,14 +10914,14 @@ _register(
 )
 _register(
     BaselineComparison,
-    "name same_canary same_profile holds summary=threads threads new_unmapped new_shared_globals parity_before",
+    "name same_canary same_profile holds summary threads new_unmapped new_shared_globals parity_before",
     summary=_summary_of,
 )
 _register(
     Divergence,
     f"class=mismatch {_PLACES} fields sort explained_by novelty change canary_count=counts.canary "
     "ours_count=counts.ours matched_before matched_after rejoin event=events next=following context block "
-    "block_omitted=block fields_omitted changed explanation=calls",
+    "block_omitted fields_omitted changed explanation",
     block_omitted=lambda one: Both(*(one.counts[side] - len(one.block[side]) for side in Side)),
     changed=lambda one: [
         json_fields(pair, "canary=events.canary.idx ours=events.ours.idx fields") for pair in one.changed[1:]
@@ -10958,23 +10956,18 @@ def report_json(report: Report) -> Iterator[str]:
     """The report for programs, in pieces: what schema v1 pins, and every number that the Markdown has."""
     lone = {f"{side}_only": [created.sid for created in alone] for side, alone in report.lone_globals.items()}
     options = "tid_map auto_map context max_divergences check_identity match_names"
-    return json_document(
-        {
-            "format": REPORT_FORMAT,
-            "format_version": REPORT_FORMAT_VERSION,
-            **json_fields(report, "verdict parity"),
-            "gate": {gate.value: holds for gate, holds in report.gate.items()},
-            "conditions": _json_conditions(report),
-            **json_fields(report, "start_here threads"),
-            "unmapped": report.unmapped.map(lambda threads: [thread.tid for thread in threads]),
-            "unmapped_threads": report.unmapped,
-            "shared_globals": {**lone, "places": report.lone_globals},
-            **json_fields(report, "sorts calls names"),
-            "profile": _json_profile(report),
-            **json_fields(report, "identity baseline inputs=logs"),
-            "options": json_fields(report.options, options),
-            "skipped_fields": {kind: sorted(fields) for kind, fields in SKIPPED_FIELDS.items()},
-        }
+    return json_report(
+        REPORT_FORMAT,
+        report,
+        "verdict parity gate conditions start_here threads unmapped unmapped_threads=unmapped shared_globals "
+        "sorts calls names profile identity baseline inputs=logs options skipped_fields",
+        gate={gate.value: holds for gate, holds in report.gate.items()},
+        conditions=_json_conditions(report),
+        unmapped=report.unmapped.map(lambda threads: [thread.tid for thread in threads]),
+        shared_globals={**lone, "places": report.lone_globals},
+        profile=_json_profile(report),
+        options=json_fields(report.options, options),
+        skipped_fields={kind: sorted(fields) for kind, fields in SKIPPED_FIELDS.items()},
     )
 
 
@@ -11886,8 +11879,8 @@ def view_json(view: View) -> Iterator[str]:
         tid = _other_tid(row)
         return {**name, **({} if tid is None else {"tid": tid}), **json_fields(row.events, "canary ours")}
 
-    about = {"format": "diff-events-view", "format_version": 1, "canary_tid": view.tids.canary}
-    return json_document({**about, **json_fields(view, "ours_tid=tids.ours calls at"), "rows": map(form, view.rows)})
+    names = "canary_tid=tids.canary ours_tid=tids.ours calls at rows"
+    return json_report("diff-events-view", view, names, rows=map(form, view.rows))
 
 
 # ██████████████████████████████████████████████████████████████████████████████████████████████████████████████████████
@@ -16358,15 +16351,14 @@ def parity_json(report: ParityReport) -> Iterator[str]:
         "position tier category reason detail label same_file teacher_did_too allow_hosts "
         "teacher_line=teacher.lineno student_line=student.lineno"
     )
-    undecided = ({"position": position, **json_fields(doubt, "reason detail")} for position, doubt in report.undecided)
     return json_report(
         "diff-events-parity",
-        json_fields(report, "score matched total teacher_count student_count"),
+        report,
+        "score matched total teacher_count student_count drifts undecided strict_sovereignty passes vacuous=is_vacuous "
+        "mismatches alignment turn_order_skew=alignment.turn_order_skew thresholds",
         drifts=(json_fields(drift, of_drift) for drift in report.drifts),
-        undecided=undecided,
-        **json_fields(report, "strict_sovereignty passes vacuous=is_vacuous mismatches"),
+        undecided=({"position": n, **json_fields(doubt, "reason detail")} for n, doubt in report.undecided),
         alignment=report.alignment and json_fields(report.alignment, "matched paired insertions deletions"),
-        **json_fields(report, "turn_order_skew=alignment.turn_order_skew"),
         thresholds=json_fields(report, "individual_min"),
     )
 
@@ -16455,42 +16447,41 @@ PARITY_FORMATS: Final[Formats[ParityReport]] = {**document_formats(parity_docume
 # ── corpus ──
 
 
-def _coverage_value(coverage: Coverage) -> dict[str, object]:
-    return {"required": len(coverage.required), **json_fields(coverage, "covered uncovered oos unknown")}
+_OF_COVERAGE: Final = "required covered uncovered oos unknown"
 
 
 def coverage_json(coverage: Coverage) -> Iterator[str]:
     """The JSON report of the coverage alone."""
-    return json_report("diff-events-coverage", {"passes": not coverage.uncovered, **_coverage_value(coverage)})
+    required, passes = len(coverage.required), not coverage.uncovered
+    return json_report("diff-events-coverage", coverage, f"passes {_OF_COVERAGE}", required=required, passes=passes)
 
 
 def coverage_gap_json(coverage: Coverage) -> str:
     """The structured error of a coverage gap, on one line."""
-    value = json_fields(coverage, "uncovered required covered oos") | {"required": len(coverage.required)}
-    return json.dumps({"error": "coverage_gap", **value})
+    names, count = "error uncovered required covered oos", len(coverage.required)
+    return json.dumps(json_fields(coverage, names, error="coverage_gap", required=count))
 
 
 def corpus_json(report: CorpusReport) -> Iterator[str]:
     """The JSON report of a corpus."""
-    fixtures = (
-        {
-            **json_fields(fixture, "id folder score drift_count"),
-            "passes": report.fixture_passes(fixture),
-            **json_fields(fixture, "worst_tier reasons"),
-            "first_drift": fixture.first_drift or None,
-            **json_fields(fixture, "vacuous=is_vacuous undecided_count mismatches"),
-            **({"error": fixture.error} if fixture.error is not None else {}),
-        }
-        for fixture in report.fixtures
-    )
-    counts = {"fixture_count": len(report.fixtures), "vacuous_count": len(report.vacuous)}
+    coverage = report.coverage
+    of_fixture = "id folder score drift_count passes worst_tier reasons first_drift vacuous=is_vacuous undecided_count"
+
+    def form(fixture: FixtureResult) -> dict[str, object]:
+        names = f"{of_fixture} mismatches{'' if fixture.error is None else ' error'}"
+        passes, drift = report.fixture_passes(fixture), fixture.first_drift or None
+        return json_fields(fixture, names, passes=passes, first_drift=drift)
+
     return json_report(
         "diff-events-corpus",
-        {**json_fields(report, "aggregate_score"), **counts},
-        **json_fields(report, "undecided_count passes failures must_fail strict_sovereignty"),
+        report,
+        "aggregate_score fixture_count vacuous_count undecided_count passes failures must_fail strict_sovereignty "
+        "thresholds fixtures coverage changes",
+        fixture_count=len(report.fixtures),
+        vacuous_count=len(report.vacuous),
         thresholds=json_fields(report.contract, "aggregate_min individual_min"),
-        fixtures=fixtures,
-        coverage=_coverage_value(report.coverage) if report.coverage else None,
+        fixtures=map(form, report.fixtures),
+        coverage=coverage and json_fields(coverage, _OF_COVERAGE, required=len(coverage.required)),
         changes=None if report.changes is None else [change._asdict() for change in report.changes],
     )
 
@@ -16597,23 +16588,16 @@ CORPUS_FORMATS: Final[Formats[CorpusReport]] = {
 
 def validation_json(files: Sequence[FileValidation]) -> Iterator[str]:
     """The findings in some files as JSON."""
-    values = (
-        {
-            **json_fields(file, "file=source format conforms records"),
-            "counts": {finding.value: count for finding, count in file.counts},
-            "findings": [
-                {
-                    "code": note.finding.value,
-                    "severity": note.finding.severity_if(file.strict),
-                    **json_fields(note, "line=lineno field message=text"),
-                }
-                for note in file.notes
-            ],
-            **({"unreadable": file.unreadable} if file.unreadable else {}),
-        }
-        for file in files
-    )
-    return json_report("diff-events-validation", {"conforms": all(file.conforms for file in files)}, files=values)
+
+    def form(file: FileValidation) -> dict[str, object]:
+        counts = {finding.value: count for finding, count in file.counts}
+        names = f"file=source format conforms records counts findings{' unreadable' if file.unreadable else ''}"
+        of_note = "code=finding.value severity line=lineno field message=text"
+        notes = (json_fields(n, of_note, severity=n.finding.severity_if(file.strict)) for n in file.notes)
+        return json_fields(file, names, counts=counts, findings=notes)
+
+    conforms = all(file.conforms for file in files)
+    return json_report("diff-events-validation", None, "conforms files", conforms=conforms, files=map(form, files))
 
 
 def _file_lines(file: FileValidation) -> Iterator[str]:
