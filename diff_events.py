@@ -7207,8 +7207,10 @@ class Found:
     """and the first such divergence."""
     used_later: bool = False
     """Whether a value that differs here is there again in a later divergence."""
+    news: bool = False
+    """Whether it has a value that the other log nowhere has in that field of that call."""
     moved: bool = False
-    """Whether its first events are as often in the one log as in the other: they only stand elsewhere."""
+    """Whether the other log has its events as often: they only stand elsewhere, or differ in what engines choose."""
     calls: Both[Event | None] = Both(None, None)
     """Those that its first events belong to; looked up where they are shown."""
     reason: StartReason = StartReason.NAME_OR_HOLE
@@ -7338,6 +7340,10 @@ _SMALLEST_LOCAL: Final = 0x10000
 """Two numbers from here on that differ are more often addresses or times than behaviour."""
 _LOCAL_PART: Final = re.compile(r"0[xX][0-9a-fA-F]{4,}|[0-9]{4,}|\\x[0-9a-fA-F]{2}")
 """What is an address, a time, an id or a random byte within a text."""
+_BINARY: Final = re.compile(r"(?:.*?\\(?:[1-7][0-7]{0,2}|x[0-9a-fA-F]{2})){4}", re.DOTALL)
+"""A text with so many escaped bytes is data that nobody reads."""
+_RANDOM: Final = re.compile(r"(?=.*(?:[a-z0-9][A-Z]|[a-zA-Z][0-9]|[0-9][a-zA-Z]))[0-9a-zA-Z]{5,}")
+"""What programs draw at random for the name of a temporary file."""
 
 
 def _is_absent(difference: FieldDifference) -> bool:
@@ -7345,16 +7351,32 @@ def _is_absent(difference: FieldDifference) -> bool:
     return any(value is MISSING or value == "" for value in (difference.left, difference.right))
 
 
-def _is_engine_local(difference: FieldDifference) -> bool:
+def _are_local_texts(one: str, other: str) -> bool:
+    """Whether two texts differ in addresses, times, data or random names, or in several of these among others."""
+    parts, others = _LOCAL_PART.findall(one), _LOCAL_PART.findall(other)
+    if _BINARY.match(one) or _BINARY.match(other) or sum(map(str.__ne__, parts, others)) > 1:
+        return True
+    one, other = _LOCAL_PART.sub("", one), _LOCAL_PART.sub("", other)
+    start = len(posixpath.commonprefix([one, other]))
+    end = len(posixpath.commonprefix([one[start:][::-1], other[start:][::-1]]))
+    ones, others_ = one[start : len(one) - end], other[start : len(other) - end]
+    return one == other or (len(one) == len(other) and all(map(_RANDOM.fullmatch, (ones, others_))))
+
+
+def _is_engine_local(difference: FieldDifference, pair: ThreadPair) -> bool:
     """Whether a field says little of behaviour: only one side has it, or what differs is an address or so."""
     values = difference.left, difference.right
-    numbers = [name_value(value) for value in values]
+    one, other = map(name_value, values)
     if _is_absent(difference):
         return True
-    if all(number is not None for number in numbers):
-        return all((number or 0) >= _SMALLEST_LOCAL and number not in STATUS_NAMES for number in numbers)
-    texts = [_LOCAL_PART.sub("", value) for value in values if isinstance(value, str)]
-    return len(texts) == len(values) and texts[0] == texts[1]
+    if one is not None and other is not None:
+        is_large = all(number >= _SMALLEST_LOCAL and number not in STATUS_NAMES for number in (one, other))
+        return is_large or other - one == (pair.ours_tid - pair.canary_tid or None)  # ids that are counted like those
+    return all(isinstance(value, str) for value in values) and _are_local_texts(*map(str, values))
+
+
+def _is_contention(event: Event) -> bool:
+    return event.kind in _CONTENTION_KINDS or event.name in _CONTENTION_CALLS
 
 
 def _is_doubtful(found: Found) -> bool:
@@ -7369,8 +7391,118 @@ def _is_doubtful(found: Found) -> bool:
     waits = all(event.kind in _CONTENTION_KINDS for event in events)
     if waits or any(event.name in _CONTENTION_CALLS for event in events):
         return True
-    local = found.compares_one_call and all(map(_is_engine_local, found.fields))
-    return not found.used_later and (found.moved or local)
+    return found.moved and not found.used_later
+
+
+# What the other log has elsewhere
+
+_MOST_OF_BLOCK: Final = 40
+"""So many events of each side of a divergence are looked at."""
+_MOST_LIKE_THESE: Final = 10_000
+"""Events of a log that match under a profile and are read for the values that they have."""
+_SMALL_NUMBER: Final = re.compile(r"\b[0-9]{1,2}\b")
+
+_Value: TypeAlias = "tuple[str, str | None, str, str]"
+"""Kind, call and path of a field, and what its value says."""
+_Printed: TypeAlias = "tuple[int, Event]"
+"""An event and its fingerprint."""
+
+
+def _value_of(event: Event, path: str, value: object) -> _Value:
+    text = str(value)
+    return event.kind, event.name, path, "" if _BINARY.match(text) else _LOCAL_PART.sub("", text)
+
+
+def _values_of(event: Event) -> list[_Value]:
+    """What an event says, but for what engines choose for themselves."""
+    if _is_contention(event):
+        return []
+    leaves = payload_leaves({**compared_payload(event), "name": ""}, "payload")
+    return [_value_of(event, path, value) for path, value in leaves]
+
+
+def _block(walk: PairWalk, one: Found) -> Both[list[_Printed]]:
+    """The first events of a divergence, of the sides that have any."""
+
+    def events(side: Side) -> list[_Printed]:
+        cursor, start = walk.sides[side], one.positions[side]
+        end = max(start + 1, min(one.difference.ends[side], start + _MOST_OF_BLOCK))
+        places = range(start, end) if one.side in (side, None) else range(0)
+        return [(cursor.stream.fingerprints[at], cursor.event(at)) for at in places]
+
+    return Both(events(Side.CANARY), events(Side.OURS))
+
+
+def _shapes(event: Event) -> tuple[str, str]:
+    """An event as text; and without its small numbers, which may be counts or descriptors."""
+    text = event.kind + json.dumps(compared_payload(event))
+    return text, "~" + _SMALL_NUMBER.sub("", text)
+
+
+class _Elsewhere:
+    """Which events of some blocks the other log has as well, and which values both logs have in such events."""
+
+    def __init__(self, logs: Both[Log], blocks: Iterable[Both[list[_Printed]]], profile: Profile) -> None:
+        events = Both(*([event for block in blocks for event in block[side]] for side in Side))
+        wanted = {fingerprint for side in events for fingerprint, _ in side}
+        streams = logs.map(lambda log: log.index.streams)
+        there = streams.map(
+            lambda of_log: wanted.intersection(itertools.chain(*(stream.fingerprints for stream in of_log.values())))
+        )
+        self._surplus = Counter(text for _, event in events.canary for text in _shapes(event))
+        self._surplus.subtract(text for _, event in events.ours for text in _shapes(event))
+        # Events that match under a profile may have other values.
+        masked = {
+            fingerprint
+            for side in Side
+            for fingerprint, event in events[side]
+            if fingerprint in there[side.other] and profile.rules_about(event.kind, event.name)
+        }
+        self._there = there.map(lambda fingerprints: fingerprints - masked)
+        self._known = Both(*({value for _, event in events[side] for value in _values_of(event)} for side in Side))
+        for side in Side if masked else ():
+            log = logs[side]
+            like_these = (
+                (tid, position)
+                for tid, stream in streams[side].items()
+                for position, fingerprint in enumerate(stream.fingerprints)
+                if fingerprint in masked
+            )
+            places = list(itertools.islice(like_these, _MOST_LIKE_THESE))
+            log.hold(places)
+            self._known[side].update(value for place in places for value in _values_of(log.event(*place)))
+
+    def is_new(self, side: Side, event: _Printed, values: Iterable[_Value]) -> bool:
+        """Whether the other log has one of these values of an event nowhere."""
+        known, is_there = self._known[side.other], event[0] in self._there[side.other]
+        return not is_there and any(value[-1] and value not in known for value in values)
+
+    def is_moved(self, block: Both[list[_Printed]], precision: int) -> bool:
+        """Whether all of these events are left over on both sides as often: exactly (0), or but for descriptors (1)."""
+        return not any(self._surplus[_shapes(event)[precision]] for side in block for _, event in side)
+
+
+def note_news(logs: Both[Log], walks: Iterable[PairWalk], found: Iterable[Iterable[Found]], profile: Profile) -> None:
+    """Notes which divergences (``found``: of each walk) have values that the other log has nowhere, and which moved."""
+    blocks = [(one, _block(walk, one)) for walk, of_walk in zip(walks, found, strict=True) for one in of_walk]
+    elsewhere = _Elsewhere(logs, [block for _, block in blocks], profile)
+    for one, block in blocks:
+        if not one.difference.is_paired:
+            one.news = any(elsewhere.is_new(s, event, _values_of(event[1])) for s in Side for event in block[s])
+            one.moved = not one.news and elsewhere.is_moved(block, 1)
+            continue
+        telling = [
+            (events, difference)
+            for events in itertools.starmap(Both, zip(*block, strict=True))
+            for difference in payload_differences(events.canary[1], events.ours[1])
+            if not _is_contention(events.canary[1]) and not _is_engine_local(difference, one.pair)
+        ]
+        one.news = any(
+            elsewhere.is_new(side, events[side], [_value_of(events[side][1], difference.path, value)])
+            for events, difference in telling
+            for side, value in ((Side.CANARY, difference.left), (Side.OURS, difference.right))
+        )
+        one.moved = not telling or (not one.news and elsewhere.is_moved(block, 0))
 
 
 def divergence_mark(found: Found, canary: Stream) -> DivergenceMark:
@@ -7380,13 +7512,14 @@ def divergence_mark(found: Found, canary: Stream) -> DivergenceMark:
     return DivergenceMark(start, end, found.sort, found.explained_by is not None or found.doubtful)
 
 
-def _sort_rank(members: Sequence[Found]) -> tuple[bool, bool, int, int, When]:
+def _sort_rank(members: Sequence[Found]) -> tuple[bool, bool, int, bool, int, When]:
     """The place of a sort in the table: unexplained, undoubted, grave and rare ones first."""
     explained = all(found.explained_by for found in members)
     doubtful = all(found.is_minor for found in members)
     worst = min(found.reason.gravity for found in members)
     threads = len({found.pair.canary_tid for found in members})
-    return explained, doubtful, worst, threads, min(found.when.ours for found in members)
+    no_news = not any(found.novelty or found.news for found in members)
+    return explained, doubtful, worst, no_news, threads, min(found.when.ours for found in members)
 
 
 def _sort(members: Sequence[Found]) -> DivergenceSort:
@@ -7777,6 +7910,8 @@ class CauseAnalysis:
     ) -> None:
         self._logs, self._counterparts, self._timelines = names.logs, names.counterparts, timelines
         self._threads = {t.pair.canary_tid: (walk, t) for walk, t in zip(walks, threads, strict=True)}
+        pools = [rule for _, rule in names.profile.of_sort(RuleSort.POOL)]
+        self._pooled = {tid for tid, (w, _) in self._threads.items() if any(is_of_pool(w, rule) for rule in pools)}
         self._found = [one for one in found if one.counts]
         self._of_thread: defaultdict[int, list[Found]] = defaultdict(list)
         for one in self._found:
@@ -7789,9 +7924,13 @@ class CauseAnalysis:
         self._chosen = self._choose(list(filter(self._is_possible, self._links()))) if self._stops else {}
 
     def _first_stops(self, found: Sequence[Found]) -> Iterator[_Stop]:
+        def order(one: Found) -> tuple[object, ...]:
+            # A doubtful one is no cause of what differs behind it, and where a member of a pool has an event is timing.
+            weight = (one.reason.gravity, not one.news) if one.pair.canary_tid in self._pooled else ()
+            return one.is_minor, weight, one.positions.canary
+
         first: dict[int, Found] = {}
-        # A doubtful one is no cause of what differs behind it.
-        for one in sorted(self._found, key=lambda one: (one.is_minor, one.positions.canary)):
+        for one in sorted(self._found, key=order):
             first.setdefault(one.pair.canary_tid, one)
         last = {one.pair.canary_tid: one for one in sorted(found, key=lambda one: one.positions.canary)}
         for tid, (walk, thread) in self._threads.items():
@@ -7960,7 +8099,7 @@ class CauseAnalysis:
     def _rank(self, found: Found | None, when: When) -> tuple[bool, bool, tuple[int, int], When]:
         """Among equally grave ones: what is timing comes last, what no reference shows and rare sorts first."""
         rarity = (self._spreads[found.sort], self._sizes[found.sort]) if found else (0, 0)
-        return bool(found and found.is_minor), found is None or found.novelty is None, rarity, when
+        return bool(found and found.is_minor), found is None or not (found.novelty or found.news), rarity, when
 
     def _depth(self, stop: _Stop) -> int:
         """How far from where to start: 0 if nothing comes before it, 1 if by order only, 2 if it is proven."""
@@ -7969,7 +8108,11 @@ class CauseAnalysis:
             return 0
         if link.relation.is_proof:
             return 2
-        return int(self._stops[link.source].reason.gravity <= _PLAUSIBLE_CAUSE.gravity)
+        if self._pooled >= {link.source, stop.tid}:
+            return 0  # which of them had its work first is timing
+        source = self._stops[link.source]
+        is_news = source.found is not None and source.found.news
+        return int(is_news or source.reason.gravity <= _PLAUSIBLE_CAUSE.gravity)
 
     @functools.cached_property
     def _candidates(self) -> list[_Stop]:
@@ -7980,10 +8123,13 @@ class CauseAnalysis:
             least = min(self._stops[tid].reason.gravity, StartReason.VALUE_USED_LATER.gravity)
             for upstream in _chain(self._proven, tid)[1:]:
                 weights[upstream] = min(weights[upstream], least)
-        first = sorted(
-            self._stops.values(),
-            key=lambda stop: (self._depth(stop), weights[stop.tid], self._rank(stop.found, stop.when.ours)),
-        )
+        causes = {link.source for link in self._proven.values()}
+
+        def rank(stop: _Stop) -> tuple[object, ...]:
+            is_timing = stop.found is not None and stop.found.is_minor and stop.tid not in causes
+            return is_timing, self._depth(stop), weights[stop.tid], self._rank(stop.found, stop.when.ours)
+
+        first = sorted(self._stops.values(), key=rank)
         behind = (one for one in self._found if self._stops[one.pair.canary_tid].found is not one)
         best = heapq.nsmallest(
             1 + MOST_NEXT_STARTS, behind, key=lambda one: (one.reason.gravity, self._rank(one, one.when.ours))
@@ -8544,21 +8690,6 @@ class Compared:
             ids = one.shown.events.map(lambda event: (event.tid, event.idx))
             one.calls = Both(calls.canary[ids.canary], calls.ours[ids.ours])
 
-    def _note_moved(self, found: Sequence[Sequence[Found]]) -> None:
-        """Notes which divergences begin with events that are as often in both logs, on whatever thread."""
-        first = [
-            (one, [walk.sides[s].stream.fingerprints[one.positions[s]] for s in ([one.side] if one.side else Side)])
-            for walk, of_thread in zip(self.walks, found, strict=True)
-            for one in of_thread
-        ]
-        wanted = {fingerprint for _, fingerprints in first for fingerprint in fingerprints}
-        counts = Both(Counter[int](), Counter[int]())
-        for side in Side:
-            for stream in self.logs[side].index.streams.values() if wanted else ():
-                counts[side].update(filter(wanted.__contains__, stream.fingerprints))
-        for one, fingerprints in first:
-            one.moved = all(counts.canary[fingerprint] == counts.ours[fingerprint] for fingerprint in fingerprints)
-
     @functools.cached_property
     def report(self) -> Report:
         """What was found. It needs the logs to be open."""
@@ -8570,7 +8701,7 @@ class Compared:
         if not self._options.match_names and any(one.explained_by for one in found):
             self._names.find_mistaken()
         note_echoes(found, self.logs)
-        self._note_moved(of_threads)
+        note_news(self.logs, self.walks, of_threads, self._options.profile)
         if self._references:
             self._note_novelty(of_threads)
         sorts = sort_divergences(found)

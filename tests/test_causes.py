@@ -1,7 +1,10 @@
 """Which divergence comes out of which, and where to start: known answers."""
 
 import json
+import tempfile
 import unittest
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from diff_events import (
@@ -12,6 +15,7 @@ from diff_events import (
     StartReason,
     TextWriter,
     ThreadReport,
+    read_profile,
     render_html,
     render_json,
     render_markdown,
@@ -178,6 +182,178 @@ class StartHere(unittest.TestCase):
         start = compare_lines(side(1), side(2)).start_here
         assert start is not None
         self.assertEqual([other.canary_tid for other in start.next], [7, 8, 9, 10])
+
+
+class WhatTheOtherLogHas(unittest.TestCase):
+    """What is timing, or is chosen by the engine, comes behind what the other log has nowhere."""
+
+    def started(self, canary: Sequence[Line], ours: Sequence[Line], **options: Any) -> str | None:
+        """The call where to start, on canary's side if it has one there."""
+        report = compare_lines(canary, ours, **options)
+        assert report.start_here is not None and report.start_here.events is not None
+        self.report = report
+        return next((event.name for event in report.start_here.events if event.name != "NtYieldExecution"), None)
+
+    def test_what_engines_choose_within_a_text(self) -> None:
+        chosen = [
+            ("t/sortdYzPsF", "t/sortTR2H6a"), ("ccwZelcW.s", "ccx497pr.s"), ("tmp_obj_eMP946", "tmp_obj_TR2H6a"),
+            ("at 0x7ffe1000", "at 0x7ffe2000"), ("1 of 4096", "1 of 5000"), ("a 1000 b 2000 c 1", "a 1001 b 2001 c 2"),
+            ("t\\256\\252\\245H\\32", "u\\12"), ("\\x5c\\xbc ab", "\\xf4\\x20 ab"),
+        ]  # fmt: skip
+        behaviour = [
+            ("LevelOneA", "LevelTwoB"), ("fileAlpha", "fileBravo"), ("t/sortdYzPsF", "t/sortTR2H6"), ("f1x", "f2y"),
+            ("a 1000 c 1", "a 1000 c 2"), ("a 1000 c 1", "a 1001 c 2"), ("\\1\\2\\3", "\\1\\2\\4"), ("", "game"),
+            ("objects/02/35a181f740", "objects/62/12f7f03988"), ("run", "stop"),
+        ]  # fmt: skip
+
+        def side(text: str, value: int) -> list[Line]:
+            return [*worked(6), *called(6, "Open", path=text), *worked(6, 3), *called(6, "Set", n=value), *worked(6)]
+
+        for one, other in chosen:
+            with self.subTest(one, other=other):
+                self.assertEqual(self.started(side(one, 1), side(other, 2)), "Set")
+        for one, other in behaviour[:7] + behaviour[8:]:
+            with self.subTest(one, other=other):
+                self.assertEqual(self.started(side(one, 1), side(other, 2)), "Open")
+
+    def test_ids_that_are_counted_like_thread_ids(self) -> None:
+        def side(shift: int, process: int, value: int) -> list[Line]:
+            lines = [*called(6 + shift, "GetParent", process), *worked(6, 3), *called(6 + shift, "Set", n=value)]
+            return [(6 + shift, kind, payload) for _, kind, payload in lines]
+
+        for process, start in ((1040, "Set"), (1041, "GetParent")):
+            with self.subTest(process=process):
+                self.assertEqual(self.started(side(0, 1000, 1), side(40, process, 2), tid_map={6: 46}), start)
+
+    def test_timing_comes_behind_though_it_is_graver(self) -> None:
+        def side(turns: int, value: int) -> list[Line]:
+            waits = called(6, "RtlEnterCriticalSection") * turns
+            return [*called(6, "Begin"), *waits, *called(6, "End"), *called(7, "Look") * 4, *called(7, "Set", n=value)]
+
+        self.assertEqual(self.started(side(0, 1), side(1, 2)), "Set")
+
+    def test_what_timing_and_engines_choose_is_not_new(self) -> None:
+
+        def side(noise: dict[str, Any], *, ours: bool) -> list[Line]:
+            block = [] if ours else [*called(7, "Look"), (7, "kernel.call", noise)]
+            game = [] if ours else called(8, "Load", path="game")
+            return [*called(7, "Look"), *worked(7, 3), *block, *worked(7, 3), *worked(8), *game, *worked(8)]
+
+        for noise in ({"name": "KeDelayExecutionThread", "turns": 77}, {"name": "Look", "at": 0x4000ABC0}):
+            with self.subTest(noise):
+                self.assertEqual(self.started(side(noise, ours=False), side(noise, ours=True)), "Load")
+                self.assertEqual([sort.call for sort in self.report.sorts], ["Load", "Look"])
+
+    def test_what_stands_elsewhere_only_comes_behind(self) -> None:
+        def side(first: str, second: str, value: int, *closes: tuple[int, int]) -> list[Line]:
+            lines = [*called(7, "Begin"), *called(8, "Begin"), *worked(7), *worked(8)]
+            lines += called(9, "Close", file=3) + called(9, "Close", file=4)
+            for tid, file in closes:
+                lines += called(tid, "Close", file=file)
+            lines += called(7, "Read", path=first) + called(8, "Read", path=second) + worked(7) + worked(8)
+            sets = [(tid, n) for tid in (9, 10, 11) for n in (1, 2, value)]
+            return [*lines, *(line for tid, n in sets for line in (*called(tid, "Set", n=n), *worked(tid, 3)))]
+
+        for logs in (
+            (side("f1", "f2", 1), side("f2", "f1", 2)),
+            (side("f1", "f2", 1, (7, 3)), side("f1", "f2", 2, (8, 4))),
+        ):
+            self.assertEqual(self.started(*logs), "Set")
+            self.assertEqual(self.report.sorts[0].call, "Set")
+
+    def test_the_creators_new_value_comes_before_the_calls_that_its_child_lacks(self) -> None:
+        def side(mode: str, *, packs: bool, seen: str = "") -> list[Line]:
+            child = called(7, "Pack") * 3 if packs else []
+            rest = called(8, "Read", mode=seen) if seen else []
+            return [
+                *worked(6), *called(6, "Read", mode=mode), spawned(6, 7), *called(7, "Begin"), *worked(7),
+                *child, *called(7, "Exit"), *worked(8), *rest,
+            ]  # fmt: skip
+
+        self.assertEqual(self.started(side("fast", packs=True), side("slow", packs=False)), "Read")
+        logs = side("fast", packs=True, seen="slow"), side("slow", packs=False, seen="fast")
+        self.assertEqual(self.started(*logs), "Pack")
+
+    def test_what_other_threads_have_comes_behind_what_the_other_log_has_nowhere(self) -> None:
+        def side(*reads: tuple[int, str, int]) -> list[Line]:
+            lines = worked(7) + worked(8) + worked(9)
+            for tid, path, file in reads:
+                lines += called(tid, "Load" if tid == 9 else "Read", path=path, file=file) + worked(tid)
+            return lines
+
+        self.started(side((7, "f1", 4), (8, "f2", 5), (9, "f3", 5)), side((7, "f2", 4), (8, "f1", 5), (9, "f9", 5)))
+        start = self.report.start_here
+        assert start is not None
+        self.assertEqual(start.canary_tid, 9)
+        self.assertEqual([sort.call for sort in self.report.sorts], ["Load", "Read"])
+
+    def test_a_block_is_new_if_any_of_its_events_is(self) -> None:
+        def side(*more: str, ours: bool) -> list[Line]:
+            lines = [*called(7, "Begin"), *worked(7), *called(8, "Begin"), *called(8, "Read", path="a"), *worked(8)]
+            reads = [line for path in more for line in called(8, "Read", path=path)]
+            first = [] if ours else called(7, "Read", path="a") * 3
+            return [*lines, *first, *called(7, "End"), *reads, *called(8, "End")]
+
+        for more, tid in ((("a", "a", "b", "a"), 8), (("a", "a", "a", "a"), 7)):
+            with self.subTest(more):
+                self.started(side(*more, ours=False), side(ours=True))
+                assert self.report.start_here is not None
+                self.assertEqual(self.report.start_here.canary_tid, tid)
+
+
+class Pools(unittest.TestCase):
+    PROFILE = """version = 1
+[[pool]]
+entry_point = "0x82400000"
+reason = "which worker reads which file is timing"
+[[ignore]]
+kind = "kernel.call"
+call = "Read"
+field = "path"
+values = ["a", "b", "c", "d", "e"]
+reason = "any file"
+"""
+
+    def started(self, canary: Sequence[Line], ours: Sequence[Line]) -> dict[str, Any]:
+        """Canary's event where to start."""
+        first = [spawned(6, 7), spawned(6, 8)] + [line for tid in (7, 8, 9) for line in called(tid, "Begin")]
+        last = [line for tid in (7, 8, 9) for line in called(tid, "End") * 3]
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory, "p.toml")
+            path.write_text(self.PROFILE, "utf-8")
+            logs = [[*first, *lines, *last] for lines in (canary, ours)]
+            start = compare_lines(*logs, profile=read_profile([str(path)])).start_here
+        assert start is not None and start.events is not None
+        return start.events.canary.payload
+
+    def test_what_only_one_log_has_is_named_before_what_its_worker_has_earlier(self) -> None:
+        def side(*, ours: bool) -> list[Line]:
+            flush = [] if ours else called(7, "Flush")
+            game = [] if ours else called(7, "Load", path="game")
+            return [*called(8, "Flush"), *flush, *called(7, "Sync"), *worked(7, 3), *game, *worked(7, 3)]
+
+        self.assertEqual(self.started(side(ours=False), side(ours=True)), {"name": "Load", "path": "game"})
+
+    def test_that_one_worker_wakes_another_is_timing(self) -> None:
+        def side(*, ours: bool) -> list[Line]:
+            sid = "f" * 16
+            flush = [] if ours else called(7, "Flush")
+            game = [] if ours else called(8, "Load", path="game")
+            signal = called(7, "NtSetEvent", handle=f"0x{sid}")
+            return [*called(8, "Flush"), *flush, *worked(7), *signal, *waited(8, sid), *worked(8), *game, *worked(8)]
+
+        self.assertEqual(self.started(side(ours=False), side(ours=True)), {"name": "Load", "path": "game"})
+
+    def test_what_matches_under_a_profile_is_known(self) -> None:
+        def side(*reads: tuple[int, str], ours: bool) -> list[Line]:
+            files = [line for tid, path in reads for line in called(tid, "Read", path=path)]
+            game = [] if ours else called(9, "Load", path="game")
+            return [*files, *worked(8, 3), *worked(9), *game, *worked(9)]
+
+        for path, start in (("b", {"name": "Load", "path": "game"}), ("e", {"name": "Read", "path": "e"})):
+            logs = side((7, "a"), (8, path), (8, path), ours=False), side((7, "b"), ours=True)
+            with self.subTest(path):
+                self.assertEqual(self.started(*logs), start)
 
 
 class Relations(unittest.TestCase):
