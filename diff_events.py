@@ -1343,70 +1343,63 @@ def _temporary_beside(target: str) -> str:
     return os.path.join(os.path.dirname(target), f".diff-events-{os.urandom(8).hex()}")
 
 
-class PendingFile:
-    """A file that appears whole or not at all: opened before the long work, renamed into place by `commit`.
+@contextlib.contextmanager
+def pending_file(target: str) -> Iterator[Callable[[str | Iterable[str]], None]]:
+    """A file that appears whole or not at all: opened before the long work; yields what writes it and puts it in place.
 
     What is not an ordinary file (a pipe, ``/dev/null``) is written in place. Raises `OutputError` where that fails.
     """
+    if not target or target.endswith(("/", os.sep)):
+        problem = "it names a directory" if target else "the name is empty"
+        raise OutputError(f"{target or repr(target)}: cannot be written: {problem}")
+    place = os.path.realpath(target)
+    with _writing(target):
+        in_place = _is_special(target)
+        opened = target if in_place else _temporary_beside(place)
+        file = open(opened, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
 
-    def __init__(self, target: str) -> None:
-        if not target:
-            raise OutputError("'': cannot be written: the name is empty")
-        if target.endswith(("/", os.sep)):
-            raise OutputError(f"{target}: cannot be written: it names a directory")
-        self.name, self._target = target, os.path.realpath(target)
+    def commit(text: str | Iterable[str]) -> None:
         with _writing(target):
-            self._in_place = _is_special(target)
-            self._opened = target if self._in_place else _temporary_beside(self._target)
-            self._file = open(self._opened, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
-
-    def commit(self, text: str | Iterable[str]) -> None:
-        """Writes a text, or its pieces, and puts the file in its place."""
-        with _writing(self.name):
-            with self._file as file:
+            with file:
                 file.writelines([text] if isinstance(text, str) else text)
-            if not self._in_place:
-                if os.path.exists(self._target):
-                    os.chmod(self._opened, stat.S_IMODE(os.stat(self._target).st_mode))
-                os.replace(self._opened, self._target)
+            if not in_place:
+                if os.path.exists(place):
+                    os.chmod(opened, stat.S_IMODE(os.stat(place).st_mode))
+                os.replace(opened, place)
 
-    def __enter__(self) -> PendingFile:
-        return self
-
-    def __exit__(self, *error: object) -> None:
+    try:
+        yield commit
+    finally:
         with contextlib.suppress(OSError):  # closing what could not be written anyway
-            self._file.close()
-        if not self._in_place:
+            file.close()
+        if not in_place:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._opened)
+                os.unlink(opened)
 
 
-class PendingFolder:
-    """A new folder that appears with all its files or not at all. Raises `OutputError` where it cannot be made."""
+@contextlib.contextmanager
+def pending_folder(target: str) -> Iterator[Callable[[Mapping[str, bytes]], None]]:
+    """The same for a new folder and its files, by name. Raises `OutputError` where it cannot be made."""
+    import shutil  # here, so that only who writes a folder waits for it
 
-    def __init__(self, target: str) -> None:
-        self._target = os.path.realpath(target or ".")
-        if os.path.exists(self._target) and (not os.path.isdir(self._target) or os.listdir(self._target)):
-            raise OutputError(f"{target}: it is there already, and not empty")
-        self._temporary = _temporary_beside(self._target)
-        with _writing(self._target):
-            os.makedirs(self._temporary)
+    place = os.path.realpath(target or ".")
+    if os.path.exists(place) and (not os.path.isdir(place) or os.listdir(place)):
+        raise OutputError(f"{target}: it is there already, and not empty")
+    temporary = _temporary_beside(place)
+    with _writing(place):
+        os.makedirs(temporary)
 
-    def commit(self, files: Mapping[str, bytes]) -> None:
-        """Writes the files, by name, and puts the folder in its place."""
-        with _writing(self._target):
+    def commit(files: Mapping[str, bytes]) -> None:
+        with _writing(place):
             for name, data in files.items():
-                with open(os.path.join(self._temporary, name), "wb") as file:
+                with open(os.path.join(temporary, name), "wb") as file:
                     file.write(data)
-            os.replace(self._temporary, self._target)
+            os.replace(temporary, place)
 
-    def __enter__(self) -> PendingFolder:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        import shutil  # here, so that only who writes a folder waits for it
-
-        shutil.rmtree(self._temporary, ignore_errors=True)
+    try:
+        yield commit
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 # ══ reading ═══════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -6670,21 +6663,15 @@ def calls_of(log: Log, events: Iterable[Event]) -> dict[EventId, Event | None]:
     return {(event.tid, event.idx): call_of(log, event) for event in in_order}
 
 
-def _open_wait(events: Iterable[Event]) -> Event | None:
-    """The unfinished wait, if any (`events`: newest first)."""
-    last = next((event for event in events if event.kind.startswith(("wait.", "kernel."))), None)
-    return last if last and last.kind == "wait.begin" else None
-
-
 def ending_of(log: Log, tid: int, side: Side) -> Ending:
     """What a thread was in the middle of when its log ended."""
-    end = len(log.index.streams[tid])
-    events = list(log.before(tid, end, 1 + MOST_EVENTS_BACK))
-    call = _caller(events[:MOST_EVENTS_BACK], [])
-    kinds = {event.kind for event in events[:MOST_EVENTS_BACK] if event != call}
+    events = list(log.before(tid, len(log.index.streams[tid]), MOST_EVENTS_BACK))
+    call = _caller(events, [])
+    kinds = {event.kind for event in events if event != call}
     if "kernel.call" in kinds and "kernel.return" not in kinds:
         call = None  # this log has calls only: whether one returned cannot be told
-    return Ending(side, events[0], call, _open_wait(events[:MOST_EVENTS_BACK]))
+    last = next((event for event in events if event.kind.startswith(("wait.", "kernel."))), None)
+    return Ending(side, events[0], call, last if last and last.kind == "wait.begin" else None)
 
 
 # ══ order ═════════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -16953,13 +16940,13 @@ def opened_outputs(
     requests = report_requests(options, formats, inputs)
     to_stream = requests.pop(STANDARD_STREAM, None)
     with contextlib.ExitStack() as stack:
-        files = [(stack.enter_context(PendingFile(path)), formats[name]) for path, name in requests.items()]
+        files = [(path, name, stack.enter_context(pending_file(path))) for path, name in requests.items()]
 
         def write(report: _Shown, left_alone: str | None = None) -> None:
-            for file, render in files:
-                if left_alone is None or os.path.realpath(file.name) != os.path.realpath(left_alone):
-                    rendered = render(report)
-                    file.commit(TextWriter().written(rendered) if isinstance(rendered, list) else rendered)
+            for path, name, commit in files:
+                if left_alone is None or os.path.realpath(path) != os.path.realpath(left_alone):
+                    rendered = formats[name](report)
+                    commit(TextWriter().written(rendered) if isinstance(rendered, list) else rendered)
             if to_stream:  # last: nobody may be reading it
                 streams.write(formats[to_stream](report), options.color)
 
@@ -17081,12 +17068,12 @@ def show_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
 
 def cut_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """``cut``: writes a fixture that reproduces one divergence."""
-    with PendingFolder(options.out) as folder:
+    with pending_folder(options.out) as commit:
         with _two_logs(options, streams, max_divergences=0) as compared:
             fixture = cut_fixture(compared, options.at, scrub=options.scrub)
             of_events = sum(log.events for log in compared.report.logs)
         name = os.path.basename(os.path.normpath(options.out))
-        folder.commit(fixture_files(name, fixture))
+        commit(fixture_files(name, fixture))
     canary, ours = fixture.report.logs.map(lambda log: log.events)
     streams.write(f"{printable(options.out)}: {canary:,} + {ours:,} events of {of_events:,}\n")
     return ExitCode.OK
@@ -17096,10 +17083,10 @@ def calibrate_command(options: argparse.Namespace, streams: Streams) -> ExitCode
     """``calibrate``: learns a profile from runs of one program; exit 1 where something is left over."""
     if os.path.realpath(options.out) in map(os.path.realpath, options.runs):
         raise UsageError(f"{options.out} is an input already")
-    with PendingFile(options.out) as file:
+    with pending_file(options.out) as commit:
         with told_what_it_is(FileFormat.EVENT_LOG):
             calibration = calibrate(options.runs, Progress(None if options.quiet else streams.err))
-        file.commit(profile_toml(calibration))
+        commit(profile_toml(calibration))
     if not options.quiet:
         audit = list(audit_log(options.runs[0], DiffOptions(profile=calibration.profile), only_under_rules=True))
         streams.write(MarkdownWriter().written(calibration_document(calibration, audit)))
