@@ -772,8 +772,7 @@ def differing(texts: Both[str], width: int) -> Both[str]:
     return shown.map(cut)
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """Rows of texts and counts; a heading that ends in ``>`` is that of a column of numbers, aligned right."""
 
     headings: Sequence[str]
@@ -798,8 +797,7 @@ class DiffRow(NamedTuple):
     compared: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Diff:
+class Diff(NamedTuple):
     """Two sequences side by side; a row that is a text says what is left out there."""
 
     rows: Sequence[DiffRow | str]
@@ -810,8 +808,7 @@ Block: TypeAlias = "str | Sequence[str] | Table | Diff | Details"
 or ``*emphasis*``, `quoted` and `literal`. Several texts are a list."""
 
 
-@dataclass(frozen=True, slots=True)
-class Details:
+class Details(NamedTuple):
     """Blocks that are folded behind a line."""
 
     summary: str
@@ -2810,8 +2807,7 @@ class SharedGlobal:
     """Looked up for a report only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Creation:
+class Creation(NamedTuple):
     """A ``thread.create``: who made whom. Tids are the engine's own."""
 
     creator_tid: int
@@ -5382,8 +5378,7 @@ def walk_pair(walker: Walker, most_differences: int) -> PairWalk:
 # member of a pool is none where another has it. What is hidden so becomes a stretch that floats.
 
 
-@dataclass(frozen=True, slots=True)
-class Hidden:
+class Hidden(NamedTuple):
     """Walks without what a profile hides, and what that was."""
 
     walks: list[PairWalk]
@@ -9113,8 +9108,7 @@ class Evidence:
                 yield ProfileRule(RuleSort.FLOAT, "", kind, call, where=where)
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """Two runs under a profile: what it leaves over, and how often each of its rules was used."""
 
     runs: _Runs
@@ -9440,8 +9434,7 @@ class _Learner:
                 _note_structure(comparison, others, self.evidence)
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
+class Calibration(NamedTuple):
     """What several runs of one program taught, and what it is worth."""
 
     names: tuple[str, ...]
@@ -9713,8 +9706,7 @@ class Sight(enum.Enum):
     CAUGHT = "caught"
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRow:
+class AuditRow(NamedTuple):
     """One change of one kind and call, and whether it was seen."""
 
     kind: str
@@ -11863,8 +11855,7 @@ class ViewRow(NamedTuple):
     """How many of those left out match nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """The aligned events of a pair of threads around one of them."""
 
     tids: Both[int]
@@ -12072,8 +12063,7 @@ def record_problems(record: object) -> Iterator[Problem]:
         yield from field_problems(effects, _SIDE_EFFECT_FIELDS, "side_effects")
 
 
-@dataclass(frozen=True, slots=True)
-class ToolResult:
+class ToolResult(NamedTuple):
     """What came back from a tool."""
 
     content: str
@@ -12389,8 +12379,7 @@ class PartKind(enum.Enum):
     ARITHMETIC = "$((…)) or ((…))"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One piece of a word. Quotes are gone: ``'a'``, ``"a"`` and ``a`` are the same; ``"$a"`` and ``$a`` are not.
 
     ``tokens`` is what a substitution runs, ``parts`` is what stands inside a ``${…}`` or ``$((…))``.
@@ -12827,8 +12816,8 @@ def comparable_tokens(tokens: Iterable[Word], temporary_dirs: frozenset[str] = f
 
     def comparable(part: Part) -> Part:
         if part.kind is PartKind.LITERAL:
-            return replace(part, text=re.sub(pattern, lambda found: f"\0{found.lastgroup}", part.text))
-        return replace(part, tokens=comparable_tokens(part.tokens, temporary_dirs)) if part.tokens else part
+            return part._replace(text=re.sub(pattern, lambda found: f"\0{found.lastgroup}", part.text))
+        return part._replace(tokens=comparable_tokens(part.tokens, temporary_dirs)) if part.tokens else part
 
     before, is_prefix, is_kill = "", True, False
     for word in tokens:
@@ -13307,8 +13296,7 @@ def _matches(host: str, patterns: Iterable[str]) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """What a trace is judged by: the hosts it may reach, and where its working directory is, as far as it says.
 
     ``forbidden_hosts`` may not be reached even where ``allow_hosts`` has them.
@@ -13440,8 +13428,7 @@ def holds_credentials(path: str, *, folders: bool = False) -> bool:
 # ── programs ──
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """How one program's words are read, and what of them counts.
 
     ``values`` are all options with a value; where there are ``switches``, any other long option has one, too, unless a
@@ -13756,8 +13743,7 @@ class ShellState:
         return directory is not None and not self.policy.contains(directory)
 
 
-@dataclass(frozen=True, slots=True)
-class ProgramCall:
+class ProgramCall(NamedTuple):
     """One program that a command starts. ``endpoints`` and ``directories`` are the values of such options."""
 
     row: Program
@@ -14260,7 +14246,7 @@ class CommandInspector:
             self.violate(Reason.SPAWN_OUTSIDE_CWD, f"{call.program} in {inner.directory}")
         if call.row.hosts != "none":
             self.reach([*endpoints, *inner.endpoints])
-        return replace(call, state=inner)
+        return call._replace(state=inner)
 
     def _check_hosts(self, call: ProgramCall) -> None:
         if call.row.hosts == "none" or call.is_local():
@@ -14555,8 +14541,7 @@ def action_label(action: Action) -> str:
     return action.event if isinstance(action, HookEvent) else action.name
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(NamedTuple):
     """One position at which the student did not do what the teacher did. ``position`` counts from 0.
 
     ``same_file``: both wrote, in other words, what leaves the same file. ``teacher_did_too``: the teacher's trace
@@ -14607,8 +14592,7 @@ class TraceMismatch(enum.Enum):
     CWD = "cwd_sha256"
 
 
-@dataclass(frozen=True, slots=True)
-class Alignment:
+class Alignment(NamedTuple):
     """How two lists of actions fit where one may skip an action of the other. Positions count from 0.
 
     ``paired`` actions stand side by side, of which ``matched`` are equivalent; ``insertions`` are positions of the
@@ -14632,8 +14616,7 @@ def passes_alone(score: float, worst_tier: int, individual_min: float = INDIVIDU
     return score >= individual_min and worst_tier < DriftCategory.SOVEREIGNTY_VIOLATION.tier
 
 
-@dataclass(frozen=True, slots=True)
-class ParityReport:
+class ParityReport(NamedTuple):
     """What the comparison of two traces found. ``drifts`` are the positions above Tier 0, in order.
 
     ``alignment`` is None where nothing drifts. ``undecided`` are the student's actions, by position, of which it
@@ -14766,7 +14749,7 @@ _SURPLUS: Final[Mapping[type, tuple[Reason, Reason]]] = {
 
 def _drifts(teacher: Trace, student: Trace, checks: Sequence[SovereigntyCheck], policy: Policy) -> Iterator[Drift]:
     """The drifts in order; what breaks the sovereignty contract comes before whatever else is different."""
-    in_its_place = replace(policy, cwd=teacher.cwd, cwd_sha256=teacher.cwd_sha256)
+    in_its_place = policy._replace(cwd=teacher.cwd, cwd_sha256=teacher.cwd_sha256)
     theirs: set[Violation] = set()
     if any(check.violations for check in checks):
         theirs.update(*(check_sovereignty(action, in_its_place).violations for action in teacher.actions))
@@ -14796,7 +14779,7 @@ def _with_same_files(drifts: Sequence[Drift], teacher: Trace, student: Trace) ->
         one, other = (of_trace.get(drift.position) for of_trace in files)
         is_same = one and other and one.known and one.known == other.known
         same_path = not any(difference.field in ("path", "name") for difference in drift.differences)
-        yield replace(drift, same_file=True) if is_same and same_path and drift.differences else drift
+        yield drift._replace(same_file=True) if is_same and same_path and drift.differences else drift
 
 
 def compute_parity_score(
