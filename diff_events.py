@@ -12424,8 +12424,10 @@ class Budget:
         if self.depth >= MAX_SHELL_NESTING:
             raise ShellLimitError(f"nested deeper than {MAX_SHELL_NESTING} levels")
         self.depth += 1
-        yield
-        self.depth -= 1
+        try:
+            yield
+        finally:
+            self.depth -= 1
 
 
 _ARITHMETIC: Final = r"\(\((?:[^()]|\((?:[^()]|\([^()]{0,99}\)){0,99}\)){0,299}\)\)"
@@ -12595,7 +12597,7 @@ class _ShellReader:
             body = self._text[self._pos : end.start() if end else None]
             body = re.sub(r"(?m)^\t+", "", body) if tabs else body
             self._pos = end.end() if end else len(self._text)
-            tokens[place] = (Part(PartKind.LITERAL, body),) if raw != delimiter else self._expansions_in(body)
+            tokens[place] = _merged([Part(PartKind.LITERAL, body)]) if raw != delimiter else self._expansions_in(body)
         self._heredocs = []
 
     def _word(self) -> Word:
@@ -12630,7 +12632,8 @@ class _ShellReader:
         elif kind in ("pattern", "parameter"):
             parts.append(Part(PartKind[kind.upper()], text, quoted))
         elif kind == "arithmetic":
-            inner = tuple(part for part in self._expansions_in(text.strip("$()")) if part.kind is not PartKind.LITERAL)
+            inside = self._expansions_in(text[text.index("((") + 2 : -2])
+            inner = tuple(part for part in inside if part.kind is not PartKind.LITERAL)
             parts.append(Part(PartKind.ARITHMETIC, re.sub(r"\s|\\\n", "", text), quoted, parts=inner))
         elif kind == "braced":
             with self._budget.deeper():
@@ -13686,7 +13689,6 @@ _UNKNOWN_TEXT: Final = "$(…)"
 _SEVERAL: Final = "\0"
 """What stands between the values that a variable has one after the other, in a loop."""
 _MAX_VALUE: Final = 1024  # of a variable: "a=$a$a" over and over must not fill the memory
-_MOST_VALUES: Final = 256  # that xargs is followed with
 _BEFORE_A_PATH: Final = r"^(?:--[\w-]+=|(?:[\w.-]+=)?[@<])"
 _IS_ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*=")
 _ENVIRONMENT_DUMP: Final = r"set|export(?: -p)?|(?:declare|typeset) -(?:p|x|px|xp)"
@@ -14319,13 +14321,11 @@ class CommandInspector:
 
     def _run_xargs(self, call: ProgramCall) -> None:
         """What is read is added to the command, or put where a mark stands; if unknown, it is as a variable is."""
-        values = call.stdin.split() if call.stdin else [_UNKNOWN_TEXT]
+        text = call.stdin or _UNKNOWN_TEXT
         marks = [value or "{}" for value in call.values(("-I", "-i", "-J", "--replace"))]
-        if not marks and call.operands:
-            self._argv([*call.operands, *values], call.state)
-        elif call.operands:
-            for value in values[:_MOST_VALUES]:
-                self._argv([word.replace(marks[0], value) for word in call.operands], call.state)
+        words = [word.replace(marks[0], text) if marks else word for word in call.operands]
+        if words:
+            self._argv(words if marks else [*words, *text.split()], call.state)
 
     def _run_find(self, call: ProgramCall) -> None:
         """``find -exec``: each ``{}`` is a file under the first folder, with the name that is looked for."""

@@ -52,6 +52,8 @@ SAME = [
     ("cat <<-EOF\n\tx\n\tEOF", "cat <<-EOF\nx\nEOF"),
     ("cat <<EOF && ls\nx\nEOF\n", "cat <<EOF  &&  ls\nx\nEOF"),
     ("echo $((1+2))", "echo  $((1+2))"),
+    ("echo $((1+$(ls)))", "echo $((1 + $(ls)))"),
+    ("cat <<EOF\nEOF", "cat <<'EOF'\nEOF"),
     ("echo $", "echo '$'"),
     ("x=1 make", "x='1' make"),
     ("a\\", "a'\\'"),

@@ -739,6 +739,12 @@ class Bounds(unittest.TestCase):
                 d.check_sovereignty(d.ToolCall("Bash", {"command": command}), d.Policy((), HOME))
                 self.assertLess(time.process_time() - started, 5)
 
+    def test_what_has_no_end_leaves_no_depth_behind(self) -> None:
+        command = "eval 'echo $('; " * 50 + "env"
+        found = d.check_sovereignty(d.ToolCall("Bash", {"command": command}), d.Policy())
+        self.assertEqual([violation.reason.value for violation in found.violations], ["credential_read"])
+        self.assertEqual({doubt.reason.value for doubt in found.undecided}, {"unreadable"})
+
     def test_random_text_is_judged(self) -> None:
         rng = random.Random(1)
         uses = [json.loads(line)["input"].get("command", "")
