@@ -10324,17 +10324,8 @@ def _profile_words(report: Report) -> str:
 
 
 def rule_words(rule: ProfileRule) -> str:
-    """What a rule of a profile lets pass."""
-    start = rule.first_call or rule.entry_point
-    what = [*rule.labels, *rule.calls, *([start] if start else [])]
-    narrower = _given(
-        rule.only_absent and "may be absent",
-        rule.values and f"one of {', '.join(map(json_text, rule.values))}",
-        rule.absolute is not None and f"within {float(rule.absolute):g}",
-        rule.relative is not None and f"within {float(rule.relative) * 100:g} %",
-        *(f"where {path_text(path)} = {json_text(value)}" for path, value in rule.where),
-    )
-    return shorten(": ".join([f"{rule.sort.value} {' '.join(what)}", *narrower]), _VALUE_WIDTH)
+    """What a rule of a profile is about; its place tells the rest."""
+    return shorten(" ".join(_given(_rule_text(rule), rule.first_call, rule.entry_point)), _VALUE_WIDTH)
 
 
 def _rule_place(rule: ProfileRule) -> str:
@@ -10356,19 +10347,16 @@ def _profile_table(report: Report) -> Table:
     return Table(("place", "rule", "hid>", "at most>", "reason"), rows)
 
 
-def _identical_sentence(report: Report) -> str:
-    matched = _counted(sum(thread.matched for thread in report.threads), "event")
-    verdict = f"**Identical** under {_profile_words(report)}:" if report.options.profile else "**Identical:**"
-    text = f"{verdict} {matched} of {_counted(len(report.threads), 'thread pair')} match."
-    if certain := sum(finding.certain for finding in report.identity):
-        findings = _counted(certain, "certain finding")
-        return f"{text} But they are about different objects ({findings}; {quoted('--check-identity')} fails on that)."
-    return f"{text} Some may be about different objects: see Identity." if report.identity else text
-
-
 def _verdict_sentence(report: Report) -> str:
+    pairs = _counted(len(report.threads), "thread pair")
     if report.verdict is Verdict.IDENTICAL:
-        return _identical_sentence(report)
+        verdict = f"**Identical** under {_profile_words(report)}:" if report.options.profile else "**Identical:**"
+        text = f"{verdict} {_counted(sum(thread.matched for thread in report.threads), 'event')} of {pairs} match."
+        certain = _counted(sum(finding.certain for finding in report.identity), "certain finding")
+        doubt = (
+            f" Some are about different objects: see Identity ({certain}; {quoted('--check-identity')} fails on such)."
+        )
+        return text + doubt if report.identity else text
     statuses = Counter(thread.status for thread in report.threads)
     parts = {
         "diverged": statuses[PairStatus.DIVERGED],
@@ -10383,7 +10371,6 @@ def _verdict_sentence(report: Report) -> str:
     }
     found = [", ".join(f"{count:,} {words}" for words, count in parts.items() if count)]
     found += [f"{words}: {count:,}" for words, count in others.items() if count]
-    pairs = _counted(len(report.threads), "thread pair")
     return f"**Divergent:** of {pairs}, {'; '.join(found)}. Parity: {percent(report.parity)}."
 
 
@@ -10615,8 +10602,7 @@ def _sort_words(sort: DivergenceSort) -> str:
 def _sort_example(sort: DivergenceSort, width: int = _VALUE_WIDTH) -> str:
     """What differs in the first of a sort, in a few words."""
     if sort.differing:
-        telling = next((f for f in sort.differing if not f.is_spelling), sort.differing[0])
-        return " → ".join(_value_cells(telling, Both(None, None), width))
+        return " → ".join(_value_cells(sort.differing[0], Both(None, None), width))
     event = sort.example.ours if sort.change is Change.EXTRA_ON_OURS else sort.example.canary
     return _shortened(event_text(event))
 
@@ -10742,6 +10728,8 @@ def _divergence_blocks(report: Report) -> Iterator[Block]:
             yield from _divergence_evidence(thread, nth)
     lines = [f"sort {sort + 1}, {tids}: {', '.join(places)}" for (sort, tids), places in others.items()]
     yield from section("### More of the same sorts", lines)
+    if left_out := sum(thread.divergences_found - len(thread.divergences) for thread in report.threads):
+        yield f"Divergences that are not listed here: {left_out:,} ({quoted('--max-divergences 0')} lists all)."
 
 
 # ── what stands behind the divergences ──
@@ -10828,27 +10816,23 @@ def _lone_table(report: Report) -> Table:
     return Table(("log", "SID", "pointer", "type", "tid>", "line>"), rows)
 
 
-def _remaining_words(thread: ThreadReport) -> str:
-    """What became of the events that the verdict does not look at."""
-    events = f"{_tids(thread.pair)}: {thread.remaining.canary:,} / {_counted(thread.remaining.ours, 'event')}"
-    if not thread.divergence:
-        return f"{events} behind the end of the other side"
-    more = f" ({_counted(thread.divergences_found, 'divergence')} in all, {quoted('--max-divergences 0')} shows them)"
-    shows = more if len(thread.divergences) < thread.divergences_found else ""
-    return f"{events} behind the first divergence: parity counts those that match, the verdict none{shows}"
-
-
 def _not_compared(report: Report) -> list[str]:
     """What has no part in the verdict."""
     unmapped = report.unmapped.map(lambda threads: sum(thread.events for thread in threads))
     floats = Both(*(sum(thread.floated[side] for thread in report.threads) for side in Side))
-    return _given(
-        *(any(thread.remaining) and _remaining_words(thread) for thread in report.threads),
-        any(unmapped) and f"threads without a partner: {unmapped.canary:,} / {_counted(unmapped.ours, 'event')}",
+    remaining = [
+        f"{_tids(thread.pair)}: {thread.remaining.canary:,} / {_counted(thread.remaining.ours, 'event')} behind the "
+        + ("first divergence (parity counts those that match)" if thread.divergence else "end of the other side")
+        for thread in report.threads
+        if any(thread.remaining)
+    ]
+    return [
+        *remaining,
+        f"events of threads without a partner: {unmapped.canary:,} of canary, {unmapped.ours:,} of ours",
         f"shared-global creates that floated: {floats.canary:,} of canary, {floats.ours:,} of ours",
         *(f"{quoted(kind)}: {', '.join(map(quoted, sorted(names)))}" for kind, names in SKIPPED_FIELDS.items()),
         f"of every event: {', '.join(map(quoted, SKIPPED_OF_EVERY_EVENT))}",
-    )
+    ]
 
 
 def warning_text(warning: LogWarning) -> str:
@@ -10996,7 +10980,7 @@ _register(
 )
 _register(
     KnownObject,
-    "sid created tid=event.tid idx=event.idx line=event.lineno",
+    "sid created tid=event.tid idx=event.idx line=event.lineno object_type object_name",
     object_type=lambda known: known.event.payload.get("object_type"),
     object_name=lambda known: known.event.payload.get("object_name"),
 )
@@ -11146,9 +11130,9 @@ body:not(.common) .links, .common .cut, [hidden] { display: none !important }
 .start { margin: 1.4rem 0 0; padding: .9rem 1.1rem; border: 2px solid var(--link) }
 .start h2, dialog h2 { margin: 0 }
 .card { margin: .35rem 0; border-left: 5px solid var(--alone) }
-.card summary, .line { margin: 0; padding: .35rem .9rem; font-size: .92rem; overflow-wrap: anywhere }
+.card summary { margin: 0; padding: .35rem .9rem; font-size: .92rem; overflow-wrap: anywhere }
 .evidence { padding: 0 1.1rem 1rem; scroll-margin-top: 4rem }
-.card:has(:target), .line:target { border-color: var(--link); box-shadow: 0 0 0 2px var(--link) }
+.card:has(:target) { border-color: var(--link); box-shadow: 0 0 0 2px var(--link) }
 dialog { padding: 1.2rem 1.6rem; color: inherit }
 dialog dl { display: grid; grid-template-columns: max-content 1fr; gap: .4rem 1rem }
 @media (max-width: 56rem) { .lane { grid-template-columns: minmax(0, 1fr); padding: .6rem .9rem } }
@@ -11171,7 +11155,7 @@ const cards = all(".card");
 all("button, .controls").forEach((control) => { control.hidden = false; });
 
 // keys: from divergence to divergence
-const stops = () => all(".card:not([hidden]) .stop");
+const stops = () => all(".card:not([hidden]) .evidence");
 const isHere = (stop) => `#${stop.id}` === location.hash;
 const visit = (stop) => {
   if (!stop) return;
@@ -11442,47 +11426,35 @@ def _html_lanes(report: Report, threads: Sequence[ThreadReport], exhibits: Mappi
 # ── evidence ──
 
 
-def _html_card(number: int, exhibit: _Exhibit, evidence: str | None) -> str:
-    """A divergence: one line, and folded behind it all evidence, where there is room for that."""
-    divergence, pair = exhibit.divergence, exhibit.thread.pair
-    event = _first_event(divergence)
+def _html_card(number: int, exhibit: _Exhibit, evidence: str) -> str:
+    """A divergence: one line, and folded behind it the evidence and where its lane is."""
+    divergence, pair, event = exhibit.divergence, exhibit.thread.pair, _first_event(exhibit.divergence)
     values = {"change": _short_change(divergence), "call": _short(event.name or event.kind)}
     values["thread"] = f"{pair.canary_tid} / {pair.ours_tid}"
     data = "".join(f' data-{key}="{html_text(value)}"' for key, value in values.items())
-    line = f"<b>{number}</b> {HtmlWriter().text(_divergence_line(exhibit.thread, exhibit.nth))}"
-    target = f'stop" id="d{number}" tabindex="-1"'
-    if evidence is None:
-        return f'<article class="card"{data}><p class="line {target}>{line}</p></article>\n'
-    return (
-        f'<article class="card"{data}><details{" open" * (number == 1)}><summary>{line}</summary>\n'
-        f'<div class="evidence {target}>{evidence}</div></details></article>\n'
-    )
-
-
-def _html_evidence(exhibit: _Exhibit) -> str:
-    """What there is to see of a divergence, and where its lane is."""
-    relations = " ".join(_relation_lines(exhibit.thread, exhibit.nth))
-    blocks = [*_given(relations), *_alignment_blocks(exhibit.divergence, _CONTEXT_SHOWN)]
+    line = HtmlWriter().text(_divergence_line(exhibit.thread, exhibit.nth))
     lane = f'<a class="note" href="#t{exhibit.lane}">lane</a>' if exhibit.lane <= _MOST_LANES else ""
-    return lane + HtmlWriter(most_characters=_EVIDENCE_CHARACTERS).written(blocks)
+    return (
+        f'<article class="card"{data}><details{" open" * (number == 1)}><summary><b>{number}</b> {line}</summary>\n'
+        f'<div class="evidence" id="d{number}" tabindex="-1">{lane}{evidence}</div></details></article>\n'
+    )
 
 
 def _html_divergences(report: Report, exhibits: Mapping[int, _Exhibit]) -> str:
     """The cards; an example of each sort has its evidence before the others do."""
-    evidence: dict[int, str] = {}
+    evidence, writer, room = {}, HtmlWriter(most_characters=_EVIDENCE_CHARACTERS), _PAGE_CHARACTERS
     examples = {exhibit.divergence.sort: number for number, exhibit in [*exhibits.items()][::-1]}
     for number, exhibit in sorted(exhibits.items(), key=lambda one: one[0] != examples[one[1].divergence.sort]):
-        if sum(map(len, evidence.values())) < _PAGE_CHARACTERS:
-            evidence[number] = _html_evidence(exhibit)
-    cards = "".join(_html_card(number, exhibit, evidence.get(number)) for number, exhibit in exhibits.items())
+        if room > 0:
+            relations = _given(" ".join(_relation_lines(exhibit.thread, exhibit.nth)))
+            blocks = [*relations, *_alignment_blocks(exhibit.divergence, _CONTEXT_SHOWN)]
+            evidence[number] = writer.written(blocks)
+            room -= len(evidence[number])
+    more = "<p>The JSON report has more.</p>"
+    cards = (_html_card(number, exhibit, evidence.get(number, more)) for number, exhibit in exhibits.items())
     left_out = sum(thread.divergences_found for thread in report.threads) - len(exhibits)
-    short = len(exhibits) - len(evidence)
-    notes = _given(
-        left_out and f"{_counted(left_out, 'more divergence')} met, not listed here.",
-        short and f"{_counted(short, 'divergence')} in one line: the JSON report has more.",
-    )
-    note = "".join(f'<p class="note">{text}</p>\n' for text in notes)
-    return f'<h2 id="divergences">Divergences</h2>\n{note}{_FILTERS}{cards}' if exhibits else ""
+    note = f'<p class="note">{_counted(left_out, "more divergence")} met, not listed here.</p>' if left_out else ""
+    return f'<h2 id="divergences">Divergences</h2>\n{note}{_FILTERS}{"".join(cards)}' if exhibits else ""
 
 
 def _html_verdict(report: Report) -> str:
@@ -11506,24 +11478,17 @@ def _html_verdict(report: Report) -> str:
     )
 
 
-def _html_start(report: Report, exhibits: Mapping[int, _Exhibit]) -> str:
-    """Where to look first, with a link to the evidence."""
-    blocks, thread = _start_blocks(report), _start_thread(report, report.start_here)
-    numbers = (number for number, exhibit in exhibits.items() if exhibit.thread is thread)
-    link = "".join(f'<p><a href="#d{n}">Evidence {n}</a></p>' for n in itertools.islice(numbers, 1))
-    text = f"{HtmlWriter().written(blocks)}{link}"
-    return f'<section class="start" aria-label="Start here">{text}</section>\n' if blocks else ""
-
-
 def render_html(report: Report) -> str:
     """The report as one page that needs nothing else, of bounded size; every text of the logs stays text."""
     threads = _in_order(report)
-    exhibits = _exhibits(report, threads)
+    exhibits, start = _exhibits(report, threads), HtmlWriter().written(_start_blocks(report))
+    is_shown = any(exhibit.lane == 1 for exhibit in exhibits.values()) and _start_thread(report, report.start_here)
+    link = '<p><a href="#d1">Evidence 1</a></p>' if is_shown else ""
     parts = [
         _HTML_PATTERNS,
         _html_verdict(report),
         "<main>\n",
-        _html_start(report, exhibits),
+        f'<section class="start" aria-label="Start here">{start}{link}</section>\n' if report.start_here else "",
         HtmlWriter().written(_sort_blocks(report)),
         _html_lanes(report, threads, exhibits),
         _html_divergences(report, exhibits),

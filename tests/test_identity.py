@@ -99,7 +99,7 @@ class WrongObject(LogTestCase):
     def test_it_is_advice_unless_the_gate_asks(self) -> None:
         advised = compare_lines(self.CANARY, self.OURS)
         self.assertIs(advised.verdict, Verdict.IDENTICAL)
-        self.assertIn("match. But they are about different objects (1 certain finding; ", render_markdown(advised))
+        self.assertIn("Some are about different objects: see Identity (1 certain finding; ", render_markdown(advised))
         self.assertIs(compare_lines(self.CANARY, self.OURS, check_identity=True).verdict, Verdict.DIVERGENT)
         start = advised.start_here
         assert start is not None
