@@ -117,7 +117,7 @@ from array import array
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, NoReturn, TypeAlias, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -2423,6 +2423,15 @@ Explains: TypeAlias = "Callable[[Both[Event], Sequence[FieldDifference]], bool]"
 """Whether two events are the same although some fields differ: their names may."""
 
 
+def _in_order_of_places(rules: Iterable[tuple[int, ProfileRule]]) -> list[tuple[int, ProfileRule]]:
+    """Rules as they are applied: those for any place of a list, then the last places first, so that none moves."""
+
+    def places(path: FieldPath) -> list[int]:
+        return [-sys.maxsize if step is AnyPlace.ANY_PLACE else -step for step in path if not isinstance(step, str)]
+
+    return sorted(rules, key=lambda entry: places(entry[1].field))
+
+
 class Profile:
     """The rules that a comparison is to apply, and what they say of events; a rule is known by its number.
 
@@ -2487,7 +2496,7 @@ class Profile:
         Returns by number of a rule for fields what it has let differ.
         """
         seen: dict[int, list[object]] = {}
-        for number, rule in rules:
+        for number, rule in _in_order_of_places(rules):
             if rule.is_of_fields:
                 taken = seen[number] = []
                 _edit(payload, rule.field, functools.partial(self._taken, number, rule, taken))
@@ -2495,11 +2504,14 @@ class Profile:
 
     def _taken(self, number: int, rule: ProfileRule, taken: list[object], value: object) -> object:
         """What stands for a value that a rule is about."""
-        if rule.values and not rule.lists(value):
-            taken.append(None)
-            return value
         taken.append(value)
-        return f"one that rule {self._stand_ins[number]} lists" if rule.values else MISSING
+        if not rule.values:
+            return MISSING
+        return self.stand_in(number) if rule.lists(value) else value
+
+    def stand_in(self, number: int) -> str:
+        """What stands in the place of a value that a rule lists."""
+        return f"one that rule {self._stand_ins[number]} lists"
 
     def judge(self, canary: Event, ours: Event) -> tuple[set[int], tuple[FieldDifference, ...]]:
         """By which rules fields of two events of one kind may differ, and what differs beyond."""
@@ -2780,6 +2792,244 @@ def canonical_texts(values: Sequence[object]) -> list[str]:
     return texts if len(texts) == len(values) else list(map(_CANONICAL.encode, values))
 
 
+# ── what a profile leaves of payloads ──
+#
+# Where no object is nested in payloads and no character escaped, their texts tell where a field begins and ends. So
+# the payloads of one call are joined, a line each with a comma at its end, and each rule cuts its field out of all of
+# them at once. Other payloads are parsed.
+
+
+class MaskedPayloads(NamedTuple):
+    """What rules leave of some payloads, and what they let differ there."""
+
+    places: Sequence[int]
+    fingerprints: Sequence[int]
+    """Of the kind and of what must be equal."""
+    taken: Mapping[int, Sequence[int | None]]
+    """By number of a rule, of each payload a hash of what differs: 0 for nothing, None where it is not about it."""
+
+
+_PLAIN: Final = bytes(set(range(256)) - set(b"{\\\n"))
+_NUMBER_TEXT: Final = r"-?[1-9][0-9]{0,17}|0|-?(?!0\.0000)(?:[1-9][0-9]{0,7}|0)\.[0-9]{0,6}[1-9]"
+_SCALAR: Final = rf'(?:"[^"\\\n]*"|{_NUMBER_TEXT}|true|false|null)'
+"""Values whose texts are canonical."""
+_SCALARS: Final = re.compile(_SCALAR.encode())
+_LINE_ENDS: Final = itertools.repeat(b"\n")
+_AS_WRITTEN: Final = [json.JSONEncoder(ensure_ascii=False, separators=sep) for sep in ((",", ":"), (", ", ": "))]
+"""Of the usual writers: without spaces, and with."""
+
+
+class _FoundFields(NamedTuple):
+    """Where a field stands in lines."""
+
+    parts: list[bytes]
+    """The lines, taken apart: what stands before a field, what of it stays, its value, and so on."""
+    lines: Sequence[int]
+    """The number of the line that each value stands in."""
+    unclear: set[int]
+    """The lines that do not tell where the field is."""
+
+
+class _TextField:
+    """A field in the texts of payloads, which are lines."""
+
+    def __init__(self, path: FieldPath, keeps_key: bool = True) -> None:
+        key, place, items = f'"{path[0]}": ?', path[-1], f"{_SCALAR}(?:, ?{_SCALAR})*"
+        pattern = rf"({key}\[(?:{_SCALAR}, ?){{{place}}})({_SCALAR})(?=[],])"
+        self.is_member = len(path) == 1
+        if self.is_member:
+            pattern = f"({key})({_SCALAR})(?=,)" if keeps_key else f"{key}()({_SCALAR}), ?"
+        elif place is AnyPlace.ANY_PLACE:
+            pattern = rf"({key}\[)({items})(?=\])"
+        self._key, self._pattern = f'"{path[0]}"'.encode(), re.compile(pattern.encode())
+        self._list = re.compile(rf"{key}\[(?:{items})?\]".encode())
+
+    @staticmethod
+    def can_be_at(path: FieldPath) -> bool:
+        """Whether fields at such a path are found in texts."""
+        is_plain = re.fullmatch(r"[A-Za-z_]\w*", str(path[0]), re.ASCII)
+        return bool(is_plain) and (len(path) == 1 or (len(path) == 2 and not isinstance(path[1], str)))
+
+    def find(self, text: bytes, count: int) -> _FoundFields:
+        """Where it stands in so many lines."""
+        parts = self._pattern.split(text)
+        steps = list(map(bytes.count, parts[:-1:3], _LINE_ENDS))
+        if len(steps) == count == text.count(self._key) and steps.count(1) == count - 1 and not steps[0]:
+            return _FoundFields(parts, range(count), set())
+        found, lines = list(itertools.accumulate(steps)), text.split(b"\n")
+        times, counts = Counter(found), list(map(bytes.count, lines, itertools.repeat(self._key)))
+        odd = {n for n, count in enumerate(counts) if count > 1 or count != times[n]}
+        unclear = {n for n in odd if counts[n] > 1 or self.is_member or not self._list.search(lines[n])}
+        return _FoundFields(parts, found, unclear)
+
+
+class _TextRule:
+    """A rule as it is applied to lines."""
+
+    def __init__(self, number: int, rule: ProfileRule, stand_in: str) -> None:
+        self.number, self._stand_in = number, json.dumps(stand_in).encode()
+        self._field = _TextField(rule.field, keeps_key=bool(rule.values)) if rule.field else None
+        self._listed = {json_text(value).encode() for value in rule.values}
+        self._where = [(_TextField(path), json_text(value).encode()) for path, value in rule.where]
+
+    @staticmethod
+    def can_apply(rule: ProfileRule) -> bool:
+        """Whether texts tell what it lets differ."""
+        paths = (*(path for path, _ in rule.where), *([rule.field] if rule.field else []))
+        values = [json_text(value).encode() for value in (*rule.values, *(value for _, value in rule.where))]
+        is_list = bool(rule.values) and AnyPlace.ANY_PLACE in rule.field
+        return all(map(_TextField.can_be_at, paths)) and all(map(_SCALARS.fullmatch, values)) and not is_list
+
+    def apply(self, text: bytes, count: int) -> tuple[bytes, Sequence[int | None], set[int]]:
+        """What the rule leaves of so many lines, a hash of what it takes from each, and those that do not tell it."""
+        if self._field is None:
+            return text, *self._floating(text, count)
+        parts, lines, unclear = self._field.find(text, count)
+        values = parts[2::3]
+        if self._listed:
+            parts[2::3] = [self._stand_in if value in self._listed else value for value in values]
+        elif self._field.is_member:
+            parts = parts[::3]
+        else:
+            is_last = [after[:1] == b"]" for after in parts[3::3]]
+            parts[2::3] = [b"" if last else b"NaN" for last in is_last]  # as in what is left of parsed ones
+            heads = zip(parts[1::3], is_last, strict=True)
+            parts[1::3] = [head.rstrip(b", ") if last else head for head, last in heads]
+            values = [b",".join(_SCALARS.findall(value)) for value in values]
+        hashes: list[int | None] = list(map(fingerprint, zip(values, strict=True)))
+        if isinstance(lines, list):
+            hashes, taken = [0] * count, hashes
+            deque(map(hashes.__setitem__, lines, taken), maxlen=0)
+        return b"".join(parts), hashes, unclear
+
+    def _floating(self, text: bytes, count: int) -> tuple[list[int | None], set[int]]:
+        """For each line 0 if it floats, and the lines that do not tell it."""
+        floating, unclear = set(range(count)), set[int]()
+        for field_, wanted in self._where:
+            found = field_.find(text, count)
+            values = zip(found.lines, found.parts[2::3], strict=True)
+            floating &= {n for n, value in values if value == wanted}
+            unclear |= found.unclear
+        return [0 if n in floating else None for n in range(count)], unclear
+
+
+class PayloadMasker:
+    """Takes what a profile lets differ out of the payloads of one kind."""
+
+    _NAME: ClassVar = re.compile(rb'"name": ?("[^"\\]*")')
+
+    def __init__(self, profile: Profile, kind: bytes, canonical: bool) -> None:
+        self._profile, self._kind = profile, kind
+        self._reads_texts = not canonical and kind not in _SKIPPED_BY_KIND
+        self._pattern = profile.patterns[kind]
+        self._names_calls = any(rule.call is not None for rule in profile.of_events if rule.kind == kind.decode())
+        self._text_rules: dict[bytes | None, list[_TextRule] | None] = {}
+
+    def masked(self, payloads: Sequence[bytes]) -> Iterator[MaskedPayloads]:
+        """What is left of the payloads that a rule may be about. Raises `NotJsonError`."""
+        unclear = self._odd(payloads)
+        for name, places in self._by_name(payloads, set(unclear)) if self._reads_texts else ():
+            rules = self._rules_about(name)
+            if rules is None:
+                unclear += places
+            elif rules:
+                yield self._applied(rules, places, list(map(payloads.__getitem__, places)), unclear)
+        unclear = [place for place in unclear if self._pattern.search(payloads[place])]
+        yield from self._parsed(unclear, list(map(payloads.__getitem__, unclear)))
+
+    def _odd(self, payloads: Sequence[bytes]) -> list[int]:
+        """The places of payloads in which an object is nested or a character is escaped."""
+        if not self._reads_texts:
+            return list(range(len(payloads)))
+        joined = b"\n".join(payloads)
+        if b"{" not in joined and b"\\" not in joined:
+            return []
+        return list(itertools.compress(range(len(payloads)), joined.translate(None, _PLAIN).split(b"\n")))
+
+    def _by_name(self, payloads: Sequence[bytes], odd: set[int]) -> Iterable[tuple[bytes | None, Sequence[int]]]:
+        """The places of payloads that are not odd, by the text of their call's name."""
+        if not self._names_calls:
+            return [(None, [n for n in range(len(payloads)) if n not in odd])]
+        first_members: defaultdict[bytes, list[int]] = defaultdict(list)
+        for place, (first, _, _) in enumerate(map(bytes.partition, payloads, itertools.repeat(b","))):
+            first_members[first].append(place)
+        by_name: defaultdict[bytes | None, list[int]] = defaultdict(list)
+        for first, places in first_members.items():
+            clear = [place for place in places if place not in odd] if odd else places
+            if name := self._NAME.fullmatch(first):
+                by_name[name[1]] += clear
+            else:
+                for place in clear:
+                    found = self._NAME.search(payloads[place])
+                    by_name[found and found[1]].append(place)
+        return by_name.items()
+
+    def _rules_about(self, name: bytes | None) -> list[_TextRule] | None:
+        """The rules for a call, by the text of its name; None if texts do not tell what they let differ."""
+        if name not in self._text_rules:
+            call = json.loads(name) if name else None
+            rules = self._profile.rules_about(self._kind.decode(), call if isinstance(call, str) else None)
+            can_apply = all(_TextRule.can_apply(rule) for _, rule in rules)
+            texts = [
+                _TextRule(n, rule, self._profile.stand_in(n) if rule.values else "")
+                for n, rule in _in_order_of_places(rules)
+            ]
+            self._text_rules[name] = texts if can_apply else None
+        return self._text_rules[name]
+
+    def _applied(
+        self, rules: Iterable[_TextRule], places: Sequence[int], payloads: Sequence[bytes], unclear: list[int]
+    ) -> MaskedPayloads:
+        """What rules make of texts; the places of those that do not tell it become unclear."""
+        once = dict.fromkeys(payloads)
+        text, taken, odd = b",\n".join(once) + b",", {}, set[int]()
+        if text.count(b'"name"') > len(once):  # it may be another call
+            odd.update(n for n, line in enumerate(once) if line.count(b'"name"') > 1)
+        for rule in rules:
+            text, taken[rule.number], odd_now = rule.apply(text, len(once))
+            odd |= odd_now
+        hashes = list(map(fingerprint, zip(itertools.repeat(self._kind), text.split(b"\n"))))
+        if not odd and len(once) == len(payloads):
+            return MaskedPayloads(places, hashes, taken)
+        numbers = list(map(dict(zip(once, itertools.count(), strict=False)).__getitem__, payloads))
+        if odd:
+            unclear += (place for place, n in zip(places, numbers, strict=True) if n in odd)
+            is_clear = [n not in odd for n in numbers]
+            places, numbers = (list(itertools.compress(column, is_clear)) for column in (places, numbers))
+        of_all = {rule: list(map(column.__getitem__, numbers)) for rule, column in taken.items()}
+        return MaskedPayloads(places, list(map(hashes.__getitem__, numbers)), of_all)
+
+    def _left(
+        self, texts: Sequence[bytes], payloads: Sequence[dict[str, object]], sids: Sequence[str | None]
+    ) -> Iterable[tuple[object, ...]]:
+        """What is left of payloads as fingerprints are made of it: the same as `_applied` leaves, where it could."""
+        if not self._reads_texts:
+            return zip(itertools.repeat(self._kind), canonical_texts(payloads), sids, strict=False)
+        encoders = (_AS_WRITTEN[b'": ' in text] for text in texts)
+        left = (encoder.encode(payload)[1:-1] for encoder, payload in zip(encoders, payloads, strict=True))
+        return ((self._kind, f"{text},".encode("utf-8", "surrogatepass")) for text in left)
+
+    def _parsed(self, places: Sequence[int], texts: Sequence[bytes]) -> Iterator[MaskedPayloads]:
+        """What the rules make of payloads whose texts do not tell it."""
+        payloads = parse_payloads(texts)
+        found: list[dict[int, int]] = []
+        sids = []
+        for payload in payloads:
+            name = payload.get("name")
+            rules = self._profile.rules_about(self._kind.decode(), name if isinstance(name, str) else None)
+            sids.append(shared_global_of(payload) if self._kind == b"handle.create" else None)
+            taken = {number: 0 for number, rule in rules if rule.floats(payload)}
+            for number, values in self._profile.mask(payload, rules).items():
+                text = ",".join(canonical_texts(values)).encode("utf-8", "surrogatepass") if values else b""
+                taken[number] = fingerprint((text,)) if text else 0
+            found.append(taken)
+            for key in _SKIPPED_BY_KIND.get(self._kind, ()):
+                payload.pop(key, None)
+        hashes = list(map(fingerprint, self._left(texts, payloads, sids)))
+        for place, hash_, taken in zip(places, hashes, found, strict=True):
+            if taken:
+                yield MaskedPayloads([place], [hash_], {number: [value] for number, value in taken.items()})
+
 # ══ index ═════════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
@@ -3041,6 +3291,8 @@ class RuleMarks:
 
     def into_index_order(self) -> None:
         """Puts what was written out of order in order."""
+        if not any(map(int.__gt__, self.indexes, self.indexes[1:])):
+            return
         order = sorted(range(len(self.indexes)), key=self.indexes.__getitem__)
         for column in (self.indexes, self.values):
             column[:] = array("q", [column[place] for place in order])
@@ -3283,6 +3535,7 @@ class _SegmentIndexer:
 
     def __init__(self, canonical: bool, profile: Profile) -> None:
         self._canonical, self._profile = canonical, profile
+        self._maskers = {kind: PayloadMasker(profile, kind, canonical) for kind in profile.patterns}
         self._reader = LayoutReader()
 
     def index(self, segment: Segment) -> LogIndex | InputError:
@@ -3292,7 +3545,7 @@ class _SegmentIndexer:
         self._arrays: dict[bytes, array[int]] = {}  # the fingerprints of each thread
         self._counters: dict[bytes, Iterator[int]] = {}  # the indexes that should come next
         self._calls_awaited: set[bytes] = set()  # threads without a kernel.call so far
-        self._marks: dict[tuple[int, bytes], RuleMarks] = {}
+        self._marks: dict[int, dict[bytes, RuleMarks]] = {}
         self._reader.exact_lines = 0
         try:
             offset = segment.offset
@@ -3302,6 +3555,8 @@ class _SegmentIndexer:
         except InputError as error:
             return error
         self._index.exact_lines = self._reader.exact_lines
+        for marks in self._index.marks.values():
+            marks.into_index_order()
         return self._index
 
     def _add(self, chunk: bytes, offset: int) -> None:
@@ -3442,33 +3697,28 @@ class _SegmentIndexer:
 
     def _apply_rules(self, columns: Columns, indexes: Sequence[int], values: list[int]) -> None:
         """Gives the events that rules name a fingerprint of what must be equal alone, and marks them."""
-        kinds, patterns = columns.kinds, self._profile.patterns
-        places = itertools.compress(range(len(kinds)), map(patterns.__contains__, kinds))
-        chosen = [n for n in places if patterns[kinds[n]].search(columns.payloads[n])]
-        masked: list[tuple[int, str | None, dict[str, object]]] = []
-        for place, payload in zip(chosen, parse_payloads([columns.payloads[n] for n in chosen]), strict=True):
-            kind, name, tid = kinds[place], payload.get("name"), columns.tids[place]
-            rules = self._profile.rules_about(kind.decode(), name if isinstance(name, str) else None)
-            if rules:
-                sid = shared_global_of(payload) if kind == b"handle.create" else None
-                found = [(number, 0) for number, rule in rules if rule.floats(payload)]
-                for number, seen in self._profile.mask(payload, rules).items():
-                    found.append((number, fingerprint((repr(seen),)) if seen else 0))
-                for number, value in found:
-                    marks = self._marks.get((number, tid)) or self._new_marks(number, tid)
-                    marks.indexes.append(indexes[place])
-                    marks.values.append(value)
-                for key in _SKIPPED_BY_KIND.get(kind, ()):
-                    payload.pop(key, None)
-                masked.append((place, sid, payload))
-        texts = canonical_texts([payload for _, _, payload in masked])
-        for (place, sid, _), text in zip(masked, texts, strict=True):
-            values[place] = fingerprint((kinds[place], text, sid))
+        for kind in sorted(self._maskers.keys() & set(columns.kinds)):
+            places = list(itertools.compress(range(len(values)), map(kind.__eq__, columns.kinds)))
+            for masked in self._maskers[kind].masked(list(map(columns.payloads.__getitem__, places))):
+                here = list(map(places.__getitem__, masked.places))
+                deque(map(values.__setitem__, here, masked.fingerprints), maxlen=0)
+                tids = list(map(columns.tids.__getitem__, here))
+                for number, taken in masked.taken.items():
+                    self._mark(number, tids, list(map(indexes.__getitem__, here)), taken)
 
-    def _new_marks(self, number: int, tid: bytes) -> RuleMarks:
-        floats = self._profile.rules[number].sort is RuleSort.FLOAT
-        marks = self._marks[number, tid] = self._index.marks[number, int(tid)] = RuleMarks(floats)
-        return marks
+    def _mark(self, number: int, tids: Sequence[bytes], indexes: Sequence[int], taken: Sequence[int | None]) -> None:
+        """Notes the events that a rule is about, and hashes of what it lets differ there."""
+        if None in taken:
+            is_named = [value is not None for value in taken]
+            tids, indexes = list(itertools.compress(tids, is_named)), list(itertools.compress(indexes, is_named))
+            taken = list(itertools.compress(taken, is_named))
+        marks = self._marks.setdefault(number, {})
+        for tid in set(tids).difference(marks):
+            floats = self._profile.rules[number].sort is RuleSort.FLOAT
+            marks[tid] = self._index.marks[number, int(tid)] = RuleMarks(floats)
+        rows = list(map(marks.__getitem__, tids))
+        deque(map(array.append, map(attrgetter("indexes"), rows), indexes), maxlen=0)
+        deque(map(array.append, map(attrgetter("values"), rows), taken), maxlen=0)
 
 
 class _LogBuilder:

@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,7 +14,7 @@ from diff_events import (
     path_text,
     read_profile,
 )
-from tests.support import LogTestCase, Outcome, enough, event, run, seeds, shared_create
+from tests.support import LogTestCase, Outcome, enough, event, log_bytes, run, seeds, shared_create
 
 REASON = '\nreason = "timing"\n\n'
 Events = Sequence[Mapping[str, Any]]
@@ -80,6 +81,8 @@ class FieldRules(ProfileTestCase):
         profile = rule("ignore", 'kind = "kernel.call"', 'call = "Read"', 'field = "args[1]"')
         self.assert_passes(profile, *self.sides(1, 2), 1)
         self.assert_passes(profile, *self.sides({"a": [1]}, {"a": [2], "b": 1}), 1)
+        self.assert_passes(profile, *self.sides(1e30, 2e30), 1)
+        self.assert_passes(profile, *self.sides('a"b', "\n"), 1)
         self.assert_passes(profile, [*START, call("Read", 3), *END], self.sides(1, 1)[0], 1)
         self.assert_fails(profile, *self.sides(1, 2, "Write"))
         self.assert_fails(profile, [call("Read", 3, 1)], [call("Read", 4, 1)])
@@ -91,6 +94,16 @@ class FieldRules(ProfileTestCase):
         notes = [event(0, "note", {"text": text, "level": 1}) for text in ("a", "b")]
         self.assert_passes(note, notes[:1], notes[1:], 1)
         self.assert_fails(note, notes[:1], [event(0, "note", {"text": "a", "level": 2})])
+
+    def test_of_two_names_of_a_call_the_last_one_counts(self) -> None:
+        line = b'{"kind":"kernel.call","tid":6,"tid_event_idx":%d,"payload":{%b}}\n'
+        first, second = line % (0, b'"name":"A"'), line % (1, b'"name":"A","x":1,"name":"B"')
+        canary = self.write("canary.jsonl", log_bytes([]) + first + second)
+        ours = self.write("ours.jsonl", log_bytes([]) + first + second.replace(b'"x":1', b'"x":2'))
+        for call_, code in (("A", 1), ("B", 0)):
+            profile = rule("ignore", 'kind = "kernel.call"', f"call = {call_!r}", 'field = "x"')
+            options = ("--profile", self.write("p.toml", profile.encode()), "--validate-identical")
+            self.assertEqual(run("--canary", canary, "--ours", ours, *options).code, code)
 
     def test_only_absent_compares_where_both_have_it(self) -> None:
         profile = rule("ignore", 'kind = "kernel.call"', 'field = "args[*]"', 'only = "absent"')
@@ -459,3 +472,39 @@ class SlowTwin(ProfileTestCase):
             self.assertEqual(report["verdict"], "identical" if expected else "divergent", (seed, rules, canary, ours))
             verdicts.add(expected)
         self.assertGreaterEqual(len(verdicts), enough(2))
+
+    def test_payloads_that_are_cut_as_text_come_out_as_those_that_are_parsed(self) -> None:
+        """An object in every payload makes the program parse them all; nothing else may change."""
+        values = [*self.VALUES[:-2], 0.5, 1e30, 2e30, 3e-7, -7, 'a"b', "a\\", "é", "name", "x"]
+        uses = Counter[int]()
+        for seed in seeds(40):
+            chance = random.Random(seed)
+            rules = [
+                rule("ignore", 'kind = "kernel.call"', f'field = "{field}"', f"call = {call_!r}" * bool(call_), more)
+                for field in chance.sample(["x", "args[0]", "args[1]", "args[*]", "y"], 3)
+                for call_ in (chance.choice(["", "A", "B"]),)
+                for more in (chance.choice(["", 'only = "absent"', 'values = ["a", "", 1, 0.5]']),)
+            ]
+            where = chance.choice(["x", "args[0]"])
+            rules.append(rule("float", 'kind = "kernel.call"', 'call = "C"', f'where = {{ "payload.{where}" = "a" }}'))
+            profile = self.write("p.toml", "".join(rules).encode())
+
+            def payload(name: str, chance: random.Random = chance) -> dict[str, Any]:
+                members = {"x": chance.choice(values), "args": chance.choices(values, k=chance.randint(0, 3)), "y": 1}
+                kept = chance.sample(sorted(members), chance.randint(1, 3))
+                return dict(chance.sample([("name", name), *((key, members[key]) for key in kept)], len(kept) + 1))
+
+            logs = []
+            names = chance.choices("ABC", k=8)
+            for _ in range(2):
+                logs.append([event(0, payload=payload(name), tid=chance.choice([6, 6, 7])) for name in names])
+            nested = [[{**one, "payload": {**one["payload"], "z": {"n": 1}}} for one in log] for log in logs]
+            text, parsed = (
+                self.compare(numbered(one), numbered(other), "--profile", profile) for one, other in (logs, nested)
+            )
+            self.assertEqual(text["profile"], parsed["profile"], (seed, logs))
+            self.assertEqual(text["verdict"], parsed["verdict"])
+            for one, other in zip(text["threads"], parsed["threads"], strict=True):
+                self.assertEqual(len(one["divergences"]), len(other["divergences"]), (seed, logs))
+            uses.update(one["hidden"] > 0 for one in text["profile"]["rules"])
+        self.assertTrue(uses[True] and uses[False])
