@@ -12655,7 +12655,6 @@ _ASSIGNED = re.compile(r"(?a)[A-Za-z_]\w*(?:\[[^\]\s]*\])?\+?=")
 _ANSI_ESCAPE: Final = r"""\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[0-3]?[0-7]{1,2}|[ntrabfv'"\\])"""
 _GROUPS: Final = _names("( if for select while until case { function [[")
 _SKIPPED: Final = _names("then elif else do ! coproc in ; & | |& && ||")
-_SEPARATORS: Final = _names("; & | |& && ||")
 _HEAD_ENDS: Final = {"for": _names("; do"), "select": _names("; do"), "case": _names("in"), "[[": _names("]]")}
 _CLOSING: Final = _names(") } fi done esac ;; ;& ;;&")
 _RESERVED: Final = _names("if for select while until { then elif else do ! coproc } fi done case esac function [[")
@@ -12898,8 +12897,8 @@ def shell_tokens(text: str, budget: Budget | None = None) -> list[Word]:
 class Command:
     """A simple command, or a group of them, which ``kind`` tells: the word or parenthesis that opens it.
 
-    ``body`` is what a group, a loop or a function holds; ``after`` is the operator behind the command. Redirections
-    are operators with their targets, or with the text of a here-document.
+    ``body`` is what a group, a loop or a function holds; what ``|`` joins is a group of that kind, what runs in the
+    background one of the kind ``&``. Redirections are operators with their targets, or the texts of here-documents.
     """
 
     kind: str = ""
@@ -12907,7 +12906,6 @@ class Command:
     assignments: list[Word] = field(default_factory=list)
     redirects: list[tuple[str, Word]] = field(default_factory=list)
     body: list[Command] = field(default_factory=list)
-    after: str = ";"
 
 
 class _CommandReader:
@@ -12930,13 +12928,24 @@ class _CommandReader:
     def group(self) -> list[Command]:
         """The commands up to what closes a group."""
         found: list[Command] = []
+        chain: list[Command] = []
         with self._budget.deeper():
             while self.rest and (operator := self._next()) not in _CLOSING:
                 if operator in _SKIPPED:
                     self.rest.popleft()
-                else:
-                    found.append(self._command())
-        return found
+                    continue
+                chain.append(self._pipe())
+                if self._next() not in ("&&", "||"):
+                    found += [Command("&", body=chain)] if self._next() == "&" else chain
+                    chain = []
+        return found + chain
+
+    def _pipe(self) -> Command:
+        members = [self._command()]
+        while self._next() in ("|", "|&"):
+            self.rest.popleft()
+            members += [self._command()] if self.rest else []
+        return members[0] if len(members) == 1 else Command("|", body=members)
 
     def _command(self) -> Command:
         command = Command()
@@ -12960,8 +12969,6 @@ class _CommandReader:
                 word = self.rest.popleft()
                 is_assignment = word and word[0].kind is PartKind.ASSIGNMENT
                 (command.assignments if is_assignment else command.words).append(word)
-        if self._next() in _SEPARATORS:
-            command.after = self.rest.popleft()[0].text
         return command
 
     def _read_function(self, command: Command) -> None:
@@ -12989,8 +12996,8 @@ class _CommandReader:
 def shell_commands(tokens: Iterable[Word], budget: Budget) -> list[Command]:
     """The commands that tokens make. Raises `ShellLimitError` where they nest too deep.
 
-    >>> [(one.kind, one.after) for one in shell_commands(shell_tokens("{ a; b; } | c && d"), Budget())]
-    [('{', '|'), ('', '&&'), ('', ';')]
+    >>> [(one.kind, len(one.body)) for one in shell_commands(shell_tokens("{ a; b; } | c && d; (e) &"), Budget())]
+    [('|', 2), ('', 0), ('&', 1)]
     """
     reader, commands = _CommandReader(tokens, budget), list[Command]()
     while reader.rest:
@@ -14177,8 +14184,6 @@ def _hosts_of_call(callee: str, positional: Sequence[str], keywords: Mapping[str
 
 # ── the walk through a command ──
 
-_PIPES: Final = _names("| |&")
-_AND_OR: Final = _names("&& || | |&")
 _PARAMETER_NAME: Final = r"(?s)\$\{?!?([A-Za-z_]\w*|[0-9@*])(.*?)\}?$"
 _ENDPOINT_VARIABLE: Final = r"(?i)\w*_(?:url|uri|proxy|endpoint)|goproxy|(?:pg|mysql_|docker_|redis_)host"
 _INSTALLED: Final = r"(?:^|/)s?\.?bin/[^/]+$"
@@ -14277,26 +14282,9 @@ class CommandInspector:
     def _run(self, tokens: Iterable[Word], state: ShellState, stdin: str | None = None) -> str:
         return self._run_commands(shell_commands(tokens, self._budget), state, stdin)
 
-    def _run_commands(self, commands: Sequence[Command], state: ShellState, stdin: str | None) -> str:
+    def _run_commands(self, commands: Iterable[Command], state: ShellState, stdin: str | None) -> str:
         """Runs commands one after the other; returns what they write, as far as it is known."""
-        written: list[str] = []
-        chain: list[Command] = []
-        for command in commands:
-            chain.append(command)
-            if command.after not in _AND_OR or command is commands[-1]:
-                written += self._run_chain(chain, self._subshell(state) if command.after == "&" else state, stdin)
-                chain = []
-        return "\n".join(written)
-
-    def _run_chain(self, commands: Sequence[Command], state: ShellState, stdin: str | None) -> Iterator[str]:
-        """Runs what ``&&``, ``||`` and ``|`` join; what is part of a pipe runs in a subshell."""
-        given, is_piped = stdin, False
-        for command in commands:
-            into_pipe = command.after in _PIPES
-            output = self._run_one(command, self._subshell(state) if is_piped or into_pipe else state, given)
-            given, is_piped = (output if into_pipe else stdin), into_pipe
-            if not into_pipe:
-                yield output
+        return "\n".join(self._run_one(command, state, stdin) for command in commands)
 
     def _run_one(self, command: Command, state: ShellState, stdin: str | None) -> str:
         """Runs one command; returns what it writes to its standard output, and keeps what it writes to a file."""
@@ -14308,11 +14296,7 @@ class CommandInspector:
         if command.kind == "function":
             state.functions[words[0] if words else ""] = command.body
         elif command.kind:
-            if command.kind in ("for", "select") and words:
-                state.set(words[0], _SEVERAL.join(words[2:]) or "$@")
-            with self._budget.deeper():
-                inner = self._subshell(state) if command.kind == "(" else state
-                written = self._run_commands(command.body, inner, stdin)
+            written = self._run_group(command, words, state, stdin)
         elif words:
             written = (state.directory or _UNKNOWN_TEXT) if words == ["pwd"] else _written_by(words, stdin)
             self._argv(words, state, stdin, _endpoints(assigned))
@@ -14322,6 +14306,17 @@ class CommandInspector:
                 state.files[path] = (state.files.get(path, "") + "\n" if operator == ">>" else "") + written
                 written = ""
         return written
+
+    def _run_group(self, command: Command, words: Sequence[str], state: ShellState, stdin: str | None) -> str:
+        if command.kind in ("for", "select") and words:
+            state.set(words[0], _SEVERAL.join(words[2:]) or "$@")
+        with self._budget.deeper():
+            if command.kind != "|":
+                inner = self._subshell(state) if command.kind in ("(", "&") else state
+                return self._run_commands(command.body, inner, stdin)
+            for member in command.body:
+                stdin = self._run_one(member, self._subshell(state), stdin)
+        return stdin or ""
 
     def _redirected_input(self, command: Command, state: ShellState, stdin: str | None) -> str | None:
         """What a command finds on its standard input, where its redirections say it."""
