@@ -7628,7 +7628,7 @@ def _is_doubtful(found: Found) -> bool:
 
 # What the other log has elsewhere
 
-_MOST_OF_BLOCK: Final = 40
+_MOST_OF_BLOCK: Final = 256
 """So many events of each side of a divergence are looked at."""
 _MOST_LIKE_THESE: Final = 10_000
 """Events of a log that match under a profile and are read for the values that they have."""
@@ -7653,22 +7653,21 @@ def _values_of(event: Event) -> list[_Value]:
     return [_value_of(event, path, value) for path, value in leaves]
 
 
-def _block(walk: PairWalk, one: Found) -> Both[list[_Printed]]:
-    """The first events of a divergence, of the sides that have any."""
-
-    def events(side: Side) -> list[_Printed]:
-        cursor, start = walk.sides[side], one.positions[side]
-        end = max(start + 1, min(one.difference.ends[side], start + _MOST_OF_BLOCK))
-        places = range(start, end) if one.side in (side, None) else range(0)
-        return [(cursor.stream.fingerprints[at], cursor.event(at)) for at in places]
-
-    return Both(events(Side.CANARY), events(Side.OURS))
+def _block(walk: PairWalk, one: Found) -> Both[range]:
+    """Where the first events of a divergence stand, of the sides that have any."""
+    starts, ends = one.positions, one.difference.ends
+    places = (range(starts[s], max(starts[s] + 1, min(ends[s], starts[s] + _MOST_OF_BLOCK))) for s in Side)
+    return Both(*(at if one.side in (side, None) else range(0) for side, at in zip(Side, places, strict=True)))
 
 
 def _shapes(event: Event) -> tuple[str, str]:
-    """An event as text; and without its small numbers, which may be counts or descriptors."""
+    """An event as text; and without addresses and small numbers, which may be counts or descriptors."""
     text = event.kind + json.dumps(compared_payload(event))
-    return text, "~" + _SMALL_NUMBER.sub("", text)
+    return text, "~" + _SMALL_NUMBER.sub("", _LOCAL_PART.sub("", text))
+
+
+def _printed(cursor: Cursor, places: range) -> list[_Printed]:
+    return [(cursor.stream.fingerprints[at], cursor.event(at)) for at in places]
 
 
 class _Elsewhere:
@@ -7711,12 +7710,16 @@ class _Elsewhere:
 
     def is_moved(self, block: Both[list[_Printed]], precision: int) -> bool:
         """Whether all of these events are left over on both sides as often: exactly (0), or but for descriptors (1)."""
-        return not any(self._surplus[_shapes(event)[precision]] for side in block for _, event in side)
+        events = (event for side in block for _, event in side if not _is_contention(event))
+        return not any(self._surplus[_shapes(event)[precision]] for event in events)
 
 
 def note_news(logs: Both[Log], walks: Iterable[PairWalk], found: Iterable[Iterable[Found]], profile: Profile) -> None:
     """Notes which divergences (``found``: of each walk) have values that the other log has nowhere, and which moved."""
-    blocks = [(one, _block(walk, one)) for walk, of_walk in zip(walks, found, strict=True) for one in of_walk]
+    places = [(one, walk, _block(walk, one)) for walk, of_walk in zip(walks, found, strict=True) for one in of_walk]
+    for side in Side:
+        logs[side].hold((walk.sides[side].tid, at) for _, walk, block in places for at in block[side])
+    blocks = [(one, Both(*map(_printed, walk.sides, block))) for one, walk, block in places]
     elsewhere = _Elsewhere(logs, [block for _, block in blocks], profile)
     for one, block in blocks:
         if not one.difference.is_paired:

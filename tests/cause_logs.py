@@ -21,10 +21,13 @@ RELATIONS_OF = {
     "call left out": ("signal", "value"),
     "hang": ("signal", "memory"),
     "wrong handle": ("signal",),
+    "wrong handle passed on": ("signal",),
+    "signal left out by another": ("signal", "memory"),
+    "failed call alone": (),
 }
-STYLES = ("plain", "other handles", "buffered", "calls only")
+STYLES = ("plain", "other handles", "buffered", "calls only", "noise")
 """In what else the two logs differ, or how they are written."""
-MAIN, FIRST_WORKER, INDEPENDENT = 6, 7, 30
+MAIN, FIRST_WORKER, MESSENGERS, INDEPENDENT, POOL = 6, 7, (20, 21), 30, (40, 41, 42, 43)
 OK, NO_FILE, TIMEOUT = 0, 0xC000000F, 0x102
 LOCK = "0x82A40010"
 CALLS = ("KeTlsGetValue", "XamInputGetState", "NtQueryInformationFile", "NtYieldExecution", "XNotifyGetNext")
@@ -47,6 +50,16 @@ class Plan:
     """How a thread differs that has nothing to do with it."""
     style: str = "plain"
 
+    @property
+    def root(self) -> int:
+        """The thread in which it begins."""
+        return MESSENGERS[0] if self.cause == "signal left out by another" else MAIN
+
+    @property
+    def messengers(self) -> tuple[int, ...]:
+        """The threads between the cause and those that suffer."""
+        return {"wrong handle passed on": MESSENGERS, "signal left out by another": MESSENGERS[:1]}.get(self.cause, ())
+
 
 class World:
     """An engine that runs the guest program, and the log that it writes."""
@@ -61,6 +74,7 @@ class World:
         self.pointer = 0x40012340
         self.flag = False
         self.locked = False
+        self.jobs = iter(range(60))
         self.handle_shift = 4 if ours and plan.style == "other handles" else 0
         self.threads: dict[int, Script] = {}
         self.at_rest = False
@@ -163,14 +177,16 @@ def handle_of(tid: int) -> int:
 def main_thread(world: World) -> Script:
     """Creates the workers, does what goes wrong in ours, and lets the workers go on."""
     plan = world.plan
-    workers = [*plan.victims, *plan.followers]
+    workers = [*plan.victims, *plan.followers, *plan.messengers]
     early = [tid for tid in workers if plan.victims.get(tid) != "creation"]
     for tid in workers:
         raw, sid = hex(handle_of(tid) + world.handle_shift), f"{handle_of(tid):016x}"
         made = {"object_type": "Event", "object_name": f"e{tid}"}
         world.log(MAIN, "handle.create", raw_handle_id=raw, handle_semantic_id=sid, **made)
     for tid in early:
-        world.spawn(MAIN, tid, worker(world, tid))
+        world.spawn(MAIN, tid, messenger(world, tid) if tid in MESSENGERS else worker(world, tid))
+    for tid in POOL if plan.style == "noise" else ():
+        world.spawn(MAIN, tid, pool_member(world, tid))
     if plan.independent:
         world.spawn(MAIN, INDEPENDENT, independent_thread(world))
     yield from world.work(MAIN, 0)
@@ -186,14 +202,23 @@ def main_thread(world: World) -> Script:
 def cause(world: World) -> Script:
     """What goes right in canary and wrong in ours, and what main does with it."""
     plan, wrong = world.plan, world.ours
-    world.root_idx = world.idx[MAIN]
+    if plan.root == MAIN:
+        world.root_idx = world.idx[MAIN]
+    if plan.cause == "wrong handle passed on":
+        handle = handle_of(99 if wrong else FIRST_WORKER)
+        world.pointer = handle + world.handle_shift
+        world.call(MAIN, "XamPostItem", item=hex(world.pointer))
+        world.signal(MAIN, handle_of(MESSENGERS[0]))
+        return
+    if plan.cause == "signal left out by another":
+        yield from world.wait(MAIN, handle_of(MESSENGERS[0]), False)
     if plan.cause == "hang" and wrong:
         world.log(MAIN, "kernel.call", name="NtReadFile", length=4096)
         while True:
             yield
     if plan.cause == "hang":
         world.call(MAIN, "NtReadFile", length=4096)
-    if plan.cause == "failed call":
+    if plan.cause.startswith("failed call"):
         world.root_idx += 1
         world.failed = wrong
         world.log(MAIN, "kernel.call", name="NtCreateFile", path="game:\\data.bin")
@@ -247,6 +272,33 @@ def worker(world: World, tid: int) -> Script:
     yield from world.work(tid, 1)
 
 
+def messenger(world: World, tid: int) -> Script:
+    """Takes what main passes on and passes it on, or lets main go on, which ours forgets."""
+    yield from world.work(tid, 0)
+    if world.plan.cause == "signal left out by another":
+        world.root_idx = world.idx[tid]
+        if not world.ours:
+            world.signal(tid, handle_of(tid))
+    else:
+        yield from world.wait(tid, handle_of(tid), False)
+        if tid == MESSENGERS[0]:
+            world.call(tid, "XamPostItem", item=hex(world.pointer))
+            world.signal(tid, handle_of(MESSENGERS[1]))
+        else:
+            world.signal(tid, world.pointer - world.handle_shift)
+    yield from world.work(tid, 1)
+
+
+def pool_member(world: World, tid: int) -> Script:
+    """Reads whatever is next, and is in the way of the others: all of it is timing, but for addresses."""
+    for job in world.jobs:
+        if world.timing.random() < 0.5:
+            world.call(tid, "KfAcquireSpinLock", lock="0x82A40020")
+        world.call(tid, "NtReadFile", path=f"game:\\{job}.bin", buffer=hex(0x40000000 + world.timing.randrange(1 << 24)))
+        for _ in range(world.timing.randint(1, 4)):
+            yield
+
+
 def independent_thread(world: World) -> Script:
     """Differs for a reason of its own."""
     yield from world.work(INDEPENDENT, 0)
@@ -264,8 +316,11 @@ def plan_of(seed: int) -> Plan:
     """The plan that a seed stands for."""
     rng = random.Random(seed)
     cause_ = rng.choice(list(RELATIONS_OF))
-    victims = {FIRST_WORKER + n: rng.choice(RELATIONS_OF[cause_]) for n in range(rng.randint(1, 4))}
-    if cause_ == "wrong handle" or (cause_ == "call left out" and "value" not in victims.values()):
+    relations = RELATIONS_OF[cause_] or ("",)
+    victims = {FIRST_WORKER + n: rng.choice(relations) for n in range(rng.randint(1, 4))}
+    if cause_ == "failed call alone":
+        victims = {}
+    if cause_.startswith("wrong handle") or (cause_ == "call left out" and "value" not in victims.values()):
         victims[FIRST_WORKER] = "signal"
     followers = {}
     signal_victims = [tid for tid, relation in victims.items() if relation == "signal"]
@@ -304,7 +359,7 @@ def outcome_of(seed: int) -> Outcome:
     canary, ours = World(plan, ours=False), World(plan, ours=True)
     canary.run()
     ours.run()
-    report = compare(canary.text(), ours.text(), max_divergences=0, tid_map={MAIN: MAIN})
+    report = compare(canary.text(), ours.text(), max_divergences=0, tid_map={tid: tid for tid in (MAIN, *POOL[: 4 * (plan.style == "noise")])})
     start = report.start_here
     near = start is not None and (start.canary_idx is None or abs(start.canary_idx - canary.root_idx) <= 2)
     differ = {
@@ -312,19 +367,19 @@ def outcome_of(seed: int) -> Outcome:
         for thread in report.threads
         if thread.ending or any(divergence.explained_by is not Explained.NAME for divergence in thread.divergences)
     }
-    suffering = [tid for tid in (*plan.victims, *plan.followers) if tid in differ]
+    suffering = [tid for tid in (*plan.victims, *plan.followers, *plan.messengers) if tid in differ - {plan.root}]
     proven = [thread for thread in report.threads if thread.cause and thread.cause.relation.is_proof]
     false = [
         thread.pair.canary_tid
         for thread in proven
-        if INDEPENDENT in (thread.pair.canary_tid, *leads_to(report, thread.pair.canary_tid)[:1])
-        or thread.pair.canary_tid == MAIN
+        if {INDEPENDENT, *POOL} & {thread.pair.canary_tid, *leads_to(report, thread.pair.canary_tid)[:1]}
+        or thread.pair.canary_tid == plan.root
     ]
     return Outcome(
         plan,
-        named=start is not None and start.canary_tid == MAIN and near,
+        named=start is not None and start.canary_tid == plan.root and near,
         suffering=len(suffering),
-        traced=sum(MAIN in leads_to(report, tid) for tid in suffering),
+        traced=sum(plan.root in leads_to(report, tid) for tid in suffering),
         false_causes=tuple(false),
     )
 
@@ -337,7 +392,7 @@ def main() -> None:
         these = [outcome for outcome in outcomes if what in ("", outcome.plan.cause, outcome.plan.style)]
         suffering = sum(outcome.suffering for outcome in these)
         print(
-            f"{what or 'all':14} {len(these):4} pairs, cause named {sum(o.named for o in these) / len(these):7.1%}, "
+            f"{what or 'all':26} {len(these):4} pairs, cause named {sum(o.named for o in these) / len(these):7.1%}, "
             f"traced {sum(o.traced for o in these) / max(1, suffering):7.1%} of {suffering:4} threads, "
             f"false causes {sum(len(o.false_causes) for o in these)}"
         )
