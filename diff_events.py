@@ -10327,15 +10327,6 @@ def compare_with_baseline(report: Report, baseline: Baseline) -> BaselineCompari
 _EVENT_WIDTH: Final = 160
 _VALUE_WIDTH: Final = 80
 
-_CHANGE_NOTES: Final = {
-    Change.REORDERED: " (the same events)",
-    Change.REPEATED: " (a loop that ran a different number of turns)",
-    Change.INDEX_GAP: " (no event is missing: the writer left out an index)",
-}
-_NOVELTY_NOTES: Final = {
-    Novelty.NOVEL: "No run of canary has such an event on any thread.",
-    Novelty.LOST: "Every run of canary has such an event, and ours has none.",
-}
 _RELATION_WORDS: Final = {
     Relation.MISSING_SIGNAL: "whose signal ours never came to",
     Relation.SAME_VALUE: "whose value it repeats",
@@ -10540,7 +10531,6 @@ _SAME_VALUE: Final = "same value, spelled differently"
 def _value_cells(
     difference: FieldDifference, meanings: Both[Meaning | None], width: int = _VALUE_WIDTH
 ) -> Iterator[str]:
-    """What a field has on both sides."""
     values = Both(difference.left, difference.right)
     texts = differing(values.map(json_text), width)
     endings = "", f", {_SAME_VALUE}" if difference.is_spelling else ""
@@ -10586,7 +10576,6 @@ def _rule_place(rule: ProfileRule) -> str:
 
 
 def _profile_table(report: Report) -> Table:
-    """The rules of the profile, and what each hid."""
     rows = [
         (
             literal(_rule_place(rule)),
@@ -10628,7 +10617,6 @@ def _verdict_sentence(report: Report) -> str:
 
 
 def _progress_words(progress: ThreadProgress) -> str:
-    """How a thread stands against the earlier run."""
     more = f"{_counted(abs(progress.events), 'matching event')} {'more' if progress.events > 0 else 'fewer'}"
     words = {Progression.GONE: "now identical", Progression.NEW: "newly different"}
     return ", ".join(
@@ -10678,7 +10666,7 @@ def _condition(report: Report, gate: Gate) -> tuple[str, str]:
         Gate.PROFILE: f"{_counted(len(report.unused), 'rule')} hid nothing",
         Gate.UNTIL: stopped if report.stop_before_until else "it matches up to there",
         Gate.RATCHET: _baseline_words(report.baseline) if report.baseline else "",
-        Gate.AT_MOST: f"{_counted(len(report.overused), 'rule')} of the profile hid more than it may",
+        Gate.AT_MOST: f"{', '.join(map(_rule_place, report.overused))} hid more than it may",
     }
     values = {Gate.PARITY: f" {float(options.fail_under or 0):g}"}
     if until:
@@ -10688,7 +10676,6 @@ def _condition(report: Report, gate: Gate) -> tuple[str, str]:
 
 
 def _gate_words(report: Report, gate: Gate) -> str:
-    """A condition in a sentence."""
     wanted, found = _condition(report, gate)
     return f"{quoted(wanted)}: {found}"
 
@@ -10853,7 +10840,6 @@ def _sort_words(sort: DivergenceSort) -> str:
 
 
 def _sort_example(sort: DivergenceSort, width: int = _VALUE_WIDTH) -> str:
-    """What differs in the first of a sort, in a few words."""
     if sort.differing:
         return " → ".join(_value_cells(sort.differing[0], Both(None, None), width))
     event = sort.example.ours if sort.change is Change.EXTRA_ON_OURS else sort.example.canary
@@ -10895,7 +10881,6 @@ def _short_change(divergence: Divergence) -> str:
 
 
 def _thread_sentence(thread: ThreadReport) -> str:
-    """What became of a pair, in a few words."""
     if thread.divergence:
         return f"{_short_change(thread.divergence)} at {_indexes(thread.divergence.events)}"
     behind = f", {_counted(sum(thread.remaining), 'event')} before the other"
@@ -10930,14 +10915,13 @@ def _relation_lines(thread: ThreadReport, nth: int) -> list[str]:
 def _divergence_evidence(thread: ThreadReport, nth: int) -> list[Block]:
     """What there is to see of a divergence: where it is, what differs, what became of it, and its cause."""
     divergence = thread.divergences[nth]
-    change = f"**{_words(divergence.change)}**{_CHANGE_NOTES.get(divergence.change, '')}"
     counts = f"{_counted(divergence.counts.canary, 'event')} of canary against {divergence.counts.ours:,} of ours"
     matched, after = (_counted(n, "matching event") for n in (divergence.matched_before, divergence.matched_after))
     canary, ours = divergence.rejoin or (None, None)
     lines = _given(
-        f"After {matched}, at {_places(divergence.events)}: {change} ({counts}).",
+        f"After {matched}, at {_places(divergence.events)}: **{_short_change(divergence)}** ({counts}).",
         divergence.mismatch is Mismatch.MISSING and "The indexes differ: one log lost events here.",
-        divergence.novelty and _NOVELTY_NOTES[divergence.novelty],
+        divergence.change is Change.INDEX_GAP and "No event is missing: the writer left out an index.",
         canary and ours and f"Together again at {_places(Both(canary, ours))}, for {after}.",
     )
     return ["\n".join([*lines, *_relation_lines(thread, nth)]), *_alignment_blocks(divergence)]
@@ -10949,7 +10933,6 @@ def _first_event(divergence: Divergence) -> Event:
 
 
 def _divergence_line(thread: ThreadReport, nth: int) -> str:
-    """What a divergence is, in a line."""
     divergence, pair = thread.divergences[nth], thread.pair
     counts = " / ".join(dict.fromkeys(f"{count:,}" for count in divergence.counts))
     paths = [difference.path for pair in compared_events(divergence) for difference in pair.fields]
@@ -10989,11 +10972,8 @@ def _divergence_blocks(report: Report) -> Iterator[Block]:
 
 
 def _names_sentence(report: Report) -> str:
-    """What the names that were bound do, or would do."""
-    names = "nothing but the values that the two engines give to the same objects"
-    if report.options.match_names:
-        return f"Events match that differ in {names}."
-    return f"With {quoted('--match-names')}, events match that differ in {names}; here they count as different."
+    also = "match" if report.options.match_names else f"count as different ({quoted('--match-names')} lets them match)"
+    return f"Events that differ only in what the two engines call the same objects {also}."
 
 
 def _name_blocks(report: Report) -> list[Block]:
@@ -11014,14 +10994,10 @@ def _ambiguity(pair: ThreadPair) -> str:
     return f"{could}; {' or '.join(pins)} settles it."
 
 
-_IDENTITY_DOUBT: Final = (
-    " (Not certain: behind a divergence the alignment is a best guess, and which of several objects made alike is free "
-    "for a thread is timing.)"
-)
+_IDENTITY_DOUBT: Final = " (Not certain: the alignment is a guess here, or which of several like objects was free.)"
 
 
 def _finding_lines(report: Report) -> list[str]:
-    """The wrong objects, and how sure each is."""
     return [
         f"**{_tids(finding.pair)}**: {_finding_sentence(finding)}."
         + (f" {_counted(finding.count, 'event')} in all." if finding.count > 1 else "")
@@ -11050,7 +11026,6 @@ def _baseline_blocks(baseline: BaselineComparison | None) -> list[Block]:
 
 
 def _unmapped_lines(report: Report) -> list[str]:
-    """The threads without a partner, each in a line."""
     return [
         f"{side} tid {thread.tid}, {_counted(thread.events, 'event')}: "
         + (", ".join(map(_shortened, thread.first_calls)) or "no calls")
@@ -11060,7 +11035,6 @@ def _unmapped_lines(report: Report) -> list[str]:
 
 
 def _lone_table(report: Report) -> Table:
-    """The shared-global objects that one log alone has."""
     rows = [
         [side, *map(_shortened, (lone.sid, f"{lone.pointer:#010x}", lone.object_type)), str(lone.tid), str(lone.lineno)]
         for side, alone in report.lone_globals.items()
@@ -11070,7 +11044,6 @@ def _lone_table(report: Report) -> Table:
 
 
 def _not_compared(report: Report) -> list[str]:
-    """What has no part in the verdict."""
     unmapped = report.unmapped.map(lambda threads: sum(thread.events for thread in threads))
     floats = Both(*(sum(thread.floated[side] for thread in report.threads) for side in Side))
     remaining = [
@@ -11105,7 +11078,6 @@ def _warning_lines(report: Report) -> list[str]:
 
 
 def _closing_blocks(report: Report) -> list[Block]:
-    """What stands behind the evidence, each under its heading."""
     ended = [
         " ".join(_given(f"{_tids(thread.pair)}: {_ending_sentence(thread.ending)}", _cause_words(thread.cause)))
         for thread in report.threads
@@ -11216,11 +11188,6 @@ def _register(kind: type, names: str, **instead: Callable[[Any], object]) -> Non
     json_form.register(kind, lambda v: json_fields(v, names, **{name: of(v) for name, of in instead.items()}))
 
 
-def _summary_of(baseline: BaselineComparison) -> dict[str, int]:
-    counts = Counter(thread.progression for thread in baseline.threads)
-    return {progression.value: counts[progression] for progression in Progression}
-
-
 _PLACES: Final = "canary_idx=events.canary.idx ours_idx=events.ours.idx"
 _TIDS: Final = "canary_tid=pair.canary_tid ours_tid=pair.ours_tid"
 
@@ -11262,7 +11229,7 @@ _register(
 _register(
     BaselineComparison,
     "name same_canary same_profile holds summary threads new_unmapped new_shared_globals parity_before",
-    summary=_summary_of,
+    summary=lambda one: {move.value: sum(t.progression is move for t in one.threads) for move in Progression},
 )
 _register(
     Divergence,
@@ -11284,35 +11251,26 @@ _register(
 )
 
 
-def _json_profile(report: Report) -> object:
-    rules = [
-        {"rule": _rule_text(rule), **json_fields(rule, "file=source line=lineno reason at_most"), "hidden": count}
-        for rule, count in report.rule_uses
-    ]
-    return {"files": report.options.profile.names, "hidden": sum(report.hidden), "rules": rules} if rules else None
-
-
-def _json_conditions(report: Report) -> Iterator[object]:
-    """The conditions that were asked for, each with what was found."""
-    for gate, holds in report.gate.items():
-        wanted, found = _condition(report, gate)
-        yield {"gate": gate.value, "holds": holds, "wanted": wanted, "found": found}
-
-
 def report_json(report: Report) -> Iterator[str]:
     """The report for programs, in pieces: what schema v1 pins, and every number that the Markdown has."""
     lone = {f"{side}_only": [created.sid for created in alone] for side, alone in report.lone_globals.items()}
     options = "tid_map auto_map context max_divergences check_identity match_names"
+    conditions = ((gate, holds, *_condition(report, gate)) for gate, holds in report.gate.items())
+    rules = [
+        {"rule": _rule_text(rule), **json_fields(rule, "file=source line=lineno reason at_most"), "hidden": count}
+        for rule, count in report.rule_uses
+    ]
+    profile = {"files": report.options.profile.names, "hidden": sum(report.hidden), "rules": rules}
     return json_report(
         REPORT_FORMAT,
         report,
         "verdict parity gate conditions start_here threads unmapped unmapped_threads=unmapped shared_globals "
         "sorts calls names profile identity baseline inputs=logs options skipped_fields",
         gate={gate.value: holds for gate, holds in report.gate.items()},
-        conditions=_json_conditions(report),
+        conditions=(dict(zip(("gate", "holds", "wanted", "found"), one, strict=True)) for one in conditions),
         unmapped=report.unmapped.map(lambda threads: [thread.tid for thread in threads]),
         shared_globals={**lone, "places": report.lone_globals},
-        profile=_json_profile(report),
+        profile=profile if rules else None,
         options=json_fields(report.options, options),
         skipped_fields={kind: sorted(fields) for kind, fields in SKIPPED_FIELDS.items()},
     )
@@ -11525,10 +11483,10 @@ def _in_order(report: Report) -> list[ThreadReport]:
     """The pairs of threads, what to look at first in front: where to start, what ended or never recovered, the rest."""
     start = _start_thread(report, report.start_here)
 
-    def urgency(thread: ThreadReport) -> tuple[bool, bool, bool, bool, float]:
-        is_lost = any(divergence.change is Change.UNRECOVERED for divergence in thread.divergences)
-        ended, identical = thread.ending is not None, thread.status is PairStatus.IDENTICAL
-        return thread is not start, identical, not ended, not is_lost, thread.parity.value
+    def urgency(thread: ThreadReport) -> tuple[object, ...]:
+        recovers = all(divergence.change is not Change.UNRECOVERED for divergence in thread.divergences)
+        is_identical = thread.status is PairStatus.IDENTICAL
+        return thread is not start, is_identical, thread.ending is None, recovers, thread.parity.value
 
     return sorted(report.threads, key=urgency)
 
@@ -11997,7 +11955,6 @@ class Target(NamedTuple):
 
 
 def _event_at_line(log: Log, lineno: int) -> tuple[int, int]:
-    """Tid and position of the event on a line."""
     chunks = log.index.chunks
     number = bisect.bisect_right(chunks, lineno, key=lambda chunk: chunk.first_lineno) - 1
     for line, _, raw in log.raw_events(number) if number >= 0 else ():
@@ -16710,19 +16667,23 @@ def _parity_items(report: ParityReport) -> Iterator[str]:
         yield "**vacuous:** neither trace has an action"
 
 
-def _drift_row(drift: Drift) -> list[object]:
-    actions = (drift.teacher, drift.student)
-    return [
-        drift.position,
-        drift.category.value,
-        literal(drift.reason),
-        *(quoted(shorten(action_text(action), _SHOWN_ACTION)) if action else "—" for action in actions),
-        literal(shorten(drift.detail.partition(": ")[2], 2 * _SHOWN_ACTION)),
-    ]
-
-
 def parity_document(report: ParityReport) -> list[Block]:
     """The report of two traces for people."""
+
+    def shown(action: Action | None) -> str:
+        return quoted(shorten(action_text(action), _SHOWN_ACTION)) if action else "—"
+
+    rows = [
+        [
+            drift.position,
+            drift.category.value,
+            literal(drift.reason),
+            shown(drift.teacher),
+            shown(drift.student),
+            literal(shorten(drift.detail.partition(": ")[2], 2 * _SHOWN_ACTION)),
+        ]
+        for drift in report.drifts
+    ]
     allowed = [
         f"position {drift.position}: {quoted(f'allow_hosts: {json_text(list(drift.allow_hosts))}')}"
         for drift in report.drifts
@@ -16734,7 +16695,7 @@ def parity_document(report: ParityReport) -> list[Block]:
         for position, doubt in report.undecided[:_SHOWN_UNDECIDED]
     ]
     headings = ("position>", "category", "reason", "teacher", "student", "what differs")
-    drifts = section("Positions count from 0.", Table(headings, list(map(_drift_row, report.drifts))))
+    drifts = section("Positions count from 0.", Table(headings, rows))
     return [
         f"# Parity: {'pass' if report.passes else 'FAIL'}, score {score_text(report.score)}",
         list(_parity_items(report)),
@@ -16874,21 +16835,19 @@ def corpus_document(report: CorpusReport) -> list[Block]:
     ]
 
 
-def _fixture_case(report: CorpusReport, fixture: FixtureResult) -> TestCase:
-    """A fixture as a test result: what is vacuous was skipped."""
-    if report.fixture_passes(fixture):
-        return TestCase("fixtures", fixture.id, skipped="no action on either side" if fixture.is_vacuous else None)
-    message = f"score {score_text(fixture.score)}, {literal(fixture.error or fixture.first_drift or 'no drift')}"
-    evidence = [fixture.command] if fixture.drift_count else []
-    return TestCase("fixtures", fixture.id, message, _outcome(report, fixture).lower(), evidence)
-
-
 def corpus_junit(report: CorpusReport) -> str:
-    """The fixtures as test results, and the gate of the whole as one more."""
+    """The fixtures as test results (what is vacuous was skipped), and the gate of the whole as one more."""
+    cases = []
+    for fixture in report.fixtures:
+        why = literal(fixture.error or fixture.first_drift or "no drift")
+        failure = None if report.fixture_passes(fixture) else f"score {score_text(fixture.score)}, {why}"
+        kind, evidence = _outcome(report, fixture).lower(), [fixture.command] if fixture.drift_count else []
+        skipped = "no action on either side" if fixture.is_vacuous else None
+        cases.append(TestCase("fixtures", fixture.id, failure, kind, evidence, skipped))
     whole = [failure for failure in report.failures if failure is not CorpusFailure.FIXTURES]
     message = "; ".join(_failure_sentence(report, failure) for failure in whole) or None
-    gate = TestCase("corpus", "mean and coverage", message, whole[0].value if whole else "failure")
-    return junit_xml(report.directory, [*(_fixture_case(report, fixture) for fixture in report.fixtures), gate])
+    cases.append(TestCase("corpus", "mean and coverage", message, whole[0].value if whole else "failure"))
+    return junit_xml(report.directory, cases)
 
 
 CORPUS_FORMATS: Final[Formats[CorpusReport]] = {
@@ -16915,7 +16874,6 @@ def validation_json(files: Sequence[FileValidation]) -> Iterator[str]:
 
 
 def _file_lines(file: FileValidation) -> Iterator[str]:
-    """The findings in a file, then what they come to."""
     if file.unreadable is not None:
         yield f"{literal(file.unreadable)}: could not be read"
         return

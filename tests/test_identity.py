@@ -175,7 +175,7 @@ class WrongObject(LogTestCase):
         report = compare_lines(canary, ours, check_identity=True)
         self.assertFalse(only(report).certain)
         self.assertFalse(report.mistaken)
-        self.assertIn("best guess", render_markdown(report))
+        self.assertIn("the alignment is a guess", render_markdown(report))
 
 
 class NoFalseAlarm(unittest.TestCase):

@@ -73,7 +73,7 @@ class ShiftedHandles(unittest.TestCase):
         uses = {use.source: (use.bound, use.renamed) for use in named.names.uses}
         self.assertEqual(uses["handle.create raw_handle_id"], (3, 3))
         self.assertGreater(sum(use.used for use in named.names.uses), 10)
-        self.assertIn("With `--match-names`, events match that differ in nothing but", render_markdown(strict))
+        self.assertIn("count as different (`--match-names` lets them match)", render_markdown(strict))
         self.assertEqual(json.loads(render_json(strict))["sorts"][0]["explained_by"], "name")
 
     def test_on_the_command_line(self) -> None:

@@ -99,7 +99,7 @@ class Writing(unittest.TestCase):
         for words in (
             "- warning: o.jsonl: this is the other log's file",
             "- 15 · changed: kernel.call KeStep n · 20 on 1 thread · 0 / 0 #20 ↔ #20 · 20 → -1 · name\n- 3 more",
-            "With --match-names, events match",
+            "(--match-names lets them match)",
             "- canary tid 7, 1 event: NtX",
             "show with the same logs",
         ):
