@@ -13184,23 +13184,21 @@ def _same_path(default: str | None = None) -> Rule:
     return rule
 
 
-def _same_result(field: str, view: Callable[[ToolCall, ToolResult], object]) -> Rule:
-    """The rule that ``view`` shows the same of both results; a result that only one side has is a difference."""
+def _same_result(field: str, view: Callable[[ToolCall, ToolResult], object], *, is_needed: bool = True) -> Rule:
+    """The rule that ``view`` shows the same of both results; where one is needed, only one side's is a difference."""
 
     def rule(teacher: ToolCall, student: ToolCall) -> Differences:
         if teacher.result and student.result:
             yield from _unequal(Reason.RESULT, field, view(teacher, teacher.result), view(student, student.result))
-        elif teacher.result or student.result:
+        elif is_needed and (teacher.result or student.result):
             contents = [MISSING if call.result is None else call.result.content for call in (teacher, student)]
             yield ActionDifference(Reason.RESULT, "result", *contents)
 
     return rule
 
 
-def _same_outcome(teacher: ToolCall, student: ToolCall) -> Differences:
-    """A call that failed is not a call that succeeded, where both results are known."""
-    if teacher.result and student.result:
-        yield from _unequal(Reason.RESULT, "result.ok", teacher.result.ok, student.result.ok)
+_SAME_OUTCOME: Final = _same_result("result.ok", lambda _, result: result.ok, is_needed=False)
+"""A call that failed is not a call that succeeded."""
 
 
 def _same_inputs(*ignored: str) -> Rule:
@@ -13235,10 +13233,9 @@ def _command_key(call: ToolCall) -> object:
 def _same_command(teacher: ToolCall, student: ToolCall) -> Differences:
     """The shell tokens are equal one by one; a command without an end compares as text."""
     commands = teacher.input.get("command"), student.input.get("command")
-    if not (isinstance(commands[0], str) and isinstance(commands[1], str)):
-        yield from _ANY_TOOL[0](teacher, student)
-    elif commands[0] != commands[1] and _command_key(teacher) != _command_key(student):
-        yield ActionDifference(Reason.TOOL_INPUT, "command", *commands)
+    are_texts = isinstance(commands[0], str) and isinstance(commands[1], str)
+    if not (are_texts and _command_key(teacher) == _command_key(student)):
+        yield from _unequal(Reason.TOOL_INPUT, "command", *commands)
 
 
 def _line_range(call: ToolCall) -> range:
@@ -13259,12 +13256,15 @@ def _without_gutter(text: str) -> str | None:
 
 
 def _same_excerpt(teacher: ToolCall, student: ToolCall) -> Differences:
-    """The line ranges overlap, and the lines that both saw are equal."""
+    """The line ranges overlap, and the lines that both saw are equal; what is no range must be equal as it is."""
+    asked = [[call.input.get(name) for name in ("offset", "limit")] for call in (teacher, student)]
+    if not {type(value) for value in (*asked[0], *asked[1])} <= {int, type(None)}:
+        yield from _unequal(Reason.TOOL_INPUT, "offset, limit", *asked)
     ranges = _line_range(teacher), _line_range(student)
     both = range(max(lines.start for lines in ranges), min(lines.stop for lines in ranges))
     if not both and ranges[0] != ranges[1]:
-        asked = (f"{lines.start}-{lines.stop - 1}" for lines in ranges)
-        yield ActionDifference(Reason.TOOL_INPUT, "offset, limit", *asked)
+        texts = [f"{lines.start}-{lines.stop - 1}" for lines in ranges]
+        yield ActionDifference(Reason.TOOL_INPUT, "offset, limit", *texts)
     elif teacher.result and student.result:
         texts = [teacher.result.content, student.result.content]
         bare = [_without_gutter(text) for text in texts]
@@ -13275,12 +13275,6 @@ def _same_excerpt(teacher: ToolCall, student: ToolCall) -> Differences:
         yield from _unequal(Reason.RESULT, "result.content", *texts)
     else:
         yield from _same_result("result", lambda _, result: result.content)(teacher, student)
-
-
-def _odd_lines(call: ToolCall) -> object:
-    """Offset and limit, where one of them is no whole number: they must be equal then."""
-    asked = [call.input.get(name) for name in ("offset", "limit")]
-    return None if all(value is None or type(value) is int for value in asked) else asked
 
 
 def _same_file_after(teacher: ToolCall, student: ToolCall) -> Differences:
@@ -13348,26 +13342,21 @@ def _grep_flags(call: ToolCall) -> dict[str, object]:
     return flags | _switches(words)
 
 
-def _grep_pattern(call: ToolCall) -> object:
-    pattern = call.input.get("pattern")
-    return pattern.strip() if isinstance(pattern, str) else pattern
-
-
 RULES: Final[Mapping[str, Sequence[Rule]]] = {
     **dict.fromkeys(("Agent", "Task"), (_same_inputs("description"),)),
     **dict.fromkeys(("Bash", "Shell"), (_same_command,)),
-    "Read": (_same_path(), _same_input("pages"), _same("offset, limit", _odd_lines), _same_excerpt),
-    "Write": (_same_path(), _same_file_after, _same_outcome),
+    "Read": (_same_path(), _same_input("pages"), _same_excerpt),
+    "Write": (_same_path(), _same_file_after, _SAME_OUTCOME),
     "Edit": (
         _same_path(),
         *map(_same_input, ("old_string", "new_string")),
         _same_input("replace_all", False),
         _same("post_state_sha256", lambda call: _state_of(call) or MISSING, Reason.FILE_STATE),
-        _same_outcome,
+        _SAME_OUTCOME,
     ),
     "Glob": (_same_input("pattern"), _same_path("."), _same_result("result.content", _found_paths)),
     "Grep": (
-        _same("pattern", _grep_pattern),
+        _same("pattern", lambda call: with_strings(call.input.get("pattern"), str.strip)),
         _same_path("."),
         _same("flags", _grep_flags),
         _same_result("lines of result.content", lambda _, result: len(_found_lines(result))),
