@@ -3413,11 +3413,13 @@ class Log:
             end = 0
             while (at := text.find(needle, end)) >= 0:
                 start, end = text.rfind(b"\n", 0, at) + 1, text.index(b"\n", at)
-                if not text[at + len(needle) : at + len(needle) + 1].isdigit():
-                    event = self._raw_event(text[start:end])
+                line = text[start:end]
+                of_thread = b'"tid":%d' % tid in line or b'"tid": %d' % tid in line
+                if of_thread and not text[at + len(needle) : at + len(needle) + 1].isdigit():
+                    event = self._raw_event(line)
                     if (int(event.tid), int(event.tid_event_idx)) == (tid, idx):
                         lineno = self.index.chunks[number].first_lineno + text.count(b"\n", 0, start)
-                        return lineno, text[start:end], event
+                        return lineno, line, event
         found = next(self._events_with(number, tid, idx), None)  # written in another way
         if found is None:
             raise InputError(self.source.name, CHANGED)
@@ -8540,9 +8542,12 @@ def _event_at(cursor: Cursor, position: int | None) -> Event | None:
     return None if position is None or position >= len(cursor.stream) else cursor.event(position)
 
 
-def _first_and_last_line(cursor: Cursor) -> tuple[int, int]:
-    first, last = (cursor.log.line_of(cursor.tid, position)[0] for position in (0, len(cursor.stream) - 1))
-    return first, last
+def _lines_of_ends(log: Log) -> dict[int, tuple[int, int]]:
+    """Where the first and the last event of each thread stand."""
+    last = {tid: len(stream) - 1 for tid, stream in log.index.streams.items()}
+    places = itertools.chain.from_iterable(((tid, 0), (tid, position)) for tid, position in last.items())
+    lines = {place: lineno for place, lineno, _ in log.raw_events_at(places)}
+    return {tid: (lines[tid, 0], lines[tid, position]) for tid, position in last.items()}
 
 
 def _context(walk: PairWalk, difference: Step, count: int) -> tuple[Both[Event | None], ...]:
@@ -8967,7 +8972,7 @@ class Compared:
 
     def _thread_reports(self, found: Iterable[Sequence[Found]]) -> Iterator[ThreadReport]:
         canary = self.logs.canary
-        keys, created = _thread_keys(canary), _first_creations(canary)
+        keys, created, ends = _thread_keys(canary), _first_creations(canary), self.logs.map(_lines_of_ends)
         for walk, pair, of_thread in zip(self.walks, self._pairs, found, strict=True):
             at_end = walk.end is not PairStatus.DIVERGED or walk.differences[-1].change is Change.UNRECOVERED
             complete = at_end and all(difference.is_counted for difference in walk.differences)
@@ -8988,7 +8993,7 @@ class Compared:
                 lane=_lane(walk, len(divergences)),
                 marks=tuple(divergence_mark(one, walk.canary.stream) for one in of_thread),
                 compared_to=idx_behind(walk.canary.stream, walk.rest.canary.start),
-                lines=walk.sides.map(_first_and_last_line),
+                lines=Both(ends.canary[pair.canary_tid], ends.ours[pair.ours_tid]),
                 creator=made.creator_tid if made else None,
             )
 
