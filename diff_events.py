@@ -3030,6 +3030,7 @@ class PayloadMasker:
             if taken:
                 yield MaskedPayloads([place], [hash_], {number: [value] for number, value in taken.items()})
 
+
 # ══ index ═════════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
@@ -11301,7 +11302,7 @@ _MOST_SHAPES: Final = 1_500
 """Shapes that lanes are made of, in all; markers come on top."""
 
 _HTML_STYLE: Final = """
-button, select { font: inherit; padding: .2rem .6rem; color: inherit; background: var(--card);
+button, input, select { font: inherit; padding: .2rem .6rem; color: inherit; background: var(--card);
   border: 1px solid var(--soft); border-radius: 6px; max-width: min(22rem, 65vw) }
 .top, .controls, .facts, .legend { display: flex; flex-wrap: wrap; gap: .4rem 1rem; align-items: center;
   margin: .6rem 0 }
@@ -11335,7 +11336,6 @@ svg { overflow: visible }
 .float { fill: var(--card); stroke: var(--float); stroke-width: 2.5 }
 .cut { stroke: var(--ink) }
 .mark, svg a path { fill: var(--ink) }
-svg a:hover path, svg a:focus path { fill: var(--alone) }
 svg text { fill: var(--ink); font: 600 12px system-ui, sans-serif; text-anchor: middle }
 .hit { fill: transparent }
 svg a:focus-visible { outline: none }
@@ -11385,7 +11385,7 @@ const step = (by) => {
 };
 const keys = {j: () => step(1), k: () => step(-1), "?": () => help.showModal()};
 document.addEventListener("keydown", (event) => {
-  if (help.open || event.target.closest("select") || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (help.open || event.target.closest("input, select") || event.ctrlKey || event.altKey || event.metaKey) return;
   if (!Object.hasOwn(keys, event.key)) return;
   event.preventDefault();
   keys[event.key]();
@@ -11395,20 +11395,17 @@ all("button").forEach((button) => {
   button.addEventListener("click", () => help.open ? help.close() : help.showModal());
 });
 
-// filters: by what the cards say of themselves
+// filter: by parts of the cards' lines
 const filter = () => {
-  const asked = all("select", filters).filter((select) => select.value);
-  cards.forEach((card) => { card.hidden = asked.some((select) => card.dataset[select.name] !== select.value); });
+  const parts = filters.querySelector("input").value.toLowerCase().split(",").map((part) => part.trim());
+  cards.forEach((card) => {
+    const line = card.querySelector("summary").textContent.toLowerCase();
+    card.hidden = !parts.every((part) => line.includes(part));
+  });
   filters.querySelector("output").value = `${cards.filter((card) => !card.hidden).length} of ${cards.length} shown`;
 };
-if (filters) {
-  all("select", filters).forEach((select) => {
-    const values = new Set(cards.map((card) => card.dataset[select.name]));
-    values.forEach((value) => select.add(new Option(value, value)));
-  });
-  filters.addEventListener("change", filter);
-  filter();
-}
+filters?.addEventListener("input", filter);
+if (filters) filter();
 
 // lanes: each in its own scale, or all along the order of the log, with lines from lane to lane
 const place = () => {
@@ -11466,10 +11463,8 @@ events one above the other. A piece that is drawn partly high is a mixture.</p>
 </option><option value="common">one common axis: the order of the log</option></select></label></p>
 """
 )
-_FILTERS: Final = """<form id="filters" class="controls" autocomplete="off" hidden>Show only
-<label>class <select name="change"><option value="">all</option></select></label>
-<label>call <select name="call"><option value="">all</option></select></label>
-<label>thread <select name="thread"><option value="">all</option></select></label> <output></output></form>
+_FILTER: Final = """<p id="filters" class="controls" hidden><label>Show only <input type="search" size="28"
+autocomplete="off" placeholder="changed, NtClose, tid 6 / 1"></label> <output></output></p>
 """
 
 
@@ -11644,14 +11639,10 @@ def _html_lanes(report: Report, threads: Sequence[ThreadReport], exhibits: Mappi
 
 def _html_card(number: int, exhibit: _Exhibit, evidence: str) -> str:
     """A divergence: one line, and folded behind it the evidence and where its lane is."""
-    divergence, pair, event = exhibit.divergence, exhibit.thread.pair, _first_event(exhibit.divergence)
-    values = {"change": _short_change(divergence), "call": _short(event.name or event.kind)}
-    values["thread"] = f"{pair.canary_tid} / {pair.ours_tid}"
-    data = "".join(f' data-{key}="{html_text(value)}"' for key, value in values.items())
     line = HtmlWriter().text(_divergence_line(exhibit.thread, exhibit.nth))
     lane = f'<a class="note" href="#t{exhibit.lane}">lane</a>' if exhibit.lane <= _MOST_LANES else ""
     return (
-        f'<article class="card"{data}><details{" open" * (number == 1)}><summary><b>{number}</b> {line}</summary>\n'
+        f'<article class="card"><details{" open" * (number == 1)}><summary><b>{number}</b> {line}</summary>\n'
         f'<div class="evidence" id="d{number}" tabindex="-1">{lane}{evidence}</div></details></article>\n'
     )
 
@@ -11670,7 +11661,7 @@ def _html_divergences(report: Report, exhibits: Mapping[int, _Exhibit]) -> str:
     cards = (_html_card(number, exhibit, evidence.get(number, more)) for number, exhibit in exhibits.items())
     left_out = sum(thread.divergences_found for thread in report.threads) - len(exhibits)
     note = f'<p class="note">{_counted(left_out, "more divergence")} met, not listed here.</p>' if left_out else ""
-    return f'<h2 id="divergences">Divergences</h2>\n{note}{_FILTERS}{"".join(cards)}' if exhibits else ""
+    return f'<h2 id="divergences">Divergences</h2>\n{note}{_FILTER}{"".join(cards)}' if exhibits else ""
 
 
 def _html_verdict(report: Report) -> str:
