@@ -2423,13 +2423,14 @@ Explains: TypeAlias = "Callable[[Both[Event], Sequence[FieldDifference]], bool]"
 """Whether two events are the same although some fields differ: their names may."""
 
 
-def _in_order_of_places(rules: Iterable[tuple[int, ProfileRule]]) -> list[tuple[int, ProfileRule]]:
-    """Rules as they are applied: those for any place of a list, then the last places first, so that none moves."""
+def _as_applied(rules: Iterable[tuple[int, ProfileRule]]) -> list[tuple[int, ProfileRule]]:
+    """Rules as they are applied: what floats is told before anything is masked; of a list, the last places go first."""
 
-    def places(path: FieldPath) -> list[int]:
-        return [-sys.maxsize if step is AnyPlace.ANY_PLACE else -step for step in path if not isinstance(step, str)]
+    def order(entry: tuple[int, ProfileRule]) -> tuple[bool, list[int]]:
+        steps = (step for step in entry[1].field if not isinstance(step, str))
+        return bool(entry[1].field), [-sys.maxsize if step is AnyPlace.ANY_PLACE else -step for step in steps]
 
-    return sorted(rules, key=lambda entry: places(entry[1].field))
+    return sorted(rules, key=order)
 
 
 class Profile:
@@ -2496,7 +2497,7 @@ class Profile:
         Returns by number of a rule for fields what it has let differ.
         """
         seen: dict[int, list[object]] = {}
-        for number, rule in _in_order_of_places(rules):
+        for number, rule in _as_applied(rules):
             if rule.is_of_fields:
                 taken = seen[number] = []
                 _edit(payload, rule.field, functools.partial(self._taken, number, rule, taken))
@@ -2972,7 +2973,7 @@ class PayloadMasker:
             can_apply = all(_TextRule.can_apply(rule) for _, rule in rules)
             texts = [
                 _TextRule(n, rule, self._profile.stand_in(n) if rule.values else "")
-                for n, rule in _in_order_of_places(rules)
+                for n, rule in _as_applied(rules)
             ]
             self._text_rules[name] = texts if can_apply else None
         return self._text_rules[name]

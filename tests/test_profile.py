@@ -120,6 +120,15 @@ class FieldRules(ProfileTestCase):
         self.assert_fails(profile, *self.sides(3, 4))
         self.assert_fails(profile, [call("Read", 3, 3)], [call("Read", 3)])
 
+    def test_a_field_that_is_not_compared_still_tells_which_events_float(self) -> None:
+        for where in ("args[1]", "z"):
+            profile = rule("ignore", 'kind = "kernel.call"', f'field = "{where}"')
+            profile += rule("float", 'kind = "kernel.call"', f'where = {{ "payload.{where}" = "a" }}')
+            floating = event(0, payload={"name": "Read", "args": [3, "a"], "z": "a"})
+            other = event(0, payload={"name": "Read", "args": [3, "b"], "z": "b"})
+            self.assert_passes(profile, [*START, floating, *END], [*START, *END], 1)
+            self.assert_fails(profile, [*START, other, *END], [*START, *END])
+
     def test_lists_that_share_a_value_do_not_join(self) -> None:
         profile = "".join(
             rule("ignore", 'kind = "kernel.call"', *lines, 'field = "args[1]"')
@@ -496,8 +505,9 @@ class SlowTwin(ProfileTestCase):
 
             logs = []
             names = chance.choices("ABC", k=8)
-            for _ in range(2):
-                logs.append([event(0, payload=payload(name), tid=chance.choice([6, 6, 7])) for name in names])
+            for share in (1, 0.7):
+                kept = [name for name in names if name != "C" or chance.random() < share]
+                logs.append([event(0, payload=payload(name)) for name in kept])
             nested = [[{**one, "payload": {**one["payload"], "z": {"n": 1}}} for one in log] for log in logs]
             text, parsed = (
                 self.compare(numbered(one), numbered(other), "--profile", profile) for one, other in (logs, nested)
