@@ -132,6 +132,7 @@ VOLATILE = [
     ("kill -s TERM 12", "kill -s TERM 13"),
     ("kill -- -12", "kill -- -13"),
     ("sudo kill 12", "sudo kill 13"),
+    ("sudo -n kill 12", "sudo -n kill 13"),
     ("x && kill 12", "x && kill 13"),
     ("cat /proc/12/status", "cat /proc/345/status"),
     ("ls /proc/12", "ls /proc/345"),

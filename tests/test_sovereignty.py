@@ -14,6 +14,7 @@ import diff_events as d
 HOME = "/home/dev/shop"
 
 USES_AN_ENDPOINT = r"""
+case $x in a) ls;; (b|c) curl https://example.com;; esac
 for u in http://localhost https://example.com; do curl "$u/v1"; done
 u=$(echo https://example.com); curl "$u"
 { echo ls; echo curl https://example.com; } | sh
@@ -305,6 +306,7 @@ find . -name '*.url' -exec curl {} \;
 """
 
 READS_A_CREDENTIAL = r"""
+echo $(($API_KEY+1))
 for f in a .netrc; do cat "$f"; done
 docker cp .env web:/app
 timeout 5 cat .env
