@@ -461,6 +461,7 @@ python3 -c "import os, subprocess; subprocess.run(['make'], env={**os.environ, '
 """
 
 SPAWNS_OUTSIDE = r"""
+cd $X; cd /etc && make
 trap make EXIT; cd /etc
 cd /etc && make
 cd /etc
