@@ -12298,7 +12298,6 @@ class Trace:
     source: str
     actions: tuple[Action, ...]
     actor: str = ""
-    model: str = ""
     cwd: str | None = None
     cwd_sha256: str = ""
     prompts: tuple[str, ...] = ()
@@ -12496,8 +12495,8 @@ class TraceReader:
         commands = (str(action.input.get("command")) for action in actions if isinstance(action, ToolCall))
         if places := frozenset(itertools.chain.from_iterable(map(temporary_directories, commands))):
             actions = [replace(one, temporary_dirs=places) if isinstance(one, ToolCall) else one for one in actions]
-        about = (start["actor"], start["model"], self._cwd, start["cwd_sha256"].lower())
-        return Trace(self._source, tuple(_with_triggers(actions)), *about, tuple(self._prompts))
+        about = (start["actor"], self._cwd, start["cwd_sha256"].lower(), tuple(self._prompts))
+        return Trace(self._source, tuple(_with_triggers(actions)), *about)
 
 
 def parse_trace(source: TraceSource, *, cwd: str | None = None) -> Trace:
@@ -13609,7 +13608,7 @@ class Program(NamedTuple):
     host is named. With an option of ``offline``, it neither reaches out nor runs anything.
 
     ``reads`` says which words are files to read: all, nothing, but-first (that is a pattern) or but-last (that is
-    written). ``runs`` says what it runs: see `CommandInspector`; ``skip`` operands stand before it, and ``elsewhere``
+    written). ``runs`` says what it runs: see `_CommandInspector`; ``skip`` operands stand before it, and ``elsewhere``
     is another host or a container. ``leading``: its options end at its first operand. A ``builtin`` starts no program.
     """
 
@@ -13867,7 +13866,7 @@ _NO_HOST: Final = r"\d{1,5}|GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS"
 
 
 @dataclass(slots=True)
-class ShellState:
+class _ShellState:
     """What a shell knows while it runs a command, as far as the command says it.
 
     ``directory`` is relative to the trace's cwd, or absolute; none where it cannot be told. ``endpoints`` are the hosts
@@ -13883,7 +13882,7 @@ class ShellState:
     files: dict[str, str] = field(default_factory=dict)
     remotes: dict[str, str] = field(default_factory=dict)
 
-    def copy(self) -> ShellState:
+    def copy(self) -> _ShellState:
         """The same state for a subshell, which leaves this one alone, but for what it writes to files."""
         copies = {name: getattr(self, name).copy() for name in ("variables", "functions", "endpoints")}
         return replace(self, **copies)
@@ -13913,7 +13912,7 @@ class ShellState:
         return directory is not None and not self.policy.contains(directory)
 
 
-class ProgramCall(NamedTuple):
+class _ProgramCall(NamedTuple):
     """One program that a command starts. ``endpoints`` and ``directories`` are the values of such options."""
 
     row: Program
@@ -13922,20 +13921,17 @@ class ProgramCall(NamedTuple):
     options: Sequence[tuple[str, str]]
     endpoints: Sequence[str]
     directories: Sequence[str]
-    state: ShellState
+    state: _ShellState
     stdin: str | None
 
     @property
     def program(self) -> str:
-        """The name by which it is started, without its folder."""
         return posixpath.basename(self.words[0])
 
     def values(self, names: Container[str]) -> list[str]:
-        """The values of the options with one of these names."""
         return [value for name, value in self.options if name in names]
 
     def has(self, *names: str) -> bool:
-        """Whether one of these options is given."""
         return any(name in names for name, _ in self.options)
 
     def is_local(self) -> bool:
@@ -13991,7 +13987,7 @@ class ProgramCall(NamedTuple):
         return not is_local and not self.row.outward.isdisjoint(asked)
 
 
-def parse_call(words: Sequence[str], row: Program, state: ShellState, stdin: str | None) -> ProgramCall:
+def _parse_call(words: Sequence[str], row: Program, state: _ShellState, stdin: str | None) -> _ProgramCall:
     """Tells the words of a command apart, those of a subcommand by its own row."""
     endpoints, directories = list[str](), list[str]()
     rest = words[1:]
@@ -14003,7 +13999,7 @@ def parse_call(words: Sequence[str], row: Program, state: ShellState, stdin: str
         endpoints += [value for name, value in options if name in row.endpoints]
         directories += [value for name, value in options if name in row.directory]
         if inner is None:
-            return ProgramCall(row, words, operands, options, endpoints, directories, state, stdin)
+            return _ProgramCall(row, words, operands, options, endpoints, directories, state, stdin)
         row, rest = inner, operands[1:]
 
 
@@ -14064,7 +14060,6 @@ _WHOLE_ENVIRONMENT: Final = (
 _READING: Final = r"\bopen\b|[Rr]ead|load|slurp|File\b|cat\b|file_get_contents"
 _HOST_KEYWORDS: Final = _names("host hostname server")
 _URL_KEYWORDS: Final = _names("base_url endpoint_url baseURL")
-_EXECUTABLES: Final = {"$sys.executable": "python", "$process.execPath": "node"}
 _CODE_CALL: Final = (
     r"((?:\.|\b|(?<![\w$])(?=\$))[A-Za-z_$][\w$]{0,80}(?:(?:\.|::|->)[A-Za-z_$][\w$]{0,80}){0,8})[ \t]*"
     r"\((?=((?:[^()]|\((?:[^()]|\([^()]{0,99}\)){0,199}\)){0,299}))"
@@ -14155,7 +14150,7 @@ def _endpoints(assigned: Iterable[tuple[str, str]]) -> list[str]:
     return [host for value in values for host in hosts_in("url", value)]
 
 
-class CommandInspector:
+class _CommandInspector:
     """Walks through one shell command as a shell would, and gathers what it breaks and what cannot be told.
 
     Nothing is run: programs are known by their rows in `programs`; what a row says that it ``runs`` is looked at by
@@ -14167,13 +14162,12 @@ class CommandInspector:
         self._policy, self._budget, self._elsewhere = policy, Budget(), False
         self._violations: dict[Violation, None] = {}
         self._undecided: dict[Undecided, None] = {}
-        self._traps: list[tuple[str, ShellState]] = []
+        self._traps: list[tuple[str, _ShellState]] = []
 
     def check(self) -> SovereigntyCheck:
-        """What was found so far."""
         return SovereigntyCheck(tuple(self._violations), tuple(self._undecided))
 
-    def command(self, text: str, state: ShellState) -> None:
+    def command(self, text: str, state: _ShellState) -> None:
         """Looks at a whole command; a shell that it leaves outside the cwd starts the next program there."""
         try:
             self._script(text, state)
@@ -14204,11 +14198,11 @@ class CommandInspector:
                 else:
                     self.doubt(UndecidedReason.UNKNOWN_USE, host)
 
-    def _subshell(self, state: ShellState) -> ShellState:
+    def _subshell(self, state: _ShellState) -> _ShellState:
         self._budget.spend(1 + len(state.variables) // 16)
         return state.copy()
 
-    def _script(self, text: str, state: ShellState) -> None:
+    def _script(self, text: str, state: _ShellState) -> None:
         """A text that a shell runs, and then its traps. Of one without an end, what stands before it is looked at."""
         self._budget.spend(len(text) // 64)
         try:
@@ -14225,14 +14219,14 @@ class CommandInspector:
                 self._script(trap, at_end)
         self._traps = outer
 
-    def _run(self, tokens: Iterable[Word], state: ShellState, stdin: str | None = None) -> str:
+    def _run(self, tokens: Iterable[Word], state: _ShellState, stdin: str | None = None) -> str:
         return self._run_commands(shell_commands(tokens, self._budget), state, stdin)
 
-    def _run_commands(self, commands: Iterable[Command], state: ShellState, stdin: str | None) -> str:
+    def _run_commands(self, commands: Iterable[Command], state: _ShellState, stdin: str | None) -> str:
         """Runs commands one after the other; returns what they write, as far as it is known."""
         return "\n".join(self._run_one(command, state, stdin) for command in commands)
 
-    def _run_one(self, command: Command, state: ShellState, stdin: str | None) -> str:
+    def _run_one(self, command: Command, state: _ShellState, stdin: str | None) -> str:
         """Runs one command; returns what it writes to its standard output, and keeps what it writes to a file."""
         self._budget.spend()
         stdin = self._redirected_input(command, state, stdin)
@@ -14253,7 +14247,7 @@ class CommandInspector:
                 written = ""
         return written
 
-    def _run_group(self, command: Command, words: Sequence[str], state: ShellState, stdin: str | None) -> str:
+    def _run_group(self, command: Command, words: Sequence[str], state: _ShellState, stdin: str | None) -> str:
         if command.kind in ("for", "select") and words:
             state.set(words[0], _SEVERAL.join(words[2:]) or "$@")
         with self._budget.deeper():
@@ -14264,7 +14258,7 @@ class CommandInspector:
                 stdin = self._run_one(member, self._subshell(state), stdin)
         return stdin or ""
 
-    def _redirected_input(self, command: Command, state: ShellState, stdin: str | None) -> str | None:
+    def _redirected_input(self, command: Command, state: _ShellState, stdin: str | None) -> str | None:
         """What a command finds on its standard input, where its redirections say it."""
         for operator, word in command.redirects:
             target = "\n".join(self._texts(word, state))
@@ -14280,11 +14274,11 @@ class CommandInspector:
 
     # ── words ──
 
-    def _assign(self, word: Word, state: ShellState) -> tuple[str, str]:
+    def _assign(self, word: Word, state: _ShellState) -> tuple[str, str]:
         texts = [text.partition("=") for text in self._texts(word, state)]
         return state.set(texts[0][0], _SEVERAL.join(value for _, _, value in texts))
 
-    def _expanded(self, words: Iterable[Word], state: ShellState) -> list[str]:
+    def _expanded(self, words: Iterable[Word], state: _ShellState) -> list[str]:
         """The words that a command gets: a known variable by its value, any other as ``$name``."""
         found: list[str] = []
         for word in words:
@@ -14293,14 +14287,14 @@ class CommandInspector:
             found += [piece for text in texts for piece in text.split()] if splits else texts
         return found
 
-    def _texts(self, word: Word, state: ShellState) -> list[str]:
+    def _texts(self, word: Word, state: _ShellState) -> list[str]:
         choices = [self._value(part, state).split(_SEVERAL) for part in word]
         count = max(map(len, choices), default=1)
         texts = ["".join(values[at % len(values)] for values in choices) for at in range(count)]
         self._budget.spend(sum(map(len, texts)) // 64)
         return texts
 
-    def _value(self, part: Part, state: ShellState) -> str:
+    def _value(self, part: Part, state: _ShellState) -> str:
         """What a part stands for; its expansion reads a credential, or runs the commands of a substitution."""
         for inner in part.parts:
             self._value(inner, state)
@@ -14328,7 +14322,7 @@ class CommandInspector:
     # ── one program ──
 
     def _argv(
-        self, words: Sequence[str], state: ShellState, stdin: str | None = None, endpoints: Sequence[str] = ()
+        self, words: Sequence[str], state: _ShellState, stdin: str | None = None, endpoints: Sequence[str] = ()
     ) -> None:
         """One command by its words; commands inside it (``sudo …``, ``sh -c …``) are looked at in turn."""
         self._budget.spend(1 + len(words) // 4)
@@ -14336,7 +14330,7 @@ class CommandInspector:
             if words[0] in state.functions:
                 self._call_function(words, state, stdin)
                 return
-            call = parse_call(words, self._row_of(words, state), state, stdin)
+            call = _parse_call(words, self._row_of(words, state), state, stdin)
             self._change_state(call)
             if not call.row.builtin:
                 call = self._started(call, endpoints)
@@ -14353,7 +14347,7 @@ class CommandInspector:
                 getattr(self, f"_run_{call.row.runs}")(call)
                 self._elsewhere = outer
 
-    def _row_of(self, words: Sequence[str], state: ShellState) -> Program:
+    def _row_of(self, words: Sequence[str], state: _ShellState) -> Program:
         """The row of a program; one that is run by its path is looked into, as far as the command wrote it."""
         row = _row(posixpath.basename(words[0])) or _UNKNOWN_PROGRAM
         if words[0][:1] == "$":
@@ -14363,7 +14357,7 @@ class CommandInspector:
             return _UNKNOWN_PROGRAM if row.hosts in ("", "none") else row
         return row
 
-    def _call_function(self, words: Sequence[str], state: ShellState, stdin: str | None) -> None:
+    def _call_function(self, words: Sequence[str], state: _ShellState, stdin: str | None) -> None:
         body = state.functions.pop(words[0])  # a function that calls itself is followed once
         everything = _SEVERAL.join(words[1:])
         for name, value in (("@", everything), ("*", everything), *enumerate(words[1:10], 1)):
@@ -14371,7 +14365,7 @@ class CommandInspector:
         self._run_commands(body, state, stdin)
         state.functions[words[0]] = body
 
-    def _change_state(self, call: ProgramCall) -> None:
+    def _change_state(self, call: _ProgramCall) -> None:
         """What a builtin does to the shell, and ``tee`` to a file."""
         state, operands = call.state, call.operands
         if call.program in _DECLARING:
@@ -14393,7 +14387,7 @@ class CommandInspector:
             if state.directory is None:
                 self.doubt(UndecidedReason.UNKNOWN_DIRECTORY, target)
 
-    def _started(self, call: ProgramCall, endpoints: Sequence[str]) -> ProgramCall:
+    def _started(self, call: _ProgramCall, endpoints: Sequence[str]) -> _ProgramCall:
         """Judges the directory in which a program starts and the hosts that its variables name."""
         inner = call.state
         for target in call.directories:
@@ -14406,7 +14400,7 @@ class CommandInspector:
             self.reach([*endpoints, *inner.endpoints])
         return call._replace(state=inner)
 
-    def _check_hosts(self, call: ProgramCall) -> None:
+    def _check_hosts(self, call: _ProgramCall) -> None:
         if call.row.hosts == "none" or call.is_local():
             return
         hosts = [*call.hosts()]
@@ -14416,7 +14410,7 @@ class CommandInspector:
 
     # ── what a program runs: `_run_xargs` for a row with ``runs=xargs`` ──
 
-    def _run_file(self, path: str, row: Program, state: ShellState) -> None:
+    def _run_file(self, path: str, row: Program, state: _ShellState) -> None:
         """A script that is run by its path: what is in it is known only where the command wrote it."""
         content = state.files.get(state.resolve(path) or "")
         if content is not None:
@@ -14426,7 +14420,7 @@ class CommandInspector:
         elif not (row.builtin and (re.search(_INSTALLED, path) or holds_credentials(path))):
             self.doubt(UndecidedReason.UNKNOWN_SCRIPT, path)
 
-    def _run_text(self, text: str, row: Program, state: ShellState) -> None:
+    def _run_text(self, text: str, row: Program, state: _ShellState) -> None:
         """A text that is run by a shell or an interpreter; ``source`` runs it in the same shell."""
         if text == _UNKNOWN_TEXT:
             self.doubt(UndecidedReason.UNKNOWN_SCRIPT, f"what {row.name} is given to run")
@@ -14435,7 +14429,7 @@ class CommandInspector:
         elif row.runs == "shell":
             self._script(text, state if row.builtin else self._subshell(state))
 
-    def _run_shell(self, call: ProgramCall) -> None:
+    def _run_shell(self, call: _ProgramCall) -> None:
         """A shell or an interpreter: the text of an option, a module, a file, or its standard input."""
         row, operands = call.row, call.operands
         texts = operands[:1] if row.reads == "but-first" and not call.has("-f") else call.values(row.code)
@@ -14454,7 +14448,7 @@ class CommandInspector:
 
     _run_code = _run_shell
 
-    def _run_command(self, call: ProgramCall) -> None:
+    def _run_command(self, call: _ProgramCall) -> None:
         """The command behind a prefix such as ``sudo`` or ``timeout 5``, with the variables that it sets."""
         words = [*call.operands[call.row.skip :]]
         words = words[words.index("--") + 1 :] if "--" in words[:8] else words
@@ -14463,19 +14457,19 @@ class CommandInspector:
         if inner:
             self._argv(inner, call.state, call.stdin, _endpoints((name, value) for name, _, value in assigned))
 
-    def _run_words(self, call: ProgramCall) -> None:
+    def _run_words(self, call: _ProgramCall) -> None:
         """The text of a script: the value of an option, or the operands."""
         texts = call.values(call.row.code) if call.row.code else [" ".join(call.operands[call.row.skip :])]
         for text in texts:
             self._script(text, call.state if call.row.builtin else self._subshell(call.state))
 
-    def _run_trap(self, call: ProgramCall) -> None:
+    def _run_trap(self, call: _ProgramCall) -> None:
         self._traps += [(text, call.state) for text in call.operands[:1]]
 
-    def _run_remote_add(self, call: ProgramCall) -> None:
+    def _run_remote_add(self, call: _ProgramCall) -> None:
         call.state.remotes.update(zip(call.operands[:1], call.operands[1:2], strict=False))
 
-    def _run_xargs(self, call: ProgramCall) -> None:
+    def _run_xargs(self, call: _ProgramCall) -> None:
         """What is read is added to the command, or put where a mark stands; if unknown, it is as a variable is."""
         text = call.stdin or _UNKNOWN_TEXT
         marks = [value or "{}" for value in call.values(("-I", "-i", "-J", "--replace"))]
@@ -14483,7 +14477,7 @@ class CommandInspector:
         if words:
             self._argv(words if marks else [*words, *text.split()], call.state)
 
-    def _run_find(self, call: ProgramCall) -> None:
+    def _run_find(self, call: _ProgramCall) -> None:
         """``find -exec``: each ``{}`` is a file under the first folder, with the name that is looked for."""
         words = call.words[1:]
         name = next((after for word, after in itertools.pairwise(words) if word in ("-name", "-iname", "-path")), "")
@@ -14498,7 +14492,7 @@ class CommandInspector:
 
     # ── code ──
 
-    def _code(self, code: str, row: Program, state: ShellState) -> None:
+    def _code(self, code: str, row: Program, state: _ShellState) -> None:
         """A piece of Python, JavaScript, Perl, …: only calls of known clients reach out."""
         self._budget.spend(len(code) // 16)
         pattern = _SLASH_COMMENTS if row.name in _SLASH_LANGUAGES else _HASH_COMMENTS
@@ -14518,14 +14512,14 @@ class CommandInspector:
             for text in re.finditer(r"['\"]([^'\"\n]{1,300})['\"]", bare):
                 self._read_file(text[1])
 
-    def _code_command(self, words: Sequence[str], keywords: Mapping[str, str], state: ShellState) -> None:
+    def _code_command(self, words: Sequence[str], keywords: Mapping[str, str], state: _ShellState) -> None:
         """A command that code starts: a text for a shell, or the words of a program."""
         if "cwd" in keywords:
             state.directory = state.resolve(keywords["cwd"])
         if re.search(r"\s", words[0]):
             self._script(words[0], state)
         else:
-            self._argv([_EXECUTABLES.get(word, word) for word in words], state)
+            self._argv(words, state)
 
 
 # ── any tool ──
@@ -14561,7 +14555,7 @@ def check_sovereignty(action: Action, policy: Policy) -> SovereigntyCheck:
     >>> check("git push origin main"), check("curl $URL")
     (([], ['unnamed_endpoint']), ([], ['unknown_endpoint']))
     """
-    inspector, state = CommandInspector(policy), ShellState(policy)
+    inspector, state = _CommandInspector(policy), _ShellState(policy)
     if not isinstance(action, ToolCall):
         return inspector.check()
     if action.name in ("Bash", "Shell"):
