@@ -8534,9 +8534,9 @@ def lone_shared_globals(log: Log, other: Log) -> tuple[SharedGlobal, ...]:
     return tuple(made for _, made in sorted(lone.items()))
 
 
-def _summary(log: Log, doubts: Sequence[LogWarning] = ()) -> LogSummary:
+def _summary(log: Log) -> LogSummary:
     index = log.index
-    return LogSummary(log.source.name, index.bytes, index.events, len(index.streams), (*doubts, *index.warnings))
+    return LogSummary(log.source.name, index.bytes, index.events, len(index.streams), tuple(index.warnings))
 
 
 def _event_at(cursor: Cursor, position: int | None) -> Event | None:
@@ -8869,9 +8869,6 @@ class _Spellings:
 class Compared:
     """Two logs that were compared and can still be read. The report is made when somebody asks for it."""
 
-    doubts: Sequence[LogWarning] = ()
-    """What makes one doubt that these two logs were meant."""
-
     def __init__(
         self,
         logs: Both[Log],
@@ -8959,7 +8956,7 @@ class Compared:
         )
         lone = Both(lone_shared_globals(canary, ours), lone_shared_globals(ours, canary))
         return Report(
-            logs=Both(_summary(canary), _summary(ours, self.doubts)),
+            logs=self.logs.map(_summary),
             options=self._options,
             threads=causes.threads(),
             unmapped=unmapped,
@@ -9072,7 +9069,7 @@ def compared_logs(canary: str, ours: str, options: DiffOptions, progress: Progre
             compared = _compare_in_any_format(one, other, options, progress)
         finally:
             progress.erase()
-        compared.doubts = doubts
+        compared.logs.ours.index.warnings[:0] = doubts
         yield compared
 
 
@@ -16231,7 +16228,8 @@ def parsed_lines(path: str, notes: Notes) -> Iterator[tuple[int, object]]:
             try:
                 value = parse_json(line)
             except NotJsonError as error:
-                notes.add(Finding.JSON if is_whole else notes.torn_tail, lineno, None, str(error))
+                is_torn = not is_whole and not is_json_object(line)
+                notes.add(notes.torn_tail if is_torn else Finding.JSON, lineno, None, str(error))
                 continue
             for key in doubled_keys(line):
                 notes.add(Finding.DOUBLED_KEY, lineno, printable(key), "the same key twice in one object")

@@ -251,6 +251,8 @@ class EventLogs(ValidateCase):
         self.assertEqual(self.findings(good + "{\n{\n"), [("json", 3, None), ("json", 4, None)])
         self.assertEqual(self.findings(good + '{"kind": "x"'), [("torn_tail", 3, None)])
         self.assertTrue(d.validate_file(str(self.folder / "f")).conforms)
+        for value in ("NaN", "1e400", "9" * 5000):  # a whole object, whatever it holds: the comparison refuses it, too
+            self.assertEqual(self.findings(f'{good}{{"extra": {value}}}'), [("json", 3, None)])
         trace = self.put("t", whole(turn(("a", "Bash", {}))) + '{"v": 1, "kin')
         self.assertFalse(d.validate_file(trace).conforms)  # parity refuses it
         doubled = '{"kind": "k", "tid": 6, "tid_event_idx": 1, "payload": {"a": 1, "a": 2}}\n'
