@@ -227,8 +227,8 @@ class BadInput(LogTestCase):
             with self.subTest(payload=payload[:20]):
                 self.assertEqual(self.gate(*[lines(with_payload(payload))] * 2), 0)
         # far behind a divergence: what stands near to it, and at the end, is shown as evidence and read for that
-        rest = [event(idx) for idx in range(2, 200) if idx != 100]
-        behind = lines(event(1, "x", {}), *rest, with_payload(b'{"a":NaN}', idx=100))
+        rest = [event(idx) for idx in range(2, 600) if idx != 400]
+        behind = lines(event(1, "x", {}), *rest, with_payload(b'{"a":NaN}', idx=400))
         self.assertEqual(self.gate(behind, lines(event(1, "y", {}))), 1)
 
     def test_endless_line(self) -> None:
