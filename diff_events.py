@@ -780,10 +780,7 @@ class Table(NamedTuple):
 
 
 class DiffLine(NamedTuple):
-    """An event of one side: where it stands, and what it says (foreign text, perhaps that of `differing`).
-
-    Without a place, it says what is left out there.
-    """
+    """An event of one side: where it stands, and what it says (foreign text, perhaps that of `differing`)."""
 
     place: str
     text: str
@@ -797,10 +794,15 @@ class DiffRow(NamedTuple):
     compared: bool = False
 
 
-class Diff(NamedTuple):
-    """Two sequences side by side; a row that is a text says what is left out there."""
+def gap(text: str) -> DiffRow:
+    """A row without a place, which says what is left out there."""
+    return DiffRow(Both(DiffLine("", text), None), matches=True)
 
-    rows: Sequence[DiffRow | str]
+
+class Diff(NamedTuple):
+    """Two sequences side by side."""
+
+    rows: Sequence[DiffRow]
 
 
 Block: TypeAlias = "str | Sequence[str] | Table | Diff | Details"
@@ -823,27 +825,26 @@ def section(*blocks: Block) -> list[Block]:
 
 def _written_line(mark: str, lines: Both[DiffLine | None], widths: Both[int]) -> str:
     """One line of a diff: an event of one side, or of both where they match."""
-    places = "  ".join(f"{line.place if line else '':<{widths[side]}}" for side, line in zip(Side, lines, strict=True))
-    shown = lines.canary or lines.ours or DiffLine("", "")
-    return f"{mark if shown.place else ' '} {places}  {shown.text}"
+    places = (f"{line.place if line else '':<{widths[side]}}" for side, line in zip(Side, lines, strict=True))
+    shown = lines.canary or lines.ours
+    return f"{mark} {'  '.join(places)}  {shown.text if shown else ''}"
 
 
-def _place_widths(rows: Sequence[DiffRow | str]) -> Both[int]:
-    pairs = [row.lines for row in rows if isinstance(row, DiffRow)]
-    return Both(*(max((len(line.place) for pair in pairs if (line := pair[side])), default=0) for side in Side))
+def _place_widths(rows: Sequence[DiffRow]) -> Both[int]:
+    return Both(*(max((len(line.place) for row in rows if (line := row.lines[side])), default=0) for side in Side))
 
 
-def diff_lines(rows: Sequence[DiffRow | str]) -> Iterator[str]:
+def diff_lines(rows: Sequence[DiffRow]) -> Iterator[str]:
     """A diff line by line: ``-`` is canary, ``+`` is ours, and what matches stands there once."""
     widths = _place_widths(rows)
 
-    def group(row: DiffRow | str) -> object:
+    def group(row: DiffRow) -> object:
         """Two events that are compared, or all of a block: written one side after the other."""
-        return isinstance(row, DiffRow) and not row.matches and (id(row) if row.compared else "block")
+        return not row.matches and (id(row) if row.compared else "block")
 
     yield f"  {'canary':<{widths.canary}}  {'ours':<{widths.ours}}"
     for differs, of_group in itertools.groupby(rows, group):
-        pairs = [Both(DiffLine("", row), None) if isinstance(row, str) else row.lines for row in of_group]
+        pairs = [row.lines for row in of_group]
         if not differs:
             yield from (_written_line(" ", pair, widths) for pair in pairs)
             continue
@@ -982,7 +983,7 @@ class TextWriter:
 
         return "\n".join("  ".join(map(fitted, row, headings, widths)).rstrip() for row in table)
 
-    def _diff(self, rows: Sequence[DiffRow | str]) -> str:
+    def _diff(self, rows: Sequence[DiffRow]) -> str:
         if self._width and self._width >= _SIDE_BY_SIDE:
             return "\n".join(self._side_by_side(rows, self._width))
         looks, indent = {"-": _CANARY_COLOUR, "+": _OURS_COLOUR}, " " * (6 + sum(_place_widths(rows)))
@@ -1000,14 +1001,13 @@ class TextWriter:
         """A text of `differing` with marks that are seen where there is no colour."""
         return text.replace(_CHANGE, "«").replace(_CHANGE_ENDS, "»") if self._marked and not self._colour else text
 
-    def _side_by_side(self, rows: Sequence[DiffRow | str], width: int) -> Iterator[str]:
+    def _side_by_side(self, rows: Sequence[DiffRow], width: int) -> Iterator[str]:
         """What matches in one line, what differs in two columns."""
         widths, half = _place_widths(rows), (width - 3) // 2
         yield f"  {'canary':<{half - 2}}   ours"
         for row in rows:
-            if isinstance(row, str) or row.matches:
-                lines = row.lines if isinstance(row, DiffRow) else Both(DiffLine("", row), None)
-                yield _cut(self._code(_written_line(" ", lines, widths)), width)
+            if row.matches:
+                yield _cut(self._code(_written_line(" ", row.lines, widths)), width)
                 continue
             cells = []
             for side, mark, look in ((Side.CANARY, "-", _CANARY_COLOUR), (Side.OURS, "+", _OURS_COLOUR)):
@@ -1067,7 +1067,7 @@ class HtmlWriter(TextWriter):
         head = f"<thead><tr>{''.join(names)}</tr></thead>"
         return f'<div class="wide"><table>{head}\n<tbody>\n{body}\n</tbody></table></div>'
 
-    def _diff(self, rows: Sequence[DiffRow | str]) -> str:
+    def _diff(self, rows: Sequence[DiffRow]) -> str:
         head = '<th scope="col" colspan="2">canary</th><th scope="col" colspan="2">ours</th>'
         columns = '<col class="place"><col><col class="place"><col>'
         body = "\n".join(map(self._diff_row, rows))
@@ -1076,9 +1076,9 @@ class HtmlWriter(TextWriter):
             f"<tbody>\n{body}\n</tbody></table>"
         )
 
-    def _diff_row(self, row: DiffRow | str) -> str:
-        if isinstance(row, str):
-            return f'<tr class="fold"><td colspan="4">{self._literal(row)}</td></tr>'
+    def _diff_row(self, row: DiffRow) -> str:
+        if row.lines.canary and not row.lines.canary.place:
+            return f'<tr class="fold"><td colspan="4">{self._literal(row.lines.canary.text)}</td></tr>'
         cells = ['<td colspan="2"></td>'] * 2
         for n, (look, line) in enumerate(zip(("minus", "plus"), row.lines, strict=True)):
             if line is not None:
@@ -1139,7 +1139,7 @@ class MarkdownWriter(TextWriter):
         names = [heading.rstrip(">") for heading in headings]
         return "\n".join(f"| {' | '.join(cells)} |" for cells in (names, aligned, *rows))
 
-    def _diff(self, rows: Sequence[DiffRow | str]) -> str:
+    def _diff(self, rows: Sequence[DiffRow]) -> str:
         lines = [printable(without_changes(line)) for line in diff_lines(rows)]
         fence = _fence(lines, 3)
         return "\n".join([f"{fence}diff", *lines, fence])
@@ -2972,8 +2972,7 @@ class PayloadMasker:
             rules = self._profile.rules_about(self._kind.decode(), call if isinstance(call, str) else None)
             can_apply = all(_TextRule.can_apply(rule) for _, rule in rules)
             texts = [
-                _TextRule(n, rule, self._profile.stand_in(n) if rule.values else "")
-                for n, rule in _as_applied(rules)
+                _TextRule(n, rule, self._profile.stand_in(n) if rule.values else "") for n, rule in _as_applied(rules)
             ]
             self._text_rules[name] = texts if can_apply else None
         return self._text_rules[name]
@@ -10523,8 +10522,8 @@ def _alignment(divergence: Divergence, most_context: int) -> Diff:
             *(diff_row(pair, matches=True) for pair in divergence.context[-most_context:]),
             *(diff_row(pair.events, compared=True) for pair in compared),
             *(diff_row(Both(*events)) for events in alone),
-            *(f"… {_counted(n, 'more event')} of {side.value} …" for side, n in omitted.items() if n),
-            diff_row(divergence.rejoin, matches=True) if divergence.rejoin else "(the logs end here)",
+            *(gap(f"… {_counted(n, 'more event')} of {side.value} …") for side, n in omitted.items() if n),
+            diff_row(divergence.rejoin, matches=True) if divergence.rejoin else gap("(the logs end here)"),
         ]
     )
 
@@ -12120,12 +12119,12 @@ def _other_tid(row: ViewRow) -> int | None:
     return next((event.tid for event in row.events if event and row.name == "other_threads"), None)
 
 
-def _view_rows(row: ViewRow, mark: str) -> Iterator[DiffRow | str]:
+def _view_rows(row: ViewRow, mark: str) -> Iterator[DiffRow]:
     """A row for people. What stands side by side in a difference is compared if it is the same call."""
     if row.omitted:
         what = _counted(row.omitted, "more event") + " of other threads" if row.name else _counted(row.omitted, "row")
         differing = f", {row.differing:,} of them without a match" if row.differing else ""
-        yield f"… {what}{differing} …"
+        yield gap(f"… {what}{differing} …")
         return
     canary, ours = row.events
     mark = f" tid {tid}" if (tid := _other_tid(row)) is not None else mark

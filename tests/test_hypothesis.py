@@ -479,7 +479,7 @@ class SafeText(unittest.TestCase):
 
     @given(st.lists(TEXTS, max_size=4))
     def test_fences_hold_their_lines(self, lines: list[str]) -> None:
-        block = diff_events.MarkdownWriter().block(diff_events.Diff(lines)).split("\n")
+        block = diff_events.MarkdownWriter().block(diff_events.Diff(list(map(diff_events.gap, lines)))).split("\n")
         self.assertEqual(len(block), len(lines) + 3)
         self.assertTrue(all(line.isprintable() for line in block))
         self.assertTrue(all(block[0] not in line for line in block[1:-1]))

@@ -263,7 +263,7 @@ class Markdown(LogTestCase):
     def test_fences(self) -> None:
         for text in HOSTILE:
             row = diff_events.DiffRow(diff_events.Both(diff_events.DiffLine(text, text), None))
-            lines = diff_events.MarkdownWriter().block(diff_events.Diff([row, text])).split("\n")
+            lines = diff_events.MarkdownWriter().block(diff_events.Diff([row, diff_events.gap(text)])).split("\n")
             self.assertEqual(len(lines), 5)
             self.assertFalse(any(line.startswith(lines[-1]) for line in lines[1:-1]))
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from unittest import mock
 
 import diff_events
-from diff_events import Both, Details, Diff, DiffLine, DiffRow, Table, TextWriter, quoted
+from diff_events import Both, Details, Diff, DiffLine, DiffRow, Table, TextWriter, gap, quoted
 from tests.page_reports import HOSTILE, hostile_report, many_pairs, scattered_report
 from tests.support import LogTestCase, calls, event
 
@@ -21,7 +21,7 @@ DOCUMENT: list[diff_events.Block] = [
     "## Section",
     [" ".join(WORDS * 4), "short"],
     Table(("tid>", "what", "first"), [["6", " ".join(WORDS * 3), "#1"], ["1,234", quoted("日本語" * 20), "#2"]]),
-    Diff([DiffRow(Both(DiffLine("#1 line 2", "a" * 300), DiffLine("#2 line 3", "b\x05日\x06" * 90))), "… 3 more …"]),
+    Diff([DiffRow(Both(DiffLine("#1 line 2", "a" * 300), DiffLine("#2 line 3", "b\x05日\x06" * 90))), gap("3 more")]),
     Details("More", ["hidden"]),
 ]
 
