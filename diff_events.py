@@ -4421,7 +4421,7 @@ def pair_threads(
 # Only equality and position decide, never the value of a fingerprint, so keyed hashes give the same answer.
 
 
-_WINDOWS: Final = (1 << 8, 1 << 10, 1 << 12, 1 << 14, 1 << 18)
+_WINDOWS: Final = (1 << 8, 1 << 10, 1 << 12, 1 << 14, 1 << 18, sys.maxsize)
 _SEARCHED_COMPLETELY: Final = 1 << 14
 """Of longer sequences, the longest common subsequence is looked for near the diagonal only,"""
 _BAND_EVENTS: Final = 1 << 12
@@ -4453,7 +4453,6 @@ _NEAR_MOVE: Final = 16
 """A block is taken for moved so far whatever it is; farther, the more surprising it is."""
 _MOVE_BITS: Final = 2.0
 _LONGEST_ROTATED: Final = 4096
-_LANDINGS_TRIED: Final = 64
 _SMALLEST_BLOCK: Final = 1 << 6
 _GREATEST_BLOCK: Final = 1 << 13
 
@@ -4975,7 +4974,7 @@ class _Window:
             return hunks
         is_open = bool(hunks) and (hunks[-1].c_end == len(self.canary) or hunks[-1].o_end == len(self.ours))
         ends = hunks if is_open else [*hunks, self._end]  # the last one may go on behind the window
-        if size == _WINDOWS[-1]:
+        if size == _WINDOWS[-2]:
             return hunks[: len(ends) - 1]
         least = size // 4 if size < _WINDOWS[2] else _UNIQUE_RUN_MIN
         for last in range(len(ends) - 2, max(-1, len(ends) - 2 - _RUNS_TRIED), -1):
@@ -5108,29 +5107,6 @@ class _Window:
         return hunk._replace(change=change, common=hunk.common + common_events(theirs, mine))
 
 
-def _run_hashes(events: EventsView) -> EventsView:
-    """A hash of the run of events from each position on, made by doubling."""
-    width = 1
-    while width < _UNIQUE_RUN:
-        events = array("q", map(hash, zip(events, itertools.islice(events, width, None), strict=False)))
-        width *= 2
-    return events
-
-
-def _sampled_runs(canary: EventsView, ours: EventsView) -> list[tuple[int, int]]:
-    """Some places (canary, ours) where a run of events is on both sides, the nearest to the start first.
-
-    Of canary, one run in 16 is looked at, which bounds the memory. A hash that collides only costs a look.
-    """
-    hashes = [_run_hashes(side) for side in (canary, ours)]
-    stride = _UNIQUE_RUN // 2
-    sampled = hashes[0][::stride]
-    first = dict(zip(reversed(sampled), range(stride * (len(sampled) - 1), -1, -stride), strict=True))
-    places = zip(range(len(hashes[1]) - 1, -1, -1), reversed(hashes[1]), strict=True)
-    met = {run: o for o, run in places if run in first}
-    return heapq.nsmallest(_LANDINGS_TRIED, ((first[run], o) for run, o in met.items()), key=sum)
-
-
 class StreamAlignment:
     """What happened between two streams from a difference on, hunk by hunk.
 
@@ -5170,30 +5146,15 @@ class StreamAlignment:
     def _next_hunks(self, c: int, o: int) -> tuple[_Window, list[Hunk]]:
         """At least one hunk from the difference at two positions on, and the window that they are in."""
         for size in _WINDOWS:
-            ends = min(c + size, len(self._canary)), min(o + size, len(self._ours))
-            window = self._window(c, o, *ends)
+            window = self._window(c, o, min(c + size, len(self._canary)), min(o + size, len(self._ours)))
             hunks = window.settled(window.hunks(), size)
             if hunks:
-                return window, window.shaped(hunks)
-        ends = self._landing(c, o) or (len(self._canary), len(self._ours))
-        return self._window(c, o, *ends), [Hunk(0, ends[0] - c, 0, ends[1] - o)]
+                break
+        return window, window.shaped(hunks)
 
     def _window(self, c: int, o: int, c_end: int, o_end: int) -> _Window:
         ends = Hunk(c, c_end, o, o_end)
         return _Window(Both(self._canary, self._ours), ends, self._compare, self._is_within_call)
-
-    def _landing(self, c: int, o: int) -> tuple[int, int] | None:
-        canary, ours = self._canary, self._ours
-        for c_found, o_found in _sampled_runs(memoryview(canary)[c:], memoryview(ours)[o:]):
-            x, y = c + c_found, o + o_found
-            while x > c and y > o and canary[x - 1] == ours[y - 1]:
-                x, y = x - 1, y - 1
-            length = equal_run(canary, x, ours, y, min(len(canary) - x, len(ours) - y))
-            pieces = (side[start : start + _SURPRISE_EVENTS].tolist() for side, start in ((canary, x), (ours, y)))
-            bits = _Surprise(*pieces).bits(canary[x : x + min(length, _SURPRISING_EVENTS)])
-            if bits + _length_bits(length) >= _cost(Hunk(c, x, o, y)):
-                return x, y
-        return None
 
 
 # ══ walk ══════════════════════════════════════════════════════════════════════════════════════════════════════════
