@@ -4442,16 +4442,10 @@ _SURPRISING_EVENTS: Final = 48
 _COST_OF_A_BIT: Final = 1.7
 _COST_OF_CHANGED: Final = 2.5
 _LENGTH_WORTH: Final = 2.5
-_BEGINNINGS_TRIED: Final = 64
-"""Beginnings of a joined hunk that are remembered at a time. It bounds the work: six are the most on the streams of
-tests/streams.py and on recordings. Of more, the last ones are forgotten, and a worse hunk may be found."""
 _MOST_COMPARED: Final = 2048
 """Pairs of events that are read in a window to find the class of its hunks."""
 _LONGEST_CHANGED: Final = 512
-_FARTHEST_MOVE: Final = 64
-_NEAR_MOVE: Final = 16
-"""A block is taken for moved so far whatever it is; farther, the more surprising it is."""
-_MOVE_BITS: Final = 2.0
+_FARTHEST_MOVE: Final = 16
 _LONGEST_ROTATED: Final = 4096
 _SMALLEST_BLOCK: Final = 1 << 6
 _GREATEST_BLOCK: Final = 1 << 13
@@ -4889,7 +4883,6 @@ class _Window:
         for last, (hunk, following) in enumerate(itertools.pairwise((*hunks, self._end))):
             while candidates and worths[candidates[-1]] <= worths[last]:
                 candidates.pop()
-            del candidates[_BEGINNINGS_TRIED:]
             tried = [(first, worths[first] - _cost(hunks[first].to(hunk))) for first in candidates]
             if last and self._is_changed_together(hunks[last - 1], hunk):
                 tried.append((last - 1, worths[last] - _COST_OF_CHANGED))
@@ -5068,10 +5061,6 @@ class _Window:
                 common = 0
             start += count
 
-    @functools.cached_property
-    def _counts(self) -> Counter[int]:
-        return Counter(itertools.chain(self.canary, self.ours))
-
     def _is_rotated(self, hunk: Hunk) -> bool:
         return _is_rotation(self.canary[hunk.c_start : hunk.c_end], self.ours[hunk.o_start : hunk.o_end])
 
@@ -5083,14 +5072,8 @@ class _Window:
         """Whether a block is gone and the very same block is there a little further on, or the other way round."""
         gone = self.canary[first.c_start : first.c_end], self.ours[first.o_start : first.o_end]
         there = self.ours[second.o_start : second.o_end], self.canary[second.c_start : second.c_end]
-        distance = second.c_start - first.c_end
-        if all(gone) or distance > _FARTHEST_MOVE or not all(map(_is_rotation, gone, there)):  # as both were slid
-            return False
-        if distance <= _NEAR_MOVE:
-            return True
-        total = len(self.canary) + len(self.ours)
-        bits = sum(math.log2(total / self._counts[event]) for event in gone[0] or gone[1])
-        return bits >= _MOVE_BITS + math.log2(distance)
+        is_near = second.c_start - first.c_end <= _FARTHEST_MOVE
+        return is_near and not all(gone) and all(map(_is_rotation, gone, there))  # as both were slid
 
     def _with_class(self, hunk: Hunk) -> Hunk:
         theirs, mine = self.canary[hunk.c_start : hunk.c_end], self.ours[hunk.o_start : hunk.o_end]

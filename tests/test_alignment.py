@@ -281,8 +281,8 @@ class PlantedChanges(unittest.TestCase):
         canary = [ARGUMENTS * n for n in range(4, 400)]
         for distance, kinds in (
             (10, {Change.REORDERED}),
-            (64, {Change.REORDERED}),
-            (65, {Change.MISSING_ON_OURS, Change.EXTRA_ON_OURS}),
+            (16, {Change.REORDERED}),
+            (17, {Change.MISSING_ON_OURS, Change.EXTRA_ON_OURS}),
         ):
             ours = canary[:100] + canary[103 : 103 + distance] + canary[100:103] + canary[103 + distance :]
             with self.subTest(distance):
