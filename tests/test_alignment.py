@@ -595,6 +595,39 @@ class SlowTwin(unittest.TestCase):
         self.assertGreater(sparse, len(seeds(200)))
         self.assertGreaterEqual(near_optimal / sparse, 0.99)
 
+    def edited(self, rng: random.Random, canary: list[int]) -> list[int]:
+        """Events of which some are gone, new, the same calls with other arguments, or turned round; tens are calls."""
+        ours = list(canary)
+        for _ in range(rng.randint(1, 6)):
+            at, recipe = rng.randrange(len(ours)), rng.randrange(5)
+            piece = ours[at : at + 8]
+            new = [rng.choice((10, 11, 12, 20, 23, 31, 40)) for _ in range(rng.randint(1, 5))]
+            changed = [event // 10 * 10 + rng.randrange(2) for event in piece] + [10, 30][: rng.randrange(3)]
+            others = [event // 10 * 10 + rng.randrange(4) for event in piece[:4]] + piece[4:]
+            ours[at : at + 8] = (piece[len(new) :], new + piece, others, piece[::-1], changed)[recipe]
+        return ours
+
+    def test_the_score_counts_what_is_common_whatever_hunks_it_is_in(self) -> None:
+        for seed in seeds(500):
+            rng = random.Random(seed)
+            canary = [rng.choice((10, 11, 20, 21, 22, 30, 31)) for _ in range(60)]
+            ours = self.edited(rng, canary)
+
+            def compare(c: int, o: int, canary: list[int] = canary, ours: list[int] = ours) -> Likeness:
+                if canary[c] == ours[o]:
+                    return Likeness.EQUAL
+                return Likeness.SAME_CALL if canary[c] // 10 == ours[o] // 10 else Likeness.OTHER
+
+            def is_within(c: int, canary: list[int] = canary) -> bool:
+                return canary[c] // 10 == 2
+
+            c = o = counted = 0
+            for hunk in StreamAlignment(array("q", canary), array("q", ours), compare, is_within).hunks(0, 0):
+                counted += hunk.c_start - c + hunk.common
+                c, o = hunk.c_end, hunk.o_end
+            counted += min(len(canary) - c, len(ours) - o)
+            self.assertEqual(counted, longest_common(canary, ours), seed)
+
     def check_hunks(self, canary: list[int], ours: list[int],
                     found: list[tuple[Hunk, Change]]) -> int:
         """Ordered, disjoint, equal one to one between, not to be shrunk, gives matches."""
