@@ -11243,14 +11243,14 @@ _MOST_SHAPES: Final = 1_500
 """Shapes that lanes are made of, in all; markers come on top."""
 
 _HTML_STYLE: Final = """
-button, input, select { font: inherit; padding: .2rem .6rem; color: inherit; background: var(--card);
+input, select { font: inherit; padding: .2rem .6rem; color: inherit; background: var(--card);
   border: 1px solid var(--soft); border-radius: 6px; max-width: min(22rem, 65vw) }
 .top, .controls, .facts, .legend { display: flex; flex-wrap: wrap; gap: .4rem 1rem; align-items: center;
   margin: .6rem 0 }
 .top { justify-content: space-between }
 .note, .what small { color: var(--soft); font-size: .875rem }
 .facts { align-items: stretch }
-.facts div, .start, .card, dialog { background: var(--card); border: 1px solid var(--edge); border-radius: 8px }
+.facts div, .start, .card { background: var(--card); border: 1px solid var(--edge); border-radius: 8px }
 .facts div { min-width: 8rem; padding: .6rem .9rem }
 .facts dt { color: var(--soft); font-size: .8rem }
 dd { margin: 0 }
@@ -11267,10 +11267,6 @@ svg { overflow: visible }
 .what small { display: block }
 .gap { fill: none; stroke: var(--edge); stroke-dasharray: 3 3 }
 .same { fill: var(--same) }
-.pale-after { fill: var(--after) }
-.pale-alone { fill: var(--pale) }
-.alone-lines { fill: var(--alone) }
-.dots { fill: var(--soft) }
 .after { fill: url(#after) }
 .alone { fill: url(#alone); stroke: var(--alone); stroke-width: .75 }
 .unseen { fill: url(#unseen) }
@@ -11285,19 +11281,17 @@ svg a:focus-visible .hit { stroke: var(--link); stroke-width: 3 }
 .links .woken { stroke: var(--alone); stroke-dasharray: 5 3 }
 body:not(.common) .links, .common .cut, [hidden] { display: none !important }
 .start { margin: 1.4rem 0 0; padding: .9rem 1.1rem; border: 2px solid var(--link) }
-.start h2, dialog h2 { margin: 0 }
+.start h2 { margin: 0 }
 .card { margin: .35rem 0; border-left: 5px solid var(--alone) }
 .card summary { margin: 0; padding: .35rem .9rem; font-size: .92rem; overflow-wrap: anywhere }
 .evidence { padding: 0 1.1rem 1rem; scroll-margin-top: 4rem }
 .card:has(:target) { border-color: var(--link); box-shadow: 0 0 0 2px var(--link) }
-dialog { padding: 1.2rem 1.6rem; color: inherit }
-dialog dl { display: grid; grid-template-columns: max-content 1fr; gap: .4rem 1rem }
 @media (max-width: 56rem) { .lane { grid-template-columns: minmax(0, 1fr); padding: .6rem .9rem } }
 @media (max-width: 40rem) {
   .events thead, .events colgroup { display: none }
   .events tr { display: grid; grid-template-columns: 7rem minmax(0, 1fr) } }
 @media print {
-  .help, .controls, .links { display: none }
+  .controls, .links { display: none }
   .card, .lane, .start, tr { break-inside: avoid }
   .after { fill: var(--after) }
   .alone { fill: var(--alone) }
@@ -11309,7 +11303,7 @@ _HTML_SCRIPT: Final = """
 const all = (selector, from = document) => [...from.querySelectorAll(selector)];
 const [help, filters, scale] = ["help", "filters", "scale"].map((id) => document.getElementById(id));
 const cards = all(".card");
-all("button, .controls").forEach((control) => { control.hidden = false; });
+all(".controls").forEach((control) => { control.hidden = false; });
 
 // keys: from divergence to divergence
 const stops = () => all(".card:not([hidden]) .evidence");
@@ -11324,17 +11318,14 @@ const step = (by) => {
   const here = stops().findIndex(isHere);
   visit(stops().at(here < 0 && by < 0 ? -1 : Math.max(here + by, 0)));
 };
-const keys = {j: () => step(1), k: () => step(-1), "?": () => help.showModal()};
+const keys = {j: () => step(1), k: () => step(-1), "?": () => help.toggleAttribute("open")};
 document.addEventListener("keydown", (event) => {
-  if (help.open || event.target.closest("input, select") || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.target.closest("input, select") || event.ctrlKey || event.altKey || event.metaKey) return;
   if (!Object.hasOwn(keys, event.key)) return;
   event.preventDefault();
   keys[event.key]();
 });
 window.addEventListener("hashchange", () => visit(stops().find(isHere)));
-all("button").forEach((button) => {
-  button.addEventListener("click", () => help.open ? help.close() : help.showModal());
-});
 
 // filter: by parts of the cards' lines
 const filter = () => {
@@ -11369,17 +11360,16 @@ window.addEventListener("resize", place);
 all("details").forEach((details) => details.addEventListener("toggle", place));
 """
 
-_HTML_HELP: Final = """<dialog id="help" aria-labelledby="help-title"><h2 id="help-title">Keys</h2>
-<dl><dt>j, k</dt><dd>next divergence, previous divergence</dd><dt>Tab, Enter</dt><dd>to a marker of a lane, and to its
-evidence</dd><dt>?, Esc</dt><dd>this help, and back</dd></dl><button>Close</button></dialog>"""
+_HTML_HELP: Final = """<details id="help" class="controls note" hidden><summary>Keys: ?</summary>j, k: next divergence,
+previous divergence<br>Tab, Enter: to a marker of a lane, and to its evidence<br>?: this help</details>"""
 
 _HTML_PATTERNS: Final = """<svg width="0" height="0" aria-hidden="true" focusable="false"><defs>
 <pattern id="after" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
-<path class="pale-after" d="M0 0h7v7h-7z"/><path class="same" d="M0 0h2.5v7h-2.5z"/></pattern>
+<path fill="var(--after)" d="M0 0h7v7h-7z"/><path fill="var(--same)" d="M0 0h2.5v7h-2.5z"/></pattern>
 <pattern id="alone" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
-<path class="pale-alone" d="M0 0h6v6h-6z"/><path class="alone-lines" d="M0 0h1.3v6h-1.3zM0 0h6v1.3h-6z"/></pattern>
+<path fill="var(--pale)" d="M0 0h6v6h-6z"/><path fill="var(--alone)" d="M0 0h1.3v6h-1.3zM0 0h6v1.3h-6z"/></pattern>
 <pattern id="unseen" width="6" height="6" patternUnits="userSpaceOnUse">
-<path class="dots" d="M2 2h1.5v1.5h-1.5zM5 5h1v1h-1z"/></pattern></defs></svg>"""
+<path fill="var(--soft)" d="M2 2h1.5v1.5h-1.5zM5 5h1v1h-1z"/></pattern></defs></svg>"""
 
 _LOOK_WORDS: Final = {
     "same": "matched",
@@ -11620,7 +11610,7 @@ def _html_verdict(report: Report) -> str:
     items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts.items())
     return (
         f'<header><div class="top"><h1 class="{look}">{sign} {html_text(verdict)}</h1>'
-        f'<button class="help" hidden aria-haspopup="dialog">Keys: ?</button></div>\n'
+        f"{_HTML_HELP}</div>\n"
         f'<p>{html_text(sentence[:1].upper() + sentence[1:])}</p>\n<dl class="facts">{items}</dl>'
         f"{HtmlWriter().written(_verdict_blocks(report)[1:])}</header>\n"
     )
@@ -11642,7 +11632,6 @@ def render_html(report: Report) -> str:
         _html_divergences(report, exhibits),
         HtmlWriter().written([*_name_blocks(report), *_closing_blocks(report)]),
         "</main>\n",
-        _HTML_HELP,
     ]
     names = " / ".join(shorten(printable(os.path.basename(log.name)), 80) for log in report.logs)
     return html_page(f"{report.verdict.value}: {names}", "".join(parts), _HTML_STYLE, _HTML_SCRIPT)
