@@ -10110,33 +10110,22 @@ def _standing(thread: ThreadReport) -> _Standing:
     return _Standing(*place, thread.status.value, thread.matched, ended_in, *reached)
 
 
-def _same_threads(before: Iterable[_Standing], now: Iterable[_Standing]) -> Iterator[tuple[_Standing, _Standing]]:
-    """The same thread in two runs: by its key, else by canary's tid."""
-    left, right = list(before), list(now)
-    criteria: tuple[Callable[[_Standing], object], ...] = (lambda one: one.key, lambda one: one.canary_tid)
-    for criterion in criteria:
-        counts = [Counter(map(criterion, side)) for side in (left, right)]
-        of_before = {criterion(thread): thread for thread in left}
-        for thread in list(right):
-            key = criterion(thread)
-            if counts[0][key] == counts[1][key] == 1:
-                left.remove(of_before[key])
-                right.remove(thread)
-                yield of_before[key], thread
+def _partners(old: Iterable[_Standing], now: Iterable[_Standing], *, same_canary: bool) -> dict[_Standing, _Standing]:
+    """By thread of this run, the same of the earlier one: by its key, else by canary's tid, where only one has it.
 
-
-def _alike_threads(before: Iterable[_Standing], now: Iterable[_Standing]) -> Iterator[tuple[_Standing, _Standing]]:
-    """Threads that start alike, in order: the work that one does is in another recording another's."""
-
-    def order(thread: _Standing) -> tuple[bool, str]:
-        return thread.status != PairStatus.IDENTICAL.value, thread.key
-
-    left = sorted(before, key=order)
-    for thread in sorted(now, key=order):
-        alike = next((one for one in left if one.start == thread.start), None)
-        if alike:
-            left.remove(alike)
-            yield alike, thread
+    In another recording the work of one thread is another's: threads that start alike are taken in order.
+    """
+    found: dict[_Standing, _Standing] = {}
+    for name in ("key", "canary_tid") if same_canary else ("start",):
+        groups: defaultdict[object, tuple[list[_Standing], list[_Standing]]] = defaultdict(lambda: ([], []))
+        for side, threads, taken in ((0, old, found.values()), (1, now, found.keys())):
+            for thread in sorted(threads, key=lambda one: (one.status != PairStatus.IDENTICAL.value, one.key)):
+                if thread not in taken:
+                    groups[getattr(thread, name)][side].append(thread)
+        for earlier, later in groups.values():
+            if not same_canary or len(earlier) == len(later) == 1:
+                found.update(zip(later, earlier, strict=False))
+    return found
 
 
 def _calls_of_sort(essence: Essence) -> list[str]:
@@ -10247,8 +10236,7 @@ def compare_with_baseline(report: Report, baseline: Baseline) -> BaselineCompari
     """What got better and what got worse since an earlier run."""
     ratchet = _Ratchet(baseline, report)
     now = list(map(_standing, report.threads))
-    same = (_same_threads if ratchet.same_canary else _alike_threads)(baseline.threads, now)
-    before_of = {thread: before for before, thread in same}
+    before_of = _partners(baseline.threads, now, same_canary=ratchet.same_canary)
     threads = [ratchet.progress(before_of.get(thread), thread) for thread in now]
     for thread in baseline.threads:
         if thread not in before_of.values():  # paired then, not now: nothing of it matches any more
