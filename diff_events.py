@@ -10168,11 +10168,14 @@ class _Ratchet:
 
     def _out_of_place(self, before: Sequence[DivergenceMark], now: Sequence[DivergenceMark]) -> tuple[list[int], int]:
         """Where divergences are new in the same canary log, and how many more are gone than came."""
-        gone = [mark for mark in before if mark.start not in {mark.start for mark in now}]
+        still = {mark.start for mark in now}
+        gone = [mark for mark in before if mark.start not in still]
+        starts = [mark.start for mark in before]
         new = []
         for mark in now:
-            there = [old for old in before if old.start == mark.start]
-            within = any(old.start < mark.start < old.end for old in before)
+            at = bisect.bisect_left(starts, mark.start)
+            there = before[at : bisect.bisect_right(starts, mark.start)]
+            within = at and mark.start < before[at - 1].end
             if any(self._is_no_worse(old, mark) for old in there) if there else within:
                 continue
             moved = next((one for one in gone if one.start < mark.start and self._is_no_worse(one, mark)), None)
@@ -10199,7 +10202,8 @@ class _Ratchet:
         """Where those are that the earlier run did not have, and how many are gone."""
         if before.marks is None or now.marks is None:
             return (), 0
-        compared = [mark for mark in now.marks if mark.start <= before.compared_to]
+        is_cut = before.parity and not before.parity.complete  # at a divergence that it did not look at any more
+        compared = [mark for mark in now.marks if mark.start < before.compared_to + (not is_cut)]
         if self.same_canary:
             new, gone = self._out_of_place(before.marks, compared)
             return tuple(new), gone

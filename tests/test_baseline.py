@@ -10,6 +10,7 @@ import unittest
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import diff_events
 from diff_events import ExitCode, Streams
@@ -72,6 +73,14 @@ class BaselineTest(BaselineFixture):
 
     def progressions(self, baseline: dict[str, Any]) -> dict[int, tuple[str, int]]:
         return {t["canary_tid"]: (t["progression"], t["events"]) for t in baseline["threads"]}
+
+    def test_where_the_earlier_run_stopped_looking_nothing_is_new(self) -> None:
+        ours = log({1: [-n if n % 10 == 5 else n for n in range(40)], 2: LOADER, 3: AUDIO})
+        with mock.patch.object(diff_events, "MOST_SCORED_DIFFERENCES", 2):
+            options = ("--quiet", "--max-divergences", "2", "--report", f"json:{self.baseline}")
+            self.run_tool(log(self.canary), ours, *options)
+        code, baseline, _, _ = self.against(ours)
+        self.assertEqual((code, [thread["new"] for thread in baseline["threads"]]), (ExitCode.OK, [[], [], []]))
 
     def test_later_earlier_new_gone_and_same(self) -> None:
         self.keep({1: changed(MAIN, 10), 2: changed(LOADER, 30), 3: AUDIO})
