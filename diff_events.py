@@ -13441,7 +13441,7 @@ _HOST_FORMS: Final[Mapping[str, str]] = {
     "remote": r"((?:[\w.-]+@)?(?:\[[0-9A-Fa-f:]+\]|[$A-Za-z0-9][\w.-]+)(?=:(?!//))|\$.*)",
     # user@host.domain:path, where nothing says what a word must be
     "listed": r"([\w.-]+@(?:localhost|[A-Za-z0-9-]+\.[\w.-]+)):(?!//)",
-    "image": r"(?=[^/]*[.:$]|localhost/)([^/]+)/",  # ghcr.io/owner/image
+    "image": r"(?!\.)(?=[^/]*[.:$]|localhost/)([^/]+)/",  # ghcr.io/owner/image
     "database": r"(?:.*\s)?host(?:addr)?=([^\s/;,]+)|(\$.*)",
     "socat": r"(?i)(?:tcp|udp|openssl|ssl)[46]?(?:-connect)?:([^:,]+):",
     "any-url": r"(?!)",
@@ -13585,8 +13585,8 @@ gpg apt-key | endpoints=,keyserver
 git git/lfs | leading values=c,git-dir,namespace directory=C,work-tree reads=nothing
 git/remote | leading reads=nothing
 git/submodule | leading reads=nothing
-git/clone git/fetch git/pull git/push git/ls-remote git/submodule/add git/submodule/update git/remote/update |
-  hosts=remote first outward=* reads=nothing endpoints=,repo
+git/clone git/fetch git/pull git/push git/ls-remote git/submodule/add git/submodule/update git/remote/update
+  git/remote/show git/remote/prune | hosts=remote first outward=* reads=nothing endpoints=,repo
   values=objcX,branch,origin,depth,deepen,shallow-since,shallow-exclude,filter,jobs,reference,template,config,
   push-option,upload-pack,receive-pack,strategy,strategy-option,name
 git/remote/add git/remote/set-url | runs=remote_add reads=nothing values=tmf
@@ -13606,7 +13606,7 @@ docker/login | hosts=url first outward=* values=up,username,password
 docker/build | hosts=listed outward=* values=tf,tag,file,build-arg,target,platform,label,cache-from
 docker/search docker/compose/up docker/compose/pull docker/compose/build docker/compose/push | outward=*
 docker/run docker/create docker/compose/run | hosts=image first outward=* leading
-  runs=command skip=1 elsewhere values=evpwulmhtc,name,network,volume,env,env-file,publish,workdir,user,entrypoint,
+  runs=command skip=1 elsewhere values=evpwulmhc,name,network,volume,env,env-file,publish,workdir,user,entrypoint,
   mount,platform,label,memory,cpus,restart,hostname,add-host
 docker/exec docker/compose/exec | leading runs=command skip=1 elsewhere values=ewu,env,env-file,user,workdir
 kubectl/exec | outward=* leading runs=command skip=1 elsewhere values=nc,namespace,container,context
@@ -13947,7 +13947,7 @@ _URL_CLIENT: Final = (
 )
 _MAYBE_URL_CLIENT: Final = (
     rf"(?i)(?:\w*(?:client|http|conn|agent|api|page|browser)|s|ua|ctx|sess|)(?:{_METHOD}|\.goto|\.ws_connect)"
-    r"|get|getstore|open|Request|URI"
+    r"|get|getstore|open|Request"
 )
 """Names that clients often have, and others too: they count with a URL that is written out."""
 _HOST_CLIENT: Final = (

@@ -171,6 +171,9 @@ curl data:8080
 """
 
 ONLY_MENTIONS_ONE = r"""
+docker run --rm -it -v $(pwd):/app -w /app node:20 npm test
+docker run -v ./data:/data --rm ./image
+ruby -e 'puts URI("https://example.com").host'
 for p in a b; do curl "http://localhost/$p"; done
 curl http://0.0.0.0:8000
 curl "https://$HOST/api"
