@@ -13558,11 +13558,11 @@ curl | hosts=url endpoints=x,url,proxy,preproxy,socks4,socks4a,socks5,socks5-hos
   offline=,unix-socket,abstract-unix-socket
   values=AbcCdDeEFhHmoPQrtTuUwXyYz,cookie,data,data-ascii,data-binary,data-raw,data-urlencode,form,form-string,header,
   json,proxy-header,referer,url-query,user-agent,write-out
-  switches=silent,show-error,location,fail,fail-with-body,insecure,verbose,include,head,get,compressed,globoff,http2,
+  switches=,silent,show-error,location,fail,fail-with-body,insecure,verbose,include,head,get,compressed,globoff,http2,
   ipv4,ipv6,netrc,remote-name,remote-header-name,create-dirs,progress-bar,tlsv1.2,tlsv1.3
 wget | hosts=url endpoints=,base lists=i,input-file
   values=OoPaUetTwQADRIXlB,header,post-data,body-data,referer,user-agent
-  switches=quiet,no-verbose,verbose,continue,recursive,mirror,no-parent,no-clobber,timestamping,spider,
+  switches=,quiet,no-verbose,verbose,continue,recursive,mirror,no-parent,no-clobber,timestamping,spider,
   no-check-certificate,server-response,content-disposition,page-requisites,show-progress,https-only,background
 ssh mosh autossh | hosts=url first leading values=BbcDEeFIiLlmoOpQRSw endpoints=JW runs=words skip=1 elsewhere
 scp | hosts=remote values=cFiloPSDX endpoints=J
@@ -13589,7 +13589,7 @@ git/clone git/fetch git/pull git/push git/ls-remote git/submodule/add git/submod
   git/remote/show git/remote/prune | hosts=remote first outward=* reads=nothing endpoints=,repo
   values=objcX,branch,origin,depth,deepen,shallow-since,shallow-exclude,filter,jobs,reference,template,config,
   push-option,upload-pack,receive-pack,strategy,strategy-option,name
-git/remote/add git/remote/set-url | runs=remote_add reads=nothing values=tmf
+git/remote/add git/remote/set-url | runs=remote_add reads=nothing values=tm
 git/archive | endpoints=,remote reads=nothing
 svn | hosts=listed outward=checkout,co,update,up,commit,ci
 gh glab aws gcloud gsutil az vercel netlify heroku flyctl wrangler firebase doctl ngrok claude codex gemini llm ansible
@@ -14392,11 +14392,12 @@ class _CommandInspector:
 
     def _run_xargs(self, call: _ProgramCall) -> None:
         """What is read is added to the command, or put where a mark stands; if unknown, it is as a variable is."""
-        text = call.stdin or _UNKNOWN_TEXT
+        text, operands = call.stdin or _UNKNOWN_TEXT, call.operands
         marks = [value or "{}" for value in call.values(("-I", "-i", "-J", "--replace"))]
-        words = [word.replace(marks[0], text) if marks else word for word in call.operands]
-        if words:
-            self._argv(words if marks else [*words, *text.split()], call.state)
+        if operands and not marks:
+            self._argv([*operands, *text.split()], call.state)
+        for line in text.split("\n") if operands and marks else ():
+            self._argv([word.replace(marks[0], line) for word in operands], call.state)
 
     def _run_find(self, call: _ProgramCall) -> None:
         """``find -exec``: each ``{}`` is a file under the first folder, with the name that is looked for."""

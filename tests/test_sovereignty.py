@@ -14,6 +14,10 @@ import diff_events as d
 HOME = "/home/dev/shop"
 
 USES_AN_ENDPOINT = r"""
+xargs -I{} curl {} <<EOF\nhttp://localhost\nhttps://example.com\nEOF
+curl --silent --show-error --location example.com
+wget --quiet example.com/a
+git remote add -f up https://github.com/a/b && git fetch up
 case $x in a) ls;; (b|c) curl https://example.com;; esac
 for u in http://localhost https://example.com; do curl "$u/v1"; done
 u=$(echo https://example.com); curl "$u"
