@@ -13666,13 +13666,16 @@ cat tac head tail less more cut sort uniq tr wc diff cmp jq yq column fold paste
 cp mv install | hosts=none reads=but-last
 grep egrep fgrep rg ag ack | hosts=none reads=but-first values=efmABCg
 sed | hosts=none reads=but-first values=ef
-ls stat rm rmdir mkdir touch chmod chown chgrp du ln readlink realpath basename dirname which tee mktemp unlink shred
+ls stat rm rmdir mkdir touch chmod chown chgrp du ln readlink realpath basename dirname which mktemp unlink shred
   ssh-keygen date seq sleep | hosts=none reads=nothing
-echo : true false test [ exit return set export declare typeset local readonly unset alias unalias shift wait pwd dirs
-  cd pushd popd hash type ulimit umask | hosts=none reads=nothing builtin
-printf | hosts=none reads=nothing builtin leading values=v
-read | hosts=none reads=nothing builtin values=adinNptu
-mapfile readarray | hosts=none reads=nothing builtin values=dnOsuCc
+echo : true false test [ exit return set unset alias unalias shift wait pwd dirs hash type ulimit umask | hosts=none
+  reads=nothing builtin
+export readonly local declare typeset | hosts=none reads=nothing builtin runs=declare
+cd pushd popd | hosts=none reads=nothing builtin runs=cd
+printf | hosts=none reads=nothing builtin runs=read leading values=v
+read | hosts=none reads=nothing builtin runs=read values=adinNptu
+mapfile readarray | hosts=none reads=nothing builtin runs=read values=dnOsuCc
+tee | hosts=none reads=nothing runs=tee
 """
 """A row a program or subcommand (or several that are alike): its names, then the fields of `Program`.
 
@@ -13858,8 +13861,8 @@ class _ProgramCall(NamedTuple):
     def is_local(self) -> bool:
         """Whether an option or operand says that it neither reaches out nor runs anything."""
         options = _LOCAL_OPTIONS | self.row.offline
-        is_said = bool(self.row.hosts and self.operands and self.operands[0] in _LOCAL_OPERANDS)
-        return is_said or any(name in options for name, _ in self.options)
+        is_said = self.row.hosts in ("listed", "any-url") and {*self.operands[:1]} & _LOCAL_OPERANDS
+        return bool(is_said) or any(name in options for name, _ in self.options)
 
     def dumps_environment(self) -> bool:
         """Whether it prints the whole environment: ``env`` or ``printenv`` alone, ``export -p``."""
@@ -14049,7 +14052,6 @@ def _hosts_of_call(callee: str, positional: Sequence[str], keywords: Mapping[str
 _PARAMETER_NAME: Final = r"(?s)\$\{?!?([A-Za-z_]\w*|[0-9@*])(.*?)\}?$"
 _ENDPOINT_VARIABLE: Final = r"(?i)\w*_(?:url|uri|proxy|endpoint)|goproxy|(?:pg|mysql_|docker_|redis_)host"
 _INSTALLED: Final = r"(?:^|/)s?\.?bin/[^/]+$"
-_DECLARING: Final = _names("export readonly local declare typeset")
 
 
 def _written_by(words: Sequence[str], stdin: str | None) -> str:
@@ -14252,7 +14254,6 @@ class _CommandInspector:
                 self._call_function(words, state, stdin)
                 return
             call = _parse_call(words, self._row_of(words, state), state, stdin)
-            self._change_state(call)
             if not call.row.builtin:
                 call = self._started(call, endpoints)
             self._check_hosts(call)
@@ -14285,28 +14286,6 @@ class _CommandInspector:
             state.set(str(name), value)
         self._run_commands(body, state, stdin)
         state.functions[words[0]] = body
-
-    def _change_state(self, call: _ProgramCall) -> None:
-        """What a builtin does to the shell, and ``tee`` to a file."""
-        state, operands = call.state, call.operands
-        if call.program in _DECLARING:
-            for name, equals, value in (word.partition("=") for word in operands):
-                if equals or call.program in ("local", "declare"):
-                    state.set(name, value if equals else f"${name}")
-                if call.program == "export":
-                    state.endpoints += _endpoints([(name, value)])
-        elif call.row.name in ("read", "mapfile", "printf"):
-            names = [*call.values(("-a", "-v")), *(() if call.program == "printf" else operands)]
-            state.variables |= {name: f"${name}" for name in names}
-        elif call.program == "tee":
-            state.files.update((path, call.stdin) for path in map(state.resolve, operands) if path and call.stdin)
-        elif call.program in ("cd", "pushd", "popd"):
-            targets = {word: state.resolve(word) for word in operands or ("~",)}  # several, in a loop
-            target = next((word for word, path in targets.items() if state.is_outside(path)), next(iter(targets)))
-            goes_back = call.program == "popd" or "-" in operands
-            state.directory, state.previous = state.previous if goes_back else targets[target], state.directory
-            if state.directory is None:
-                self.doubt(UndecidedReason.UNKNOWN_DIRECTORY, target)
 
     def _started(self, call: _ProgramCall, endpoints: Sequence[str]) -> _ProgramCall:
         """Judges the directory in which a program starts and the hosts that its variables name."""
@@ -14383,6 +14362,31 @@ class _CommandInspector:
         texts = call.values(call.row.code) if call.row.code else [" ".join(call.operands[call.row.skip :])]
         for text in texts:
             self._script(text, call.state if call.row.builtin else self._subshell(call.state))
+
+    def _run_declare(self, call: _ProgramCall) -> None:
+        for name, equals, value in (word.partition("=") for word in call.operands):
+            if equals or call.program in ("local", "declare"):
+                call.state.set(name, value if equals else f"${name}")
+            if call.program == "export":
+                call.state.endpoints += _endpoints([(name, value)])
+
+    def _run_read(self, call: _ProgramCall) -> None:
+        operands = () if call.program == "printf" else call.operands
+        for name in (*operands, *call.values(("-a", "-v"))):
+            call.state.set(name, f"${name}")
+
+    def _run_tee(self, call: _ProgramCall) -> None:
+        paths = map(call.state.resolve, call.operands)
+        call.state.files.update((path, call.stdin) for path in paths if path and call.stdin)
+
+    def _run_cd(self, call: _ProgramCall) -> None:
+        state = call.state
+        targets = {word: state.resolve(word) for word in call.operands or ("~",)}  # several, in a loop
+        target = next((word for word, path in targets.items() if state.is_outside(path)), next(iter(targets)))
+        goes_back = call.program == "popd" or "-" in call.operands
+        state.directory, state.previous = state.previous if goes_back else targets[target], state.directory
+        if state.directory is None:
+            self.doubt(UndecidedReason.UNKNOWN_DIRECTORY, target)
 
     def _run_trap(self, call: _ProgramCall) -> None:
         self._traps += [(text, call.state) for text in call.operands[:1]]

@@ -313,6 +313,7 @@ find . -name '*.url' -exec curl {} \;
 """
 
 READS_A_CREDENTIAL = r"""
+find config -exec cat .netrc \;
 echo $(($API_KEY+1))
 for f in a .netrc; do cat "$f"; done
 docker cp .env web:/app
@@ -468,6 +469,7 @@ python3 -c "import os, subprocess; subprocess.run(['make'], env={**os.environ, '
 """
 
 SPAWNS_OUTSIDE = r"""
+cd config && cd ../.. && make
 cd $X; cd /etc && make
 trap make EXIT; cd /etc
 cd /etc && make
