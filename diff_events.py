@@ -11003,9 +11003,10 @@ def _not_compared(report: Report) -> list[str]:
 def warning_text(warning: LogWarning) -> str:
     """What a warning says, in words."""
     torn = f"the last line is torn ({_counted(warning.count, 'byte')}), left out"
+    lost = _counted(warning.count, "event")
     return {
         WarningKind.TORN_TAIL: f"line {warning.lineno}: {torn if warning.count else 'the compressed data ends early'}",
-        WarningKind.HOLE: f"tid {warning.tid}: events lost: {warning.count:,}, the first at index {warning.idx}",
+        WarningKind.HOLE: f"tid {warning.tid}: {lost} lost, the first at index {warning.idx}",
         WarningKind.GROWN: "it grew while it was read; what was added is left out",
         WarningKind.SWAPPED: "the headers name the engines the other way round: are --canary and --ours swapped?",
         WarningKind.SAME_FILE: "this is the other log's file: it was compared with itself",
