@@ -16348,13 +16348,14 @@ class _EventLogValidator:
         if kind == "handle.create" and sid:
             self._created.add(sid)
             pointer, object_type = thing = guest_pointer(raw), payload.get("object_type")
-            if shared_global_of(payload):
+            is_shared = shared_global_of(payload) is not None
+            if is_shared:
                 self._shared[thing] = sid
-            elif handle_number(raw):
+            elif pointer is not None and isinstance(object_type, str):
+                self._unshared.setdefault(thing, (lineno, sid))
+            if handle_number(raw) and not is_shared:
                 self._ordinary.add(sid)
                 self._handles.add(handle_number(raw))
-                if pointer is not None and isinstance(object_type, str):
-                    self._unshared.setdefault(thing, (lineno, sid))
         elif kind == "handle.destroy":
             self._handles.discard(handle_number(raw))
             self._named.add(sid)

@@ -103,6 +103,10 @@ class EventLogs(ValidateCase):
                 [("wait_not_begun", 2, "kind"), ("out_of_order", 3, "tid_event_idx")],
             ),
             ([handle(0, "00ff"), handle(1, SID)], [("wrong_sid", 2, "payload.handle_semantic_id")]),
+            (
+                [handle(0, "00ff", raw=0), handle(1, d.shared_global_sid(0, "Event"), raw=0)],
+                [("wrong_sid", 2, "payload.handle_semantic_id")],
+            ),
             ([handle(0, SID), handle(1, 7, raw=5)], []),
             ([handle(0, SID, raw="x")], [("payload", 2, "payload.raw_handle_id")]),
             ([handle(0, 5, kind="handle.destroy"), handle(1, 5, raw=1)], []),
