@@ -8,6 +8,7 @@ import hashlib
 import re
 import unittest
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -212,32 +213,36 @@ class HostileText(unittest.TestCase):
             self.assertFalse(set(escaped) & set("<>\"'"), escaped)
 
 
+@functools.cache
+def page_of(make: Callable[..., diff_events.Report], *arguments: int) -> str:
+    """The page of a report, made once for all tests."""
+    return diff_events.render_html(make(*arguments))
+
+
 class Bounds(unittest.TestCase):
-    def check(self, report: diff_events.Report, articles: int) -> None:
-        text = diff_events.render_html(report)
+    def check(self, text: str, articles: int) -> None:
         page = Page(text)
         self.assertLess(len(text.encode()), MOST_BYTES)
         self.assertLessEqual(page.shapes, MOST_SHAPES)
         self.assertEqual(page.tags["article"], articles)
 
     def test_a_hundred_divergences(self) -> None:
-        self.check(scattered_report(5, 20), 100)
+        self.check(page_of(scattered_report, 5, 20), 100)
 
     def test_many_divergences_of_one_thread(self) -> None:
-        report = scattered_report(1, 300)
-        self.check(report, 300)
-        text = Page(diff_events.render_html(report)).text()
+        text = page_of(scattered_report, 1, 300)
+        self.check(text, 300)
         self.assertNotIn("more divergences met", text)
 
     def test_many_pairs(self) -> None:
-        report = many_pairs(150)
-        self.check(report, 150)
-        self.assertIn("10 more pairs", Page(diff_events.render_html(report)).text())
+        text = page_of(many_pairs, 150)
+        self.check(text, 150)
+        self.assertIn("10 more pairs", text)
 
     def test_whatever_there_is(self) -> None:
-        for report in (endless_report(1, 1000), endless_report(150, 40)):
-            with self.subTest(threads=len(report.threads)):
-                self.check(report, 1000)
+        for threads, divergences in ((1, 1000), (150, 40)):
+            with self.subTest(threads=threads):
+                self.check(page_of(endless_report, threads, divergences), 1000)
 
     def test_long_context_fields_and_payloads(self) -> None:
         long = [("KeLong", {f"{'<&' * 400}{n}": '\x1b"' * 400 for n in range(300)})]
@@ -248,7 +253,7 @@ class Bounds(unittest.TestCase):
         self.assertLess(len(diff_events.render_html(report)), 100_000)
 
     def test_first_divergences_of_all_threads_come_first(self) -> None:
-        text = diff_events.render_html(endless_report(150, 40))
+        text = page_of(endless_report, 150, 40)
         self.assertIn("299,000 more divergences met, not listed here", text)
         lanes = re.findall(r'(?s)<li class="lane".*?</li>', text)
         self.assertEqual(Counter(lane.count('href="#d') for lane in lanes), {7: 100, 6: 40})
