@@ -64,6 +64,8 @@ FALSIFIERS: dict[str, list[Call]] = {
         ({"pattern": "*"}, {"pattern": "*"}, "a", None),
     ],
     "Grep": [
+        ({"pattern": "x", "flags": "-m 0"}, {"pattern": "x"}, None, None),
+        ({"pattern": "x", "flags": "-m 0"}, {"pattern": "x", "flags": "-m 1"}, None, None),
         ({"pattern": "x"}, {"pattern": "y"}, None, None),
         ({"pattern": "x", "path": "a"}, {"pattern": "x"}, None, None),
         ({"pattern": "x", "-i": True}, {"pattern": "x"}, None, None),
@@ -110,6 +112,7 @@ EQUIVALENT: dict[str, list[Call]] = {
         ({"pattern": "*"}, {"pattern": "*"}, "No files found\n", ""),
     ],
     "Grep": [
+        ({"pattern": "x", "-A": 0, "-C": 0}, {"pattern": "x"}, None, None),
         ({"pattern": "x", "-A": 0, "-B": 0, "-C": 0, "head_limit": 0, "offset": 0}, {"pattern": "x"}, None, None),
         (
             {"pattern": " x"},
@@ -922,6 +925,10 @@ class Interface(FolderCase):
         egress = self.trace(turn(("a", "WebFetch", {"url": "https://h.example"})))
         report = d.compute_parity_score(egress, egress, allow_hosts=["h.example"], forbidden_hosts=["*.example"])
         self.assertEqual((report.worst_tier, report.passes), (3, False))
+        other = turn(("b", "Bash", {"command": "make all"}))
+        both = self.trace(other, turn(("a", "WebFetch", {"url": "https://h.example"})), name="both")
+        report = d.compute_parity_score(teacher, both)
+        self.assertEqual(([drift.tier for drift in report.drifts], report.worst_tier), ([2, 3], 3))
         self.assertTrue(d.parity_markdown(report).startswith("# Parity: FAIL"))
 
     def test_one_is_not_many(self) -> None:
