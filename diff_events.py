@@ -11084,11 +11084,12 @@ def summary_document(report: Report) -> list[Block]:
     """The report for a terminal: what it comes to, and how to get more."""
     differing = [thread for thread in report.threads if thread.status is not PairStatus.IDENTICAL]
     left_out = len(differing) - _MOST_THREADS_LISTED
+    sorts = [" · ".join(cell for cell in row if cell != "–") for row in _sort_rows(report, _EXAMPLE_WIDTH)]
     return [
         *_verdict_blocks(report),
         *section(_warning_lines(report)),
         *_start_blocks(report),
-        *_first_lines("Sorts", [" · ".join(row) for row in _sort_rows(report, _EXAMPLE_WIDTH)]),
+        *_first_lines("Sorts", sorts),
         *_given(any(use.used for use in report.names.uses) and _names_sentence(report)),
         *section("## Threads", _thread_table(differing[:_MOST_THREADS_LISTED], 4)),
         *_given(left_out > 0 and f"More threads that differ: {left_out:,}."),
@@ -11543,11 +11544,8 @@ def _html_lanes(report: Report, threads: Sequence[ThreadReport], exhibits: Mappi
         numbers = {thread.pair.canary_tid: number for number, thread, _ in shown}
         items = "".join(_lane_item(report, *one, exhibits) for one in shown)
         links = "".join(link for _, thread, _ in shown for link in _lane_links(report, thread, numbers))
-        return (
-            f'<div class="lanes"><ul class="lanes">\n{items}</ul><svg class="links">{links}</svg></div>\n'
-            if shown
-            else ""
-        )
+        text = f'<div class="lanes"><ul class="lanes">\n{items}</ul><svg class="links">{links}</svg></div>\n'
+        return text if shown else ""
 
     differing, identical = group(are_identical=False), group(are_identical=True)
     if identical and differing:
@@ -11602,8 +11600,7 @@ def _html_verdict(report: Report) -> str:
     }
     items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts.items())
     return (
-        f'<header><div class="top"><h1 class="{look}">{sign} {html_text(verdict)}</h1>'
-        f"{_HTML_HELP}</div>\n"
+        f'<header><div class="top"><h1 class="{look}">{sign} {html_text(verdict)}</h1>{_HTML_HELP}</div>\n'
         f'<p>{html_text(sentence[:1].upper() + sentence[1:])}</p>\n<dl class="facts">{items}</dl>'
         f"{HtmlWriter().written(_verdict_blocks(report)[1:])}</header>\n"
     )
