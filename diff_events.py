@@ -7098,16 +7098,6 @@ class NameJudgement(NamedTuple):
     """and what canary calls the one that ours names."""
 
 
-class _Guess(NamedTuple):
-    """Two events that are the same if some of their values name the same objects."""
-
-    events: Both[Event]
-    """Without their payloads but for the name of the call."""
-    fields: tuple[FieldDifference, ...]
-    fingerprint: int
-    """Of ours."""
-
-
 class NameTable:
     """The names that are bound along an alignment."""
 
@@ -7119,7 +7109,6 @@ class NameTable:
         self._thread_ids: Both[Collection[int]] = Both(self._threads.keys(), set(self._threads.values()))
         self._used: set[tuple[str, EventId, str]] = set()
         self._fields_with_names: set[tuple[str, str | None, str]] = set()
-        self._guesses: dict[EventId, _Guess] = {}
         self._mistaken: dict[EventId, tuple[NameBreak, ...]] = {}
         self.follow(())
 
@@ -7215,40 +7204,8 @@ class NameTable:
         judged = ((f, self.judge(Both(canary, ours), f)) for f in self.profile.judge(canary, ours)[1])
         return (*(f for f, judgement in judged if not judgement or not judgement.is_same), *wrong)
 
-    # -- which events are the same but for names -----------------------------------------------------------------
-
-    def guess(self, canary: Event, ours: Event) -> bool:
-        """Whether two events are the same if they name the same objects: for a walk before which no names are bound."""
-        return self.profile.equal(canary, ours, self._guess)
-
-    def _guess(self, events: Both[Event], fields: Sequence[FieldDifference]) -> bool:
-        values = [Both(name_value(f.left), name_value(f.right)) for f in fields]
-        if not all(
-            self._may_name(Side.CANARY, value.canary) and self._may_name(Side.OURS, value.ours) for value in values
-        ):
-            return False
-        ours = events.ours
-        fingerprint_ = self.logs.ours.index.streams[ours.tid].fingerprints[self.logs.ours.position(ours.tid, ours.idx)]
-        known = events.map(lambda event: replace(event, payload={"name": event.name}))
-        self._guesses[ours.tid, ours.idx] = _Guess(known, tuple(fields), fingerprint_)
-        return True
-
     def _may_name(self, side: Side, value: int | None) -> bool:
         return value is not None and (value in self._productions[side] or value in self._thread_ids[side])
-
-    def check_guesses(self) -> bool:
-        """Parts the fingerprints of events that were taken for the same and are not; whether there are any."""
-        wrong = False
-        for (tid, idx), guess in self._guesses.items():
-            position, canary = self.logs.ours.position(tid, idx), guess.events.canary
-            place = canary.tid, self.logs.canary.position(canary.tid, canary.idx)
-            fingerprints = self.logs.ours.index.streams[tid].fingerprints
-            if fingerprints[position] != guess.fingerprint:  # the walk has matched it
-                matches = self.counterparts.of(Side.OURS, tid, position, equal=True) == place
-                if not matches or not self._explains(guess.events, guess.fields):
-                    fingerprints[position] = guess.fingerprint
-                    wrong = True
-        return wrong
 
     def rename(self) -> bool:
         """Gives the events of ours that are the same but for names the fingerprints of their counterparts.
@@ -8753,8 +8710,6 @@ class FormatsDifferError(Exception):
 
 def match_by_name(names: NameTable, again: Callable[[Callable[[Event, Event], bool]], list[PairWalk]]) -> None:
     """Walks again until no more events turn out to be the same but for names."""
-    if names.check_guesses():
-        names.follow(again(names.equal))
     for _ in range(_MOST_NAME_ROUNDS):
         if not names.rename():
             break
@@ -8945,7 +8900,7 @@ def _walked(
 ) -> tuple[tuple[ThreadPair, ...], NameTable, _Spellings, list[PairWalk]]:
     pairs = paired(logs, options)
     names = NameTable(logs, pairs, options.profile)
-    spellings = _Spellings(names.guess if options.match_names else options.profile.equal, most_equal)
+    spellings = _Spellings(options.profile.equal, most_equal)
     walks = walk_pairs(logs, pairs, options.profile, most_walked(options), progress, spellings.equal)
     return pairs, names, spellings, walks
 
@@ -9425,7 +9380,7 @@ class RunSet:
         names = NameTable(logs, pairs, profile)
         again = functools.partial(walk_pairs, logs, pairs, profile, _MOST_DIFFERENCES, self._progress)
         by_name = bool(profile.of_sort(RuleSort.NAME))
-        names.follow(again(names.guess if by_name else profile.equal))
+        names.follow(again(profile.equal))
         if by_name:
             match_by_name(names, again)
         hidden = hide((walk.without_rest() for walk in names.walks) if beginning else names.walks, profile)
