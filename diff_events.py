@@ -931,7 +931,7 @@ class TextWriter:
     def text(self, text: str) -> str:
         """What stands in a paragraph, an item or a cell."""
         foreign = {_CODE: self._code, _LITERAL: self._literal}
-        parts = re.findall("[\x02\x04][^\x03]*|[^\x02-\x04]+", text)
+        parts = re.findall("[\x02\x04][^\x03]*|[^\x02-\x04]+", self._with_marks(text))
         return "".join(foreign[p[0]](p[1:]) if p[0] in foreign else self._own_words(p) for p in parts)
 
     def _bounded(self, rows: Iterable[Sequence[object]]) -> list[list[str]]:
@@ -953,10 +953,8 @@ class TextWriter:
         return printable(text)
 
     def _changed(self, text: str) -> str:
-        text = printable(text)
-        if self._colour:
-            return f"\x1b[{_REVERSE}m{text}\x1b[{_NOT_REVERSE}m"  # the rest stays in the colour of its line
-        return f"«{text}»" if self._marked else text
+        text = printable(text)  # in colour, what stands behind it stays in the colour of its line
+        return f"\x1b[{_REVERSE}m{text}\x1b[{_NOT_REVERSE}m" if self._colour else text
 
     def _code(self, text: str) -> str:
         parts = re.split(f"[{_CHANGE}{_CHANGE_ENDS}]", text)
@@ -10821,11 +10819,6 @@ def _divergence_evidence(thread: ThreadReport, nth: int) -> list[Block]:
     return ["\n".join([*lines, *_relation_lines(thread, nth)]), *_alignment_blocks(divergence)]
 
 
-def _first_event(divergence: Divergence) -> Event:
-    """The first event that has no counterpart, canary's where both sides have one."""
-    return next((events[0] for events in divergence.block if events), divergence.events.canary)
-
-
 def _divergence_line(thread: ThreadReport, nth: int) -> str:
     divergence, pair = thread.divergences[nth], thread.pair
     counts = " / ".join(dict.fromkeys(f"{count:,}" for count in divergence.counts))
@@ -10835,7 +10828,7 @@ def _divergence_line(thread: ThreadReport, nth: int) -> str:
         _short_change(divergence),
         _indexes(divergence.events),
         f"recovers after {counts}" if divergence.rejoin else "never recovers",
-        literal(_event_name(_first_event(divergence))),
+        literal(_event_name(next(itertools.chain(*divergence.block), divergence.events.canary))),
         ", ".join(_shortened(path.removeprefix("payload.")) for path in dict.fromkeys(paths[:3])),
     )
     return " · ".join(parts)
