@@ -9002,6 +9002,8 @@ MOST_PLACES: Final = 3
 """Values of a field by which events may float."""
 SMALLEST_NAME: Final = 0x100
 """Smaller numbers come back by chance."""
+_UNWRITTEN: Final = '""'
+"""What a recorder writes of a value that it did not come to know, in any call."""
 _LONGEST_TURN: Final = 8
 _LEFT_OVER_MOST: Final = 100
 """Events of one call that are left over on one side of a pool and looked at."""
@@ -9014,7 +9016,7 @@ _COMMON_SEQUENCES: Final = 0.75
 """Or this share of the pairs of calls that follow each other on a thread. Measured: 0.98 or more, against 0.57."""
 _FEW_SEQUENCES: Final = 20
 """A run that has fewer such pairs says too little."""
-_BEGINNING_SEGMENTS: Final = 8
+_BEGINNING_SEGMENTS: Final = 4
 """So much of a log is the beginning that the first rounds look at."""
 _EVENTS_AT_HAND: Final = 1 << 17
 _MOST_DIFFERENCES: Final = 1000
@@ -9181,8 +9183,13 @@ def _value_rules(of_fields: Mapping[_FieldKey, Sequence[_Seen]]) -> Iterator[Pro
             continue
         for group in groups:
             lists.setdefault((kind, path, group), set()).add(call)
+    unwritten: dict[tuple[str, FieldPath], set[str | None]] = {}
     for (kind, path, group), calls in lists.items():
-        for call in {None} if len(calls) >= MANY_CALLS else calls:
+        unwritten.setdefault((kind, path), set()).update(calls if _UNWRITTEN in group else ())
+    for (kind, path, group), calls in lists.items():
+        is_unwritten = _UNWRITTEN in group and len(group) == 2
+        of_kind = unwritten[kind, path] if is_unwritten else calls
+        for call in {None} if len(of_kind) >= MANY_CALLS else calls:
             yield ProfileRule(RuleSort.IGNORE, "", kind, call, path, values=tuple(map(json.loads, group)))
 
 
@@ -9445,13 +9452,22 @@ def _note_hidden(comparison: Comparison, profile: Profile, evidence: Evidence) -
     runs, names = comparison.runs, comparison.names
     for events in comparison.hidden.pooled:
         evidence.note_fields(runs, events, names)
+    places: list[Both[EventPlace]] = []
+    seen: set[tuple[int, object]] = set()
+    counts = Counter[tuple[int, bool]]()
     for walk in comparison.hidden.walks:
-        known: dict[int, set[object]] = {}
         for number, canary, ours, values in same_under_rules(walk, profile):
-            of_rule = known.setdefault(number, set())
-            if values not in of_rule and len(of_rule) < _MOST_HIDDEN:
-                of_rule.add(values)
-                evidence.note_fields(runs, Both(walk.canary.event(canary), walk.ours.event(ours)), names)
+            is_new = (number, values) not in seen
+            event = number, walk.canary.stream.fingerprints[canary]
+            if (is_new or event not in seen) and counts[number, is_new] < _MOST_HIDDEN:
+                counts[number, is_new] += 1
+                seen |= {(number, values), event}
+                places.append(Both((walk.canary.tid, canary), (walk.ours.tid, ours)))
+    for side in Side:
+        names.logs[side].hold(place[side] for place in places)
+    for place in places:
+        evidence.note_fields(runs, Both(*(names.logs[side].event(*place[side]) for side in Side)), names)
+    for walk in comparison.hidden.walks:
         evidence.turns += [(profile.rules[step.rule].calls, runs) for step in walk.steps if step.rule is not None]
         for run, side in zip(runs, Side, strict=True):
             evidence.alone += [(run, walk.sides[side].event(position)) for position, _ in floating(walk, side)]
