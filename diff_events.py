@@ -13405,7 +13405,6 @@ _HOST_FORMS: Final[Mapping[str, str]] = {
     "listed": r"([\w.-]+@(?:localhost|[A-Za-z0-9-]+\.[\w.-]+)):(?!//)",
     "image": r"(?!\.)(?=[^/]*[.:$]|localhost/)([^/]+)/",  # ghcr.io/owner/image
     "database": r"(?:.*\s)?host(?:addr)?=([^\s/;,]+)|(\$.*)",
-    "socat": r"(?i)(?:tcp|udp|openssl|ssl)[46]?(?:-connect)?:([^:,]+):",
     "any-url": r"(?!)",
     "none": r"(?!)",
 }
@@ -13491,8 +13490,8 @@ class Program(NamedTuple):
     host is named. With an option of ``offline``, it neither reaches out nor runs anything.
 
     ``reads`` says which words are files to read: all, nothing, but-first (that is a pattern) or but-last (that is
-    written). ``runs`` says what it runs: see `_CommandInspector`; ``skip`` operands stand before it, and ``elsewhere``
-    is another host or a container. ``leading``: its options end at its first operand. A ``builtin`` starts no program.
+    written), options (their values). ``runs`` says what it runs: see `_CommandInspector`; ``skip`` operands stand
+    before it. ``leading``: its options end at its first operand. A ``builtin`` starts no program.
     """
 
     name: str = ""
@@ -13510,7 +13509,6 @@ class Program(NamedTuple):
     reads: str = "all"
     runs: str = ""
     skip: int = 0
-    elsewhere: bool = False
     leading: bool = False
     builtin: bool = False
 
@@ -13526,7 +13524,7 @@ wget | hosts=url endpoints=,base lists=i,input-file
   values=OoPaUetTwQADRIXlB,header,post-data,body-data,referer,user-agent
   switches=,quiet,no-verbose,verbose,continue,recursive,mirror,no-parent,no-clobber,timestamping,spider,
   no-check-certificate,server-response,content-disposition,page-requisites,show-progress,https-only,background
-ssh mosh autossh | hosts=url first leading values=BbcDEeFIiLlmoOpQRSw endpoints=JW runs=words skip=1 elsewhere
+ssh mosh | hosts=url first leading values=BbcDEeFIiLlmoOpQRSw endpoints=JW reads=options
 scp | hosts=remote values=cFiloPSDX endpoints=J
 rsync | hosts=remote values=efTMB,rsh,filter,exclude,include,exclude-from,include-from,port,bwlimit
 nc ncat netcat | hosts=url first values=sXce endpoints=x,proxy offline=l,listen
@@ -13535,14 +13533,10 @@ sftp ssh-copy-id ftp lftp telnet ping ping6 traceroute whois xdg-open lynx w3m w
 dig nslookup host nmap | hosts=url values=tpbkqcyDS,top-ports,script
 aria2c yt-dlp ab wrk hey k6 open chromium google-chrome firefox | hosts=listed outward=*
 openssl | values=,-in,-out,-servername,-CAfile endpoints=,-connect
-socat | hosts=socat
 psql pg_dump pg_restore pg_isready createdb dropdb mysql mariadb mysqldump mongosh mongo mongodump |
   hosts=database endpoints=h,host values=UpdcfDPu,port,username,dbname,command,file,user,database
 redis-cli | hosts=database endpoints=hu,host values=pnardXD,pass
-ldapsearch | endpoints=Hh
-mosquitto_pub mosquitto_sub kcat | endpoints=hb,host values=tmpGXfuP
-grpcurl | hosts=url first values=dH,import-path,proto,-import-path,-proto,-d
-gpg apt-key | endpoints=,keyserver
+svn | hosts=listed outward=checkout,co,update,up,commit,ci
 
 git git/lfs | leading values=c,git-dir,namespace directory=C,work-tree reads=nothing
 git/remote | leading reads=nothing
@@ -13553,25 +13547,20 @@ git/clone git/fetch git/pull git/push git/ls-remote git/submodule/add git/submod
   push-option,upload-pack,receive-pack,strategy,strategy-option,name
 git/remote/add git/remote/set-url | runs=remote_add reads=nothing values=tm
 git/archive | endpoints=,remote reads=nothing
-svn | hosts=listed outward=checkout,co,update,up,commit,ci
 gh glab aws gcloud gsutil az vercel netlify heroku flyctl wrangler firebase doctl ngrok claude codex gemini llm ansible
   ansible-playbook vagrant mail cloudflared ollama sentry-cli twine gradlew mvnw | hosts=listed outward=*
-kubectl oc | hosts=listed outward=* endpoints=s,server
+kubectl oc | hosts=listed outward=* reads=options endpoints=s,server
   values=nfclos,namespace,filename,context,output,selector,kubeconfig
 helm | hosts=listed outward=+,repo,dependency,status,list,rollback,uninstall,get
 terraform tofu | directory=,-chdir outward=init,plan,apply,destroy,refresh,import
 
-docker podman nerdctl docker/image docker/container docker/buildx | leading endpoints=H,host values=c,context
-docker/compose docker-compose | leading values=fp,file,project-name,project-directory,env-file
-docker/pull docker/push | hosts=image first outward=* values=,platform
+docker podman nerdctl docker/image docker/container docker/buildx docker/compose | leading endpoints=H,host values=cfp
+docker/pull docker/push docker/run docker/create | hosts=image first outward=* leading reads=options
+  values=evpwulmhc,name,network,volume,env,env-file,publish,workdir,user,entrypoint,mount,platform
 docker/login | hosts=url first outward=* values=up,username,password
-docker/build | hosts=listed outward=* values=tf,tag,file,build-arg,target,platform,label,cache-from
-docker/search docker/compose/up docker/compose/pull docker/compose/build docker/compose/push | outward=*
-docker/run docker/create docker/compose/run | hosts=image first outward=* leading
-  runs=command skip=1 elsewhere values=evpwulmhc,name,network,volume,env,env-file,publish,workdir,user,entrypoint,
-  mount,platform,label,memory,cpus,restart,hostname,add-host
-docker/exec docker/compose/exec | leading runs=command skip=1 elsewhere values=ewu,env,env-file,user,workdir
-kubectl/exec | outward=* leading runs=command skip=1 elsewhere values=nc,namespace,container,context
+docker/build | hosts=listed outward=* values=tf,tag,file,build-arg,target,platform
+docker/search docker/up | outward=*
+docker/exec | outward=* leading reads=options values=ewu,env,env-file,user,workdir
 
 npm pnpm | hosts=listed directory=C,prefix,cwd,dir endpoints=,registry,proxy
   outward=+,i,ci,audit,view,info,exec,dlx,create,init,x,link,import,dedupe,ping,whoami
@@ -13607,7 +13596,6 @@ exec | runs=command leading values=a builtin
 command builtin | runs=command leading builtin offline=vV
 watch | runs=words leading values=n,interval
 eval | runs=words leading builtin
-trap | runs=trap leading builtin
 sh bash dash zsh ksh fish ash | runs=shell leading values=oO,rcfile,init-file code=c offline=n
 su | runs=words values=gGsTw,group,supp-group,shell,whitelist-environment code=c,command
 source . | runs=shell leading builtin
@@ -13628,16 +13616,15 @@ cat tac head tail less more cut sort uniq tr wc diff cmp jq yq column fold paste
 cp mv install | hosts=none reads=but-last
 grep egrep fgrep rg ag ack | hosts=none reads=but-first values=efmABCg
 sed | hosts=none reads=but-first values=ef
-ls stat rm rmdir mkdir touch chmod chown chgrp du ln readlink realpath basename dirname which mktemp unlink shred
+ls stat rm rmdir mkdir touch chmod chown chgrp du ln readlink realpath basename dirname which tee mktemp unlink shred
   ssh-keygen date seq sleep | hosts=none reads=nothing
-echo : true false test [ exit return set unset alias unalias shift wait pwd dirs hash type ulimit umask | hosts=none
-  reads=nothing builtin
+echo : true false test [ exit return trap set unset alias unalias shift wait pwd dirs hash type ulimit
+  umask | hosts=none reads=nothing builtin
 export readonly local declare typeset | hosts=none reads=nothing builtin runs=declare
 cd pushd popd | hosts=none reads=nothing builtin runs=cd
 printf | hosts=none reads=nothing builtin runs=read leading values=v
 read | hosts=none reads=nothing builtin runs=read values=adinNptu
 mapfile readarray | hosts=none reads=nothing builtin runs=read values=dnOsuCc
-tee | hosts=none reads=nothing runs=tee
 """
 """A row a program or subcommand (or several that are alike): its names, then the fields of `Program`.
 
@@ -13739,8 +13726,6 @@ def split_arguments(
 
 _UNKNOWN_TEXT: Final = "$(…)"
 """What stands for a text that the command does not say."""
-_SEVERAL: Final = "\0"
-"""What stands between the values that a variable has one after the other, in a loop."""
 _MAX_VALUE: Final = 1024  # of a variable: "a=$a$a" over and over must not fill the memory
 _BEFORE_A_PATH: Final = r"^(?:--[\w-]+=|(?:[\w.-]+=)?[@<])"
 _IS_ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*=")
@@ -13755,23 +13740,20 @@ _NO_HOST: Final = r"\d{1,5}|GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS"
 class _ShellState:
     """What a shell knows while it runs a command, as far as the command says it.
 
-    ``directory`` is relative to the trace's cwd, or absolute; none where it cannot be told. ``endpoints`` are the hosts
-    in exported variables, ``files`` what the command wrote, ``remotes`` those that it gave to git.
+    ``directory`` is relative to the trace's cwd, or absolute; none where it cannot be told. ``files`` are those that
+    the command wrote, ``remotes`` those that it gave to git.
     """
 
     policy: Policy
     directory: str | None = "."
-    previous: str | None = "."
     variables: dict[str, str] = field(default_factory=dict)
-    functions: dict[str, list[Command]] = field(default_factory=dict)
-    endpoints: list[str] = field(default_factory=list)
+    functions: set[str] = field(default_factory=set)
     files: dict[str, str] = field(default_factory=dict)
     remotes: dict[str, str] = field(default_factory=dict)
 
     def copy(self) -> _ShellState:
         """The same state for a subshell, which leaves this one alone, but for what it writes to files."""
-        copies = {name: getattr(self, name).copy() for name in ("variables", "functions", "endpoints")}
-        return replace(self, **copies)
+        return replace(self, variables=self.variables.copy(), functions=self.functions.copy())
 
     def set(self, name: str, value: str) -> tuple[str, str]:
         """Gives a variable its value, and returns both as they are kept."""
@@ -13836,7 +13818,7 @@ class _ProgramCall(NamedTuple):
     def files(self) -> Iterator[str]:
         """The words that stand for files to read; those of a command inside it are looked at with that command."""
         words: Sequence[str] = self.words[1:] if self.row.reads != "nothing" else ()
-        if self.row.runs in ("command", "xargs", "words"):
+        if self.row.reads == "options" or self.row.runs in ("command", "xargs", "words"):
             words = [value for _, value in self.options]
         elif self.row.reads == "but-last":
             words = words[:-1]
@@ -13929,11 +13911,6 @@ _SHELL_CLIENT: Final = (
     r"|(?:\w*\.)?(?:execSync|execFile|execFileSync|spawn|spawnSync)|(?:child_process|cp)\.exec|exec|shell_exec|passthru"
     r"|(?:IO|Open3)\.\w+"
 )
-_ALIAS: Final = (
-    r"\bimport (?P<module>[\w.]{1,60}) as (?P<short>\w+)|\b(?P<class>[\w.]{1,60})\([^()\n]{0,200}\) as (?P<manager>\w+)"
-    r"|(?P<variable>\$?\b\w{1,60}) *= *(?:await |new )?(?P<made>(?!require\b)[A-Za-z_](?:[\w.]|::|->){0,60})[ (;]"
-)
-"""What a name in code stands for: ``import requests as r``, ``with Client() as c``, ``s = requests.Session()``."""
 _CODE_VARIABLE: Final = (
     r"(?:environ(?:b|\.get|\.pop)?|getenv|process\.env|ENV(?:\.fetch)?|ENVIRON|\$_ENV)[\s(\[{.]+['\"]?(\w+)\b"
     r"(?!['\"]\s*\]\s*=[^=])"
@@ -13978,18 +13955,12 @@ def code_calls(code: str) -> Iterator[tuple[str, list[str], dict[str, str]]]:
     for name, maker, place in re.findall(_CODE_ASSIGNMENT, bare):
         if not maker or "://" in texts[int(place)]:  # "text = open('a.txt').read()" is not a.txt
             variables[name] = text_of(place)
-    aliases = {
-        found["short"] or found["manager"] or found["variable"]: found["module"] or found["class"] or found["made"]
-        for found in re.finditer(_ALIAS, bare)
-    }
     for call in re.finditer(_CODE_CALL, bare):
         arguments = [
             (key, text_of(place) if place else variables.get(name, f"${name}"))
             for key, place, name in re.findall(_ARGUMENT, call[2])
         ]
-        first = re.split(r"\.|->", call[1], maxsplit=1)[0]
-        callee = aliases.get(first, first) + call[1][len(first) :]
-        yield callee, [text for key, text in arguments if not key], {key: text for key, text in arguments if key}
+        yield call[1], [text for key, text in arguments if not key], {key: text for key, text in arguments if key}
 
 
 def _hosts_of_call(callee: str, positional: Sequence[str], keywords: Mapping[str, str]) -> list[str]:
@@ -14021,9 +13992,6 @@ def _written_by(words: Sequence[str], stdin: str | None) -> str:
     program, rest = words[0], words[1:]
     if program == "echo":
         return " ".join(itertools.dropwhile(re.compile(r"-[neE]+").fullmatch, rest))
-    if program == "printf" and rest:
-        form = re.sub(r"%[-+ #0-9.]*[A-Za-z]|\\n", " ", rest[0]).strip() if len(rest) > 1 else rest[0]
-        return " ".join([form, *rest[1:]]).replace("\\n", "\n")
     if stdin is not None and (program == "tee" or (program == "cat" and all(word.startswith("-") for word in rest))):
         return stdin
     return _UNKNOWN_TEXT
@@ -14044,10 +14012,9 @@ class _CommandInspector:
     """
 
     def __init__(self, policy: Policy) -> None:
-        self._policy, self._budget, self._elsewhere = policy, Budget(), False
+        self._policy, self._budget = policy, Budget()
         self._violations: dict[Violation, None] = {}
         self._undecided: dict[Undecided, None] = {}
-        self._traps: list[tuple[str, _ShellState]] = []
 
     def check(self) -> SovereigntyCheck:
         return SovereigntyCheck(tuple(self._violations), tuple(self._undecided))
@@ -14063,14 +14030,10 @@ class _CommandInspector:
             self.violate(Reason.SPAWN_OUTSIDE_CWD, f"the shell is left in {state.directory}")
 
     def violate(self, reason: Reason, what: str) -> None:
-        """Notes a violation; on another host or in a container only that the network is used."""
-        if not self._elsewhere or reason is Reason.NETWORK_EGRESS:
-            self._violations[Violation(reason, what)] = None
+        self._violations[Violation(reason, what)] = None
 
     def doubt(self, reason: UndecidedReason, detail: str) -> None:
-        """Notes what cannot be told; in which directory another host or a container works does not matter."""
-        if not (self._elsewhere and reason is UndecidedReason.UNKNOWN_DIRECTORY):
-            self._undecided[Undecided(reason, detail[:200])] = None
+        self._undecided[Undecided(reason, detail[:200])] = None
 
     def reach(self, hosts: Iterable[str], *, is_used: bool = True) -> None:
         """Judges the hosts that an action names; ``is_used`` is false where it may only mention them."""
@@ -14088,7 +14051,7 @@ class _CommandInspector:
         return state.copy()
 
     def _script(self, text: str, state: _ShellState) -> None:
-        """A text that a shell runs, and then its traps. Of one without an end, what stands before it is looked at."""
+        """A text that a shell runs. Of one without an end, what stands before the place is looked at."""
         self._budget.spend(len(text) // 64)
         try:
             tokens: Sequence[Word] = shell_tokens(text, self._budget)
@@ -14097,12 +14060,8 @@ class _CommandInspector:
         except ShellSyntaxError as error:
             self.doubt(UndecidedReason.UNREADABLE, str(error))
             tokens = error.tokens
-        outer, self._traps = self._traps, []
         with self._budget.deeper():
             self._run(tokens, state)
-            for trap, at_end in self._traps:
-                self._script(trap, at_end)
-        self._traps = outer
 
     def _run(self, tokens: Iterable[Word], state: _ShellState, stdin: str | None = None) -> str:
         return self._run_commands(shell_commands(tokens, self._budget), state, stdin)
@@ -14119,11 +14078,11 @@ class _CommandInspector:
         words = self._expanded(command.words, state)
         written = ""
         if command.kind == "function":
-            state.functions[words[0] if words else ""] = command.body
-        elif command.kind:
+            state.functions.update(words)
+        if command.kind:
             written = self._run_group(command, words, state, stdin)
         elif words:
-            written = (state.directory or _UNKNOWN_TEXT) if words == ["pwd"] else _written_by(words, stdin)
+            written = _written_by(words, stdin)
             self._argv(words, state, stdin, _endpoints(assigned))
         for operator, word in command.redirects:
             path = state.resolve(word_text(word)) if operator in (">", ">>", ">|", "1>", "&>") else None
@@ -14133,20 +14092,23 @@ class _CommandInspector:
         return written
 
     def _run_group(self, command: Command, words: Sequence[str], state: _ShellState, stdin: str | None) -> str:
-        if command.kind in ("for", "select") and words:
-            state.set(words[0], _SEVERAL.join(words[2:]) or "$@")
+        written: list[str] = []
         with self._budget.deeper():
-            if command.kind != "|":
-                inner = self._subshell(state) if command.kind in ("(", "&") else state
-                return self._run_commands(command.body, inner, stdin)
-            for member in command.body:
-                stdin = self._run_one(member, self._subshell(state), stdin)
-        return stdin or ""
+            if command.kind == "|":
+                for member in command.body:
+                    stdin = self._run_one(member, self._subshell(state), stdin)
+                return stdin or ""
+            inner = self._subshell(state) if command.kind in ("(", "&", "function") else state
+            for value in (words[2:] or ["$@"]) if command.kind in ("for", "select") else [""]:
+                if value and words:
+                    inner.set(words[0], value)
+                written.append(self._run_commands(command.body, inner, stdin))
+        return "\n".join(written)
 
     def _redirected_input(self, command: Command, state: _ShellState, stdin: str | None) -> str | None:
         """What a command finds on its standard input, where its redirections say it."""
         for operator, word in command.redirects:
-            target = "\n".join(self._texts(word, state))
+            target = self._text(word, state)
             kind = operator.lstrip("0123456789")
             if kind.startswith("<<"):
                 stdin = target
@@ -14160,24 +14122,22 @@ class _CommandInspector:
     # ── words ──
 
     def _assign(self, word: Word, state: _ShellState) -> tuple[str, str]:
-        texts = [text.partition("=") for text in self._texts(word, state)]
-        return state.set(texts[0][0], _SEVERAL.join(value for _, _, value in texts))
+        name, _, value = self._text(word, state).partition("=")
+        return state.set(name, value)
 
     def _expanded(self, words: Iterable[Word], state: _ShellState) -> list[str]:
         """The words that a command gets: a known variable by its value, any other as ``$name``."""
         found: list[str] = []
         for word in words:
-            texts = self._texts(word, state)
+            text = self._text(word, state)
             splits = any(part.kind in (PartKind.PARAMETER, PartKind.COMMAND) and not part.quoted for part in word)
-            found += [piece for text in texts for piece in text.split()] if splits else texts
+            found += text.split() if splits else [text]
         return found
 
-    def _texts(self, word: Word, state: _ShellState) -> list[str]:
-        choices = [self._value(part, state).split(_SEVERAL) for part in word]
-        count = max(map(len, choices), default=1)
-        texts = ["".join(values[at % len(values)] for values in choices) for at in range(count)]
-        self._budget.spend(sum(map(len, texts)) // 64)
-        return texts
+    def _text(self, word: Word, state: _ShellState) -> str:
+        text = "".join(self._value(part, state) for part in word)
+        self._budget.spend(len(text) // 64)
+        return text
 
     def _value(self, part: Part, state: _ShellState) -> str:
         """What a part stands for; its expansion reads a credential, or runs the commands of a substitution."""
@@ -14212,8 +14172,7 @@ class _CommandInspector:
         """One command by its words; commands inside it (``sudo …``, ``sh -c …``) are looked at in turn."""
         self._budget.spend(1 + len(words) // 4)
         with self._budget.deeper():
-            if words[0] in state.functions:
-                self._call_function(words, state, stdin)
+            if words[0] in state.functions:  # it was looked at where it stands
                 return
             call = _parse_call(words, self._row_of(words, state), state, stdin)
             if not call.row.builtin:
@@ -14227,9 +14186,7 @@ class _CommandInspector:
             if call.dumps_environment():
                 self.violate(Reason.CREDENTIAL_READ, f"the whole environment ({call.program})")
             if call.row.runs and not call.is_local():
-                outer, self._elsewhere = self._elsewhere, self._elsewhere or call.row.elsewhere
                 getattr(self, f"_run_{call.row.runs}")(call)
-                self._elsewhere = outer
 
     def _row_of(self, words: Sequence[str], state: _ShellState) -> Program:
         """The row of a program; one that is run by its path is looked into, as far as the command wrote it."""
@@ -14241,14 +14198,6 @@ class _CommandInspector:
             return _UNKNOWN_PROGRAM if row.hosts in ("", "none") else row
         return row
 
-    def _call_function(self, words: Sequence[str], state: _ShellState, stdin: str | None) -> None:
-        body = state.functions.pop(words[0])  # a function that calls itself is followed once
-        everything = _SEVERAL.join(words[1:])
-        for name, value in (("@", everything), ("*", everything), *enumerate(words[1:10], 1)):
-            state.set(str(name), value)
-        self._run_commands(body, state, stdin)
-        state.functions[words[0]] = body
-
     def _started(self, call: _ProgramCall, endpoints: Sequence[str]) -> _ProgramCall:
         """Judges the directory in which a program starts and the hosts that its variables name."""
         inner = call.state
@@ -14259,7 +14208,7 @@ class _CommandInspector:
         if inner.is_outside(inner.directory):
             self.violate(Reason.SPAWN_OUTSIDE_CWD, f"{call.program} in {inner.directory}")
         if call.row.hosts != "none":
-            self.reach([*endpoints, *inner.endpoints])
+            self.reach(endpoints)
         return call._replace(state=inner)
 
     def _check_hosts(self, call: _ProgramCall) -> None:
@@ -14330,40 +14279,31 @@ class _CommandInspector:
             if equals or call.program in ("local", "declare"):
                 call.state.set(name, value if equals else f"${name}")
             if call.program == "export":
-                call.state.endpoints += _endpoints([(name, value)])
+                self.reach(_endpoints([(name, value)]))
 
     def _run_read(self, call: _ProgramCall) -> None:
         operands = () if call.program == "printf" else call.operands
         for name in (*operands, *call.values(("-a", "-v"))):
             call.state.set(name, f"${name}")
 
-    def _run_tee(self, call: _ProgramCall) -> None:
-        paths = map(call.state.resolve, call.operands)
-        call.state.files.update((path, call.stdin) for path in paths if path and call.stdin)
-
     def _run_cd(self, call: _ProgramCall) -> None:
         state = call.state
-        targets = {word: state.resolve(word) for word in call.operands or ("~",)}  # several, in a loop
-        target = next((word for word, path in targets.items() if state.is_outside(path)), next(iter(targets)))
-        goes_back = call.program == "popd" or "-" in call.operands
-        state.directory, state.previous = state.previous if goes_back else targets[target], state.directory
+        target = next(iter(call.operands), "~")
+        if call.program == "popd" or target == "-":
+            state.directory = None
+            return
+        state.directory = state.resolve(target)
         if state.directory is None:
             self.doubt(UndecidedReason.UNKNOWN_DIRECTORY, target)
-
-    def _run_trap(self, call: _ProgramCall) -> None:
-        self._traps += [(text, call.state) for text in call.operands[:1]]
 
     def _run_remote_add(self, call: _ProgramCall) -> None:
         call.state.remotes.update(zip(call.operands[:1], call.operands[1:2], strict=False))
 
     def _run_xargs(self, call: _ProgramCall) -> None:
-        """What is read is added to the command, or put where a mark stands; if unknown, it is as a variable is."""
-        text, operands = call.stdin or _UNKNOWN_TEXT, call.operands
-        marks = [value or "{}" for value in call.values(("-I", "-i", "-J", "--replace"))]
-        if operands and not marks:
-            self._argv([*operands, *text.split()], call.state)
-        for line in text.split("\n") if operands and marks else ():
-            self._argv([word.replace(marks[0], line) for word in operands], call.state)
+        """What is read is added to the command; what is unknown, or put where a mark stands, is as a variable is."""
+        values = [] if call.has("-I", "-i", "-J", "--replace") else (call.stdin or _UNKNOWN_TEXT).split()
+        if call.operands:
+            self._argv([*call.operands, *values], call.state)
 
     def _run_find(self, call: _ProgramCall) -> None:
         """``find -exec``: each ``{}`` is a file under the first folder, with the name that is looked for."""
