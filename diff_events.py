@@ -7145,7 +7145,7 @@ class NameTable:
         if expected and expected == producers.ours:
             self._fields_with_names.add(field_)
             return NameJudgement(True, expected.source)
-        if judged := self._judge_threads(Both(canary, ours), producers, field_):
+        if judged := self._judge_threads(Both(canary, ours), field_):
             return judged
         smallest = _SMALLEST_HANDLE if ours in self._productions.ours else _SMALLEST_ADDRESS
         known = min(canary, ours) >= smallest or field_ in self._fields_with_names
@@ -7156,14 +7156,12 @@ class NameTable:
             return None  # something that only ours made: nobody knows what it is on canary
         return NameJudgement(False, expected.source, expected.value, stands_for and stands_for.value)
 
-    def _judge_threads(
-        self, values: Both[int], producers: Both[NameProduction | None], field_: tuple[str, str | None, str]
-    ) -> NameJudgement | None:
+    def _judge_threads(self, values: Both[int], field_: tuple[str, str | None, str]) -> NameJudgement | None:
         """What two values of a field are as ids of threads that have partners; None if they may be something else."""
-        partner, are_handles = self._threads.get(values.canary), [p and p.source == HANDLES_SOURCE for p in producers]
-        if partner == values.ours and not all(are_handles):
+        partner = self._threads.get(values.canary)
+        if partner == values.ours:
             return NameJudgement(True, THREADS_SOURCE)
-        if partner is None or values.ours not in self._thread_ids.ours or any(are_handles):
+        if partner is None or values.ours not in self._thread_ids.ours:
             return None
         is_large = min(values) >= _SMALLEST_HANDLE and values.canary != values.ours
         if not (is_large or field_ in self._fields_with_names or _THREAD_FIELD.search(field_[2])):
@@ -8156,7 +8154,7 @@ class CauseAnalysis:
             if 0 <= start - one.positions.canary <= _MOST_EVENTS_TO_WAKE
             if one.compares_one_call and _ends_wait(one.events.canary)
         )
-        return max(waits, default=None)
+        return next(waits, None)
 
     def _missing_signal(self, stop: _Stop, start: int, wakes: Mapping[EventId, EventId]) -> EventId | None:
         """The event of canary that ended the wait from a position on, if ours never came to it."""

@@ -9,12 +9,15 @@ from typing import Any
 
 from diff_events import (
     Cause,
+    DiffOptions,
     Explained,
+    Novelty,
     Relation,
     Report,
     StartReason,
     TextWriter,
     ThreadReport,
+    diff_logs,
     read_profile,
     render_html,
     render_json,
@@ -301,6 +304,28 @@ class WhatTheOtherLogHas(unittest.TestCase):
                 self.assertEqual(self.report.start_here.canary_tid, tid)
 
 
+class SeveralReferences(unittest.TestCase):
+    def test_novel_is_what_no_run_has_and_lost_is_what_all_have(self) -> None:
+        def run(names: str) -> bytes:
+            calls = [line for name in names.split() for line in called(6, name)]
+            return log_text([*worked(6, 3), *calls, *worked(6, 3)])
+
+        for canary, references, novelty in (
+            ("Old", ("New", "Old"), None),
+            ("Old", ("Old", "New"), None),
+            ("Old", ("Old", "Else"), Novelty.NOVEL),
+            ("Old", ("New", "New"), None),
+            ("Old", ("Old New", "New Old"), Novelty.LOST),
+        ):
+            with self.subTest(references), tempfile.TemporaryDirectory() as directory:
+                paths = [Path(directory, f"{n}.jsonl") for n in range(4)]
+                for path, names in zip(paths, (canary, "New", *references), strict=True):
+                    path.write_bytes(run(names))
+                options = DiffOptions(references=(str(paths[2]), str(paths[3])))
+                report = diff_logs(str(paths[0]), str(paths[1]), options)
+                self.assertEqual(report.threads[0].divergences[0].novelty, novelty)
+
+
 class Pools(unittest.TestCase):
     PROFILE = """version = 1
 [[pool]]
@@ -455,6 +480,27 @@ class Relations(unittest.TestCase):
         self.assertEqual((start.reason, start.canary_tid, start.downstream), (StartReason.FAILS_ON_OURS, 6, 0))
         self.assertEqual([other.canary_tid for other in start.next], [6, 7, 7])
 
+    def test_a_wait_long_before_is_not_what_a_thread_comes_from(self) -> None:
+        def side(status: int, signals: bool, end: int, calls: int) -> list[Line]:
+            signal = called(6, "NtSetEvent", handle="0x" + "f" * 16) if signals else []
+            box = called(7, "XamShowMessageBoxUI") if end else []
+            wait = [*waited(7, "f" * 16, status=end), *called(7, "Step") * calls]
+            return [*worked(7, 5), *opened(6, status), *worked(6), *signal, *worked(6), *wait, *box, *worked(7, 6)]
+
+        for calls, relation in ((1, Relation.MISSING_SIGNAL), (4, Relation.WOKEN_BY)):
+            with self.subTest(calls):
+                report = compare_lines(side(OK, True, 0, calls), side(NO_FILE, False, 0x102, calls))
+                self.assertEqual(upstream_of(report, 7)[0], relation)
+
+    def test_the_signal_of_a_later_wait_is_not_what_a_thread_waits_for(self) -> None:
+        later = [*called(6, "NtSetEvent", handle="0x" + "f" * 16), *waited(7, "f" * 16)]
+        canary = [*opened(6, OK), *waited(7, "e" * 16, status=0x102), *worked(7, 3), *later]
+        report = compare_lines(canary, [*opened(6, NO_FILE), *worked(6), *waited(7, "e" * 16)[:2]])
+        ending = thread_of(report, 7).ending
+        assert ending is not None
+        self.assertIsNone(ending.signaller)
+        self.assertIsNone(thread_of(report, 7).cause)
+
     def test_a_thread_that_ended_waiting_for_a_diverged_one(self) -> None:
         canary = [*opened(6, OK), *called(6, "NtSetEvent", handle="0x" + "f" * 16), *waited(7, "f" * 16)]
         ours = [*opened(6, NO_FILE), *worked(6), *waited(7, "f" * 16)[:2]]
@@ -539,6 +585,28 @@ class Values(unittest.TestCase):
                 logs = [side(value, seen, start) for value, start in zip(values, more, strict=True)]
                 with self.subTest(values=values, seen=seen, more=more):
                     self.assertEqual(upstream_of(compare_lines(*logs), 7)[0], relation)
+
+    def test_of_several_values_the_first_ones_are_told_and_the_first_is_the_cause(self) -> None:
+        def side(base: int) -> list[Line]:
+            values = [base + 0x1230 * n for n in range(4)]
+            made_there = [line for n, one in enumerate(values) for line in called(6, f"Make{n}", one)]
+            return [*worked(6), *worked(7), *made_there, *called(7, "Use", **dict(zip("abcd", values, strict=True)))]
+
+        report = compare_lines(side(0x40001010), side(0x50002020))
+        echoes = thread_of(report, 7).divergences[0].echoes
+        self.assertEqual([echo.path for echo in echoes], ["payload.a", "payload.b", "payload.c"])
+        at = cause_of(report, 7).at
+        self.assertEqual(at, echoes[0].upstream)
+        self.assertNotEqual(at, echoes[1].upstream)
+
+    def test_what_repeats_a_value_stands_behind_it_in_both_logs(self) -> None:
+        def side(handle: int, *, made_first: bool) -> list[Line]:
+            steps = [called(6, "Make", handle), called(7, "Use", at=handle)]
+            one, other = steps if made_first else reversed(steps)
+            return [*worked(6), *worked(7), *one, *other]
+
+        report = compare_lines(side(0x40001010, made_first=False), side(0x50002020, made_first=True))
+        self.assertNotEqual(upstream_of(report, 7)[0], Relation.SAME_VALUE)
 
     def test_many_values_are_looked_up_as_few_are(self) -> None:
         def side(base: int) -> list[Line]:
