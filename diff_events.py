@@ -16824,6 +16824,13 @@ _MARKS: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 """How the help of a command marks what must be given, can be given again, and is one or more; ``=5`` is a default."""
 
+_NEEDS: Final = (
+    ("strict_profile", "profile", "the rules that must be of use"),
+    ("ratchet", "baseline", "the report to hold on to"),
+    ("oos", "matrix", "the rows that there are"),
+)
+"""Options that say nothing without another one."""
+
 _OPTION: Final = re.compile(
     r"(?m)^ {4}(?P<name>[a-z-]+)(?: (?P<metavar>\S+?)(?P<mark>[!*+]|=\w+)?)?  +(?P<meaning>\S.*(?:\n {10,}.+)*)"
     r"|^(?P<heading>[a-z ]+):$"
@@ -16979,10 +16986,6 @@ def _references(options: argparse.Namespace) -> tuple[str, ...]:
 def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """Compares two event logs and writes the reports."""
     gates = tuple(gate for gate in Gate if vars(options).get(gate.value) not in (None, False))
-    if options.strict_profile and not options.profile:
-        raise UsageError("--strict-profile needs --profile: the rules that must be of use")
-    if options.ratchet and options.baseline is None:
-        raise UsageError("--ratchet needs --baseline: the report to hold on to")
     if options.bisect and not gates:
         raise UsageError("--bisect needs a gate: --validate-identical, --fail-under, --ratchet or --until")
     settings = _comparison(
@@ -17142,24 +17145,13 @@ def coverage_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
 
 def corpus_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """``corpus``: scores a folder of fixtures; exit 2 where one is broken or a row of the matrix is not covered."""
-    if options.ratchet and options.baseline is None:
-        raise UsageError("--ratchet needs --baseline: the report to hold on to")
-    if options.oos and options.matrix is None:
-        raise UsageError("--oos needs --matrix")
     with opened_outputs(CORPUS_FORMATS, options, streams) as write:
         contract = _contract(options)
         matrix = read_matrix(options.matrix) if options.matrix is not None else None
         oos = _rows_out_of_scope(options, matrix, contract.oos_rows) if matrix is not None else ()
         before = read_scores(options.baseline) if options.baseline is not None else None
-        report = score_corpus(
-            options.directory,
-            contract,
-            must_fail=options.must_fail,
-            matrix=matrix,
-            oos=oos,
-            strict=options.strict,
-            strict_sovereignty=options.strict_sovereignty,
-        )
+        asked = {name: getattr(options, name) for name in ("must_fail", "strict", "strict_sovereignty")}
+        report = score_corpus(options.directory, contract, matrix=matrix, oos=oos, **asked)
         report = report if before is None else compare_scores(report, before)
         write(report, None)
     code = _coverage_exit(report.coverage, streams)
@@ -17228,9 +17220,6 @@ _CONTRACT: Final = f"""{_CONTRACT_FILE}
 _GATE_CODES: Final = """
 exit codes: 0 the gate holds, 1 it does not, 2 it could not be done
 """
-_PARITY: Final = f"""
-    --cwd DIR               the agents' working directory, where no trace says it
-{_CONTRACT}{_REPORTS % ", ".join(PARITY_FORMATS)}{_GATE_CODES}"""
 
 _COMPARISON_HELP: Final = f"""
 Finds where two engines' logs of one program first part ways, thread by thread.
@@ -17325,14 +17314,10 @@ Whether a student agent did what its teacher did, action by action.
 
     --teacher TRACE!        the reference trace (.ccpa-trace.jsonl)
     --student TRACE!        the trace under test
-{_PARITY}"""
-_DIFF_HELP: Final = f"""
-In short for parity: whether a student agent did what its teacher did, action
-by action.
-
-    teacher TEACHER         the reference trace (.ccpa-trace.jsonl)
-    student STUDENT         the trace under test
-{_PARITY}"""
+    --cwd DIR               the agents' working directory, where no trace says it
+{_CONTRACT}{_REPORTS % ", ".join(PARITY_FORMATS)}{_GATE_CODES}"""
+_DIFF_HELP: Final = re.sub("--(teacher|student) TRACE!", lambda role: f"{role[1]} {role[1].upper()} ", _PARITY_HELP)
+"""In short for parity: the traces without the names of their options."""
 _CORPUS_HELP: Final = f"""
 Scores every fixture of a corpus: pairs of agent traces and pairs of event logs.
 {_MATRIX % ""}
@@ -17421,6 +17406,9 @@ def run(argv: Sequence[str], streams: Streams) -> ExitCode:
         except SystemExit:
             streams.write("")
             return ExitCode.OK
+        for option, needed, why in _NEEDS:
+            if getattr(options, option, False) and not getattr(options, needed):
+                raise UsageError(f"--{option.replace('_', '-')} needs --{needed}: {why}")
         return command(options, streams)
     except KeyboardInterrupt as interrupt:
         return ExitCode.TERMINATED if isinstance(interrupt, Terminated) else ExitCode.INTERRUPTED
