@@ -13753,11 +13753,8 @@ class _ShellState:
         """The same state for a subshell, which leaves this one alone, but for what it writes to files."""
         return replace(self, variables=self.variables.copy(), functions=self.functions.copy())
 
-    def set(self, name: str, value: str) -> tuple[str, str]:
-        """Gives a variable its value, and returns both as they are kept."""
-        name, value = name.rstrip("+").partition("[")[0], value[:_MAX_VALUE]
-        self.variables[name] = value
-        return name, value
+    def set(self, name: str, value: str) -> None:
+        self.variables[name.rstrip("+").partition("[")[0]] = value[:_MAX_VALUE]
 
     def home(self) -> str:
         """The home directory, as far as the cwd lies in it."""
@@ -13995,9 +13992,10 @@ def _written_by(words: Sequence[str], stdin: str | None) -> str:
     return _UNKNOWN_TEXT
 
 
-def _endpoints(assigned: Iterable[tuple[str, str]]) -> list[str]:
-    """The hosts in variables such as ``*_URL`` and ``*_PROXY``."""
-    values = (value for name, value in assigned if re.fullmatch(_ENDPOINT_VARIABLE, name))
+def _endpoints(assigned: Iterable[str]) -> list[str]:
+    """The hosts in assignments of variables such as ``*_URL`` and ``*_PROXY``."""
+    pairs = (word.partition("=") for word in assigned)
+    values = (value for name, _, value in pairs if re.fullmatch(_ENDPOINT_VARIABLE, name))
     return [host for value in values for host in hosts_in("url", value)]
 
 
@@ -14059,12 +14057,9 @@ class _CommandInspector:
             self.doubt(UndecidedReason.UNREADABLE, str(error))
             tokens = error.tokens
         with self._budget.deeper():
-            self._run(tokens, state)
+            self._run_commands(shell_commands(tokens, self._budget), state)
 
-    def _run(self, tokens: Iterable[Word], state: _ShellState, stdin: str | None = None) -> str:
-        return self._run_commands(shell_commands(tokens, self._budget), state, stdin)
-
-    def _run_commands(self, commands: Iterable[Command], state: _ShellState, stdin: str | None) -> str:
+    def _run_commands(self, commands: Iterable[Command], state: _ShellState, stdin: str | None = None) -> str:
         """Runs commands one after the other; returns what they write, as far as it is known."""
         return "\n".join(self._run_one(command, state, stdin) for command in commands)
 
@@ -14119,9 +14114,10 @@ class _CommandInspector:
 
     # ── words ──
 
-    def _assign(self, word: Word, state: _ShellState) -> tuple[str, str]:
+    def _assign(self, word: Word, state: _ShellState) -> str:
         name, _, value = self._text(word, state).partition("=")
-        return state.set(name, value)
+        state.set(name, value)
+        return f"{name}={value}"
 
     def _expanded(self, words: Iterable[Word], state: _ShellState) -> list[str]:
         """The words that a command gets: a known variable by its value, any other as ``$name``."""
@@ -14143,7 +14139,7 @@ class _CommandInspector:
             self._value(inner, state)
         if part.kind is PartKind.COMMAND:
             with self._budget.deeper():
-                return self._run(part.tokens, self._subshell(state))
+                return self._run_commands(shell_commands(part.tokens, self._budget), self._subshell(state))
         if part.kind is not PartKind.PARAMETER or not (found := re.match(_PARAMETER_NAME, part.text)):
             return "0" if part.kind is PartKind.ARITHMETIC else part.text
         name, operation = found.groups()
@@ -14262,9 +14258,8 @@ class _CommandInspector:
         words = [*call.operands[call.row.skip :]]
         words = words[words.index("--") + 1 :] if "--" in words[:8] else words
         inner = [*itertools.dropwhile(_IS_ASSIGNMENT.match, words)]
-        assigned = (word.partition("=") for word in words[: len(words) - len(inner)])
         if inner:
-            self._argv(inner, call.state, call.stdin, _endpoints((name, value) for name, _, value in assigned))
+            self._argv(inner, call.state, call.stdin, _endpoints(words[: len(words) - len(inner)]))
 
     def _run_words(self, call: _ProgramCall) -> None:
         """The text of a script: the value of an option, or the operands."""
@@ -14276,8 +14271,8 @@ class _CommandInspector:
         for name, equals, value in (word.partition("=") for word in call.operands):
             if equals or call.program in ("local", "declare"):
                 call.state.set(name, value if equals else f"${name}")
-            if call.program == "export":
-                self.reach(_endpoints([(name, value)]))
+        if call.program == "export":
+            self.reach(_endpoints(call.operands))
 
     def _run_read(self, call: _ProgramCall) -> None:
         operands = () if call.program == "printf" else call.operands
@@ -14328,7 +14323,12 @@ class _CommandInspector:
             if callee.endswith("chdir") and positional:
                 state.directory = state.resolve(positional[0])
             elif re.fullmatch(_SHELL_CLIENT, callee) and positional:
-                self._code_command(positional, keywords, self._subshell(state))
+                inner = self._subshell(state)
+                inner.directory = state.resolve(keywords["cwd"]) if "cwd" in keywords else state.directory
+                if re.search(r"\s", positional[0]):
+                    self._script(positional[0], inner)
+                else:
+                    self._argv(positional, inner)
             self.reach(_hosts_of_call(callee, positional, keywords))
         for variable in re.finditer(_CODE_VARIABLE, bare):
             self._read_variable(variable[1])
@@ -14337,15 +14337,6 @@ class _CommandInspector:
         if re.search(_READING, bare):
             for text in re.finditer(r"['\"]([^'\"\n]{1,300})['\"]", bare):
                 self._read_file(text[1])
-
-    def _code_command(self, words: Sequence[str], keywords: Mapping[str, str], state: _ShellState) -> None:
-        """A command that code starts: a text for a shell, or the words of a program."""
-        if "cwd" in keywords:
-            state.directory = state.resolve(keywords["cwd"])
-        if re.search(r"\s", words[0]):
-            self._script(words[0], state)
-        else:
-            self._argv(words, state)
 
 
 # ── any tool ──
