@@ -12434,14 +12434,13 @@ class PartKind(enum.Enum):
 class Part(NamedTuple):
     """One piece of a word. Quotes are gone: ``'a'``, ``"a"`` and ``a`` are the same; ``"$a"`` and ``$a`` are not.
 
-    ``tokens`` is what a substitution runs, ``parts`` is what stands inside a ``${…}`` or ``$((…))``.
+    ``tokens`` is what a substitution runs.
     """
 
     kind: PartKind
     text: str
     quoted: bool = False
     tokens: tuple[tuple[Part, ...], ...] = ()
-    parts: tuple[Part, ...] = ()
 
 
 Word: TypeAlias = tuple[Part, ...]
@@ -12495,12 +12494,12 @@ _SKIPPED: Final = _names("then elif else do ! coproc in ; & | |& && ||")
 _HEAD_ENDS: Final = {"for": _names("; do"), "select": _names("; do"), "case": _names("in"), "[[": _names("]]")}
 _CLOSING: Final = _names(") } fi done esac ;; ;& ;;&")
 _RESERVED: Final = _names("if for select while until { then elif else do ! coproc } fi done case esac function [[")
+_BRACED: Final = r"""\{(?:[^{}"\\]|\\.|"[^"]*"|\{(?:[^{}]|\{[^{}]*\})*\})*\}"""
 _EXPANSION: Final = rf"""
   | (?P<arithmetic> \$?{_ARITHMETIC} )
   | (?P<command> \$\( )
   | `(?P<backticks> [^`\\]*(?:\\.[^`\\]*)* )`
-  | (?P<braced> \$\{{ [!\#]? (?:[A-Za-z_]\w*|\d+|[@*\#?$!-])? )
-  | (?P<parameter> \$(?:[A-Za-z_]\w*|[0-9@*\#?$!-]) )
+  | (?P<parameter> \$(?: [A-Za-z_]\w* | [0-9@*\#?$!-] | {_BRACED} ) )
 """
 _PIECE = re.compile(
     r"""(?P<literal> [^ \t\r\n\\'"$`;&|()<>*?\[{~]+ )
@@ -12515,13 +12514,13 @@ _PIECE = re.compile(
       | (?:(?<![^\s;&|()=:`])|\A)~ )
 """
     + _EXPANSION
-    + r"  | (?P<char> [$\[{~] )",
+    + r"  | (?P<char> \$(?!\{) | [\[{~] )",
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
 """One piece of an unquoted word: the name of the group says which."""
 
 _QUOTED_PIECE = re.compile(
-    r"""(?P<literal> [^"\\$`}]+ ) | \\(?P<escape> [$`"\\\n}] )""" + _EXPANSION + "  | (?P<char> . )",
+    r"""(?P<literal> [^"\\$`}]+ ) | \\(?P<escape> [$`"\\\n}] )""" + _EXPANSION + r"  | (?P<char> \$(?!\{) | [^$] )",
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
 """One piece of what stands between double quotes."""
@@ -12648,34 +12647,34 @@ class _ShellReader:
             body = self._text[self._pos : end.start() if end else None]
             body = re.sub(r"(?m)^\t+", "", body) if tabs else body
             self._pos = end.end() if end else len(self._text)
-            tokens[place] = _merged([Part(PartKind.LITERAL, body)]) if raw != delimiter else self._expansions_in(body)
+            parts = [Part(PartKind.LITERAL, body)]
+            if raw == delimiter:  # its expansions are made as between double quotes
+                with self._budget.deeper():
+                    parts = _ShellReader(body, self._budget)._parts(_QUOTED_PIECE)
+            tokens[place] = _merged(parts)
         self._heredocs = []
 
     def _word(self) -> Word:
         parts = _merged(self._parts(_PIECE))
-        if self._text.startswith(("'", "`"), self._pos):
-            raise ShellSyntaxError("a quote without its end")
+        if self._text.startswith(("'", "`", "${"), self._pos):
+            raise ShellSyntaxError("a quote or brace without its end")
         return parts
 
     def _parts(self, pattern: re.Pattern[str], end: str = "") -> list[Part]:
-        """The pieces that stand next, up to ``end``: a double quote or a ``}``."""
+        """The pieces that stand next, up to ``end``: a double quote."""
         parts: list[Part] = []
         while found := pattern.match(self._text, self._pos):
             if found[0] == end:
                 self._pos += 1
                 return parts
-            if found[0] == '"' and end == "}":
-                self._pos += 1
-                parts += self._parts(_QUOTED_PIECE, '"')
-            else:
-                self._add_piece(found, parts, quoted=pattern is _QUOTED_PIECE)
-        if end:
-            raise ShellSyntaxError(f"an open quote or brace, without {end}")
+            self._add_piece(found, parts, quoted=pattern is _QUOTED_PIECE)
+        if end or (pattern is _QUOTED_PIECE and self._pos < len(self._text)):
+            raise ShellSyntaxError("an open quote or brace")
         return parts
 
     def _add_piece(self, found: re.Match[str], parts: list[Part], *, quoted: bool) -> None:
         self._budget.spend()
-        kind, text, start, self._pos = found.lastgroup or "", found[0], found.start(), found.end()
+        kind, text, self._pos = found.lastgroup or "", found[0], found.end()
         if kind in _LITERALS:
             parts.append(Part(PartKind.LITERAL, _LITERALS[kind](found[kind])))
         elif kind == "double":
@@ -12683,13 +12682,7 @@ class _ShellReader:
         elif kind in ("pattern", "parameter"):
             parts.append(Part(PartKind[kind.upper()], text, quoted))
         elif kind == "arithmetic":
-            inside = self._expansions_in(text[text.index("((") + 2 : -2])
-            inner = tuple(part for part in inside if part.kind is not PartKind.LITERAL)
-            parts.append(Part(PartKind.ARITHMETIC, re.sub(r"\s|\\\n", "", text), quoted, parts=inner))
-        elif kind == "braced":
-            with self._budget.deeper():
-                inner = _merged(self._parts(_QUOTED_PIECE, "}"))
-            parts.append(Part(PartKind.PARAMETER, self._text[start : self._pos], quoted, parts=inner))
+            parts.append(Part(PartKind.ARITHMETIC, re.sub(r"\s|\\\n", "", text), quoted))
         else:
             tokens: list[Word] = []
             with self._budget.deeper():
@@ -12698,11 +12691,6 @@ class _ShellReader:
                 else:
                     self.read(tokens, nested=True)
             parts.append(Part(PartKind.COMMAND, text[:2], quoted, tuple(tokens)))
-
-    def _expansions_in(self, text: str) -> Word:
-        """The pieces of a text inside this one, which is read as if it were quoted."""
-        with self._budget.deeper():
-            return _merged(_ShellReader(text, self._budget)._parts(_QUOTED_PIECE))
 
 
 def shell_tokens(text: str, budget: Budget | None = None) -> list[Word]:
@@ -14135,16 +14123,18 @@ class _CommandInspector:
 
     def _value(self, part: Part, state: _ShellState) -> str:
         """What a part stands for; its expansion reads a credential, or runs the commands of a substitution."""
-        for inner in part.parts:
-            self._value(inner, state)
         if part.kind is PartKind.COMMAND:
             with self._budget.deeper():
                 return self._run_commands(shell_commands(part.tokens, self._budget), self._subshell(state))
-        if part.kind is not PartKind.PARAMETER or not (found := re.match(_PARAMETER_NAME, part.text)):
+        found = re.match(_PARAMETER_NAME, part.text)
+        operation = found[2] if found else ""
+        if part.kind in (PartKind.PARAMETER, PartKind.ARITHMETIC) and not operation.lstrip(":").startswith("+"):
+            for name in re.findall(r"\$(?:\{!?)?(\w+)", part.text):
+                if name not in state.variables:
+                    self._read_variable(name)
+        if part.kind is not PartKind.PARAMETER or not found:
             return "0" if part.kind is PartKind.ARITHMETIC else part.text
-        name, operation = found.groups()
-        if not operation.lstrip(":").startswith("+") and name not in state.variables:
-            self._read_variable(name)
+        name = found[1]
         if name in ("PWD", "HOME"):
             return state.home() if name == "HOME" else state.directory or "$PWD"
         default = operation.removeprefix(":")[1:] if re.match(":?[-=]", operation) else ""

@@ -114,6 +114,8 @@ NO_END = [
     "echo $(ls",
     "echo `ls",
     "echo ${a",
+    'echo "${a"',
+    "cat <<E\n${a\nE",
     "echo $'a",
     "echo $((1+",
     "cat <<",
