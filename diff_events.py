@@ -8944,23 +8944,20 @@ def _doubts(canary: LogSource, ours: LogSource) -> list[LogWarning]:
     return [LogWarning(WarningKind.SWAPPED)] * swapped + [LogWarning(WarningKind.SAME_FILE)] * same
 
 
-def _compare_in_any_format(canary: LogSource, ours: LogSource, options: DiffOptions, progress: Progress) -> Compared:
-    """By the bytes of the payloads as long as both logs spell them alike, and else by their values."""
-    if not formats_differ(canary, ours):
-        with contextlib.suppress(FormatsDifferError):
-            return _compare(canary, ours, options, progress, canonical=False)
-        canary.rewind()
-        ours.rewind()
-    return _compare(canary, ours, options, progress, canonical=True)
-
-
 @contextlib.contextmanager
 def compared_logs(canary: str, ours: str, options: DiffOptions, progress: Progress) -> Iterator[Compared]:
-    """Compares two event logs, and keeps them open. Raises what `diff_logs` raises."""
+    """Compares two event logs, and keeps them open. Raises what `diff_logs` raises.
+
+    It goes by the bytes of the payloads as long as both logs spell them alike, and else by their values.
+    """
     with contextlib.closing(LogSource(canary)) as one, contextlib.closing(LogSource(ours)) as other:
         doubts = _doubts(one, other)
         try:
-            compared = _compare_in_any_format(one, other, options, progress)
+            compared = _compare(one, other, options, progress, canonical=formats_differ(one, other))
+        except FormatsDifferError:
+            one.rewind()
+            other.rewind()
+            compared = _compare(one, other, options, progress, canonical=True)
         finally:
             progress.erase()
         compared.logs.ours.index.warnings[:0] = doubts
@@ -15668,33 +15665,30 @@ class CutFixture(NamedTuple):
     description: str
 
 
-class _Scrubber:
-    """Hides what the texts of events say. Equal ones stay equal."""
+def _scrubber() -> Callable[[bytes], bytes]:
+    """What hides the texts of a log's lines but names of calls, kinds, statuses and numbers. Equal ones stay equal."""
+    texts: dict[str, str] = {}
 
-    def __init__(self) -> None:
-        self._texts: dict[str, str] = {}
-
-    def _text(self, text: str) -> str:
-        return text if _SAYS_NOTHING.fullmatch(text) else self._texts.setdefault(text, f"text {len(self._texts) + 1}")
-
-    def _value(self, value: object) -> object:
+    def hidden(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key if key.isidentifier() else self._text(key): self._value(item) for key, item in value.items()}
+            return {key if key.isidentifier() else hidden(key): hidden(item) for key, item in value.items()}
         if isinstance(value, list):
-            return list(map(self._value, value))
-        return self._text(value) if isinstance(value, str) else value
+            return list(map(hidden, value))
+        is_secret = isinstance(value, str) and not _SAYS_NOTHING.fullmatch(value)
+        return texts.setdefault(value, f"text {len(texts) + 1}") if is_secret else value
 
-    def line(self, line: bytes) -> bytes:
-        """A line of a log, with names of calls, kinds, statuses and numbers as they were."""
+    def line(line: bytes) -> bytes:
         event = cast("dict[str, Any]", parse_json(line))
         shown = {"kind": event["kind"]} if "kind" in event else {}
-        shown.update((key, self._value(event[key])) for key in _KEPT_MEMBERS if key in event)
+        shown.update((key, hidden(event[key])) for key in _KEPT_MEMBERS if key in event)
         if isinstance(payload := event.get("payload"), dict):
             telling = {**_TELLING, **({"name": re.compile("(?s).*")} if event.get("kind") in _CALLS else {})}
-            texts = {key: text for key, text in payload.items() if key in telling and isinstance(text, str)}
-            kept = {key: text for key, text in texts.items() if telling[key].fullmatch(text)}
-            shown["payload"] = cast("dict[str, object]", self._value({**payload, **dict.fromkeys(kept)})) | kept
+            told = {key: text for key, text in payload.items() if key in telling and isinstance(text, str)}
+            kept = {key: text for key, text in told.items() if telling[key].fullmatch(text)}
+            shown["payload"] = hidden({**payload, **dict.fromkeys(kept)}) | kept
         return json_text(shown).encode()
+
+    return line
 
 
 def _new_indexes(stream: Stream, positions: Sequence[int], first: int) -> dict[int, int]:
@@ -15877,7 +15871,7 @@ class _Cutter:
         starts = self._walk.sides.map(lambda cursor: cursor.stream.idx_at(0))
         return starts[side] - min(starts)
 
-    def _text(self, side: Side, units: Iterable[Unit], scrubber: _Scrubber) -> tuple[bytes, set[int]]:
+    def _text(self, side: Side, units: Iterable[Unit], scrub: Callable[[bytes], bytes]) -> tuple[bytes, set[int]]:
         """A log of some events, and the threads that it has."""
         log = self._compared.logs[side]
         positions: defaultdict[int, set[int]] = defaultdict(set)
@@ -15893,13 +15887,13 @@ class _Cutter:
                 lineno, line = log.line_of(tid, position)
                 lines[lineno] = with_members(line, {"tid_event_idx": str(idx)})
         in_order = (lines[lineno] for lineno in sorted(lines))
-        return b"".join((scrubber.line(line) if self._scrub else line) + b"\n" for line in in_order), set(positions)
+        return b"".join((scrub(line) if self._scrub else line) + b"\n" for line in in_order), set(positions)
 
     def _attempt(self, units: Sequence[Unit]) -> CutFixture | None:
         """The fixture of some events, if they show the same."""
         self._left -= 1
-        scrubber = _Scrubber()
-        (canary, tids), (ours, of_ours) = (self._text(side, units, scrubber) for side in Side)
+        scrub = _scrubber()
+        (canary, tids), (ours, of_ours) = (self._text(side, units, scrub) for side in Side)
         pairs = ((walk.canary.tid, walk.ours.tid) for walk in self._compared.walks)
         tid_map = {one: other for one, other in pairs if one in tids and other in of_ours}
         profile, logs = self._options.profile, Both(canary, ours)
