@@ -8369,11 +8369,9 @@ def _evidence(log: Log) -> Iterator[ThreadEvidence]:
     creator_of = {made: (made.creator_tid, next(numbers[made.creator_tid])) for made in in_order}
     created = _first_creations(log)
     for tid, stream in log.index.streams.items():
-        thread = ThreadEvidence(tid, stream.fingerprints, log.index.first_calls.get(tid))
-        if made := created.get(tid):
-            known = made.entry_point, made.start_context
-            thread = ThreadEvidence(tid, stream.fingerprints, thread.first_call, creator_of[made], *known)
-        yield thread
+        made, first_call = created.get(tid), log.index.first_calls.get(tid)
+        creation = (creator_of[made], made.entry_point, made.start_context) if made else ()
+        yield ThreadEvidence(tid, stream.fingerprints, first_call, *creation)
 
 
 def _thread_keys(log: Log) -> dict[int, str]:
@@ -8392,9 +8390,8 @@ def paired(logs: Both[Log], options: DiffOptions) -> tuple[ThreadPair, ...]:
     pins = options.tid_map
     for log, tids in ((logs.canary, pins.keys()), (logs.ours, pins.values())):
         if unknown := [tid for tid in tids if tid not in log.index.streams]:
-            known = ", ".join(map(str, sorted(log.index.streams)))
-            name, known = log.source.name, shorten(known, 200)
-            raise UsageError(f"--tid-map: {name} has no thread {unknown[0]} (it has {known})")
+            known = shorten(", ".join(map(str, sorted(log.index.streams))), 200)
+            raise UsageError(f"--tid-map: {log.source.name} has no thread {unknown[0]} (it has {known})")
     return pair_threads(list(_evidence(logs.canary)), list(_evidence(logs.ours)), pins, options.auto_map)
 
 
