@@ -9270,7 +9270,7 @@ class Comparison(NamedTuple):
     unmapped: int
     """Threads without a partner."""
     named: Counter[int]
-    """How many events of the first run each rule names."""
+    """How many events of the first run each rule names; of both runs, if it lets them float."""
     names: NameTable
 
     def differences(self) -> Iterator[tuple[PairWalk, Step]]:
@@ -9384,8 +9384,9 @@ class RunSet:
         for tid, stream in ours.index.streams.items():
             stream.fingerprints = kept[tid]  # names made some of them equal to those of canary
         named = Counter[int]()
-        for (number, _), marks in canary.index.marks.items():
-            named[number] += len(marks.indexes)
+        for side, log in zip(Side, logs, strict=True):
+            for (number, _), marks in log.index.marks.items():
+                named[number] += len(marks.indexes) if side is Side.CANARY or marks.floats else 0
         if beginning:
             return Comparison(runs, hidden, (), 0, named, names)
         alone = [
@@ -9839,7 +9840,8 @@ def _changes(events: Sequence[Event], at: int) -> Iterator[tuple[str, FieldPath,
         others = [handle for handle in handles if name_value(handle) not in (None, name_value(value))]
         if others and len(others) < len(handles) and not event.kind.startswith("handle."):
             yield f"{path_text(path)} (another handle)", path, [*before, _with_value(event, path, others[-1]), *after]
-    yield "(dropped)", (), [*before, *after]
+    if before or after:  # else its thread would be gone
+        yield "(dropped)", (), [*before, *after]
     yield "(doubled)", (), [*before, event, event, *after]
     floats = any(map(event_shared_global, (event, *after[:1])))  # where such an event stands does not count
     if after and not floats and not events_equal(event, after[0]):

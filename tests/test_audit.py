@@ -95,6 +95,25 @@ class AuditTest(LogTestCase):
         self.assertNotIn("**blind**", outcome.out)
         self.assertRegex(outcome.out, r"\nCaught: \*\*[0-9]+ of [0-9]+ changes\*\* of what .*; hidden by rules: [1-9]")
 
+    def test_names_that_match_hide_no_change(self) -> None:
+        """Two handles, and a thread of one event, whose id is used."""
+        create = {"object_type": "Event", "handle_semantic_id": 4}
+        log = self.write(
+            "run.jsonl",
+            [
+                event(0, "handle.create", {**create, "raw_handle_id": "0xf8000004"}),
+                event(1, "handle.create", {**create, "raw_handle_id": "0xf8000008"}),
+                event(2, payload={"name": "NtSetEvent", "handle": "0xf8000004"}),
+                event(3, "thread.create", {"child_tid": 260, "entry_point": "0x1", "start_context": "0x0"}),
+                event(4, payload={"name": "NtResumeThread", "thread": 260}),
+                event(0, tid=260, payload={"name": "Run"}),
+            ],
+        )
+        outcomes = [run("audit", "--canary", log, *options) for options in ((), ("--match-names",))]
+        self.assertEqual([(one.code, one.err) for one in outcomes], [(0, ""), (0, "")])
+        for row in ("NtSetEvent | `handle (another handle)`", "NtResumeThread | `thread`", "Run | `(doubled)`"):
+            self.assertIn(f"| kernel.call | {row} | caught |", outcomes[1].out)
+
     def test_bad_input_is_one_line(self) -> None:
         for arguments in (("--canary", str(self.directory / "none")), (), ("--canary", self.write("x", b"{}\n"))):
             outcome = run("audit", *arguments)

@@ -134,6 +134,23 @@ class SortsOfRules(CalibrateTestCase):
         (rule,) = tomllib.loads(text)["float"]
         self.assertEqual((rule["call"], rule["where"]), ("Poll", {"payload.args[0]": 1}))
 
+    def test_the_report_counts_what_is_no_longer_compared(self) -> None:
+        def one(polls: int, value: int) -> Events:
+            payloads: list[dict[str, Any]] = [{"name": f"Call{n}"} for n in range(10)]
+            payloads[4:4] = [{"name": "Poll", "args": [n]} for n in (2, 3, 4, 5)]
+            payloads[1:1] = [{"name": "Poll", "args": [1]}] * polls
+            return [event(n, payload=one) for n, one in enumerate([*payloads, {"name": "Random", "x": value}])]
+
+        outcome, text = self.learned(one(0, 10), one(1, 1000), one(1, 100_000))
+        self.assertEqual(outcome.code, 0, outcome.out)
+        reasons = [one["reason"] for sort in ("float", "ignore") for one in tomllib.loads(text)[sort]]
+        self.assertEqual(reasons[0], "stood elsewhere or was missing in 2 of 3 pairs of runs, at 2 of 4 events")
+        self.assertEqual(reasons[1], "differed in 3 of 3 pairs of runs, at 3 of 3 events")
+        self.assertIn("\n\n4.3 % of the events may stand anywhere or be missing. Of the fields, 4.7 % are", outcome.out)
+        self.assertIn("| kernel.call | Random | `x` | blind by rule `ignore kernel.call Random x` | 1 in 1 |", outcome.out)
+        for n in (1, 2, 3):
+            self.assertRegex(outcome.out, rf"\n\| `[^|`]*run{n}\.jsonl` \| [0-9]+ \|\n")
+
     def test_equal_runs_need_no_rule(self) -> None:
         outcome, text = self.learned(*self.runs(lambda n: {"name": "A"}))
         self.assertEqual((outcome.code, set(tomllib.loads(text))), (0, {"version"}))
