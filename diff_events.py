@@ -9368,8 +9368,8 @@ class RunSet:
         return [self._compare(runs, profile, beginning) for runs in pairs if only is None or only in runs]
 
     def _compare(self, runs: _Runs, profile: Profile, beginning: bool) -> Comparison:
-        canary, ours = logs = Both(*(self.logs[run] for run in runs))
-        kept = {tid: stream.fingerprints[:] for tid, stream in ours.index.streams.items()}
+        logs = Both(*(self.logs[run] for run in runs))
+        kept = {tid: stream.fingerprints[:] for tid, stream in logs.ours.index.streams.items()}
         pairs = paired(logs, DiffOptions())
         if not pairs:
             one, other = (printable(self._sources[run].name) for run in runs)
@@ -9381,7 +9381,7 @@ class RunSet:
         if by_name:
             match_by_name(names, again)
         hidden = hide((walk.without_rest() for walk in names.walks) if beginning else names.walks, profile)
-        for tid, stream in ours.index.streams.items():
+        for tid, stream in logs.ours.index.streams.items():
             stream.fingerprints = kept[tid]  # names made some of them equal to those of canary
         named = Counter[int]()
         for side, log in zip(Side, logs, strict=True):

@@ -147,7 +147,7 @@ class SortsOfRules(CalibrateTestCase):
         self.assertEqual(reasons[0], "stood elsewhere or was missing in 2 of 3 pairs of runs, at 2 of 4 events")
         self.assertEqual(reasons[1], "differed in 3 of 3 pairs of runs, at 3 of 3 events")
         self.assertIn("\n\n4.3 % of the events may stand anywhere or be missing. Of the fields, 4.7 % are", outcome.out)
-        self.assertIn("| kernel.call | Random | `x` | blind by rule `ignore kernel.call Random x` | 1 in 1 |", outcome.out)
+        self.assertIn("| Random | `x` | blind by rule `ignore kernel.call Random x` | 1 in 1 |", outcome.out)
         for n in (1, 2, 3):
             self.assertRegex(outcome.out, rf"\n\| `[^|`]*run{n}\.jsonl` \| [0-9]+ \|\n")
 
