@@ -5037,7 +5037,7 @@ class _Window:
         for hunk in hunks:
             if hunk.change is Change.CHANGED:
                 found.append(hunk)
-            elif self.is_changed(hunk) and not self._is_moved_within(hunk):
+            elif self.is_changed(hunk):
                 found += self._changes(hunk)
             elif found and self._is_move(found[-1], hunk):
                 both = _trimmed(self.canary, self.ours, found[-1].to(hunk))
@@ -5061,10 +5061,6 @@ class _Window:
 
     def _is_rotated(self, hunk: Hunk) -> bool:
         return _is_rotation(self.canary[hunk.c_start : hunk.c_end], self.ours[hunk.o_start : hunk.o_end])
-
-    def _is_moved_within(self, hunk: Hunk) -> bool:
-        """Whether a changed hunk is rather the same whole calls in another order."""
-        return self._is_rotated(hunk) and not self._is_within(hunk.c_start)
 
     def _is_move(self, first: Hunk, second: Hunk) -> bool:
         """Whether a block is gone and the very same block is there a little further on, or the other way round."""
