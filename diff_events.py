@@ -4508,10 +4508,6 @@ class Hunk(NamedTuple):
         """One hunk from the start of this one to the end of another."""
         return Hunk(self.c_start, last.c_end, self.o_start, last.o_end)
 
-    def without_beginning(self, count: int) -> Hunk:
-        """The hunk without so many events of both sides."""
-        return self._replace(c_start=self.c_start + count, o_start=self.o_start + count)
-
     def moved(self, canary: int, ours: int) -> Hunk:
         """The same hunk so many events further on."""
         return self._replace(
@@ -4994,7 +4990,7 @@ class _Window:
         back = 0 if is_plain else self._same_calls_back(hunk)
         inner = hunk._replace(c_end=hunk.c_end - back, o_end=hunk.o_end - back)
         front = 0 if is_plain else self._same_calls(inner)
-        rest = inner.without_beginning(front)
+        rest = inner._replace(c_start=hunk.c_start + front, o_start=hunk.o_start + front)
         if not front and not back:
             yield hunk
             return
@@ -5059,9 +5055,6 @@ class _Window:
                 common = 0
             start += count
 
-    def _is_rotated(self, hunk: Hunk) -> bool:
-        return _is_rotation(self.canary[hunk.c_start : hunk.c_end], self.ours[hunk.o_start : hunk.o_end])
-
     def _is_move(self, first: Hunk, second: Hunk) -> bool:
         """Whether a block is gone and the very same block is there a little further on, or the other way round."""
         gone = self.canary[first.c_start : first.c_end], self.ours[first.o_start : first.o_end]
@@ -5078,7 +5071,7 @@ class _Window:
         if not theirs:
             turns = _is_turns(self._streams.ours, place.o_start, place.o_end)
             return hunk._replace(change=Change.REPEATED if turns else Change.EXTRA_ON_OURS)
-        change = Change.REORDERED if self._is_rotated(hunk) else Change.REPLACED
+        change = Change.REORDERED if _is_rotation(theirs, mine) else Change.REPLACED
         if self._complete and hunk.to(self._end) == hunk and hunk.canary_events + hunk.ours_events > 2:
             change = Change.UNRECOVERED
         return hunk._replace(change=change, common=hunk.common + common_events(theirs, mine))
@@ -5123,15 +5116,12 @@ class StreamAlignment:
     def _next_hunks(self, c: int, o: int) -> tuple[_Window, list[Hunk]]:
         """At least one hunk from the difference at two positions on, and the window that they are in."""
         for size in _WINDOWS:
-            window = self._window(c, o, min(c + size, len(self._canary)), min(o + size, len(self._ours)))
+            ends = Hunk(c, min(c + size, len(self._canary)), o, min(o + size, len(self._ours)))
+            window = _Window(Both(self._canary, self._ours), ends, self._compare, self._is_within_call)
             hunks = window.settled(window.hunks(), size)
             if hunks:
                 break
         return window, window.shaped(hunks)
-
-    def _window(self, c: int, o: int, c_end: int, o_end: int) -> _Window:
-        ends = Hunk(c, c_end, o, o_end)
-        return _Window(Both(self._canary, self._ours), ends, self._compare, self._is_within_call)
 
 
 # ══ walk ══════════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -8131,13 +8121,10 @@ class CauseAnalysis:
                 source = self._stops.get(signal_[0])
                 # A thread whose own log only ended may be a victim as well.
                 if source and source.reason is not StartReason.LOG_ENDED and signal_[1] >= source.idx.canary:
-                    origin = self._divergence_with(*signal_)
+                    position = self._logs.canary.position(*signal_)
+                    of_source = (one for one in self._of_thread[source.tid] if position in one.difference.places.canary)
+                    origin = next(of_source, None)
                     yield _Link(Relation.MISSING_SIGNAL, source.tid, stop.tid, Side.CANARY, signal_, origin=origin)
-
-    def _divergence_with(self, tid: int, idx: int) -> Found | None:
-        """The divergence that an event of canary is in."""
-        position = self._logs.canary.position(tid, idx)
-        return next((one for one in self._of_thread[tid] if position in one.difference.places.canary), None)
 
     def _wait_of(self, stop: _Stop) -> int | None:
         """Canary's position of the wait where a thread stops, or of one right before that ended otherwise."""
