@@ -10115,7 +10115,10 @@ class _Ratchet:
     def _out_of_place(self, before: Sequence[DivergenceMark], now: Sequence[DivergenceMark]) -> tuple[list[int], int]:
         """Where divergences are new in the same canary log, and how many more are gone than came."""
         still = {mark.start for mark in now}
-        gone = [mark for mark in before if mark.start not in still]
+        gone: defaultdict[int, deque[DivergenceMark]] = defaultdict(deque)  # by sort, the first in front
+        for mark in before:
+            if mark.start not in still:
+                gone[mark.sort].append(mark)
         starts = [mark.start for mark in before]
         new = []
         for mark in now:
@@ -10124,12 +10127,13 @@ class _Ratchet:
             within = at and mark.start < before[at - 1].end
             if any(self._is_no_worse(old, mark) for old in there) if there else within:
                 continue
-            moved = next((one for one in gone if one.start < mark.start and self._is_no_worse(one, mark)), None)
+            earlier = (of_sort for of_sort in gone.values() if of_sort and of_sort[0].start < mark.start)
+            moved = [of_sort for of_sort in earlier if self._is_no_worse(of_sort[0], mark)]
             if moved:
-                gone.remove(moved)
+                min(moved, key=itemgetter(0)).popleft()
             else:
                 new.append(mark.start)
-        return new, max(0, len(gone) - len(new))
+        return new, max(0, sum(map(len, gone.values())) - len(new))
 
     def _unheard_of(self, start: str, marks: Iterable[DivergenceMark], *, spare_doubtful: bool) -> Iterator[int]:
         """Where divergences are new in another recording of canary."""
