@@ -2422,13 +2422,13 @@ Explains: TypeAlias = "Callable[[Both[Event], Sequence[FieldDifference]], bool]"
 
 
 def _as_applied(rules: Iterable[tuple[int, ProfileRule]]) -> list[tuple[int, ProfileRule]]:
-    """Rules as they are applied: what floats is told before anything is masked; of a list, the last places go first."""
+    """Rules in the order in which they are applied: of a list, the last places first."""
 
-    def order(entry: tuple[int, ProfileRule]) -> tuple[bool, list[int]]:
+    def places(entry: tuple[int, ProfileRule]) -> list[int]:
         steps = (step for step in entry[1].field if not isinstance(step, str))
-        return bool(entry[1].field), [-sys.maxsize if step is AnyPlace.ANY_PLACE else -step for step in steps]
+        return [-sys.maxsize if step is AnyPlace.ANY_PLACE else -step for step in steps]
 
-    return sorted(rules, key=order)
+    return sorted(rules, key=places)
 
 
 class Profile:
@@ -2804,8 +2804,8 @@ class MaskedPayloads(NamedTuple):
     places: Sequence[int]
     fingerprints: Sequence[int]
     """Of the kind and of what must be equal."""
-    taken: Mapping[int, Sequence[int | None]]
-    """By number of a rule, of each payload a hash of what differs: 0 for nothing, None where it is not about it."""
+    taken: Mapping[int, Sequence[int]]
+    """By number of a rule, of each payload a hash of what it lets differ, 0 for nothing."""
 
 
 _PLAIN: Final = bytes(set(range(256)) - set(b"{\\\n"))
@@ -2816,17 +2816,6 @@ _SCALARS: Final = re.compile(_SCALAR.encode())
 _LINE_ENDS: Final = itertools.repeat(b"\n")
 _AS_WRITTEN: Final = [json.JSONEncoder(ensure_ascii=False, separators=sep) for sep in ((",", ":"), (", ", ": "))]
 """Of the usual writers: without spaces, and with."""
-
-
-class _FoundFields(NamedTuple):
-    """Where a field stands in lines."""
-
-    parts: list[bytes]
-    """The lines, taken apart: what stands before a field, what of it stays, its value, and so on."""
-    lines: Sequence[int]
-    """The number of the line that each value stands in."""
-    unclear: set[int]
-    """The lines that do not tell where the field is."""
 
 
 class _TextField:
@@ -2849,17 +2838,20 @@ class _TextField:
         is_plain = re.fullmatch(r"[A-Za-z_]\w*", str(path[0]), re.ASCII)
         return bool(is_plain) and (len(path) == 1 or (len(path) == 2 and not isinstance(path[1], str)))
 
-    def find(self, text: bytes, count: int) -> _FoundFields:
-        """Where it stands in so many lines."""
+    def find(self, text: bytes, count: int) -> tuple[list[bytes], Sequence[int], set[int]]:
+        """So many lines, taken apart: what stands before a field, what of it stays, its value, and so on.
+
+        Further the number of the line that each value stands in, and the lines that do not tell where the field is.
+        """
         parts = self._pattern.split(text)
         steps = list(map(bytes.count, parts[:-1:3], _LINE_ENDS))
         if len(steps) == count == text.count(self._key) and steps.count(1) == count - 1 and not steps[0]:
-            return _FoundFields(parts, range(count), set())
+            return parts, range(count), set()
         found, lines = list(itertools.accumulate(steps)), text.split(b"\n")
         times, counts = Counter(found), list(map(bytes.count, lines, itertools.repeat(self._key)))
         odd = {n for n, count in enumerate(counts) if count > 1 or count != times[n]}
         unclear = {n for n in odd if counts[n] > 1 or self.is_member or not self._list.search(lines[n])}
-        return _FoundFields(parts, found, unclear)
+        return parts, found, unclear
 
 
 class _TextRule:
@@ -2869,20 +2861,20 @@ class _TextRule:
         self.number, self._stand_in = number, json.dumps(stand_in).encode()
         self._field = _TextField(rule.field, keeps_key=bool(rule.values)) if rule.field else None
         self._listed = {json_text(value).encode() for value in rule.values}
-        self._where = [(_TextField(path), json_text(value).encode()) for path, value in rule.where]
 
     @staticmethod
     def can_apply(rule: ProfileRule) -> bool:
         """Whether texts tell what it lets differ."""
-        paths = (*(path for path, _ in rule.where), *([rule.field] if rule.field else []))
-        values = [json_text(value).encode() for value in (*rule.values, *(value for _, value in rule.where))]
+        if not rule.field:
+            return not rule.where
         is_list = bool(rule.values) and AnyPlace.ANY_PLACE in rule.field
-        return all(map(_TextField.can_be_at, paths)) and all(map(_SCALARS.fullmatch, values)) and not is_list
+        are_plain = all(_SCALARS.fullmatch(json_text(value).encode()) for value in rule.values)
+        return _TextField.can_be_at(rule.field) and are_plain and not is_list
 
-    def apply(self, text: bytes, count: int) -> tuple[bytes, Sequence[int | None], set[int]]:
+    def apply(self, text: bytes, count: int) -> tuple[bytes, Sequence[int], set[int]]:
         """What the rule leaves of so many lines, a hash of what it takes from each, and those that do not tell it."""
         if self._field is None:
-            return text, *self._floating(text, count)
+            return text, [0] * count, set()
         parts, lines, unclear = self._field.find(text, count)
         values = parts[2::3]
         if self._listed:
@@ -2895,21 +2887,11 @@ class _TextRule:
             heads = zip(parts[1::3], is_last, strict=True)
             parts[1::3] = [head.rstrip(b", ") if last else head for head, last in heads]
             values = [b",".join(_SCALARS.findall(value)) for value in values]
-        hashes: list[int | None] = list(map(fingerprint, zip(values, strict=True)))
+        hashes = list(map(fingerprint, zip(values, strict=True)))
         if isinstance(lines, list):
             hashes, taken = [0] * count, hashes
             deque(map(hashes.__setitem__, lines, taken), maxlen=0)
         return b"".join(parts), hashes, unclear
-
-    def _floating(self, text: bytes, count: int) -> tuple[list[int | None], set[int]]:
-        """For each line 0 if it floats, and the lines that do not tell it."""
-        floating, unclear = set(range(count)), set[int]()
-        for field_, wanted in self._where:
-            found = field_.find(text, count)
-            values = zip(found.lines, found.parts[2::3], strict=True)
-            floating &= {n for n, value in values if value == wanted}
-            unclear |= found.unclear
-        return [0 if n in floating else None for n in range(count)], unclear
 
 
 class PayloadMasker:
@@ -3707,12 +3689,8 @@ class _SegmentIndexer:
                 for number, taken in masked.taken.items():
                     self._mark(number, tids, list(map(indexes.__getitem__, here)), taken)
 
-    def _mark(self, number: int, tids: Sequence[bytes], indexes: Sequence[int], taken: Sequence[int | None]) -> None:
+    def _mark(self, number: int, tids: Sequence[bytes], indexes: Sequence[int], taken: Sequence[int]) -> None:
         """Notes the events that a rule is about, and hashes of what it lets differ there."""
-        if None in taken:
-            is_named = [value is not None for value in taken]
-            tids, indexes = list(itertools.compress(tids, is_named)), list(itertools.compress(indexes, is_named))
-            taken = list(itertools.compress(taken, is_named))
         marks = self._marks.setdefault(number, {})
         for tid in set(tids).difference(marks):
             floats = self._profile.rules[number].sort is RuleSort.FLOAT
