@@ -54,7 +54,10 @@ FALSIFIERS: dict[str, list[Call]] = {
         ({"prompt": "x", "subagent_type": "a"}, {"prompt": "x", "subagent_type": "b"}, None, None),
         ({"prompt": "x", "subagent_type": "a"}, {"prompt": "x"}, None, None),
     ],
-    "Task": [({"prompt": "x", "model": "a"}, {"prompt": "x", "model": "b"}, None, None)],
+    "Task": [
+        ({"prompt": "x", "model": "a"}, {"prompt": "x", "model": "b"}, None, None),
+        ({"path": "a"}, {"path": "a", "file_path": "b"}, None, None),
+    ],
     "Glob": [
         ({"pattern": "*", "path": "x"}, {"pattern": "*"}, None, None),
         ({"pattern": "*"}, {"pattern": "*"}, "No files found", "a"),
@@ -181,6 +184,14 @@ class Rules(unittest.TestCase):
         self.assertFalse(same("/t/p/a", "/t/p/a", "/t/p", "/s/p"))
         self.assertFalse(same("/w/pa", "a"))
         self.assertFalse(same("", ".", None, None))
+
+    def test_a_trace_need_not_say_its_cwd(self) -> None:
+        for name in ("Read", "LS"):
+            paths = (("/w/a", "/w"), ("/w/a", None), ("a", None))
+            calls = [d.ToolCall(name, {"path": path}, cwd=cwd) for path, cwd in paths]
+            for other in calls[1:]:
+                self.assertEqual(list(d.action_differences(calls[0], other)), [])
+            self.assertEqual(len(list(d.action_differences(calls[1], calls[2]))), 1)
 
     def test_cosmetic_needs_every_difference_to_be_cosmetic(self) -> None:
         edit = {"path": "a", "old_string": "x y", "new_string": "z 2026-01-01T00:00:00Z"}
