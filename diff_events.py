@@ -1176,6 +1176,9 @@ pre { margin: 0; white-space: pre-wrap }
 .bad { color: var(--bad) }
 .good { color: var(--good) }
 .wide { overflow-x: auto }
+.wide td { min-width: 4.5rem }
+.wide td.number { min-width: 0 }
+.wide td:has(code) { min-width: 11rem }
 table { border-collapse: collapse; font-size: .875rem }
 th, td { padding: .2rem .9rem .2rem 0; text-align: left; vertical-align: top }
 th { color: var(--soft); font-weight: 600 }
