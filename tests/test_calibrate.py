@@ -121,6 +121,22 @@ class SortsOfRules(CalibrateTestCase):
         self.assertEqual({key: rule[key] for key in rule if key != "reason"},
                          {"kind": "kernel.call", "field": "args[*]", "only": "absent"})  # fmt: skip
 
+    def test_what_was_not_written_may_stand_for_one_value_in_every_call(self) -> None:
+        """The results of three calls are not written in one run or the other; each has its own."""
+        results = {"Read": "EOF", "Open": "no such file", "Seek": "is a pipe"}
+
+        def one(*unwritten: str, **other: str) -> Events:
+            results_here = {name: "" if name in unwritten else result for name, result in results.items()} | other
+            payloads = [{"name": name, "status": result} for name, result in results_here.items()]
+            return [event(n, "kernel.return", payload) for n, payload in enumerate([*payloads, {"name": "Close"}])]
+
+        _, text = self.learned(one("Read", "Open"), one("Seek"), one("Open", "Seek"))
+        rules = tomllib.loads(text)["ignore"]
+        self.assertEqual([one.get("call") for one in rules], [None] * 3)
+        self.assertEqual(sorted(one["values"] for one in rules), [["", value] for value in sorted(results.values())])
+        _, text = self.learned(one("Read", "Open"), one("Open", Seek="ok"), one())
+        self.assertEqual({one.get("call") for one in tomllib.loads(text)["ignore"]}, {"Read", "Open", "Seek"})
+
     def test_an_event_that_comes_and_goes_floats_where_it_can_be_told(self) -> None:
         def one(*places: int) -> Events:
             payloads: list[dict[str, Any]] = [{"name": f"Call{idx}"} for idx in range(8)]
