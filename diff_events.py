@@ -3094,15 +3094,15 @@ def object_refs(kind: bytes, payloads: Mapping[int, Mapping[str, object]]) -> It
     if kind not in _NAMED_OBJECT:
         return ()
     key, role = _NAMED_OBJECT[kind]
-    return [
-        (place, sid, role, handle_number(payload.get("raw_handle_id")))
+    refs = [
+        (place, semantic_number(payload.get(key)) or 0, role, handle_number(payload.get("raw_handle_id")))
         for place, payload in payloads.items()
-        if (sid := semantic_number(payload.get(key)))
     ]
+    return [ref for ref in refs if ref[1] or (ref[3] and role is not ObjectRole.WOKE)]
 
 
 class ObjectRefs:
-    """Every place where a log names an object by its semantic id, in the order of the file, 29 bytes each."""
+    """Every place where a log names an object, in the order of the file, 29 bytes each."""
 
     __slots__ = ("_numbers", "indexes", "raws", "roles", "sids", "threads")
 
@@ -3113,7 +3113,7 @@ class ObjectRefs:
         self.indexes = array("q")
         """its index there,"""
         self.sids = array("Q")
-        """the object,"""
+        """the object's semantic id, 0 where it has none,"""
         self.roles = array("b")
         """its `ObjectRole`,"""
         self.raws = array("Q")
@@ -6559,6 +6559,9 @@ class _Objects:
         """Of each place: the object."""
         current: dict[int, int] = {}
         for place, (sid, role) in enumerate(zip(self.refs.sids, self.refs.roles, strict=True)):
+            if not sid:  # known by its raw handle alone
+                self.at.append(_UNKNOWN)
+                continue
             number = current.get(sid)
             if number is None or (not role and sid not in shared):
                 number = current[sid] = len(self.births)
@@ -6576,10 +6579,11 @@ class _Objects:
 
     @functools.cached_property
     def _places(self) -> list[array[int]]:
-        """Of each thread: the places of its events."""
+        """Of each thread: the places of its events that name an object by a semantic id."""
         of_thread = [array("q") for _ in self.refs.tids]
         for place, thread in enumerate(self.refs.threads):
-            of_thread[thread].append(place)
+            if self.refs.sids[place]:
+                of_thread[thread].append(place)
         return of_thread
 
     def places_of(self, cursor: Cursor) -> tuple[array[int], list[int]]:
@@ -7731,7 +7735,7 @@ class _HandoverFinder:
         self._waits: dict[int, list[int]] = {}
         refs = log.index.objects
         created = zip(refs.sids, refs.raws, refs.roles, strict=True)
-        self._addresses = {sid: raw for sid, raw, role in created if raw and role == ObjectRole.CREATED}
+        self._addresses = {sid: raw for sid, raw, role in created if sid and raw and role == ObjectRole.CREATED}
         self._addresses.update((int(made.sid, 16), made.pointer) for made in log.index.shared_globals)
 
     def find(self) -> list[Handover]:

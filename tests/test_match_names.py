@@ -119,6 +119,24 @@ class Bindings(unittest.TestCase):
         self.assertEqual(both_ways(side(0, 0, 1), side(0, 1, 0))[1].verdict, Verdict.IDENTICAL)
         self.assertEqual(both_ways(side(0, 0, 1), side(5, 6, 5))[1].verdict, Verdict.IDENTICAL)
 
+    def test_a_handle_is_bound_without_a_semantic_id(self) -> None:
+        """Which is each engine's own, and may be missing on one side or on both."""
+
+        def side(shift: int, semantic: Any) -> list[Line]:
+            lines = life(shift)
+            for _, _, payload in lines:
+                if "handle_semantic_id" in payload and semantic != "as it is":
+                    payload["handle_semantic_id"] = semantic
+            return lines
+
+        for one, other in (("as it is", None), (None, None), (sid(0), sid(0)), (0, "as it is"), ("none", [])):
+            with self.subTest(canary=one, ours=other):
+                strict, named = both_ways(side(0, one), side(1, other))
+                self.assertEqual(explanations(strict), {Explained.NAME})
+                self.assertEqual(named.verdict, Verdict.IDENTICAL)
+                self.assertEqual([use.bound for use in named.names.uses], [3, 2])
+                self.assertEqual(named.identity, ())
+
     def test_what_was_destroyed_names_nothing(self) -> None:
         def side(number: int) -> list[Line]:
             return [made(MAIN, sid(1), handle(number)), closed(MAIN, sid(1), handle(number)), *used(MAIN, number, 0)]
