@@ -16815,8 +16815,12 @@ def command_parser(name: str, text: str) -> OptionParser:
 # ── where reports go ──
 
 
+_READ: Final = ("canary", "ours", "reference", "teacher", "student", "profile", "baseline", "contract", "matrix")
+"""Options that name what is read."""
+
+
 def report_requests(options: argparse.Namespace, formats: Collection[str], inputs: Iterable[str]) -> dict[str, str]:
-    """The reports that the options ask for: by path, the format.
+    """The reports that the options ask for: by path, the format; ``inputs`` are read beside what the options name.
 
     Standard output takes one document: a report that asks for it (``-``, ``--json``), or else Markdown, unless
     ``--out`` has that. Raises `UsageError`, also for two documents in one place or an input as output.
@@ -16829,12 +16833,15 @@ def report_requests(options: argparse.Namespace, formats: Collection[str], input
     asked += [("json", STANDARD_STREAM)] if getattr(options, "json", False) else []
     asked += [("markdown", options.out)] if options.out is not None else []
     requests: dict[str, str] = {}
-    taken = {os.path.realpath(path): "an input" for path in inputs if path != STANDARD_STREAM}
+    given = (getattr(options, name, None) or [] for name in _READ)
+    files = itertools.chain(inputs, *([one] if isinstance(one, str) else one for one in given))
+    taken = {os.path.realpath(path): "an input" for path in files if path != STANDARD_STREAM}
+    next_baseline = "json", os.path.realpath(getattr(options, "baseline", None) or "")
     for name, given in asked:
         # the stream, be it a pipe, a terminal or a file that is appended to
         path = STANDARD_STREAM if given == "/dev/stdout" else given
         place = path if path == STANDARD_STREAM else os.path.realpath(path)
-        if place in taken:
+        if place in taken and (taken[place], name, place) != ("an input", *next_baseline):
             where = "standard output" if place == STANDARD_STREAM else path
             raise UsageError(f"{where} is {taken[place]} already: it takes one document")
         taken[place], requests[path] = "an output", name
@@ -16940,8 +16947,7 @@ def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
         gates=gates,
         references=_references(options),
     )
-    inputs = options.canary, options.ours, *settings.references
-    with opened_outputs(REPORT_RENDERERS, options, streams, *inputs) as write:
+    with opened_outputs(REPORT_RENDERERS, options, streams) as write:
         baseline = read_baseline(options.baseline) if options.baseline is not None else None
         with told_what_it_is(FileFormat.EVENT_LOG):
             settings = with_references(options.canary, settings, Progress(None if options.quiet else streams.err))
@@ -17041,7 +17047,7 @@ def _contract(options: argparse.Namespace) -> Contract:
 
 def parity_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """``parity``: compares two agent traces; exit 1 where the score is too low or anything is at Tier 3."""
-    with opened_outputs(PARITY_FORMATS, options, streams, options.teacher, options.student) as write:
+    with opened_outputs(PARITY_FORMATS, options, streams) as write:
         contract = _contract(options)
         with told_what_it_is(FileFormat.AGENT_TRACE):
             teacher, student = (parse_trace(path, cwd=options.cwd) for path in (options.teacher, options.student))
@@ -17091,7 +17097,9 @@ def coverage_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
 
 def corpus_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """``corpus``: scores a folder of fixtures; exit 2 where one is broken or a row of the matrix is not covered."""
-    with opened_outputs(CORPUS_FORMATS, options, streams) as write:
+    folders = fixture_folders(options.directory)
+    files = [os.path.join(folder, name) for folder in folders for name in os.listdir(folder)]
+    with opened_outputs(CORPUS_FORMATS, options, streams, *files) as write:
         contract = _contract(options)
         matrix = read_matrix(options.matrix) if options.matrix is not None else None
         oos = _rows_out_of_scope(options, matrix, contract.oos_rows) if matrix is not None else ()

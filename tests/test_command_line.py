@@ -314,6 +314,34 @@ class Outputs(CommandLineTestCase):
                 self.assert_refused(run(*self.logs, "--report", f"json:{place}"), place)
         self.assertEqual((self.listing(), Path(self.canary).read_bytes()), before)
 
+    def test_other_inputs_as_outputs(self) -> None:
+        profile, contract = self.path("profile.toml"), self.path("contract.toml")
+        Path(profile).write_text("version = 1\n")
+        Path(contract).write_text("")
+        baseline = self.path("baseline.json")
+        run(*self.logs, "--quiet", "--report", f"json:{baseline}")
+        fixture = self.directory / "corpus" / "0001"
+        fixture.mkdir(parents=True)
+        Path(fixture / "canary.jsonl").write_bytes(Path(self.canary).read_bytes())
+        corpus, traces = ("corpus", str(fixture.parent)), ("diff", self.canary, self.ours)
+        for place, argv in (
+            (profile, (*self.logs, "--profile", profile)),
+            (baseline, (*self.logs, "--baseline", baseline)),
+            (profile, ("calibrate", self.canary, profile)),
+            (contract, (*traces, "--contract", contract)),
+            (contract, (*corpus, "--contract", contract)),
+            (contract, (*corpus, "--matrix", contract)),
+            (baseline, (*corpus, "--baseline", baseline)),
+            (str(fixture / "canary.jsonl"), corpus),
+        ):
+            before = Path(place).read_bytes()
+            with self.subTest(argv=argv):
+                self.assert_refused(run(*argv, "--out", place), f"{place} is an input already")
+                self.assertEqual(Path(place).read_bytes(), before)
+        self.assert_refused(run(*self.logs, "--profile", profile, "--report", f"json:{profile}"), "an input already")
+        newer = run(*self.logs, "--quiet", "--baseline", baseline, "--report", f"json:{baseline}")
+        self.assertEqual((newer.code, newer.err), (0, ""))
+
     def test_unwritable_places_are_found_before_the_long_work(self) -> None:
         for place in (".", "new/", "no/such/directory", "canary.jsonl/x", "x" * 300):
             for option in ("--out", "--report=json:"):
