@@ -921,12 +921,12 @@ class TextWriter:
             is_heading = level in ("#", "##", "###")
             return self._heading(self.text(heading), len(level)) if is_heading else self._paragraph(self.text(block))
         if isinstance(block, Table):
-            return self._table(block.headings, self._bounded(block.rows))
+            return self._table(block.headings, self._bounded(block.rows, self._cell))
         if isinstance(block, Diff):
             return self._diff(block.rows)
         if isinstance(block, Details):
             return self._details(block)
-        return self._items([text for (text,) in self._bounded([text] for text in block)])
+        return self._items([text for (text,) in self._bounded(([text] for text in block), self.text)])
 
     def text(self, text: str) -> str:
         """What stands in a paragraph, an item or a cell."""
@@ -934,9 +934,12 @@ class TextWriter:
         parts = re.findall("[\x02\x04][^\x03]*|[^\x02-\x04]+", self._with_marks(text))
         return "".join(foreign[p[0]](p[1:]) if p[0] in foreign else self._own_words(p) for p in parts)
 
-    def _bounded(self, rows: Iterable[Sequence[object]]) -> list[list[str]]:
+    def _cell(self, text: str) -> str:
+        return self.text(text)
+
+    def _bounded(self, rows: Iterable[Sequence[object]], written: Callable[[str], str]) -> list[list[str]]:
         """The texts of rows, of as many as there is room for; then how many are left out."""
-        texts = [[self.text(cell) if isinstance(cell, str) else f"{cell:,}" for cell in row] for row in rows]
+        texts = [[written(cell) if isinstance(cell, str) else f"{cell:,}" for cell in row] for row in rows]
         sizes = itertools.accumulate(len("".join(row)) for row in texts)
         shown = sum(size <= self._most_characters for size in sizes)
         if shown < len(texts):
@@ -1108,10 +1111,9 @@ def md_code(text: str) -> str:
     """``text`` as a code span whatever it holds: the fence is longer than any run of backticks in it.
 
     >>> print(md_code("a`b|c"))
-    ``a`b\\|c``
+    ``a`b|c``
     """
-    # In a table a backslash takes the next character with it: a pipe behind an odd number of them cannot be escaped.
-    text = re.sub(r"(\\*)\|", lambda run: run[1] + ("\\x7c" if len(run[1]) % 2 else "\\|"), printable(text))
+    text = printable(text)
     fence = _fence([text])
     padding = " " if not text.strip() or text[0] == "`" or text[-1] == "`" else ""
     return f"{fence}{padding}{text}{padding}{fence}"
@@ -1128,6 +1130,15 @@ class MarkdownWriter(TextWriter):
 
     def _code(self, text: str) -> str:
         return md_code(without_changes(text))
+
+    def _cell(self, text: str) -> str:
+        """In code, too, a pipe would end a cell; behind an odd number of backslashes it cannot be escaped."""
+
+        def escaped(run: re.Match[str]) -> str:
+            return run[1] + ("\\x7c" if len(run[1]) % 2 else "\\|")
+
+        parts = re.split(f"({_CODE}[^{_FOREIGN_ENDS}]*)", text)
+        return self.text("".join(re.sub(r"(\\*)\|", escaped, p) if p[:1] == _CODE else p for p in parts))
 
     def _heading(self, text: str, level: int) -> str:
         return f"{'#' * level} {text}"
@@ -6018,6 +6029,8 @@ class Cause:
     echoes: tuple[Echo, ...] = ()
 
 
+FIRST_OF_BLOCK, LAST_OF_BLOCK = 40, 10
+"""Events without counterpart, of one side, that a divergence has of a longer block."""
 MOST_FIELDS: Final = 1000
 """Fields in which two events differ that are kept."""
 
@@ -6125,9 +6138,10 @@ class Divergence(ComparedEvents):
     context: tuple[Both[Event | None], ...]
     following: Both[Event | None]
     block: Both[tuple[Event, ...]]
-    """The first events that have no counterpart, up to where the streams are together again or end."""
+    """The events that have no counterpart, up to where the streams are together again or end; of many, only the
+    first `FIRST_OF_BLOCK` and the last `LAST_OF_BLOCK`."""
     counts: Both[int]
-    """How many there are of these."""
+    """How many there are of these in all."""
     rejoin: Both[Event | None] | None
     """The first events of both sides after that; None if there are none."""
     matched_before: int
@@ -8311,8 +8325,6 @@ MOST_SCORED_DIFFERENCES: Final = 2000
 """Differences of a pair that are walked through for the score alone, where fewer are to be reported."""
 MOST_DETAILED: Final = 1000
 """Divergences of a report that have all evidence; of the others, where they are and what they begin with."""
-_FIRST_OF_BLOCK: Final = 50
-"""Events without counterpart, of one side, that a divergence has."""
 _SPELLINGS_LOOKED_AT: Final = 64
 _MOST_BLOCKS_SUMMARIZED: Final = 2000
 _MOST_EVENTS_SUMMARIZED: Final = 2000
@@ -8425,10 +8437,12 @@ def _context(walk: PairWalk, difference: Step, count: int) -> tuple[Both[Event |
     return tuple(reversed(rows))
 
 
-def _first_of_block(cursor: Cursor, places: range, is_detailed: bool) -> Iterator[Event]:
-    """The first events of a block that do not float."""
-    kept = itertools.filterfalse(cursor.shared.__contains__, places)
-    return map(cursor.event, itertools.islice(kept, _FIRST_OF_BLOCK if is_detailed else 1))
+def _ends_of_block(cursor: Cursor, places: range, is_detailed: bool) -> Iterator[Event]:
+    """The first and the last events of a block that do not float: all, where these are few."""
+    forth, back = (itertools.filterfalse(cursor.shared.__contains__, way) for way in (places, reversed(places)))
+    first = itertools.islice(forth, FIRST_OF_BLOCK if is_detailed else 1)
+    last = itertools.islice(back, LAST_OF_BLOCK if is_detailed else 0)
+    return map(cursor.event, sorted({*first, *last}))
 
 
 _Fields: TypeAlias = Callable[[Event, Event], Iterable[FieldDifference]]
@@ -8469,11 +8483,12 @@ def _shown_places(walk: PairWalk, side: Side, options: DiffOptions, detailed: in
     cursor, end_of_stream = walk.sides[side], len(walk.sides[side].stream)
     for number, difference in enumerate(walk.differences):
         start, end = difference.starts[side], difference.ends[side]
-        shown = {start, *range(start, min(end, start + _FIRST_OF_BLOCK))}
+        shown = {start, *range(start, min(end, start + FIRST_OF_BLOCK))}
         if number < (options.max_divergences or sys.maxsize):
             shown.add(end)
         if number < detailed:
             shown.update((*range(max(0, start - options.context), start), start + 1))
+            shown.update(range(max(start, end - LAST_OF_BLOCK), end))
         yield from ((cursor.tid, position) for position in shown if 0 <= position < end_of_stream)
 
 
@@ -8515,7 +8530,7 @@ def _divergences(walk: PairWalk, found: Sequence[Found], options: DiffOptions, d
         difference, shown, is_detailed = one.difference, one.shown, number < detailed
         starts, ends, counts = difference.starts, difference.ends, difference.counts
         rejoin = Both(*(_event_at(sides[side], ends[side]) for side in Side))
-        block = Both(*(tuple(_first_of_block(sides[s], difference.places[s], is_detailed)) for s in Side))
+        block = Both(*(tuple(_ends_of_block(sides[s], difference.places[s], is_detailed)) for s in Side))
         following = Both(*(_event_at(sides[side], starts[side] + 1) for side in Side))
         changed = itertools.starmap(_compared, zip(*block, strict=True))
         yield Divergence(
@@ -10388,12 +10403,16 @@ def _alignment(divergence: Divergence, most_context: int) -> Diff:
     compared, block = compared_events(divergence), divergence.block
     alone = itertools.zip_longest(*(block[side][len(compared) :] for side in Side))
     omitted = {side: divergence.counts[side] - len(block[side]) for side in Side}
+    rows = [
+        *(diff_row(pair.events, compared=True) for pair in compared),
+        *(diff_row(Both(*events)) for events in alone),
+    ]
     return Diff(
         [
             *(diff_row(pair, matches=True) for pair in divergence.context[-most_context:]),
-            *(diff_row(pair.events, compared=True) for pair in compared),
-            *(diff_row(Both(*events)) for events in alone),
+            *rows[:FIRST_OF_BLOCK],
             *(gap(f"… {_counted(n, 'more event')} of {side.value} …") for side, n in omitted.items() if n),
+            *rows[FIRST_OF_BLOCK:],
             diff_row(divergence.rejoin, matches=True) if divergence.rejoin else gap("(the logs end here)"),
         ]
     )

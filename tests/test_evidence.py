@@ -86,14 +86,26 @@ class Alignment(unittest.TestCase):
         rows = re.findall(r"(?m)^\| (#\d+) ↔ #\d+ \| `payload\.path` \|", text)
         self.assertEqual(rows, ["#30", "#31", "#32"])
 
-    def test_of_a_long_block_the_first_events_stand_there_and_how_many_more(self) -> None:
-        found = report(steps(1000), [], context=0)
-        lines = fence(diff_events.render_markdown(found))
-        self.assertIn("… 950 more events of canary …", lines)
-        self.assertEqual((lines[0], lines[-3]), ("- kernel.call KeStep n=0", "- kernel.call KeStep n=49"))
-        divergence = json.loads(diff_events.render_json(found))["threads"][0]["divergence"]
-        self.assertEqual(divergence["block_omitted"], {"canary": 950, "ours": 0})
-        self.assertEqual([len(divergence["block"][side]) for side in ("canary", "ours")], [50, 0])
+    def test_a_long_block_is_folded_in_the_middle(self) -> None:
+        for count in (50, 51, 1000):
+            found = report(steps(count), [], context=0)
+            first = [f"- kernel.call KeStep n={n}" for n in range(40)]
+            last = [f"- kernel.call KeStep n={n}" for n in range(count - 10, count)]
+            more = {50: [], 51: ["… 1 more event of canary …"], 1000: ["… 950 more events of canary …"]}[count]
+            lines = fence(diff_events.render_markdown(found))
+            self.assertEqual(lines, [*first, *more, *last, "kernel.call KeAfter n=0"])
+            divergence = json.loads(diff_events.render_json(found))["threads"][0]["divergence"]
+            self.assertEqual(divergence["block_omitted"], {"canary": count - 50, "ours": 0})
+            shown = [event["payload"]["n"] for event in divergence["block"]["canary"]]
+            self.assertEqual((shown, divergence["block"]["ours"]), ([*range(40), *range(count - 10, count)], []))
+
+    def test_a_long_block_of_changed_calls_is_folded_in_the_middle(self) -> None:
+        names = [f"{n:03}" for n in range(200)]
+        text = diff_events.render_markdown(report(opened(*names), opened(*(f"x{name}" for name in names)), context=0))
+        lines = fence(text)
+        self.assertEqual([line[0] for line in lines], [*"-+" * 40, *"……", *"-+" * 10, "k"])
+        rows = re.findall(r"(?m)^\| #(\d+) ↔ #\d+ \| `payload\.path` \|", text)
+        self.assertEqual([int(row) - int(rows[0]) for row in rows], [*range(40), *range(190, 200)])
 
     def test_what_never_comes_together_again_goes_to_the_ends(self) -> None:
         found = report_of(log({1: steps(3)}), log({1: [("KeOther", {"m": n}) for n in range(3)]}), tid_map={1: 1})

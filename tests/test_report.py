@@ -243,9 +243,19 @@ class Markdown(LogTestCase):
                     {n for n in shown if n not in known and n.lstrip("0") not in known} - {"0", "00"}, set()
                 )
 
+    def test_a_pipe_is_escaped_in_a_table_alone(self) -> None:
+        writer = diff_events.MarkdownWriter()
+        for foreign, in_cell in (("a|b", "`a\\|b`"), ("a\\|b", "`a\\\\x7cb`"), ("a\\\\|b", "`a\\\\\\|b`")):
+            text = diff_events.quoted(foreign)
+            self.assertEqual(writer.block([text]), f"- `{foreign}`")
+            self.assertEqual(writer.block(f"is {text}"), f"is `{foreign}`")
+            table = diff_events.Table(("what", "n>"), [[text, 1]])
+            self.assertEqual(writer.block(table).splitlines()[-1], f"| {in_cell} | 1 |")
+
     def test_code_spans(self) -> None:
         for text in HOSTILE:
-            span = diff_events.md_code(text)
+            table = diff_events.MarkdownWriter().block(diff_events.Table(("a", "b"), [[diff_events.quoted(text), 1]]))
+            span = table.splitlines()[-1][2:-6]
             fence = re.match("`+", span)
             assert fence is not None
             inner = span[len(fence[0]) : -len(fence[0])]
