@@ -6214,7 +6214,7 @@ class Stretch(NamedTuple):
     alone: Both[int]
     """Events of each side without a counterpart."""
     floated: Both[int] = Both(0, 0)
-    """Shared-global creates that floated where it begins, or a little behind."""
+    """Events that floated where it begins, or a little behind."""
 
     def with_next(self, other: Stretch) -> Stretch:
         """Two of one phase put together."""
@@ -6261,7 +6261,7 @@ class ThreadReport:
     events: Both[int]
     matched: int
     floated: Both[int]
-    """Shared-global creates that floated before the first divergence."""
+    """Events that floated before the first divergence."""
     remaining: Both[int]
     """Events behind the first divergence, or behind the end of the other side."""
     divergences: tuple[Divergence, ...]
@@ -10468,7 +10468,18 @@ def _rule_place(rule: ProfileRule) -> str:
     return f"{os.path.basename(rule.source)}:{rule.lineno}" if rule.lineno else rule.source
 
 
-def _profile_table(report: Report) -> Table:
+def _overuse(report: Report) -> list[str]:
+    """Each rule that hid more than it may, and how much."""
+    return [
+        f"{literal(_rule_place(rule))} hid {_counted(count, 'difference')}, and may hide {rule.at_most:,}"
+        for rule, count in report.rule_uses
+        if rule in report.overused
+    ]
+
+
+def _profile_blocks(report: Report, columns: int | None = None) -> list[Block]:
+    """The profile, and how much each rule of it hid, perhaps without the reasons."""
+    headings = ("place", "rule", "hid>", "at most>", "reason")
     rows = [
         (
             literal(_rule_place(rule)),
@@ -10476,10 +10487,10 @@ def _profile_table(report: Report) -> Table:
             count,
             "" if rule.at_most is None else rule.at_most,
             literal(shorten(rule.reason, _VALUE_WIDTH)),
-        )
+        )[:columns]
         for rule, count in report.rule_uses
     ]
-    return Table(("place", "rule", "hid>", "at most>", "reason"), rows)
+    return section("## Profile", f"Compared under {_profile_words(report)}.", Table(headings[:columns], rows))
 
 
 def _verdict_sentence(report: Report) -> str:
@@ -10502,10 +10513,10 @@ def _verdict_sentence(report: Report) -> str:
         "threads without a partner": sum(map(len, report.unmapped)),
         "shared-global objects in one log only": sum(map(len, report.lone_globals)),
         "mistaken objects in matching events": len(report.identity),
-        "rules that hid more than they may": len(report.overused),
     }
     found = [", ".join(f"{count:,} {words}" for words, count in parts.items() if count)]
     found += [f"{words}: {count:,}" for words, count in others.items() if count]
+    found += _overuse(report)
     return f"**Divergent:** of {pairs}, {'; '.join(found)}. Parity: {percent(report.parity)}."
 
 
@@ -10559,7 +10570,7 @@ def _condition(report: Report, gate: Gate) -> tuple[str, str]:
         Gate.PROFILE: f"{_counted(len(report.unused), 'rule')} hid nothing",
         Gate.UNTIL: stopped if report.stop_before_until else "it matches up to there",
         Gate.RATCHET: _baseline_words(report.baseline) if report.baseline else "",
-        Gate.AT_MOST: f"{', '.join(map(_rule_place, report.overused))} hid more than it may",
+        Gate.AT_MOST: ", ".join(_overuse(report)),
     }
     values = {Gate.PARITY: f" {float(options.fail_under or 0):g}"}
     if until:
@@ -10759,9 +10770,13 @@ def _sort_blocks(report: Report) -> list[Block]:
     """What differs, by sort and by call."""
     calls = [[_shortened(call.name), *call.alone, call.results_differ] for call in report.calls]
     headings = ("sort>", "what", "how many", "first: tids and indexes", "example", "explained by")
-    sorts = section("## Sorts of divergences", Table(headings, _sort_rows(report)))
+    columns = None if any(sort.explained_by for sort in report.sorts) else 5
+    rows = [row[:columns] for row in _sort_rows(report)]
     by_call = Table(("call", "only on canary>", "only on ours>", "results differ>"), calls)
-    return [*sorts, *section("## By call", by_call)] if sorts else []
+    return [
+        *section("## Sorts of divergences", Table(headings[:columns], rows)),
+        *(section("## By call", by_call) if rows or len(calls) > 1 else []),
+    ]
 
 
 def _pairing_words(pair: ThreadPair) -> str:
@@ -10782,7 +10797,7 @@ def _thread_sentence(thread: ThreadReport) -> str:
 
 def _thread_table(threads: Iterable[ThreadReport], columns: int | None = None) -> Table:
     """Pairs of threads in numbers, perhaps only the first few columns."""
-    headings = ("tids", "parity>", "divergences>", "first difference", "matched>", "events>", "paired by")
+    headings = ("tids", "parity>", "divergences>", "first difference", "matched>", "events>", "paired by, confidence")
     rows = [
         [
             f"{thread.pair.canary_tid} / {thread.pair.ours_tid}",
@@ -10943,7 +10958,8 @@ def _not_compared(report: Report) -> list[str]:
     return [
         *remaining,
         f"events of threads without a partner: {unmapped.canary:,} of canary, {unmapped.ours:,} of ours",
-        f"shared-global creates that floated: {floats.canary:,} of canary, {floats.ours:,} of ours",
+        "events that floated (shared-global creates, and what a profile lets float): "
+        f"{floats.canary:,} of canary, {floats.ours:,} of ours",
         *(f"{quoted(kind)}: {', '.join(map(quoted, sorted(names)))}" for kind, names in SKIPPED_FIELDS.items()),
         f"of every event: {', '.join(map(quoted, SKIPPED_OF_EVERY_EVENT))}",
     ]
@@ -10980,8 +10996,10 @@ def _closing_blocks(report: Report) -> list[Block]:
         "context": options.context,
         "divergences shown per pair": options.max_divergences or "all",
     }
+    if options.references:
+        asked["further runs of canary"] = ", ".join(map(quoted, options.references))
     return [
-        *section("## Profile", f"Compared under {_profile_words(report)}.", _profile_table(report)),
+        *_profile_blocks(report),
         *section("## Ambiguous pairs", [_ambiguity(t.pair) for t in report.threads if t.pair.alternative is not None]),
         *_identity_blocks(report),
         *section("## Ended on one side first", ended),
@@ -11044,6 +11062,7 @@ def summary_document(report: Report) -> list[Block]:
         *_given(left_out > 0 and f"More threads that differ: {left_out:,}."),
         *_first_lines("Threads without a partner", _unmapped_lines(report)),
         *_first_lines("Identity", _finding_lines(report)),
+        *_profile_blocks(report, 4),
         *_given(differing and _MORE),
     ]
 
@@ -11144,7 +11163,7 @@ _register(
 def report_json(report: Report) -> Iterator[str]:
     """The report for programs, in pieces: what schema v1 pins, and every number that the Markdown has."""
     lone = {f"{side}_only": [created.sid for created in alone] for side, alone in report.lone_globals.items()}
-    options = "tid_map auto_map context max_divergences check_identity match_names"
+    options = "tid_map auto_map context max_divergences check_identity match_names references"
     conditions = ((gate, holds, *_condition(report, gate)) for gate, holds in report.gate.items())
     rules = [
         {"rule": _rule_text(rule), **json_fields(rule, "file=source line=lineno reason at_most"), "hidden": count}
@@ -11323,7 +11342,7 @@ _LOOK_WORDS: Final = {
 _LEGEND: Final = (
     *((f'<rect class="{look}" width="100%" height="14"/>', words) for look, words in _LOOK_WORDS.items()),
     ('<rect class="gap" width="100%" height="14"/>', "nothing on this side"),
-    ('<circle class="float" cx="50%" cy="7" r="4"/>', "a shared-global create that floated"),
+    ('<circle class="float" cx="50%" cy="7" r="4"/>', "an event that floated, as shared-global creates do"),
     ('<path class="mark" d="M11 2h12l-6 10z"/>', "a divergence: leads to its evidence"),
 )
 _LANES_HEAD: Final = (
@@ -11413,7 +11432,7 @@ def _bar(lane: Lane, side: Side) -> str:
             places = max(stretch.places if matched else min(alone, stretch.places), whole / 160)
             boxes.append(box(look, alone, places, 2 * -(-8 * alone // (alone + matched))))
         if floated:
-            title = f"<title>{_counted(floated, 'shared-global create')} floated</title>"
+            title = f"<title>{_counted(floated, 'event')} floated</title>"
             dots.append(f'<circle class="float" cx="{100 * start / whole:.2f}%" cy="8" r="4">{title}</circle>')
         start += stretch.places
     return "".join(boxes + dots)

@@ -223,6 +223,9 @@ class References(CalibrateTestCase):
         code, report, markdown = self.compared(recorded(4))
         self.assertEqual((code, report["verdict"]), (0, "identical"))
         self.assertIn("3 runs of canary", markdown)
+        references = [str(self.directory / f"run{n}.jsonl") for n in (2, 3)]
+        self.assertEqual(report["options"]["references"], references)
+        self.assertIn(f"; further runs of canary {', '.join(f'`{path}`' for path in references)}.\n", markdown)
 
     def test_a_divergence_says_whether_it_is_novel_or_lost(self) -> None:
         code, report, markdown = self.compared(recorded(5, changed=True))

@@ -618,6 +618,7 @@ class Values(unittest.TestCase):
         report = compare_lines(side(0x50000010), side(0x40000030), max_divergences=0)
         told = [divergence.explained_by for divergence in thread_of(report, 7).divergences]
         self.assertEqual(told, [Explained.UPSTREAM_VALUE] * 2 + [None] + [Explained.UPSTREAM_VALUE] * 17)
+        self.assertIn("| example | explained by |\n", render_markdown(report))
 
     def test_the_divergence_with_the_value_is_named_and_stands_before_what_repeats_it(self) -> None:
         """It is not the first one of its thread: the consequence does not follow from that."""

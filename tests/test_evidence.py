@@ -86,6 +86,18 @@ class Alignment(unittest.TestCase):
         rows = re.findall(r"(?m)^\| (#\d+) ↔ #\d+ \| `payload\.path` \|", text)
         self.assertEqual(rows, ["#30", "#31", "#32"])
 
+    def test_several_calls_of_one_divergence_are_summed_up(self) -> None:
+        for names, expected in (("One", []), ("One Two", [["`One`", "1"], ["`Two`", "1"]])):
+            text = diff_events.render_markdown(report([(name, {}) for name in names.split()], []))
+            table = re.findall(r"(?m)^\| (`\w+`) \| (\d+) \| 0 \| 0 \|$", text.partition("\n## By call\n")[2])
+            self.assertEqual(list(map(list, table)), expected)
+            self.assertNotIn("## Sorts of divergences", text)
+
+    def test_what_explains_the_sorts_is_no_column_where_nothing_does(self) -> None:
+        ours = [("KeStep", {"n": n + 100 * (n % 20 == 10)}) for n in range(80)]
+        text = diff_events.render_markdown(report(steps(80), ours))
+        self.assertEqual(re.findall(r"(?m)^\| sort .* tids and indexes \| (.*) \|$", text), ["example"])
+
     def test_a_long_block_is_folded_in_the_middle(self) -> None:
         for count in (50, 51, 1000):
             found = report(steps(count), [], context=0)

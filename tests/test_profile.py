@@ -258,8 +258,18 @@ class Gates(ProfileTestCase):
         limited = self.PROFILE.replace("[[ignore]]", "[[ignore]]\nat_most = 1")
         outcome = self.under(limited, *self.SIDES)
         self.assertEqual(outcome.code, 1)
-        self.assertIn("rules that hid more than they may: 1", outcome.out)
+        self.assertIn("p.toml:1 hid 2 differences, and may hide 1", outcome.out)
         self.assertEqual(self.under(limited.replace("= 1", "= 2"), *self.SIDES).code, 0)
+        text = self.under(limited, *self.SIDES, "--report", "text:-").out
+        verdict = "Divergent: of 1 thread pair, 1 identical; p.toml:1 hid 2 differences, and may hide 1."
+        self.assertTrue(text.startswith(verdict), text)
+
+    def test_the_summary_names_the_profile_and_what_each_rule_hid(self) -> None:
+        canary, ours = self.SIDES
+        for of_ours in (ours, [*ours, call("More", 1)]):
+            text = self.under(self.PROFILE, canary, of_ours, "--report", "text:-").out
+            self.assertRegex(text, r"Compared under \S+p\.toml \(2 differences hidden by 1 rule\)\.")
+            self.assertRegex(text, r"(?m)^ *p\.toml:1 +ignore kernel\.call Read args\[0\] +2 *$")
 
     def test_whatever_gate_is_asked_for_fails_where_a_rule_hides_more_than_it_may(self) -> None:
         sides = [self.write(f"{name}.jsonl", numbered(side)) for name, side in zip("co", self.SIDES, strict=True)]

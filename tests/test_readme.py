@@ -100,6 +100,13 @@ class Tables(unittest.TestCase):
         for name in diff_events.REPORT_RENDERERS:
             self.assertIn(f"`{name}`", marked("options"))
 
+    def test_what_the_json_may_say_where_to_start_and_what_explains_it(self) -> None:
+        listed = README.partition("| `reason` |")[2].partition("\n\n")[0]
+        reasons = {reason.value for reason in diff_events.StartReason} - {"name_or_hole"}  # never the first
+        self.assertEqual(set(re.findall(r"(?m)^\| `(\w+)` \| \w", listed)), reasons)
+        explained = README.partition("\n`explained_by`, ")[2].partition("\n\n")[0]
+        self.assertEqual(re.findall(r"`(\w+)`", explained), [one.value for one in diff_events.Explained])
+
     def test_exit_codes(self) -> None:
         listed = [int(code) for code in re.findall(r"^\| ([0-9]+) \| [^|]+ \|$", README, re.MULTILINE)]
         self.assertEqual(listed, [int(code) for code in diff_events.ExitCode])
