@@ -12440,7 +12440,7 @@ class PartKind(enum.Enum):
 class Part(NamedTuple):
     """One piece of a word. Quotes are gone: ``'a'``, ``"a"`` and ``a`` are the same; ``"$a"`` and ``$a`` are not.
 
-    ``tokens`` is what a substitution runs.
+    ``tokens`` is what a substitution runs, or one word of the expansions inside a parameter or arithmetic.
     """
 
     kind: PartKind
@@ -12685,10 +12685,9 @@ class _ShellReader:
             parts.append(Part(PartKind.LITERAL, _LITERALS[kind](found[kind])))
         elif kind == "double":
             parts += self._parts(_QUOTED_PIECE, '"')
-        elif kind in ("pattern", "parameter"):
-            parts.append(Part(PartKind[kind.upper()], text, quoted))
-        elif kind == "arithmetic":
-            parts.append(Part(PartKind.ARITHMETIC, re.sub(r"\s|\\\n", "", text), quoted))
+        elif kind in ("pattern", "parameter", "arithmetic"):
+            bare = re.sub(r"\s|\\\n", "", text) if kind == "arithmetic" else text
+            parts.append(Part(PartKind[kind.upper()], bare, quoted, self._inner_commands(text[2:])))
         else:
             tokens: list[Word] = []
             with self._budget.deeper():
@@ -12697,6 +12696,14 @@ class _ShellReader:
                 else:
                     self.read(tokens, nested=True)
             parts.append(Part(PartKind.COMMAND, text[:2], quoted, tuple(tokens)))
+
+    def _inner_commands(self, text: str) -> tuple[Word, ...]:
+        """The expansions inside a parameter or arithmetic, as one word, where there are commands among them."""
+        if not re.search(r"\$\(|`", text):
+            return ()
+        with self._budget.deeper():
+            parts = _ShellReader(text, self._budget)._parts(_QUOTED_PIECE)
+        return (tuple(part for part in parts if part.kind is not PartKind.LITERAL),)
 
 
 def shell_tokens(text: str, budget: Budget | None = None) -> list[Word]:
@@ -13396,6 +13403,7 @@ _HOST_FORMS: Final[Mapping[str, str]] = {
     # user@host.domain:path, where nothing says what a word must be
     "listed": r"([\w.-]+@(?:localhost|[A-Za-z0-9-]+\.[\w.-]+)):(?!//)",
     "image": r"(?!\.)(?=[^/]*[.:$]|localhost/)([^/]+)/",  # ghcr.io/owner/image
+    "socat": r"(?i)(?:tcp|udp|openssl|ssl)[46]?(?:-connect)?:([^:,]+):",
     "database": r"(?:.*\s)?host(?:addr)?=([^\s/;,]+)|(\$.*)",
     "any-url": r"(?!)",
     "none": r"(?!)",
@@ -13477,7 +13485,7 @@ class Program(NamedTuple):
 
     ``values`` are all options with a value; where there are ``switches``, any other long option has one, too, unless a
     URL follows. ``hosts`` is the form of a host among the operands, in the first one only where ``first``. The values
-    of ``endpoints`` name a host, those of ``lists`` a file of them, those of ``directory`` where it works, those of
+    of ``endpoints`` name a host, those of ``lists`` where more are, those of ``directory`` where it works, those of
     ``code`` and ``module`` what it runs. ``outward`` are the subcommands (``*`` is all) that reach out even where no
     host is named. With an option of ``offline``, it neither reaches out nor runs anything.
 
@@ -13516,19 +13524,26 @@ wget | hosts=url endpoints=,base lists=i,input-file
   values=OoPaUetTwQADRIXlB,header,post-data,body-data,referer,user-agent
   switches=,quiet,no-verbose,verbose,continue,recursive,mirror,no-parent,no-clobber,timestamping,spider,
   no-check-certificate,server-response,content-disposition,page-requisites,show-progress,https-only,background
-ssh mosh | hosts=url first leading values=BbcDEeFIiLlmoOpQRSw endpoints=JW reads=options
+ssh mosh autossh | hosts=url first leading values=BbcDEeFIiLlmoOpQRSw endpoints=JW reads=options runs=elsewhere skip=1
 scp | hosts=remote values=cFiloPSDX endpoints=J
 rsync | hosts=remote values=efTMB,rsh,filter,exclude,include,exclude-from,include-from,port,bwlimit
 nc ncat netcat | hosts=url first values=sXce endpoints=x,proxy offline=l,listen
-sftp ssh-copy-id ftp lftp telnet ping ping6 traceroute whois xdg-open lynx w3m wscat websocat http https xh xhs |
+sftp ssh-copy-id ftp lftp tftp telnet ping ping6 traceroute whois xdg-open lynx w3m links elinks wscat websocat http
+  https xh xhs |
   hosts=url first endpoints=J values=bDeFIlmMoPSuX,auth,auth-type,output,print,session,timeout,verify
-dig nslookup host nmap | hosts=url values=tpbkqcyDS,top-ports,script
-aria2c yt-dlp ab wrk hey k6 open chromium google-chrome firefox | hosts=listed outward=*
+dig nslookup host nmap masscan ssh-keyscan | hosts=url values=tpbkqcyDS,top-ports,script
+aria2c axel yt-dlp youtube-dl ab wrk hey k6 siege open chromium google-chrome firefox | hosts=listed outward=*
 openssl | values=,-in,-out,-servername,-CAfile endpoints=,-connect
 psql pg_dump pg_restore pg_isready createdb dropdb mysql mariadb mysqldump mongosh mongo mongodump |
   hosts=database endpoints=h,host values=UpdcfDPu,port,username,dbname,command,file,user,database
 redis-cli | hosts=database endpoints=hu,host values=pnardXD,pass
-svn | hosts=listed outward=checkout,co,update,up,commit,ci
+socat | hosts=socat
+ldapsearch ldapadd ldapmodify ldapwhoami | endpoints=Hh
+mosquitto_pub mosquitto_sub | endpoints=h,host values=tmpuP
+kcat kafkacat | endpoints=b values=tGpXf
+grpcurl | hosts=url first values=dH,-import-path,-proto,-d
+gpg apt-key | endpoints=,keyserver lists=,recv-keys,receive-keys,search-keys,refresh-keys
+svn hg | hosts=listed outward=checkout,co,update,up,commit,ci,clone,pull,push
 
 git git/lfs | leading values=c,git-dir,namespace directory=C,work-tree reads=nothing
 git/remote | leading reads=nothing
@@ -13539,55 +13554,60 @@ git/clone git/fetch git/pull git/push git/ls-remote git/submodule/add git/submod
   push-option,upload-pack,receive-pack,strategy,strategy-option,name
 git/remote/add git/remote/set-url | runs=remote_add reads=nothing values=tm
 git/archive | endpoints=,remote reads=nothing
-gh glab aws gcloud gsutil az vercel netlify heroku flyctl wrangler firebase doctl ngrok claude codex gemini llm ansible
-  ansible-playbook vagrant mail cloudflared ollama sentry-cli twine gradlew mvnw | hosts=listed outward=*
+gh glab hub aws gcloud gsutil az vercel netlify heroku flyctl wrangler firebase doctl ngrok claude codex gemini llm
+  ansible ansible-playbook vagrant mail sendmail mutt tailscale cloudflared ollama sentry-cli twine gradlew mvnw |
+  hosts=listed outward=*
 kubectl oc | hosts=listed outward=* reads=options endpoints=s,server
   values=nfclos,namespace,filename,context,output,selector,kubeconfig
+kubectl/exec | leading reads=options values=nc,namespace,container,context,kubeconfig runs=elsewhere skip=1
 helm | hosts=listed outward=+,repo,dependency,status,list,rollback,uninstall,get
 terraform tofu | directory=,-chdir outward=init,plan,apply,destroy,refresh,import
 
-docker podman nerdctl docker/image docker/container docker/buildx docker/compose | leading endpoints=H,host values=cfp
+docker podman nerdctl docker-compose docker/image docker/container docker/buildx docker/compose |
+  leading endpoints=H,host values=cfp
 docker/pull docker/push docker/run docker/create | hosts=image first outward=* leading reads=options
-  values=evpwulmhc,name,network,volume,env,env-file,publish,workdir,user,entrypoint,mount,platform
+  values=evpwulmhc,name,network,volume,env,env-file,publish,workdir,user,entrypoint,mount,platform,label,memory,cpus,
+  restart,hostname,add-host runs=elsewhere skip=1
 docker/login | hosts=url first outward=* values=up,username,password
 docker/build | hosts=listed outward=* values=tf,tag,file,build-arg,target,platform
 docker/search docker/up | outward=*
-docker/exec | outward=* leading reads=options values=ewu,env,env-file,user,workdir
+docker/exec | leading reads=options values=ewu,env,env-file,user,workdir,index runs=elsewhere skip=1
 
 npm pnpm | hosts=listed directory=C,prefix,cwd,dir endpoints=,registry,proxy
   outward=+,i,ci,audit,view,info,exec,dlx,create,init,x,link,import,dedupe,ping,whoami
 bun | like=npm runs=code code=ep,eval,print
 yarn | like=npm outward=,+,npm,dlx,create,init,info,audit,import
 npx bunx pnpx uvx | outward=* offline=,no-install runs=command leading values=pc,package,call,from,with
-pip pipx pipenv pdm hatch conda poetry | hosts=any-url values=rcetmP,requirement,constraint,target,env-file
-  directory=C,directory,project offline=,no-index,no-sync outward=+,wheel,inject,build
-  endpoints=if,index-url,extra-index-url,find-links,proxy,index,default-index
+poetry pip pipx pipenv pdm hatch rye conda mamba easy_install | hosts=any-url
+  values=rcetmP,requirement,constraint,target,env-file directory=C,directory,project offline=,no-index,no-sync
+  outward=+,wheel,inject,build endpoints=if,index-url,extra-index-url,find-links,proxy,index,default-index
 uv | like=pip outward=+,remove,build,tool,python/install,pip/install,pip/sync,pip/compile
 uv/run | outward=* offline=,no-sync,frozen runs=command leading directory=,directory,project
   values=p,python,with,env-file,extra,group,package endpoints=,index,default-index
-poetry/run pipenv/run pdm/run hatch/run bundle/exec conda/run | runs=command leading values=n directory=C,directory
+poetry/run bundle/exec | runs=command leading values=n directory=C,directory
 cargo | values=jpF,manifest-path,package,features,target,bin,example,test endpoints=,git,index,registry directory=C
   offline=,frozen outward=+,build,b,check,c,test,t,run,r,clippy,doc,bench,nextest,tree,metadata,vendor,audit,fix
 go | hosts=listed directory=C offline=,-mod values=,-mod
   outward=+,build,test,run,generate,vet,mod/download,mod/tidy,mod/vendor
 mvn gradle sbt pacman | hosts=listed outward=* offline=o
-flatpak bundle gem composer mix dotnet swift flutter dart apt apt-get apk dnf yum brew snap rustup nvm pyenv pre-commit
-  playwright huggingface-cli stack cabal mise | hosts=listed offline=,no-restore,local
+bundle flatpak gem composer mix dotnet swift pod flutter dart apt apt-get apk dnf yum brew snap rustup nvm pyenv
+  pre-commit playwright huggingface-cli stack cabal asdf mise | hosts=listed offline=,no-restore,local
   outward=+,require,restore,build,test,run,deps.get,pub/get,toolchain/install,target/add,component/add
 
 sudo doas | runs=command leading values=ugpChRTrt,user,group directory=D,chdir
 env | runs=command leading values=u,unset directory=C,chdir
-xargs parallel | runs=xargs leading values=aEIiLlnPsdj,max-args,max-procs,delimiter,jobs
+xargs parallel | runs=xargs leading values=aEILnPsdj,max-args,max-procs,delimiter,jobs
 timeout | runs=command leading values=ks,kill-after,signal skip=1
 flock | runs=command leading values=wE skip=1
 time | runs=command leading values=fo
 nice ionice stdbuf | runs=command leading values=ncpioe,adjustment
 strace ltrace | runs=command leading values=eopsuP
-nohup setsid unbuffer cross-env | runs=command leading
+nohup setsid caffeinate unbuffer cross-env dotenv | runs=command leading
 exec | runs=command leading values=a builtin
 command builtin | runs=command leading builtin offline=vV
 watch | runs=words leading values=n,interval
 eval | runs=words leading builtin
+trap | runs=trap reads=nothing hosts=none leading builtin
 sh bash dash zsh ksh fish ash | runs=shell leading values=oO,rcfile,init-file code=c offline=n
 su | runs=words values=gGsTw,group,supp-group,shell,whitelist-environment code=c,command
 source . | runs=shell leading builtin
@@ -13610,8 +13630,8 @@ grep egrep fgrep rg ag ack | hosts=none reads=but-first values=efmABCg
 sed | hosts=none reads=but-first values=ef
 ls stat rm rmdir mkdir touch chmod chown chgrp du ln readlink realpath basename dirname which tee mktemp unlink shred
   ssh-keygen date seq sleep | hosts=none reads=nothing
-echo : true false test [ exit return trap set unset alias unalias shift wait pwd dirs hash type ulimit
-  umask | hosts=none reads=nothing builtin
+echo : true false test [ exit return set unset alias unalias shift wait pwd dirs hash type ulimit umask |
+  hosts=none reads=nothing builtin
 export readonly local declare typeset | hosts=none reads=nothing builtin runs=declare
 cd pushd popd | hosts=none reads=nothing builtin runs=cd
 printf | hosts=none reads=nothing builtin runs=read leading values=v
@@ -13732,20 +13752,23 @@ _NO_HOST: Final = r"\d{1,5}|GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS"
 class _ShellState:
     """What a shell knows while it runs a command, as far as the command says it.
 
-    ``directory`` is relative to the trace's cwd, or absolute; none where it cannot be told. ``files`` are those that
-    the command wrote, ``remotes`` those that it gave to git.
+    ``directory`` is relative to the trace's cwd, or absolute; none where it cannot be told. ``exported`` are variables
+    that programs get. ``files`` are those that the command wrote, ``remotes`` those that it gave to git.
     """
 
     policy: Policy
     directory: str | None = "."
+    previous: str | None = "."
     variables: dict[str, str] = field(default_factory=dict)
-    functions: set[str] = field(default_factory=set)
+    functions: dict[str, list[Command]] = field(default_factory=dict)
+    exported: dict[str, None] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     remotes: dict[str, str] = field(default_factory=dict)
 
     def copy(self) -> _ShellState:
         """The same state for a subshell, which leaves this one alone, but for what it writes to files."""
-        return replace(self, variables=self.variables.copy(), functions=self.functions.copy())
+        copies = {name: getattr(self, name).copy() for name in ("variables", "functions", "exported")}
+        return replace(self, **copies)
 
     def set(self, name: str, value: str) -> None:
         self.variables[name.rstrip("+").partition("[")[0]] = value[:_MAX_VALUE]
@@ -13900,6 +13923,12 @@ _SHELL_CLIENT: Final = (
     r"|(?:\w*\.)?(?:execSync|execFile|execFileSync|spawn|spawnSync)|(?:child_process|cp)\.exec|exec|shell_exec|passthru"
     r"|(?:IO|Open3)\.\w+"
 )
+_CODE_ALIAS: Final = (
+    r"(?:\bfrom ([\w.]{1,60}) import|\bimport|,) +([\w.]{1,60}) as (\w+)"
+    r"|\b([\w.]{1,60})\([^()\n]{0,200}\) as (\w+)"
+    r"|(\$?\b\w{1,60}) *= *(?:await |new )?((?!require\b)[A-Za-z_](?:[\w.]|::|->){0,60})(?![\w.])"
+)
+"""What a name stands for: ``import requests as r``, ``with Client() as c``, ``s = requests.Session()``."""
 _CODE_VARIABLE: Final = (
     r"(?:environ(?:b|\.get|\.pop)?|getenv|process\.env|ENV(?:\.fetch)?|ENVIRON|\$_ENV)[\s(\[{.]+['\"]?(\w+)\b"
     r"(?!['\"]\s*\]\s*=[^=])"
@@ -13910,6 +13939,7 @@ _WHOLE_ENVIRONMENT: Final = (
     r"|for \w+(?:, ?\w+)? in os\.environ|(?:in|of) (?:os\.environ|Object\.\w+\(process\.env\)):"
 )
 _READING: Final = r"\bopen\b|[Rr]ead|load|slurp|File\b|cat\b|file_get_contents"
+_EXECUTABLES: Final = {"$sys.executable": "python", "$process.execPath": "node"}
 _HOST_KEYWORDS: Final = _names("host hostname server")
 _URL_KEYWORDS: Final = _names("base_url endpoint_url baseURL")
 _CODE_CALL: Final = (
@@ -13952,6 +13982,19 @@ def code_calls(code: str) -> Iterator[tuple[str, list[str], dict[str, str]]]:
         yield call[1], [text for key, text in arguments if not key], {key: text for key, text in arguments if key}
 
 
+def _unaliased(name: str, aliases: Mapping[str, str]) -> str:
+    first = re.split(r"\.|->|::", name, maxsplit=1)[0]
+    return (aliases.get(first, first) + name[len(first) :])[:200]
+
+
+def _code_aliases(code: str) -> dict[str, str]:
+    aliases: dict[str, str] = {}
+    for package, module, short, maker, manager, variable, made in re.findall(_CODE_ALIAS, code):
+        name = f"{package}.{module}" if package else module or maker or made
+        aliases[short or manager or variable] = _unaliased(name, aliases)
+    return aliases
+
+
 def _hosts_of_call(callee: str, positional: Sequence[str], keywords: Mapping[str, str]) -> list[str]:
     """The hosts that a call in a piece of code reaches."""
     names_client, names_host = re.fullmatch(_URL_CLIENT, callee), re.fullmatch(_HOST_CLIENT, callee)
@@ -13979,8 +14022,9 @@ _INSTALLED: Final = r"(?:^|/)s?\.?bin/[^/]+$"
 def _written_by(words: Sequence[str], stdin: str | None) -> str:
     """What a command writes: the words of ``echo`` and ``printf``, what ``cat`` and ``tee`` are given."""
     program, rest = words[0], words[1:]
-    if program == "echo":
-        return " ".join(itertools.dropwhile(re.compile(r"-[neE]+").fullmatch, rest))
+    if program in ("echo", "printf"):
+        text = " ".join(itertools.dropwhile(re.compile(r"-[neE]+").fullmatch, rest))
+        return text if program == "echo" else re.sub(r"%[-+ #0-9.]*[a-z]", "", text).replace("\\n", "\n")
     if stdin is not None and (program == "tee" or (program == "cat" and all(word.startswith("-") for word in rest))):
         return stdin
     return _UNKNOWN_TEXT
@@ -14001,8 +14045,10 @@ class _CommandInspector:
     What stands in any other is not, and leaves open where a program reaches.
     """
 
-    def __init__(self, policy: Policy) -> None:
-        self._policy, self._budget = policy, Budget()
+    def __init__(self, policy: Policy, budget: Budget | None = None) -> None:
+        self._policy, self._budget = policy, budget or Budget()
+        self._later: dict[int, tuple[list[Command], _ShellState]] = {}
+        """Traps, and functions that were not called yet, by their identity, with the shell that they belong to."""
         self._violations: dict[Violation, None] = {}
         self._undecided: dict[Undecided, None] = {}
 
@@ -14013,6 +14059,9 @@ class _CommandInspector:
         """Looks at a whole command; a shell that it leaves outside the cwd starts the next program there."""
         try:
             self._script(text, state)
+            while self._later:
+                body, shell = self._later.pop(next(iter(self._later)))
+                self._run_commands(body, self._subshell(shell))
         except ShellLimitError as error:
             self.doubt(UndecidedReason.LIMIT, str(error))
         started_outside = any(found.reason is Reason.SPAWN_OUTSIDE_CWD for found in self._violations)
@@ -14037,7 +14086,7 @@ class _CommandInspector:
                     self.doubt(UndecidedReason.UNKNOWN_USE, host)
 
     def _subshell(self, state: _ShellState) -> _ShellState:
-        self._budget.spend(1 + len(state.variables) // 16)
+        self._budget.spend(1 + (len(state.variables) + len(state.functions) + len(state.exported)) // 16)
         return state.copy()
 
     def _script(self, text: str, state: _ShellState) -> None:
@@ -14061,16 +14110,21 @@ class _CommandInspector:
         """Runs one command; returns what it writes to its standard output, and keeps what it writes to a file."""
         self._budget.spend()
         stdin = self._redirected_input(command, state, stdin)
+        names = [word_text(word).partition("=")[0] for word in command.assignments if command.words]
+        temporary = [name for name in names if name not in state.variables]
         assigned = [self._assign(word, state) for word in command.assignments]
         words = self._expanded(command.words, state)
         written = ""
         if command.kind == "function":
-            state.functions.update(words)
-        if command.kind:
+            state.functions[" ".join(words)] = command.body
+            self._later[id(command.body)] = command.body, state
+        elif command.kind:
             written = self._run_group(command, words, state, stdin)
         elif words:
             written = _written_by(words, stdin)
             self._argv(words, state, stdin, _endpoints(assigned))
+        for name in temporary:
+            state.variables.pop(name, None)
         for operator, word in command.redirects:
             path = state.resolve(word_text(word)) if operator in (">", ">>", ">|", "1>", "&>") else None
             if path is not None:
@@ -14085,7 +14139,7 @@ class _CommandInspector:
                 for member in command.body:
                     stdin = self._run_one(member, self._subshell(state), stdin)
                 return stdin or ""
-            inner = self._subshell(state) if command.kind in ("(", "&", "function") else state
+            inner = self._subshell(state) if command.kind in ("(", "&") else state
             for value in (words[2:] or ["$@"]) if command.kind in ("for", "select") else [""]:
                 if value and words:
                     inner.set(words[0], value)
@@ -14134,8 +14188,10 @@ class _CommandInspector:
                 return self._run_commands(shell_commands(part.tokens, self._budget), self._subshell(state))
         found = re.match(_PARAMETER_NAME, part.text)
         operation = found[2] if found else ""
+        for word in part.tokens:
+            self._text(word, state)
         if part.kind in (PartKind.PARAMETER, PartKind.ARITHMETIC) and not operation.lstrip(":").startswith("+"):
-            for name in re.findall(r"\$(?:\{!?)?(\w+)", part.text):
+            for name in re.findall(r"\$(?:\{!?)?(\w+)", re.split(r"(?<!^)\$\(|`", part.text)[0]):
                 if name not in state.variables:
                     self._read_variable(name)
         if part.kind is not PartKind.PARAMETER or not found:
@@ -14162,7 +14218,8 @@ class _CommandInspector:
         """One command by its words; commands inside it (``sudo …``, ``sh -c …``) are looked at in turn."""
         self._budget.spend(1 + len(words) // 4)
         with self._budget.deeper():
-            if words[0] in state.functions:  # it was looked at where it stands
+            if words[0] in state.functions:
+                self._call_function(words, state, stdin)
                 return
             call = _parse_call(words, self._row_of(words, state), state, stdin)
             if not call.row.builtin:
@@ -14177,6 +14234,16 @@ class _CommandInspector:
                 self.violate(Reason.CREDENTIAL_READ, f"the whole environment ({call.program})")
             if call.row.runs and not call.is_local():
                 getattr(self, f"_run_{call.row.runs}")(call)
+
+    def _call_function(self, words: Sequence[str], state: _ShellState, stdin: str | None) -> None:
+        body = state.functions.pop(words[0])  # a function that calls itself is followed once
+        self._later.pop(id(body), None)
+        given = {"@": " ".join(words[1:]), **{str(place): word for place, word in enumerate(words[1:], 1)}}
+        outer = {name: state.variables.get(name, f"${name}") for name in given}
+        state.variables.update({name: word[:_MAX_VALUE] for name, word in given.items()})
+        self._run_commands(body, state, stdin)
+        state.variables.update(outer)
+        state.functions[words[0]] = body
 
     def _row_of(self, words: Sequence[str], state: _ShellState) -> Program:
         """The row of a program; one that is run by its path is looked into, as far as the command wrote it."""
@@ -14198,7 +14265,10 @@ class _CommandInspector:
         if inner.is_outside(inner.directory):
             self.violate(Reason.SPAWN_OUTSIDE_CWD, f"{call.program} in {inner.directory}")
         if call.row.hosts != "none":
-            self.reach(endpoints)
+            variables = inner.variables
+            self._budget.spend(len(inner.exported))
+            exported = (f"{name}={variables[name]}" for name in inner.exported if name in variables)
+            self.reach([*endpoints, *_endpoints(exported)])
         return call._replace(state=inner)
 
     def _check_hosts(self, call: _ProgramCall) -> None:
@@ -14252,10 +14322,30 @@ class _CommandInspector:
     def _run_command(self, call: _ProgramCall) -> None:
         """The command behind a prefix such as ``sudo`` or ``timeout 5``, with the variables that it sets."""
         words = [*call.operands[call.row.skip :]]
-        words = words[words.index("--") + 1 :] if "--" in words[:8] else words
+        if "--" in words and words[0][:1] == "-":  # kubectl exec pod -c app -- ls
+            words = words[words.index("--") + 1 :]
         inner = [*itertools.dropwhile(_IS_ASSIGNMENT.match, words)]
         if inner:
             self._argv(inner, call.state, call.stdin, _endpoints(words[: len(words) - len(inner)]))
+
+    def _run_elsewhere(self, call: _ProgramCall) -> None:
+        """On another host (where a shell reads the words anew) or in a container, only what is reached counts."""
+        inner = _CommandInspector(self._policy, self._budget)
+        inner._later = self._later
+        host, *words = call.operands or [""]
+        if call.row.hosts == "url":
+            words = ["sh", "-c", " ".join(words)] if words else ["sh"]
+        inner._run_command(call._replace(operands=[host, *words], state=self._subshell(call.state)))
+        self.reach(found.what for found in inner._violations if found.reason is Reason.NETWORK_EGRESS)
+        for doubt in inner._undecided:
+            if doubt.reason is not UndecidedReason.UNKNOWN_DIRECTORY:
+                self.doubt(*doubt)
+
+    def _run_trap(self, call: _ProgramCall) -> None:
+        for text in call.operands[:-1][:1]:
+            words: list[Word] = [(Part(PartKind.LITERAL, word),) for word in ("eval", text)]
+            body = [Command(words=words)]
+            self._later[id(body)] = body, call.state
 
     def _run_words(self, call: _ProgramCall) -> None:
         """The text of a script: the value of an option, or the operands."""
@@ -14267,8 +14357,8 @@ class _CommandInspector:
         for name, equals, value in (word.partition("=") for word in call.operands):
             if equals or call.program in ("local", "declare"):
                 call.state.set(name, value if equals else f"${name}")
-        if call.program == "export":
-            self.reach(_endpoints(call.operands))
+            if call.program == "export" and re.fullmatch(_ENDPOINT_VARIABLE, name):
+                call.state.exported[name] = None
 
     def _run_read(self, call: _ProgramCall) -> None:
         operands = () if call.program == "printf" else call.operands
@@ -14276,12 +14366,9 @@ class _CommandInspector:
             call.state.set(name, f"${name}")
 
     def _run_cd(self, call: _ProgramCall) -> None:
-        state = call.state
-        target = next(iter(call.operands), "~")
-        if call.program == "popd" or target == "-":
-            state.directory = None
-            return
-        state.directory = state.resolve(target)
+        state, target = call.state, next(iter(call.operands), "~")
+        goes_back = call.program == "popd" or target == "-"
+        state.directory, state.previous = state.previous if goes_back else state.resolve(target), state.directory
         if state.directory is None:
             self.doubt(UndecidedReason.UNKNOWN_DIRECTORY, target)
 
@@ -14289,10 +14376,14 @@ class _CommandInspector:
         call.state.remotes.update(zip(call.operands[:1], call.operands[1:2], strict=False))
 
     def _run_xargs(self, call: _ProgramCall) -> None:
-        """What is read is added to the command; what is unknown, or put where a mark stands, is as a variable is."""
-        values = [] if call.has("-I", "-i", "-J", "--replace") else (call.stdin or _UNKNOWN_TEXT).split()
-        if call.operands:
-            self._argv([*call.operands, *values], call.state)
+        """What is read is added to the command, or put where a mark stands; if unknown, it is as a variable is."""
+        text, command = call.stdin or _UNKNOWN_TEXT, call.operands
+        marks = [value or "{}" for name, value in call.options if name in ("-I", "-i", "-J", "--replace")]
+        runs = [[*command, *text.split()]]
+        if marks:
+            runs = [[word.replace(marks[0], line.strip()) for word in command] for line in text.splitlines()]
+        for words in runs if command else ():
+            self._argv(words, call.state)
 
     def _run_find(self, call: _ProgramCall) -> None:
         """``find -exec``: each ``{}`` is a file under the first folder, with the name that is looked for."""
@@ -14314,18 +14405,22 @@ class _CommandInspector:
         self._budget.spend(len(code) // 16)
         pattern = _SLASH_COMMENTS if row.name in _SLASH_LANGUAGES else _HASH_COMMENTS
         bare = re.sub(pattern, lambda found: " " if found["comment"] else found[0], code)
-        for callee, positional, keywords in code_calls(bare):
+        aliases = _code_aliases(bare)
+        for given, positional, keywords in code_calls(bare):
             self._budget.spend()
+            callee = _unaliased(given, aliases)
             if callee.endswith("chdir") and positional:
                 state.directory = state.resolve(positional[0])
             elif re.fullmatch(_SHELL_CLIENT, callee) and positional:
                 inner = self._subshell(state)
                 inner.directory = state.resolve(keywords["cwd"]) if "cwd" in keywords else state.directory
-                if re.search(r"\s", positional[0]):
-                    self._script(positional[0], inner)
+                words = [_EXECUTABLES.get(word, word) for word in positional]
+                if re.search(r"\s", words[0]):
+                    self._script(words[0], inner)
                 else:
-                    self._argv(positional, inner)
-            self.reach(_hosts_of_call(callee, positional, keywords))
+                    self._argv(words, inner)
+            for name in dict.fromkeys((given, callee)):
+                self.reach(_hosts_of_call(name, positional, keywords))
         for variable in re.finditer(_CODE_VARIABLE, bare):
             self._read_variable(variable[1])
         if re.search(_WHOLE_ENVIRONMENT, bare):

@@ -63,6 +63,7 @@ SAME = [
 ]
 
 DIFFERENT = [
+    ("echo $((1+$(ls a)))", "echo $((1+$(lsa)))"),
     ("a | b", "a '|' b"),
     ("a && b", "a '&&' b"),
     ("a; b", "a ';' b"),

@@ -95,6 +95,9 @@ ssh user@host
 ssh host uptime
 ssh -p 2222 -i key user@host 'ls -l'
 ssh -J jump.example.com user@localhost
+ssh localhost curl https://example.com
+ssh -p 22 localhost 'cd /srv && curl https://example.com'
+ssh localhost <<EOF\ncurl https://example.com\nEOF
 scp f user@host:path
 scp -P 22 host:/etc/motd .
 rsync -av --exclude .git ./ user@host:/srv/app
@@ -123,7 +126,11 @@ eval "curl https://example.com"
 echo 'curl https://example.com' | bash
 echo "curl https://example.com" | sudo bash
 watch -n 5 'curl https://example.com'
+trap 'curl https://example.com' EXIT
+U=http://localhost; trap 'curl $U' EXIT; U=https://example.com
+bye() { curl https://$H; }; (H=example.com; trap bye EXIT; ls)
 openssl s_client -connect example.com:443
+socat - TCP:example.com:80
 dig example.com
 ping -c 1 example.com
 http GET example.com/api
@@ -157,14 +164,45 @@ time -p curl example.com
 time { curl https://example.com; }
 time for u in https://example.com; do curl $u; done
 urls=(https://example.com); (curl https://example.com)
+docker exec web sh -c 'curl https://example.com'
+docker exec -it -w /app web curl example.com
+docker compose exec web curl example.com
+docker run --rm alpine sh -c "wget https://example.com"
+docker-compose run --rm web curl example.com
+kubectl exec pod -- sh -c 'curl https://example.com'
+kubectl -n shop exec pod -c app -- curl example.com
+poetry run curl example.com
+bundle exec curl example.com
+sudo git push https://example.com/a -- main
+export API_URL=https://example.com; npm run build
+export API_URL=https://example.com && (cd src && make)
+API_URL=https://example.com; export API_URL; make
+echo ${X:-$(curl https://example.com)}
+echo "${X:-${Y:-`curl https://example.com`}}"
+echo $((1 + $(curl https://example.com)))
+python3 -c "import json, requests as r; r.put('https://example.com')"
+python3 -c "from requests import put as p; p('https://example.com')"
+python3 -c "import requests as r; a = r.Session(); a.put('https://example.com')"
+python3 -c "import subprocess as p, sys; p.run([sys.executable, '-c', 'from urllib.request import urlopen as u; u(\"https://example.com\")'])"
 poetry run python -c "import requests; requests.get('https://example.com')"
 npx tsx -e "fetch('https://example.com')"
 find . -okdir curl https://example.com \;
 export URL=https://example.com; curl $URL
+echo https://example.com | xargs -I{} curl {}
+echo https://example.com | xargs -I % curl %
+echo https://example.com | xargs -i curl {}
 curl data:8080
 """
 
 ONLY_MENTIONS_ONE = r"""
+export API_URL=https://example.com
+export DATABASE_URL=postgres://db.example.com/x; cd src; ls
+export HTTPS_PROXY=http://proxy.example.com:3128
+(export API_URL=https://example.com); make
+export API_URL=https://example.com; export API_URL=http://localhost; make
+docker exec web sh -c 'echo https://example.com'
+socat TCP-LISTEN:80 EXEC:/bin/cat
+trap 'curl http://localhost' EXIT
 docker run --rm -it -v $(pwd):/app -w /app node:20 npm test
 docker run -v ./data:/data --rm ./image
 ruby -e 'puts URI("https://example.com").host'
@@ -303,6 +341,7 @@ find . -name '*.url' -exec curl {} \;
 """
 
 READS_A_CREDENTIAL = r"""
+API_KEY=x make; echo $API_KEY
 find config -exec cat .netrc \;
 echo $(($API_KEY+1))
 for f in a .netrc; do cat "$f"; done
@@ -460,6 +499,10 @@ python3 -c "import os, subprocess; subprocess.run(['make'], env={**os.environ, '
 
 SPAWNS_OUTSIDE = r"""
 cd config && cd ../.. && make
+away() { cd /etc; make; }
+cd /etc; cd ssl; cd - && make
+(cd /etc; trap make EXIT)
+away() { cd /etc; }; away; make
 cd $X; cd /etc && make
 cd /etc && make
 cd /etc
@@ -501,6 +544,10 @@ eval cd /etc && make
 
 STAYS_INSIDE = r"""
 cd /etc; trap make EXIT; cd -
+trap 'cd /' EXIT; make
+docker exec web sh -c 'cd /srv && make'
+ssh localhost 'cd /srv && make'
+docker exec web cd /srv && make
 cd src && make
 cd ./src/a && make
 cd src && cd .. && make
@@ -586,7 +633,7 @@ class LabelledToolUses(unittest.TestCase):
         return count
 
     def test_what_is_told_now(self) -> None:
-        """All sets but the third have no other violations, nothing is passed over, and every open question is told."""
+        """All sets but the third have no other violations, and every open question is told."""
         for name in (*LABELLED[:2], LABELLED[3]):
             for line in (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines():
                 use = json.loads(line)
@@ -595,8 +642,8 @@ class LabelledToolUses(unittest.TestCase):
                         d.ToolCall(use["tool"], use["input"], cwd=use["cwd"]), d.Policy((), use["cwd"])
                     )
                     told = {violation.reason.value for violation in check.violations}
-                    self.assertLessEqual(told, set(use["expected"]))
-                    self.assertTrue(told == set(use["expected"]) or check.undecided)
+                    self.assertEqual(told, set(use["expected"]) - {"undecided"})
+                    self.assertLessEqual("undecided" in use["expected"], bool(check.undecided))
 
     def test_precision_and_recall(self) -> None:
         for name in LABELLED:
@@ -672,7 +719,7 @@ class Undecided(unittest.TestCase):
 
     def test_where_a_container_works_is_no_question(self) -> None:
         check = d.check_sovereignty(d.ToolCall("Bash", {"command": "docker exec web sh -c 'cd $X; ls'"}), d.Policy())
-        self.assertEqual([doubt.reason.value for doubt in check.undecided], ["unnamed_endpoint"])
+        self.assertEqual(check, d.SovereigntyCheck())
 
     def test_a_search_names_no_host(self) -> None:
         for call, count in ((d.ToolCall("WebSearch", {"query": "x"}), 1), (d.ToolCall("mcp__a__b", {}), 1),
