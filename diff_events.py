@@ -2579,8 +2579,12 @@ def _bare(path: str) -> str:
     return path.removeprefix("payload.")
 
 
+def _is_payload_path(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("payload.") and _is_path(_bare(value))
+
+
 def _is_where(value: object) -> bool:
-    return isinstance(value, dict) and bool(value) and _is_json(value) and all(map(_is_path, map(_bare, value)))
+    return isinstance(value, dict) and bool(value) and _is_json(value) and all(map(_is_payload_path, value))
 
 
 def _is_list(value: object, accepts: Callable[[object], bool]) -> bool:
@@ -2595,7 +2599,7 @@ _RULE_TYPES: Final[Mapping[str, FieldType]] = {
     "path": FieldType('a path without "payload.", as status, args[2] or args[*]', _is_path),
     "start": FieldType("a text or a whole number", lambda value: _is_text(value) or type(value) is int),
     "text": FieldType("a text that is not blank", _is_text),
-    "values": FieldType("a list of one or more values", lambda value: _is_list(value, _is_json)),
+    "values": FieldType("a list of one or more JSON values", lambda value: _is_list(value, _is_json)),
     "where": FieldType('a table of "payload.path" = value', _is_where),
 }
 
@@ -2611,6 +2615,8 @@ _RULE_FIELDS: Final[Mapping[RuleSort, tuple[Field, ...]]] = {
     }.items()
 }
 
+_ITEMS: Final = {"calls": _is_text, "values": _is_json, "where": _is_payload_path}
+"""What an item of a list must be, or a key of a table."""
 _ONE_OF: Final = {RuleSort.TOLERANCE: ("abs", "rel"), RuleSort.POOL: ("entry_point", "first_call")}
 
 
@@ -2634,11 +2640,15 @@ class _ProfileReader:
     def rules(self, document: Mapping[str, object]) -> Iterator[ProfileRule]:
         """The rules of the document. Raises `InputError`."""
         sorts = {sort.value: sort for sort in RuleSort}
+        version = document.get("version", MISSING)
+        if version is MISSING:
+            problem = f"expected version = {PROFILE_VERSION} before the rules, found nothing"
+            raise InputError(self._path, problem, lineno=1, field="version")
+        if type(version) is not int or version != PROFILE_VERSION:
+            raise self._error(f"expected {PROFILE_VERSION}, found {described(version)}", "version")
         for key, tables in document.items():
-            if key == "version" and tables == PROFILE_VERSION and tables is not True:
-                continue
             if key == "version":
-                raise self._error(f"expected {PROFILE_VERSION}, found {described(tables)}", key)
+                continue
             if key not in sorts:
                 raise self._error(f"unknown rule: expected version, {', '.join(sorts)}", key)
             if not _is_list(tables, lambda table: isinstance(table, dict)):
@@ -2652,6 +2662,9 @@ class _ProfileReader:
         for problem in sorted(problems, key=lambda problem: problem.is_error):  # a misspelled key is missing, too
             known = ", ".join(one.name for one in _RULE_FIELDS[sort])
             text = problem.text if problem.is_error else f"unknown key: expected {known}"
+            value, accepts = table.get(str(problem.field)), _ITEMS.get(str(problem.field))
+            if problem.is_error and accepts and isinstance(value, list | dict):
+                text += "".join(f" with {item}, which is none" for item in value if not accepts(item))
             absent = problem.field not in table
             raise (
                 InputError(self._path, text, lineno=lineno, field=problem.field)

@@ -8,7 +8,8 @@ from tests.noisy_runs import recorded
 from tests.support import LogTestCase, event, run, seeds
 
 BOOT = Path(diff_events.__file__).resolve().parent / "fixtures" / "canonical" / "0001-boot"
-RULE = """[[ignore]]
+RULE = """version = 1
+[[ignore]]
 kind = "kernel.return"
 call = "KeSetEvent"
 field = "return_value"
@@ -58,7 +59,7 @@ class AuditTest(LogTestCase):
 
     def test_a_field_is_tried_with_what_each_rule_lets_pass(self) -> None:
         log = self.write("run.jsonl", [event(n, payload={"name": "A", "x": 1, "y": 7, "z": [0, 0]}) for n in range(3)])
-        start = '[[{}]]\nkind = "kernel.call"\nreason = "r"\nfield = '
+        start = 'version = 1\n[[{}]]\nkind = "kernel.call"\nreason = "r"\nfield = '
         ignore, tolerance = start.format("ignore"), start.format("tolerance")
         for rule, hidden in (
             (f'{ignore}"x"\nvalues = [5, 1, 2]', {"x (another listed value)"}),
@@ -84,7 +85,7 @@ class AuditTest(LogTestCase):
             self.assertIs(rows["handle (another handle)"].sight, Sight.CAUGHT)
 
     def test_how_often_a_field_varies(self) -> None:
-        row = self.audited("")["kernel.return", "KeSetEvent", "return_value"]
+        row = self.audited("version = 1")["kernel.return", "KeSetEvent", "return_value"]
         self.assertEqual((row.values, row.events), (2, 12))
 
     def test_the_command(self) -> None:

@@ -392,10 +392,10 @@ class OtherRecordingTest(BaselineFixture):
         _, out, _ = self.run_tool(canary, one_fixed, *against)
         self.assertIn("baseline:** later: 1, fixed: 1; parity 95.00 % before", out)
         self.assertIn("- canary tid 6 / ours tid 1: later, 10 matching events more, 1 divergence fixed", out)
-        self.assertNotIn("profile", out)
+        self.assertNotIn("another profile", out)
         profile = self.directory / "p.toml"
         rule = 'kind = "kernel.call"\ncall = "Call10"\nfield = "value"\nreason = "it is noise"\n'
-        profile.write_text(f"[[ignore]]\n{rule}")
+        profile.write_text(f"version = 1\n[[ignore]]\n{rule}")
         _, out, err = self.run_tool(canary, self.side({1: self.CALLS}), *against, "--profile", str(profile))
         self.assertIn("**Against the baseline:** now identical: 1, fixed: 2", out)
         self.assertIn("another profile than the baseline's", out)

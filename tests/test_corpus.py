@@ -94,7 +94,8 @@ class Gate(CorpusCase):
                 for n, (kind, payload) in enumerate(zip(kinds, payloads, strict=True))
             ]
             self.put(f"a/{side}.jsonl", "".join(json.dumps(event) + "\n" for event in (HEADER, *events)))
-        self.put("a/poll.toml", '[[ignore]]\nkind = "kernel.call"\ncall = "Poll"\nfield = "count"\nreason = "time"\n')
+        rule = '[[ignore]]\nkind = "kernel.call"\ncall = "Poll"\nfield = "count"\nreason = "time"\n'
+        self.put("a/poll.toml", f"version = 1\n{rule}")
         self.put("a/meta.toml", '[fixture]\nid = "a"\nmatch_names = true\nprofile = "poll.toml"\n')
         self.assertEqual(self.corpus()[0], 0)
         for fewer in ("match_names = true\n", 'profile = "poll.toml"\n'):

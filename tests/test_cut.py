@@ -206,6 +206,7 @@ class Comparison(Cut):
     """What a fixture needs of names and rules goes with it."""
 
     RULES = """
+    version = 1
     [[ignore]]
     kind = "kernel.call"
     field = "time"
@@ -259,7 +260,7 @@ class Comparison(Cut):
                 lines += [line for job in of_thread for line in called(tid, f"Job{job}", path=f"file {job}")]
             return log_text([*lines, *(line for tid in tids for line in called(tid, "End"))])
 
-        pool = '[[pool]]\nfirst_call = "Begin"\nreason = "any member does it"\n'
+        pool = 'version = 1\n[[pool]]\nfirst_call = "Begin"\nreason = "any member does it"\n'
         profile = "--profile", self.write("rules.toml", pool.encode())
         for new in ((), ("New",)), (("New",), ()):
             with self.subTest(new=new):

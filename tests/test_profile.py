@@ -25,6 +25,11 @@ def rule(sort: str, *lines: str) -> str:
     return "\n".join([f"[[{sort}]]", *lines]) + REASON
 
 
+def whole(rules: str) -> bytes:
+    """A profile that has these rules from its second line on."""
+    return f"version = 1\n{rules}".encode()
+
+
 def call(name: str, *args: Any, tid: int = 6) -> dict[str, Any]:
     """A call with a list of arguments."""
     return event(0, payload={"name": name, "args": list(args)}, tid=tid)
@@ -49,7 +54,7 @@ class ProfileTestCase(LogTestCase):
     def under(self, profile: str, canary: Events, ours: Events, *options: str) -> Outcome:
         """The outcome of the gate under a profile."""
         paths = self.write("canary.jsonl", numbered(canary)), self.write("ours.jsonl", numbered(ours))
-        self.profile = self.write("p.toml", profile.encode())
+        self.profile = self.write("p.toml", whole(profile))
         arguments = ("--canary", paths[0], "--ours", paths[1], "--profile", self.profile, "--validate-identical")
         return run(*arguments, "--max-divergences", "0", *options)
 
@@ -102,7 +107,7 @@ class FieldRules(ProfileTestCase):
         ours = self.write("ours.jsonl", log_bytes([]) + first + second.replace(b'"x":1', b'"x":2'))
         for call_, code in (("A", 1), ("B", 0)):
             profile = rule("ignore", 'kind = "kernel.call"', f"call = {call_!r}", 'field = "x"')
-            options = ("--profile", self.write("p.toml", profile.encode()), "--validate-identical")
+            options = ("--profile", self.write("p.toml", whole(profile)), "--validate-identical")
             self.assertEqual(run("--canary", canary, "--ours", ours, *options).code, code)
 
     def test_only_absent_compares_where_both_have_it(self) -> None:
@@ -151,7 +156,7 @@ class FieldRules(ProfileTestCase):
         profile = rule("ignore", 'kind = "kernel.call"', 'field = "args[1]"', 'only = "absent"')
         canary = [*START, call("Read", 1, "a"), call("Read", 1, "b"), *END]
         ours = [*START, call("Read", 1), call("Read", 1, "c"), *END]
-        report = self.compare(numbered(canary), numbered(ours), "--profile", self.write("p.toml", profile.encode()))
+        report = self.compare(numbered(canary), numbered(ours), "--profile", self.write("p.toml", whole(profile)))
         thread = report["threads"][0]
         self.assertEqual((thread["matched"], thread["status"]), (2, "diverged"))
         expected = [{"path": "payload.args[1]", "canary": "b", "ours": "c"}]
@@ -198,7 +203,7 @@ class FloatRules(ProfileTestCase):
         self.assert_fails(profile, canary, [*START, call("Poll", 1), *END])
 
     def test_a_shared_global_object_that_only_one_log_has_may_float_too(self) -> None:
-        profile = rule("float", 'kind = "handle.create"', 'where = { raw_handle_id = "0x828f0010" }')
+        profile = rule("float", 'kind = "handle.create"', 'where = { "payload.raw_handle_id" = "0x828f0010" }')
         self.assert_passes(profile, [*START, shared_create(0), *END], [*START, *END], 1)
         self.assert_fails("", [*START, shared_create(0), *END], [*START, *END])
 
@@ -258,10 +263,10 @@ class Gates(ProfileTestCase):
         limited = self.PROFILE.replace("[[ignore]]", "[[ignore]]\nat_most = 1")
         outcome = self.under(limited, *self.SIDES)
         self.assertEqual(outcome.code, 1)
-        self.assertIn("p.toml:1 hid 2 differences, and may hide 1", outcome.out)
+        self.assertIn("p.toml:2 hid 2 differences, and may hide 1", outcome.out)
         self.assertEqual(self.under(limited.replace("= 1", "= 2"), *self.SIDES).code, 0)
         text = self.under(limited, *self.SIDES, "--report", "text:-").out
-        verdict = "Divergent: of 1 thread pair, 1 identical; p.toml:1 hid 2 differences, and may hide 1."
+        verdict = "Divergent: of 1 thread pair, 1 identical; p.toml:2 hid 2 differences, and may hide 1."
         self.assertTrue(text.startswith(verdict), text)
 
     def test_the_summary_names_the_profile_and_what_each_rule_hid(self) -> None:
@@ -269,13 +274,13 @@ class Gates(ProfileTestCase):
         for of_ours in (ours, [*ours, call("More", 1)]):
             text = self.under(self.PROFILE, canary, of_ours, "--report", "text:-").out
             self.assertRegex(text, r"Compared under \S+p\.toml \(2 differences hidden by 1 rule\)\.")
-            self.assertRegex(text, r"(?m)^ *p\.toml:1 +ignore kernel\.call Read args\[0\] +2 *$")
+            self.assertRegex(text, r"(?m)^ *p\.toml:2 +ignore kernel\.call Read args\[0\] +2 *$")
 
     def test_whatever_gate_is_asked_for_fails_where_a_rule_hides_more_than_it_may(self) -> None:
         sides = [self.write(f"{name}.jsonl", numbered(side)) for name, side in zip("co", self.SIDES, strict=True)]
         limited = self.PROFILE.replace("[[ignore]]", "[[ignore]]\nat_most = 1")
         generous = self.PROFILE.replace("[[ignore]]", "[[ignore]]\nat_most = 2")
-        paths = [self.write(f"{name}.toml", text.encode()) for name, text in (("l", limited), ("g", generous))]
+        paths = [self.write(f"{name}.toml", whole(text)) for name, text in (("l", limited), ("g", generous))]
         base = str(self.directory / "base.json")
         run("--canary", sides[0], "--ours", sides[1], "--profile", paths[0], "--report", f"json:{base}", "--quiet")
         before = Path(base).read_bytes()
@@ -295,7 +300,7 @@ class Gates(ProfileTestCase):
     def test_without_a_gate_or_a_limit_nothing_is_asked_of_the_rules(self) -> None:
         limited = self.PROFILE.replace("[[ignore]]", "[[ignore]]\nat_most = 1")
         for profile, options, gate in ((limited, (), {}), (self.PROFILE, ("--until", "6:3"), {"until": True})):
-            path = self.write("p.toml", profile.encode())
+            path = self.write("p.toml", whole(profile))
             report = self.compare(numbered(self.SIDES[0]), numbered(self.SIDES[1]), "--profile", path, *options)
             self.assertEqual(report["gate"], gate)
 
@@ -303,7 +308,7 @@ class Gates(ProfileTestCase):
         profile = self.PROFILE + rule("float", 'kind = "kernel.call"', 'call = "Poll"')
         outcome = self.under(profile, *self.SIDES)
         self.assertEqual(outcome.code, 0)
-        self.assertIn("p.toml:7: this rule hid nothing", outcome.err)
+        self.assertIn("p.toml:8: this rule hid nothing", outcome.err)
         self.assertEqual(self.under(profile, *self.SIDES, "--strict-profile").code, 1)
         self.assertEqual(self.under(self.PROFILE, *self.SIDES, "--strict-profile").code, 0)
 
@@ -327,7 +332,7 @@ class Gates(ProfileTestCase):
 
     def test_several_profiles_apply_together(self) -> None:
         first = rule("ignore", 'kind = "kernel.call"', 'call = "Read"', 'field = "args[0]"')
-        second = self.write("q.toml", rule("float", 'kind = "kernel.call"', 'call = "Poll"').encode())
+        second = self.write("q.toml", whole(rule("float", 'kind = "kernel.call"', 'call = "Poll"')))
         ours = [call("Poll"), *self.SIDES[1]]
         self.assertEqual(self.under(first, self.SIDES[0], ours, "--profile", second).code, 0)
         self.assertEqual(self.under(first, self.SIDES[0], ours).code, 1)
@@ -340,6 +345,9 @@ class BadProfiles(LogTestCase):
         "no TOML": ("a = 1\nb = [\n\nc = 2\n", 4),
         "wrong version": ("\nversion = 2\n", 2),
         "version of another type": ("version = true\n", 1),
+        "version that is not whole": ("\n\nversion = 1.0\n", 3),
+        "version as a text": ('version = "1"\n', 1),
+        "version behind a rule": (f"{IGNORE}version = 1\n", 1),
         "unknown rule": (f"{IGNORE}\n[[skip]]\nkind = 'k'\n", 6),
         "one table": (IGNORE.replace("[[ignore]]", "[ignore]"), 1),
         "unknown key": (f"{IGNORE}feld = 'f'\n", 5),
@@ -364,6 +372,8 @@ class BadProfiles(LogTestCase):
         "infinite": (TOLERANCE.replace("= 1", "= inf"), 5),
         "no pool": ('[[pool]]\nreason = "r"\n', 1),
         "no call": ('[[repeat]]\nreason = "r"\ncalls = []\n', 3),
+        "where without payload": ('[[float]]\nkind = "k"\nreason = "r"\nwhere = { a = 1 }\n', 4),
+        "call that is none": ('[[repeat]]\nreason = "r"\ncalls = ["C", 2]\n', 3),
         "odd where": ('[[float]]\nkind = "k"\nreason = "r"\nwhere = { "a[" = 1 }\n', 4),
         "opposite rules": (f"{IGNORE}\n{TOLERANCE}", 6),
         "ignored and listed": (f"{IGNORE}{IGNORE}values = [1]\n", 5),
@@ -377,19 +387,28 @@ class BadProfiles(LogTestCase):
         log = self.write("log.jsonl", numbered([*START, *END]))
         for name, (text, line) in self.BAD.items():
             with self.subTest(name):
-                path = self.write("p.toml", text.encode())
+                path = self.write("p.toml", text.encode() if "version" in text else whole(text))
                 outcome = run("--canary", log, "--ours", log, "--profile", path)
                 self.assertEqual((outcome.code, outcome.out, outcome.err.count("\n")), (2, "", 1), outcome)
-                self.assertIn(f"{path}:{line}: ", outcome.err)
+                self.assertIn(f"{path}:{line + ('version' not in text)}: ", outcome.err)
 
     def test_what_is_expected_and_found_is_said(self) -> None:
         for name, expected in (
             ("misspelled key", "feild: unknown key: expected reason, at_most, kind, call, field, only, values"),
             ("empty reason", 'reason: expected a text that is not blank, found a string: " "'),
             ("no call", "calls: expected a list of one or more names of calls, found an empty array"),
+            ("call that is none", "names of calls, found an array with 2, which is none"),
+            ("a date", "values, found an array with 2020-01-01, which is none"),
+            ("where without payload", '"payload.path" = value, found an object with a, which is none'),
         ):
             with self.assertRaisesRegex(InputError, re.escape(expected)):
-                read_profile([self.write("p.toml", self.BAD[name][0].encode())])
+                read_profile([self.write("p.toml", whole(self.BAD[name][0]))])
+
+    def test_a_profile_says_its_version(self) -> None:
+        for text in ("", self.IGNORE):
+            path = self.write("p.toml", text.encode())
+            with self.assertRaisesRegex(InputError, ":1: version: expected version = 1 before the rules,"):
+                read_profile([path])
 
     def test_a_file_that_is_not_there(self) -> None:
         with self.assertRaises(InputError):
@@ -398,7 +417,6 @@ class BadProfiles(LogTestCase):
     def test_what_is_good(self) -> None:
         for text, count in (
             ("", 0),
-            ("version = 1\n", 0),
             (f"{self.IGNORE}{self.IGNORE}", 2),
             (f'{self.IGNORE}only = "absent"\n{self.IGNORE}values = [1]\n{self.TOLERANCE}', 3),
             (f'{self.IGNORE}call = "C"\n{self.IGNORE}values = [1]\n{self.TOLERANCE}', 3),
@@ -406,10 +424,10 @@ class BadProfiles(LogTestCase):
             (f'{self.IGNORE.replace("ignore", "name")}call = "C"\n{self.IGNORE}only = "absent"\n', 2),
             (f'{self.IGNORE}call = "C"\n{self.IGNORE}'.replace("ignore", "name"), 2),
             ('ignore = [{ kind = "k", field = "f", reason = "r" }]\n', 1),
-            ('[[float]]\nkind = "k"\nreason = "r"\n[float.where]\n"payload.a" = 1\nb = "x"\n', 1),
+            ('[[float]]\nkind = "k"\nreason = "r"\n[float.where]\n"payload.a" = 1\n"payload.b" = "x"\n', 1),
             ('[[pool]]\nentry_point = 0x82001000\nreason = "r"\n', 1),
         ):
-            path = self.write("p.toml", text.encode())
+            path = self.write("p.toml", whole(text))
             self.assertEqual(len(read_profile([path]).rules), count)
 
 
@@ -474,7 +492,7 @@ class SlowTwin(ProfileTestCase):
         for seed in seeds(60):
             chance = random.Random(seed)
             rules = [self.random_rule(chance) for _ in range(chance.randint(1, 3))]
-            path = self.write("p.toml", "".join(map(self.written, rules)).encode())
+            path = self.write("p.toml", whole("".join(map(self.written, rules))))
             try:
                 read_profile([path])
             except InputError:
@@ -506,7 +524,7 @@ class SlowTwin(ProfileTestCase):
             ]
             where = chance.choice(["x", "args[0]"])
             rules.append(rule("float", 'kind = "kernel.call"', 'call = "C"', f'where = {{ "payload.{where}" = "a" }}'))
-            profile = self.write("p.toml", "".join(rules).encode())
+            profile = self.write("p.toml", whole("".join(rules)))
 
             def payload(name: str, chance: random.Random = chance) -> dict[str, Any]:
                 members = {"x": chance.choice(values), "args": chance.choices(values, k=chance.randint(0, 3)), "y": 1}
