@@ -2664,7 +2664,7 @@ class _ProfileReader:
             text = problem.text if problem.is_error else f"unknown key: expected {known}"
             value, accepts = table.get(str(problem.field)), _ITEMS.get(str(problem.field))
             if problem.is_error and accepts and isinstance(value, list | dict):
-                text += "".join(f" with {item}, which is none" for item in value if not accepts(item))
+                text += "".join(f" in which {item} does not fit" for item in value if not accepts(item))
             absent = problem.field not in table
             raise (
                 InputError(self._path, text, lineno=lineno, field=problem.field)

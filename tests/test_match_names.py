@@ -213,7 +213,7 @@ class Bindings(unittest.TestCase):
         rule = '[[name]]\nkind = "kernel.return"\ncall = "open"\nfield = "return_value"\nreason = "descriptors"\n'
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory, "fd.toml")
-            path.write_text(rule)
+            path.write_text(f"version = 1\n{rule}")
             profile = read_profile([str(path)])
         report = compare_lines(side(10, 3), side(30, 0), match_names=True, profile=profile)
         found = [(tuple(broken.values), broken.expected, broken.stands_for) for broken in report.names.breaks]
