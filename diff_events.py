@@ -5559,9 +5559,10 @@ def walk_pair(walker: Walker, most_differences: int) -> PairWalk:
 
 # ══ hiding ════════════════════════════════════════════════════════════════════════════════════════════════════════
 #
-# A walk under a profile matches what is equal under its rules and lets float what they let float. Two things are left,
-# in this order: a block that is turns of a loop is no difference where a rule says so; and what is left over on one
-# member of a pool is none where another has it. What is hidden so becomes a stretch that floats.
+# A walk under a profile matches what is equal under its rules and lets float what they let float. That is also how
+# often in a row a loop runs the same turn, where a rule says so. Two things are left, in this order: a block that is
+# turns of such a loop, as the other side has them too, is no difference; and what is left over on one member of a pool
+# is none where another has it. What is hidden so becomes a stretch that floats.
 
 
 class Hidden(NamedTuple):
@@ -5610,8 +5611,61 @@ def _is_whole_turns(block: Sequence[Event], calls: Sequence[str]) -> bool:
     return any(turns[start : start + len(made)] == made for start in range(len(calls)))
 
 
-def _turns(walk: PairWalk, step: Step, loops: Sequence[tuple[int, ProfileRule]]) -> tuple[Step, ...]:
-    """A difference that is turns of a loop, as what floats and what matches behind it; nothing if it is none."""
+_OF_TURN: Final = "turn"
+"""What lets the further events of a turn float; the first has the number of the rule, so that turns are counted."""
+_EVENTS_PER_CALL: Final = 4
+"""At most so many events stand in a turn for each of its calls."""
+
+
+def _is_asked(event: Event, profile: Profile) -> bool:
+    """Whether two events of one fingerprint have to be read to see that they are the same."""
+    return any(number in profile.asked for number, _ in profile.rules_about(event.kind, event.name))
+
+
+def turns_in_a_row(log: Log, tid: int, profile: Profile) -> dict[int, str | int]:
+    """The turns of loops that may run more or fewer, each equal to the turn before: what lets their events float."""
+    floats: dict[int, str | int] = {}
+    events = log.index.streams[tid].fingerprints
+    known: dict[tuple[int, ...], list[Event]] = {}
+    for number, rule in profile.of_sort(RuleSort.REPEAT):
+        for length in range(len(rule.calls), _EVENTS_PER_CALL * len(rule.calls) + 1):
+            again = bytes(map(int.__eq__, events, itertools.islice(events, length, None)))
+            for found in re.finditer(b"\x01{%d,}" % length, again):
+                first = range(found.start(), found.start() + length)
+                key = number, *events[first.start : first.stop]
+                if key not in known:
+                    turn = [log.event(tid, at) for at in first]
+                    calls = sum(event.kind == "kernel.call" for event in turn)
+                    is_turn = calls == len(rule.calls) and _is_whole_turns(turn, rule.calls)
+                    known[key] = turn if is_turn else []
+                turn = known[key]
+                asked = [at for at, event in enumerate(turn) if _is_asked(event, profile)]
+                for start in range(first.stop, found.end() + 1, length) if turn else ():
+                    if all(profile.equal(turn[at], log.event(tid, start + at)) for at in asked):
+                        floats.update(dict.fromkeys(range(start + 1, start + length), _OF_TURN))
+                        floats[start] = number
+    return floats
+
+
+def _has_turn(cursor: Cursor, turn: Sequence[Event], fingerprints: array[int], profile: Profile) -> bool:
+    """Whether a thread has a turn, which may begin at another of its events."""
+    size = fingerprints.itemsize
+    text = cursor.stream.fingerprints.tobytes()
+    for start in range(len(turn)):
+        at = text.find((fingerprints[start:] + fingerprints[:start]).tobytes())
+        if at >= 0 and not at % size:
+            rotated = (*turn[start:], *turn[:start])
+            asked = [nth for nth, event in enumerate(rotated) if _is_asked(event, profile)]
+            return all(profile.equal(rotated[nth], cursor.event(at // size + nth)) for nth in asked)
+    return False
+
+
+def _count_of_turns(block: Iterable[Event], rule: ProfileRule) -> int:
+    return sum(event.kind == "kernel.call" for event in block) // len(rule.calls)
+
+
+def _turns(walk: PairWalk, step: Step, loops: Sequence[tuple[int, ProfileRule]], profile: Profile) -> tuple[Step, ...]:
+    """A difference that is turns of a loop, as the other side has them too; nothing if it is none."""
     ends = step.ends
     one, other = (cursor.stream.fingerprints for cursor in walk.sides)
     while all(map(int.__gt__, ends, step.starts)) and one[ends.canary - 1] == other[ends.ours - 1]:
@@ -5619,17 +5673,28 @@ def _turns(walk: PairWalk, step: Step, loops: Sequence[tuple[int, ProfileRule]])
     core = _step(StepKind.FLOATED, step.starts, ends)
     if all(core.places):
         return ()
-    block = [walk.sides[side].event(at) for side in Side for at in staying(walk, core, side)]
+    side = Side.CANARY if core.places.canary else Side.OURS
+    cursor, positions = walk.sides[side], staying(walk, core, side)
+    block = [cursor.event(at) for at in positions]
     rule = next((number for number, rule in loops if _is_whole_turns(block, rule.calls)), None)
+    if rule is None:
+        return ()
+    turns = _count_of_turns(block, profile.rules[rule])
+    length = len(block) // turns
+    for start in range(0, len(block), length):
+        fingerprints = array("q", [cursor.stream.fingerprints[at] for at in positions[start : start + length]])
+        if not _has_turn(walk.sides[side.other], block[start : start + length], fingerprints, profile):
+            return ()
     behind = _step(StepKind.MATCHED, ends, step.ends)
-    return () if rule is None else (core._replace(rule=rule), *([behind] if any(behind.places) else []))
+    return (core._replace(rule=rule), *([behind] if any(behind.places) else []))
 
 
-def _without_turns(walk: PairWalk, loops: Sequence[tuple[int, ProfileRule]]) -> PairWalk:
+def _without_turns(walk: PairWalk, profile: Profile) -> PairWalk:
     """The walk without differences that are turns of a loop that may run more or fewer."""
+    loops = profile.of_sort(RuleSort.REPEAT)
     if not loops:
         return walk
-    parts = ((_turns(walk, step, loops) if step.differs else ()) or (step,) for step in walk.steps)
+    parts = ((_turns(walk, step, loops, profile) if step.differs else ()) or (step,) for step in walk.steps)
     return replace(walk, steps=tuple(itertools.chain.from_iterable(parts)))
 
 
@@ -5743,13 +5808,16 @@ def _rule_uses(walk: PairWalk, profile: Profile) -> Counter[int]:
     for canary, ours in asked:
         used.update(profile.judge(walk.canary.event(canary), walk.ours.event(ours))[0])
     used.update(number for side in Side for _, number in floating(walk, side))
-    used.update(step.rule for step in walk.steps if step.rule is not None)
+    for step in walk.steps:
+        if step.rule is not None:
+            block = (walk.sides[side].event(at) for side in Side for at in staying(walk, step, side))
+            used[step.rule] += _count_of_turns(block, profile.rules[step.rule])
     return used
 
 
 def hide(walks: Iterable[PairWalk], profile: Profile) -> Hidden:
     """Walks under a profile without the turns of loops and the work of pools that it hides."""
-    by_tid = {walk.canary.tid: _without_turns(walk, profile.of_sort(RuleSort.REPEAT)) for walk in walks}
+    by_tid = {walk.canary.tid: _without_turns(walk, profile) for walk in walks}
     used = Counter[int]()
     pools: dict[int, int] = {}
     pooled: list[Both[Event]] = []
@@ -8672,6 +8740,10 @@ def walk_pairs(
 ) -> list[PairWalk]:
     """The walks of all pairs, up to so many differences of each."""
     shared = logs.map(_shared_positions)
+    if profile.of_sort(RuleSort.REPEAT):
+        for side, pair in itertools.product(Side, pairs):
+            tid = Both(pair.canary_tid, pair.ours_tid)[side]
+            shared[side][tid] = turns_in_a_row(logs[side], tid, profile) | shared[side].get(tid, {})
     walks = []
     for number, pair in enumerate(pairs, 1):
         progress.show(f"comparing thread {number} of {len(pairs)}")
@@ -8981,17 +9053,15 @@ FEW_VALUES: Final = 8
 """A field that takes no more values than these, again and again, may take these and no other."""
 COMING_BACK: Final = 1.5
 """In so many runs, on average, stands a value that comes back."""
-MANY_CALLS: Final = 3
-"""What holds for so many calls of a kind holds for the kind."""
 FAR_APART: Final = 0.05
 """Numbers that lie farther apart than this, relative to the greater, are not nearly the same."""
-MOST_ROUNDS: Final = 8
+MOST_ROUNDS: Final = 12
 MOST_PLACES: Final = 3
 """Values of a field by which events may float."""
 SMALLEST_NAME: Final = 0x100
 """Smaller numbers come back by chance."""
-_UNWRITTEN: Final = '""'
-"""What a recorder writes of a value that it did not come to know, in any call."""
+GREATEST_COUNT: Final = 0xFFFF
+"""A number up to this may be a size as well as a name; the engine gives names anew in each run, at most events."""
 _LONGEST_TURN: Final = 8
 _LEFT_OVER_MOST: Final = 100
 """Events of one call that are left over on one side of a pool and looked at."""
@@ -9148,37 +9218,34 @@ def _where(
     return [((best[1], json.loads(value)),) for value in sorted(best[2])] if best else [()]
 
 
+def _are_no_sizes(pairs: Collection[tuple[_Runs, int, int]], values: Counter[str]) -> bool:
+    """Whether values of a field may be names: they are great, or most of the field's values differ between runs."""
+    differ = {value for _, *both in pairs for value in both}
+    if max(differ) > GREATEST_COUNT:
+        return True
+    numbers = [(name_value(json.loads(text)), count) for text, count in values.items()]
+    all_numbers = sum(count for value, count in numbers if value is not None and value >= SMALLEST_NAME)
+    return 2 * sum(count for value, count in numbers if value in differ) >= all_numbers
+
+
 def _absent_rules(of_fields: Mapping[_FieldKey, Sequence[_Seen]]) -> Iterator[ProfileRule]:
-    calls: dict[tuple[str, FieldPath], set[str | None]] = {}
-    for (kind, call, path), seen in of_fields.items():
-        if any(MISSING in one for one in seen):
-            where = (*path[:-1], AnyPlace.ANY_PLACE) if isinstance(path[-1], int) else path
-            calls.setdefault((kind, where), set()).add(call)
-    for (kind, path), of_kind in calls.items():
-        for call in {None} if len(of_kind) >= MANY_CALLS else of_kind:
-            yield ProfileRule(RuleSort.IGNORE, "", kind, call, path, only_absent=True)
+    absent = (key for key, seen in of_fields.items() if any(MISSING in one for one in seen))
+    any_place = AnyPlace.ANY_PLACE
+    keys = ((kind, call, (*path[:-1], any_place) if isinstance(path[-1], int) else path) for kind, call, path in absent)
+    for key in dict.fromkeys(keys):
+        yield ProfileRule(RuleSort.IGNORE, "", *key, only_absent=True)
 
 
 def _value_rules(of_fields: Mapping[_FieldKey, Sequence[_Seen]]) -> Iterator[ProfileRule]:
-    lists: dict[tuple[str, FieldPath, tuple[str, ...]], set[str | None]] = {}
-    for (kind, call, path), seen in of_fields.items():
+    for key, seen in of_fields.items():
         present = [one for one in seen if MISSING not in one]
         groups = list(_lists_of_values(present))
         if () in groups:
             tolerance = _tolerance(present)
             sort = RuleSort.IGNORE if tolerance is None else RuleSort.TOLERANCE
-            yield ProfileRule(sort, "", kind, call, path, relative=tolerance)
-            continue
-        for group in groups:
-            lists.setdefault((kind, path, group), set()).add(call)
-    unwritten: dict[tuple[str, FieldPath], set[str | None]] = {}
-    for (kind, path, group), calls in lists.items():
-        unwritten.setdefault((kind, path), set()).update(calls if _UNWRITTEN in group else ())
-    for (kind, path, group), calls in lists.items():
-        is_unwritten = _UNWRITTEN in group and len(group) == 2
-        of_kind = unwritten[kind, path] if is_unwritten else calls
-        for call in {None} if len(of_kind) >= MANY_CALLS else calls:
-            yield ProfileRule(RuleSort.IGNORE, "", kind, call, path, values=tuple(map(json.loads, group)))
+            yield ProfileRule(sort, "", *key, relative=tolerance)
+        else:
+            yield from (ProfileRule(RuleSort.IGNORE, "", *key, values=tuple(map(json.loads, one))) for one in groups)
 
 
 class Evidence:
@@ -9220,7 +9287,7 @@ class Evidence:
         ``refused`` are fields that turned out to name nothing.
         """
         of_fields = _grouped(self.fields)
-        names, explained = self._names(refused)
+        names, explained = self._names(counts, refused)
         for key in names:
             of_fields.pop(key, None)
         rest = {key: [one for one in seen if one.names not in explained] for key, seen in of_fields.items()}
@@ -9232,20 +9299,27 @@ class Evidence:
             *self._float_rules(counts),
         ]
 
-    def _names(self, refused: Collection[_FieldKey]) -> tuple[set[_FieldKey], set[tuple[_Runs, int, int] | None]]:
-        """Fields whose values the engine chose: one to one, and there again in later events; and those values."""
+    def _names(
+        self, counts: _Counts, refused: Collection[_FieldKey]
+    ) -> tuple[set[_FieldKey], set[tuple[_Runs, int, int] | None]]:
+        """Fields whose values the engine chose: one to one, and handed back later; and those values.
+
+        What the guest passes to a call, and what stands in the result of that call alone, the engine did not choose.
+        """
         first: dict[tuple[_Runs, int, int], _FieldKey] = {}
         again: dict[_FieldKey, set[tuple[_Runs, int, int]]] = {}
         of_field: dict[_FieldKey, set[tuple[_Runs, int, int]]] = {}
         for key, seen in sorted(self.fields, key=lambda entry: entry[1].lineno):
             if seen.names and key not in refused:
                 of_field.setdefault(key, set()).add(seen.names)
-                if first.setdefault(seen.names, key) != key:
-                    again.setdefault(first[seen.names], set()).add(seen.names)
+                produced = first.setdefault(seen.names, key)
+                if key[:2] != produced[:2] and produced[0] != "kernel.call":
+                    again.setdefault(produced, set()).add(seen.names)
         names = {key for key, _ in self.named if key not in refused}
         for key in again:
             pairs = of_field[key]
-            if len(pairs) == len({pair[:2] for pair in pairs}) == len({pair[::2] for pair in pairs}):
+            is_one_to_one = len(pairs) == len({pair[:2] for pair in pairs}) == len({pair[::2] for pair in pairs})
+            if is_one_to_one and _are_no_sizes(pairs, counts.get(key[:2], {}).get(key[2], Counter())):
                 names.add(key)
         return names, {pair for pair, key in first.items() if key in names}
 
@@ -9263,8 +9337,8 @@ class Comparison(NamedTuple):
     hidden: Hidden
     alone: tuple[tuple[int, Event], ...]
     """Creations of shared-global objects that only one run has, with its number."""
-    unmapped: int
-    """Threads without a partner."""
+    unmapped: tuple[tuple[int, int], ...]
+    """Threads without a partner: the number of the run, and the tid."""
     named: Counter[int]
     """How many events of the first run each rule names; of both runs, if it lets them float."""
     names: NameTable
@@ -9283,7 +9357,7 @@ class Comparison(NamedTuple):
     @property
     def left(self) -> int:
         """How much still differs."""
-        return sum(1 for _ in self.differences()) + self.unmapped + len(self.alone)
+        return sum(1 for _ in self.differences()) + len(self.unmapped) + len(self.alone)
 
 
 _CallsAndSequences: TypeAlias = "tuple[set[_CallKey], set[tuple[_CallKey, _CallKey]]]"
@@ -9323,12 +9397,24 @@ def _entry_points(log: Log) -> Counter[str]:
     return Counter(start for start in starts if start != nothing)
 
 
+def _digest(path: str) -> str:
+    """What a file holds, in short; nothing for what cannot be read twice."""
+    import hashlib  # here, so that only who learns waits for it
+
+    if not os.path.isfile(path):
+        return ""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 class RunSet:
     """Several runs of one program on one engine, indexed under the rules so far."""
 
     def __init__(self, sources: Sequence[LogSource], progress: Progress) -> None:
         self._sources, self._progress = sources, progress
         self.logs: list[Log] = []
+        self.given = list(range(len(sources)))
+        """Of each run, which one it is in the order given."""
         self._applied: tuple[object, ...] = ()
         self.has_beginning = all(source.is_longer_than(2 * _BEGINNING_SEGMENTS) for source in sources)
 
@@ -9353,6 +9439,12 @@ class RunSet:
             if not _are_of_one_program(first, _calls_and_sequences(log)):
                 one, other = printable(self._sources[0].name), printable(source.name)
                 raise UsageError(f"{one} and {other} make different calls: expected runs of one program")
+
+    def sort(self) -> None:
+        """Puts the runs in an order that hangs on their content, so that the same runs teach the same."""
+        self.given.sort(key=lambda run: _digest(self._sources[run].path))
+        self._sources = [self._sources[run] for run in self.given]
+        self.logs = [self.logs[run] for run in self.given]
 
     def compared(self, profile: Profile, *, beginning: bool = False, only: int | None = None) -> list[Comparison]:
         """Every pair of runs, or those of ``only`` one, under a profile.
@@ -9384,14 +9476,20 @@ class RunSet:
             for (number, _), marks in log.index.marks.items():
                 named[number] += len(marks.indexes) if side is Side.CANARY or marks.floats else 0
         if beginning:
-            return Comparison(runs, hidden, (), 0, named, names)
+            return Comparison(runs, hidden, (), (), named, names)
         alone = [
             (run, log.event(made.tid, log.position(made.tid, made.idx)))
             for run, log, other in zip(runs, logs, reversed(list(logs)), strict=True)
             for made in lone_shared_globals(log, other)
         ]
-        unmapped = sum(len(log.index.streams) - len(pairs) for log in logs)
-        return Comparison(runs, hidden, tuple(alone), unmapped, named, names)
+        paired_tids = Both({pair.canary_tid for pair in pairs}, {pair.ours_tid for pair in pairs})
+        unmapped = [
+            (run, tid)
+            for run, log, known in zip(runs, logs, paired_tids, strict=True)
+            for tid in log.index.streams
+            if tid not in known
+        ]
+        return Comparison(runs, hidden, tuple(alone), tuple(unmapped), named, names)
 
     def pools(self) -> list[ProfileRule]:
         """A rule for each start that several threads have in every run."""
@@ -9410,23 +9508,18 @@ class RunSet:
             yield from itertools.islice(log.events(), _COUNTED_EVENTS)
 
 
-def _turn(walk: PairWalk, step: Step) -> tuple[str, ...] | None:
-    """The calls of one turn of a loop, if what only one side has are turns of the loop that stands around them."""
-    sides = [side for side in Side if staying(walk, step, side)]
-    if len(sides) != 1:
-        return None
-    cursor, here = walk.sides[sides[0]], step.places[sides[0]]
+def _turn(cursor: Cursor, block: range) -> tuple[str, ...] | None:
+    """The calls of one turn of a loop, if some events are turns of the loop that stands around them."""
 
     def calls(positions: Iterable[int]) -> list[str]:
         events = map(cursor.event, positions)
         return [event.name for event in events if event.kind == "kernel.call" and event.name]
 
-    block = staying(walk, step, sides[0])
     made = calls(block)
     if any(event.name not in (None, *made) for event in map(cursor.event, block)):
         return None
-    before = calls(range(max(0, here.start - _LONGEST_TURN), here.start))
-    behind = calls(range(here.stop, min(len(cursor.stream), here.stop + _LONGEST_TURN)))
+    before = calls(range(max(0, block.start - 2 * _LONGEST_TURN), block.start))
+    behind = calls(range(block.stop, min(len(cursor.stream), block.stop + 2 * _LONGEST_TURN)))
     for length in range(1, min(_LONGEST_TURN, len(made)) + 1):
         turn = made[:length]
         rotations = [(*turn[start:], *turn[:start]) for start in range(length)]
@@ -9459,7 +9552,9 @@ def _note_hidden(comparison: Comparison, profile: Profile, evidence: Evidence) -
     for walk in comparison.hidden.walks:
         evidence.turns += [(profile.rules[step.rule].calls, runs) for step in walk.steps if step.rule is not None]
         for run, side in zip(runs, Side, strict=True):
-            evidence.alone += [(run, walk.sides[side].event(position)) for position, _ in floating(walk, side)]
+            floats = [(walk.sides[side].event(at), profile.rules[number]) for at, number in floating(walk, side)]
+            evidence.turns += [(rule.calls, runs) for _, rule in floats if rule.calls]
+            evidence.alone += [(run, event) for event, rule in floats if not rule.calls]
 
 
 def _note_left_fields(comparison: Comparison, evidence: Evidence) -> tuple[bool, list[tuple[PairWalk, Step]]]:
@@ -9490,16 +9585,72 @@ def _note_left_fields(comparison: Comparison, evidence: Evidence) -> tuple[bool,
     return found, others
 
 
-def _note_structure(comparison: Comparison, others: Iterable[tuple[PairWalk, Step]], evidence: Evidence) -> None:
-    """Takes blocks that differ as a whole for evidence."""
+class _Block(NamedTuple):
+    """What is left over on one side of a place where two runs differ."""
+
+    run: int
+    cursor: Cursor
+    places: range
+    positions: list[int]
+    still: list[int]
+    """Positions of events that the other side has in the same order."""
+    group: tuple[_Runs, bool, int]
+    """Two runs, and in them a pool or a pair of threads: what must be as often on both sides."""
+
+
+def _blocks(comparison: Comparison, others: Iterable[tuple[PairWalk, Step]]) -> Iterator[_Block]:
     for walk, step in others:
-        turn = _turn(walk, step)
-        if turn is not None:
-            evidence.turns.append((turn, comparison.runs))
-            continue
+        left = Both(*(staying(walk, step, side) for side in Side))
+        texts = [[walk.sides[side].stream.fingerprints[at] for at in left[side]] for side in Side]
+        is_swapped = len(texts[0]) > len(texts[1])
+        common = _common_pairs(*sorted(texts, key=len)) if all(texts) else []
+        pool = comparison.hidden.pools.get(walk.canary.tid)
+        group = comparison.runs, pool is None, walk.canary.tid if pool is None else pool
         for run, side in zip(comparison.runs, Side, strict=True):
-            evidence.alone += [(run, walk.sides[side].event(position)) for position in staying(walk, step, side)]
-    evidence.alone += comparison.alone
+            of_side = (side is Side.OURS) is not is_swapped
+            still = [left[side][pair[of_side]] for pair in common]
+            yield _Block(run, walk.sides[side], step.places[side], left[side], still, group)
+
+
+def _varying(blocks: Iterable[_Block]) -> set[_CallKey]:
+    """The calls of which one run has more than another."""
+    balance: dict[tuple[_Runs, bool, int], Counter[_CallKey]] = {}
+    for block in blocks:
+        of_group = balance.setdefault(block.group, Counter())
+        events = Counter((event.kind, event.name) for event in map(block.cursor.event, block.positions))
+        if block.run == block.group[0][0]:
+            of_group.update(events)
+        else:
+            of_group.subtract(events)
+    return {call for of_group in balance.values() for call, count in of_group.items() if count}
+
+
+def _note_structure(left: Sequence[tuple[Comparison, list[tuple[PairWalk, Step]]]], evidence: Evidence) -> None:
+    """Takes blocks that differ as a whole for evidence: loops first, then what is missing, then what moved.
+
+    Where a call has moved past others, all of them stand in the block. Only those float of which one run has more;
+    if there are none, those that are not in the same order on both sides.
+    """
+    blocks = [block for comparison, others in left for block in _blocks(comparison, others)]
+    varying = _varying(blocks)
+    known = set(evidence.turns)
+    alone: list[tuple[int, Event]] = []
+    for block in blocks:
+        moved = [at for at in block.positions if at not in block.still]
+        events = {at: block.cursor.event(at) for at in (block.positions if varying else moved)}
+        chosen = [at for at, event in events.items() if not varying or (event.kind, event.name) in varying]
+        for part in _runs(chosen):
+            turn = _turn(block.cursor, part)
+            if turn is not None:
+                evidence.turns.append((turn, block.group[0]))
+        alone += [(block.run, events[at]) for at in chosen]
+    if known.issuperset(evidence.turns):
+        evidence.alone += alone
+        for comparison, _ in left:
+            evidence.alone += comparison.alone
+    else:  # fields that seemed to differ may be those of one turn against the next
+        calls = {call for turn, _ in evidence.turns for call in turn}
+        evidence.fields = [(key, seen) for key, seen in evidence.fields if key[1] not in calls]
 
 
 _NAMES_OF_LOGS: Final[tuple[_FieldKey, ...]] = (
@@ -9523,6 +9674,7 @@ class _Learner:
         self._runs = runs
         runs.apply(NO_PROFILE, beginning=runs.has_beginning)
         runs.check_programs()
+        runs.sort()
         self.counts: dict[_CallKey, dict[FieldPath, Counter[str]]] = {}
         for event in runs.samples():
             of_call = self.counts.setdefault((event.kind, event.name), {})
@@ -9560,11 +9712,14 @@ class _Learner:
             if not any(comparison.left for comparison in under):
                 self.rules, self.evidence, comparisons = rules, evidence, under
                 break
-        used = sum((comparison.hidden.used for comparison in comparisons), Counter[int]())
-        needed = [rule for number, rule in enumerate(self.rules) if used[number]]
-        if not beginning and needed != self.rules:
+        while not beginning and (needed := self._used(comparisons)) != self.rules:
             self.rules, comparisons = needed, self._compared(needed, beginning)
         return comparisons
+
+    def _used(self, comparisons: Iterable[Comparison]) -> list[ProfileRule]:
+        """The rules that hid something."""
+        used = sum((comparison.hidden.used for comparison in comparisons), Counter[int]())
+        return [rule for number, rule in enumerate(self.rules) if used[number]]
 
     def _made(self, evidence: Evidence, pools: Iterable[ProfileRule]) -> list[ProfileRule]:
         return sorted([*evidence.rules(self.counts, self._refused), *pools], key=_rule_order)
@@ -9588,8 +9743,8 @@ class _Learner:
         self.evidence.named += self._named(comparisons)
         noted = [_note_left_fields(comparison, self.evidence) for comparison in comparisons]
         if not any(found for found, _ in noted):
-            for comparison, (_, others) in zip(comparisons, noted, strict=True):
-                _note_structure(comparison, others, self.evidence)
+            others = (of_comparison for _, of_comparison in noted)
+            _note_structure(list(zip(comparisons, others, strict=True)), self.evidence)
 
 
 class Calibration(NamedTuple):
@@ -9700,9 +9855,23 @@ def calibrate(paths: Sequence[str], progress: Progress | None = None) -> Calibra
         events = sum(log.index.events for log in runs.logs)
         marks = (marks for log in runs.logs for marks in log.index.marks.values())
         floating_events = sum(len(of.indexes) for of in marks if of.floats)
-        alarms = [_left_out(runs, run, learner, comparisons) for run in left_out]
+        alarms = {runs.given[run]: _left_out(runs, run, learner, comparisons) for run in left_out}
+        as_given = [
+            comparison._replace(
+                runs=(runs.given[comparison.runs[0]], runs.given[comparison.runs[1]]),
+                alone=tuple((runs.given[run], event) for run, event in comparison.alone),
+                unmapped=tuple((runs.given[run], tid) for run, tid in comparison.unmapped),
+            )
+            for comparison in comparisons
+        ]
         return Calibration(
-            tuple(paths), profile, tuple(comparisons), events, floating_events, *shares, left_out=tuple(alarms)
+            tuple(paths),
+            profile,
+            tuple(as_given),
+            events,
+            floating_events,
+            *shares,
+            left_out=tuple(alarms[run] for run in left_out),
         )
 
 
@@ -11673,9 +11842,14 @@ def calibration_document(calibration: Calibration, audit: Iterable[AuditRow]) ->
     ]
     if left:
         events = [
-            f"runs {c.runs[0] + 1} and {c.runs[1] + 1}: {quoted(event_text(event))}"
+            f"runs {min(c.runs) + 1} and {max(c.runs) + 1}: {quoted(event_text(event))}"
             for c in calibration.comparisons
             for event in itertools.islice(c.examples(), 3)
+        ]
+        events += [
+            f"runs {min(c.runs) + 1} and {max(c.runs) + 1}: thread {tid} of run {run + 1} has no partner"
+            for c in calibration.comparisons
+            for run, tid in c.unmapped[:3]
         ]
         blocks.append(events)
     if calibration.left_out:

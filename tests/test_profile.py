@@ -212,9 +212,38 @@ class LoopsAndPools(ProfileTestCase):
     def test_a_loop_may_run_more_turns(self) -> None:
         profile = rule("repeat", 'calls = ["Poll", "Delay"]')
         turn = [call("Poll", 1), returned("Poll", 0), call("Delay", 5), returned("Delay", 0)]
-        self.assert_passes(profile, [*START, *turn, *END], [*START, *turn * 3, *END], 1)
+        self.assert_passes(profile, [*START, *turn, *END], [*START, *turn * 3, *END], 2)
         self.assert_fails(profile, [*START, *turn, *END], [*START, *turn, *turn[:2], *END])
         self.assert_fails(profile, [*START, *turn, *END], [*START, *turn, *turn, call("Read"), *END])
+
+    def turn(self, handle: int = 1, status: int = 0) -> list[dict[str, Any]]:
+        return [call("Poll", handle), returned("Poll", status), call("Delay", 5), returned("Delay", 0)]
+
+    def test_turns_may_move_from_one_loop_to_the_next(self) -> None:
+        profile = rule("repeat", 'calls = ["Poll", "Delay"]')
+        work = [call(f"Work{n}", n) for n in range(5)]
+        canary, ours = ([*START, *self.turn() * a, *work, *self.turn() * b, *END] for a, b in ((1, 5), (5, 1)))
+        self.assert_passes(profile, canary, ours, 8)
+        self.assert_fails(profile, canary, [*START, *self.turn() * 5, *work[1:], *self.turn(), *END])
+
+    def test_a_turn_must_be_one_that_the_other_side_has(self) -> None:
+        profile = rule("repeat", 'calls = ["Poll", "Delay"]')
+        other = [*self.turn(), *self.turn(status=1)]
+        self.assert_passes(profile, [*START, *other, *END], [*START, *other, *other, *END], 2)
+        for failed in (self.turn(handle=7), self.turn(status=0xC0000008)):
+            self.assert_fails(profile, [*START, *self.turn() * 3, *END], [*START, *self.turn() * 3, *failed * 4, *END])
+            self.assert_fails(profile, [*START, *self.turn() * 3, *END], [*START, *self.turn() * 2, *failed, *END])
+        near = profile + rule(
+            "tolerance", 'kind = "kernel.return"', 'call = "Poll"', 'field = "return_value"', "abs = 1"
+        )
+        self.assert_passes(near, [*START, *self.turn(), *END], [*START, *self.turn(), *self.turn(status=1), *END], 1)
+        self.assert_fails(near, [*START, *self.turn(), *END], [*START, *self.turn(), *self.turn(status=2), *END])
+
+    def test_turns_are_counted(self) -> None:
+        canary, ours = [*START, *self.turn() * 5, *END], [*START, *self.turn() * 105, *END]
+        for most, code in ((99, 1), (100, 0)):
+            profile = rule("repeat", 'calls = ["Poll", "Delay"]', f"at_most = {most}")
+            self.assertEqual(self.under(profile, canary, ours, "--validate-identical").code, code)
 
     def pool(self, *jobs: Sequence[int], start: str = "0x82001000") -> Events:
         """Threads that do jobs, and the thread that creates them."""
