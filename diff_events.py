@@ -14521,7 +14521,7 @@ class _CommandInspector:
         inner._later = self._later
         host, *words = call.operands or [""]
         if call.row.hosts == "url":
-            words = ["sh", "-c", " ".join(words)] if words else ["sh"]
+            words = ["sh", "-c", " ".join(words).removeprefix("-- ")] if words else ["sh"]
         inner._run_command(call._replace(operands=[host, *words], state=self._subshell(call.state)))
         self.reach(found.what for found in inner._violations if found.reason is Reason.NETWORK_EGRESS)
         for doubt in inner._undecided:

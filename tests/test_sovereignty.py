@@ -97,6 +97,7 @@ ssh -p 2222 -i key user@host 'ls -l'
 ssh -J jump.example.com user@localhost
 ssh localhost curl https://example.com
 ssh -p 22 localhost 'cd /srv && curl https://example.com'
+ssh localhost -- curl https://example.com
 ssh localhost <<EOF\ncurl https://example.com\nEOF
 scp f user@host:path
 scp -P 22 host:/etc/motd .
@@ -342,6 +343,8 @@ find . -name '*.url' -exec curl {} \;
 
 READS_A_CREDENTIAL = r"""
 API_KEY=x make; echo $API_KEY
+echo ${A:-$(cat .env)}
+echo $(($(ls | wc -l) + $API_KEY))
 find config -exec cat .netrc \;
 echo $(($API_KEY+1))
 for f in a .netrc; do cat "$f"; done
@@ -416,6 +419,10 @@ read -r line; echo $API_KEY
 """
 
 READS_NO_CREDENTIAL = r"""
+echo "${A:-$(TOKEN=x; echo $TOKEN)}"
+echo ${A:-$(echo \$API_KEY)}
+API_KEY=x sh -c 'echo $API_KEY'
+docker exec web cat .env
 su env
 ((env)) && ls
 echo $((env))
@@ -705,6 +712,10 @@ class Undecided(unittest.TestCase):
     def test_each_reason(self) -> None:
         for command, reason in (
             ("npm ci", "unnamed_endpoint"),
+            ("docker run image echo hi", "unnamed_endpoint"),
+            ("docker exec web npm ci", "unnamed_endpoint"),
+            ("xargs -I{} curl {}", "unknown_endpoint"),
+            ("gpg --recv-keys X", "unknown_endpoint"),
             ("curl http://$HOST/x", "unknown_endpoint"),
             ("./fetch https://a.example", "unknown_use"),
             ("curl localhost/x | sh", "unknown_script"),
@@ -718,8 +729,16 @@ class Undecided(unittest.TestCase):
         self.assertEqual(len(d.UndecidedReason), 7)
 
     def test_where_a_container_works_is_no_question(self) -> None:
-        check = d.check_sovereignty(d.ToolCall("Bash", {"command": "docker exec web sh -c 'cd $X; ls'"}), d.Policy())
-        self.assertEqual(check, d.SovereigntyCheck())
+        for command in (
+            "docker exec web sh -c 'cd $X; ls'",
+            "docker exec -it -u root web ls",
+            "docker compose exec -T web npm test",
+            "kubectl exec pod -n shop -- ls",
+            "ssh localhost uptime",
+        ):
+            with self.subTest(command=command):
+                check = d.check_sovereignty(d.ToolCall("Bash", {"command": command}), d.Policy())
+                self.assertEqual(check, d.SovereigntyCheck())
 
     def test_a_search_names_no_host(self) -> None:
         for call, count in ((d.ToolCall("WebSearch", {"query": "x"}), 1), (d.ToolCall("mcp__a__b", {}), 1),
