@@ -98,6 +98,7 @@ ssh -J jump.example.com user@localhost
 ssh localhost curl https://example.com
 ssh -p 22 localhost 'cd /srv && curl https://example.com'
 ssh localhost -- curl https://example.com
+ssh localhost "trap 'curl https://example.com' EXIT"
 ssh localhost <<EOF\ncurl https://example.com\nEOF
 scp f user@host:path
 scp -P 22 host:/etc/motd .
@@ -181,6 +182,9 @@ API_URL=https://example.com; export API_URL; make
 echo ${X:-$(curl https://example.com)}
 echo "${X:-${Y:-`curl https://example.com`}}"
 echo $((1 + $(curl https://example.com)))
+python3 -c "client = make(); client.get('https://example.com')"
+printf 'ls\ncurl https://example.com\n' | sh
+printf '%s' 'curl example.com' | sh
 python3 -c "import json, requests as r; r.put('https://example.com')"
 python3 -c "from requests import put as p; p('https://example.com')"
 python3 -c "import requests as r; a = r.Session(); a.put('https://example.com')"
@@ -200,6 +204,8 @@ export API_URL=https://example.com
 export DATABASE_URL=postgres://db.example.com/x; cd src; ls
 export HTTPS_PROXY=http://proxy.example.com:3128
 (export API_URL=https://example.com); make
+API_URL=https://example.com; (export API_URL); make
+f() { ls; }; f example.com; curl $1
 export API_URL=https://example.com; export API_URL=http://localhost; make
 docker exec web sh -c 'echo https://example.com'
 socat TCP-LISTEN:80 EXEC:/bin/cat
@@ -728,13 +734,15 @@ class Undecided(unittest.TestCase):
                 self.assertIn(reason, {doubt.reason.value for doubt in check.undecided})
         self.assertEqual(len(d.UndecidedReason), 7)
 
-    def test_where_a_container_works_is_no_question(self) -> None:
+    def test_what_is_no_question(self) -> None:
         for command in (
             "docker exec web sh -c 'cd $X; ls'",
             "docker exec -it -u root web ls",
             "docker compose exec -T web npm test",
             "kubectl exec pod -n shop -- ls",
+            "docker exec web cat .env",
             "ssh localhost uptime",
+            "go() { curl $1; }; go http://localhost",
         ):
             with self.subTest(command=command):
                 check = d.check_sovereignty(d.ToolCall("Bash", {"command": command}), d.Policy())
