@@ -6201,6 +6201,11 @@ class NameBreak:
     matching: bool
     """Whether the two events match otherwise: both sides use the same value for different objects."""
 
+    @property
+    def place(self) -> tuple[int, int, str]:
+        """The field, by canary's thread and index."""
+        return self.events.canary.tid, self.events.canary.idx, self.path
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -7197,6 +7202,11 @@ class NameTable:
             if other := self._counterpart(Side.CANARY, production):
                 yield production.value, other
 
+    def mislead(self) -> bool:
+        """Whether an object's name on one side is another object's on the other, so that equal values are no sign."""
+        renamed = ((name, other.value) for name, other in self._bindings() if name != other.value)
+        return any(ours in self._productions.canary or name in self._productions.ours for name, ours in renamed)
+
     def judge(self, events: Both[Event], difference: FieldDifference) -> NameJudgement | None:
         """What two values in a field of two aligned events are to each other; None if they are no names."""
         canary, ours = name_value(difference.left), name_value(difference.right)
@@ -7266,8 +7276,60 @@ class NameTable:
         judged = ((f, self.judge(Both(canary, ours), f)) for f in self.profile.judge(canary, ours)[1])
         return (*(f for f, judgement in judged if not judgement or not judgement.is_same), *wrong)
 
-    def _may_name(self, side: Side, value: int | None) -> bool:
-        return value is not None and (value in self._productions[side] or value in self._thread_ids[side])
+    def _may_name(self, value: object) -> bool:
+        number = name_value(value)
+        return number is not None and any(number in self._productions[s] or number in self._thread_ids[s] for s in Side)
+
+    def align_by_objects(self, again: Callable[[Callable[[Event, Event], bool]], list[PairWalk]]) -> None:
+        """Takes the walk for the alignment to which the values of names mean nothing, but the objects do.
+
+        Which objects are the same is known from a walk in which any name matches any other. The events of ours that
+        turn out to be the same but for names have the fingerprints of their counterparts from then on.
+        """
+        streams = self.logs.map(lambda log: log.index.streams)
+        values = {production.value for productions in self._productions for production in productions}
+        places = Both(*(list(self._places_with(side, values)) for side in Side))
+        known = Both(*([(*at, streams[s][at[0]].fingerprints[at[1]]) for at in places[s]] for s in Side))
+        for print_of in (self._blanked_event, self._event_by_objects):
+            prints = [list(self._prints(side, places[side], print_of)) for side in Side]
+            for side, of_side in zip(Side, prints, strict=True):
+                for tid, position, print_ in of_side:
+                    streams[side][tid].fingerprints[position] = print_
+            self.follow(again(self.profile.equal))
+        for side in Side:
+            for tid, position, print_ in known[side]:
+                streams[side][tid].fingerprints[position] = print_
+        matches = [(self.counterparts.of(Side.OURS, *place, equal=True), place) for place in places.ours]
+        pairs = [(canary, ours) for canary, ours in matches if canary]
+        self.logs.canary.hold(canary for canary, _ in pairs)
+        self.logs.ours.hold(ours for _, ours in pairs)
+        for canary, ours in pairs:
+            if self.equal(self.logs.canary.event(*canary), self.logs.ours.event(*ours)):
+                streams.ours[ours[0]].fingerprints[ours[1]] = streams.canary[canary[0]].fingerprints[canary[1]]
+        self.follow(again(self.equal))
+
+    def _prints(
+        self, side: Side, places: Iterable[EventPlace], print_of: Callable[[Side, Event], str]
+    ) -> Iterator[tuple[int, int, int]]:
+        """Threads and positions of some events, and other fingerprints of them."""
+        log = self.logs[side]
+        for (tid, position), lineno, raw in log.raw_events_at(places):
+            with log.at_line(lineno):
+                yield tid, position, hash(print_of(side, event_of(raw, lineno)))
+
+    def _blanked_event(self, _: Side, event: Event) -> str:
+        return self._without(event, lambda value: None if self._may_name(value) else value)
+
+    def _event_by_objects(self, side: Side, event: Event) -> str:
+        def object_of(value: object) -> object:
+            number = name_value(value)
+            producer = number and self._productions[side].last(number, event.lineno)
+            if not producer or producer.value < _SMALLEST_HANDLE:
+                return value
+            counterpart = producer if side is Side.CANARY else self._counterpart(side, producer)
+            return ["object", *(counterpart or (side.value, *producer))]
+
+        return self._without(event, object_of)
 
     def rename(self) -> bool:
         """Gives the events of ours that are the same but for names the fingerprints of their counterparts.
@@ -7283,11 +7345,11 @@ class NameTable:
         waiting: defaultdict[str, deque[int]] = defaultdict(deque)
         renamed = False
         for position in places.canary:
-            waiting[self._blanked(walk.canary.event(position))].append(position)
+            waiting[self._blanked_event(Side.CANARY, walk.canary.event(position))].append(position)
         fingerprints = Both(walk.canary.stream.fingerprints, walk.ours.stream.fingerprints)
         for position in places.ours:
             event = walk.ours.event(position)
-            if candidates := waiting.get(self._blanked(event)):
+            if candidates := waiting.get(self._blanked_event(Side.OURS, event)):
                 canary = candidates.popleft()
                 wanted = fingerprints.canary[canary]
                 if wanted != fingerprints.ours[position] and self.equal(walk.canary.event(canary), event):
@@ -7295,19 +7357,19 @@ class NameTable:
                     renamed = True
         return renamed
 
-    def _blanked(self, event: Event) -> str:
-        """An event with nothing in the place of what may be a name on either side."""
+    def _without(self, event: Event, name_of: Callable[[object], object]) -> str:
+        """An event as text, with something else in the place of what may be names."""
 
-        def blank(value: object) -> object:
+        def replaced(value: object) -> object:
             if isinstance(value, dict):
-                return {key: blank(item) for key, item in value.items()}
+                return {key: replaced(item) for key, item in value.items()}
             if isinstance(value, list):
-                return list(map(blank, value))
-            return None if any(self._may_name(side, name_value(value)) for side in Side) else value
+                return list(map(replaced, value))
+            return name_of(value)
 
         masked = json.loads(json.dumps(compared_payload(event)))
         self.profile.mask(masked, self.profile.rules_about(event.kind, event.name))
-        return json.dumps([event.kind, blank(masked)], sort_keys=True)
+        return json.dumps([event.kind, replaced(masked)], sort_keys=True)
 
     # -- events that match and are about different objects -------------------------------------------------------
 
@@ -7320,7 +7382,7 @@ class NameTable:
         ours = self.logs.ours
         matching = []
         for tid, position in self._places_with(
-            {v for one, other in self._bindings() for v in (one, other.value) if one != other.value}
+            Side.OURS, {v for one, other in self._bindings() for v in (one, other.value) if one != other.value}
         ):
             place = self.counterparts.of(Side.OURS, tid, position, equal=True)
             if place and (place[0], self.logs.canary.index.streams[place[0]].idx_at(place[1])) not in judged:
@@ -7334,9 +7396,9 @@ class NameTable:
                 ours.index.streams[tid].fingerprints[position] ^= 1
         return bool(self._mistaken)
 
-    def _places_with(self, values: Collection[int]) -> Iterator[EventPlace]:
-        """The events of ours that have one of some values somewhere."""
-        log, wanted = self.logs.ours, [value for value in values if value >= _SMALLEST_HANDLE]
+    def _places_with(self, side: Side, values: Collection[int]) -> Iterator[EventPlace]:
+        """The events of a log that have one of some values somewhere."""
+        log, wanted = self.logs[side], [value for value in values if value >= _SMALLEST_HANDLE]
         spellings = {spelling % value for value in wanted for spelling in _SPELLINGS}
         for number in range(len(log.index.chunks) if wanted else 0):
             columns = log.columns(number)
@@ -7367,9 +7429,9 @@ class NameTable:
         renamed[THREADS_SOURCE] = sum(canary != ours for canary, ours in self._threads.items())
         used = Counter(source for source, *_ in self._used)
         uses = tuple(NameUse(source, count, renamed[source], used[source]) for source, count in sorted(bound.items()))
-        once: dict[tuple[int, int, str], NameBreak] = {}
+        once: dict[object, NameBreak] = {}
         for broken in (*itertools.chain.from_iterable(self._mistaken.values()), *breaks):
-            once[broken.events.canary.tid, broken.events.canary.idx, broken.path] = broken
+            once[broken.place] = broken
         return Names(uses, tuple(once.values()))
 
 
@@ -7688,13 +7750,13 @@ def note_news(logs: Both[Log], walks: Iterable[PairWalk], found: Iterable[Iterab
     blocks = [(one, Both(*map(_printed, walk.sides, block))) for one, walk, block in places]
     elsewhere = _Elsewhere(logs, [block for _, block in blocks], profile)
     for one, block in blocks:
-        if not one.difference.is_paired:
+        if not one.difference.is_paired or one.change is not Change.CHANGED:
             one.news = any(elsewhere.is_new(s, event, _values_of(event[1])) for s in Side for event in block[s])
             one.moved = not one.news and elsewhere.is_moved(block, 1)
             continue
         telling = [
             (events, difference)
-            for events in itertools.starmap(Both, zip(*block, strict=True))
+            for events in itertools.starmap(Both, zip(*block, strict=False))
             for difference in payload_differences(events.canary[1], events.ours[1])
             if not _is_contention(events.canary[1]) and not _is_engine_local(difference, one.pair)
         ]
@@ -8281,9 +8343,9 @@ class CauseAnalysis:
     # -- where to start ------------------------------------------------------------------------------------------
 
     def take_wrong_objects(self, findings: Iterable[IdentityFinding], breaks: Iterable[NameBreak]) -> None:
-        """Takes in what matches and is about the wrong object, the first of each thread: others may follow from it."""
+        """Takes in what is about the wrong object where no divergence is, the first of each thread."""
         wrong_objects: list[IdentityFinding | NameBreak] = [finding for finding in findings if finding.certain]
-        wrong_objects += [broken for broken in breaks if broken.matching]
+        wrong_objects += breaks
         for wrong in wrong_objects:
             walk, thread = self._threads[wrong.pair.canary_tid]
             when = Both(*(self._timelines[side].of(wrong.events[side]) for side in Side))
@@ -8573,32 +8635,94 @@ def _shown_places(walk: PairWalk, side: Side, options: DiffOptions, detailed: in
         yield from ((cursor.tid, position) for position in shown if 0 <= position < end_of_stream)
 
 
+class _Remainder(NamedTuple):
+    """What is left of a difference but for names."""
+
+    change: Change
+    positions: Both[int]
+    """Of its first events; where nothing is left, of two that are the same but for names."""
+    is_name: bool = False
+    """Whether nothing is left."""
+
+
+def _behind_names(names: NameTable, walk: PairWalk, difference: Step, first: tuple[Event, Event]) -> _Remainder:
+    """What is left behind the events at the beginning of a block that are the same but for names."""
+    at, change = difference.starts, difference.change
+    same = _same_but_for_names(names, walk, difference, first)
+    rest = difference.counts.canary - same, difference.counts.ours - same
+    if not same or not any(rest):
+        return _Remainder(change, at, is_name=same > 0)
+    never_again = change is Change.UNRECOVERED
+    if not all(rest) and not never_again:
+        change = Change.MISSING_ON_OURS if rest[0] else Change.EXTRA_ON_OURS
+    ends = len(walk.canary.stream) - 1, len(walk.ours.stream) - 1
+    positions = Both(min(at.canary + same, ends[0]), min(at.ours + same, ends[1]))
+    return _Remainder(change, positions, is_name=never_again and not all(rest))  # as far as both logs go
+
+
+def _renamed_events(names: NameTable, walk: PairWalk, difference: Step) -> _Remainder:
+    """The first events of a difference that stand against others with other names."""
+    for side in Side:
+        for position in difference.places[side][:FIRST_OF_BLOCK]:
+            place = names.counterparts.of(side, walk.sides[side].tid, position, equal=True)
+            if place:
+                positions = Both(position, place[1]) if side is Side.CANARY else Both(place[1], position)
+                if any(payload_differences(walk.canary.event(positions.canary), walk.ours.event(positions.ours))):
+                    return _Remainder(Change.CHANGED, positions, is_name=True)
+    return _Remainder(difference.change, difference.starts, is_name=True)
+
+
+def _where_names_match(names: NameTable, walk: PairWalk, named: PairWalk) -> dict[int, _Remainder]:
+    """What is left of the differences of a walk, by number, as the walk shows in which names match.
+
+    Equal values that name different objects can lead the one walk astray. What the other one still finds belongs to the
+    difference at the same place, or else to the last one before it.
+    """
+    numbers = [number for number, step in enumerate(walk.differences) if not step.lost]
+    if walk.steps == named.steps or not numbers:
+        return {}
+    starts = [walk.differences[number].starts.canary for number in numbers]
+    left: dict[int, _Remainder] = {}
+    for step in named.differences:
+        if not step.lost:
+            nth = max(0, bisect.bisect_right(starts, step.starts.canary) - 1)
+            left.setdefault(numbers[nth], _Remainder(step.change, step.starts))
+    is_known_to = named.rest.canary.start if named.end is PairStatus.DIVERGED else len(walk.canary.stream)
+    if named.differences and named.differences[-1].change is Change.UNRECOVERED:
+        is_known_to = named.differences[-1].starts.canary
+    for number, start in zip(numbers, starts, strict=True):
+        difference = walk.differences[number]
+        if number not in left and difference.change is Change.UNRECOVERED:
+            ends = Both(*(min(named.rest[s].start, len(walk.sides[s].stream) - 1) for s in Side))
+            left[number] = _Remainder(difference.change, ends, is_name=True)
+        elif number not in left and start < is_known_to:
+            left[number] = _renamed_events(names, walk, difference)
+    return left
+
+
 def _found(
-    names: NameTable, timelines: Both[Timeline], walk: PairWalk, pair: ThreadPair, options: DiffOptions
+    names: NameTable, timelines: Both[Timeline], walk: PairWalk, named: PairWalk, pair: ThreadPair, options: DiffOptions
 ) -> Iterator[Found]:
-    """Every divergence of a walk."""
-
-    def fields_of(canary: Event, ours: Event) -> Iterable[FieldDifference]:
-        return names.fields(canary, ours) if options.match_names else options.profile.judge(canary, ours)[1]
-
-    for difference in walk.differences:
+    """Every divergence of a walk; ``named`` is the walk of the same pair in which names match."""
+    otherwise = _where_names_match(names, walk, named)
+    for number, difference in enumerate(walk.differences):
         at = difference.starts
         events = walk.canary.event(at.canary), walk.ours.event(at.ours)
+        by_name = options.match_names or (number in otherwise and not otherwise[number].is_name)
+
+        def fields_of(canary: Event, ours: Event, by_name: bool = by_name) -> Iterable[FieldDifference]:
+            return names.fields(canary, ours) if by_name else options.profile.judge(canary, ours)[1]
+
         mismatch, shown = _first_events(difference, *events, fields_of)
-        same = _same_but_for_names(names, walk, difference, events)
-        compared, positions, change = shown, at, difference.change
-        rest = difference.counts.canary - same, difference.counts.ours - same
-        if same and any(rest):
-            if not all(rest) and change is not Change.UNRECOVERED:
-                change = Change.MISSING_ON_OURS if rest[0] else Change.EXTRA_ON_OURS
-            ends = len(walk.canary.stream) - 1, len(walk.ours.stream) - 1
-            positions = Both(min(at.canary + same, ends[0]), min(at.ours + same, ends[1]))
-            events = walk.canary.event(positions.canary), walk.ours.event(positions.ours)
+        rest = otherwise.get(number) or _behind_names(names, walk, difference, events)
+        compared = shown
+        if rest.positions != at:
+            events = walk.canary.event(rest.positions.canary), walk.ours.event(rest.positions.ours)
             _, compared = _first_events(difference, *events, fields_of)
         when = Both(timelines.canary.of(events[0]), timelines.ours.of(events[1]))
-        found = Found(pair, difference, mismatch, shown, change, compared, positions, when)
-        if same and (not any(rest) or (difference.change is Change.UNRECOVERED and not all(rest))):
-            found.explained_by = Explained.NAME  # as far as both logs go
+        found = Found(pair, difference, mismatch, shown, rest.change, compared, rest.positions, when)
+        if rest.is_name:
+            found.explained_by = Explained.NAME
         elif found.compares_one_call:
             found.breaks = tuple(names.breaks(pair, found.events, found.fields))
         yield found
@@ -8694,9 +8818,9 @@ def _check_until(canary: Log, until: ThreadPlace | None) -> None:
 _ENDED_SIDE: Final = {PairStatus.CANARY_ENDED: Side.CANARY, PairStatus.OURS_ENDED: Side.OURS}
 
 
-def _ending(walk: PairWalk, found: Sequence[Found]) -> Ending | None:
+def _ending(walk: PairWalk, named: PairWalk, found: Sequence[Found]) -> Ending | None:
     """What the side that ended before the other was in the middle of; up to there, names may differ."""
-    side = _ENDED_SIDE.get(walk.end)
+    side = _ENDED_SIDE.get(named.end)
     if found and ends_by_name(found[-1]):
         counts = found[-1].difference.counts
         side = Side.OURS if counts.ours < counts.canary else Side.CANARY
@@ -8771,6 +8895,8 @@ class FormatsDifferError(Exception):
 
 def match_by_name(names: NameTable, again: Callable[[Callable[[Event, Event], bool]], list[PairWalk]]) -> None:
     """Walks again until no more events turn out to be the same but for names."""
+    if names.mislead():
+        names.align_by_objects(again)
     for _ in range(_MOST_NAME_ROUNDS):
         if not names.rename():
             break
@@ -8842,14 +8968,28 @@ class Compared:
         self._names, self._timelines = names, logs.map(Timeline)
         names.follow(walks)
         if options.match_names:
-            again = functools.partial(walk_pairs, logs, pairs, options.profile, most_walked(options), progress)
-            match_by_name(names, again)
-            if names.find_mistaken():
-                names.follow(again(names.equal))
-        self._by_name = names.walks
-        hidden = hide(names.walks, options.profile)
+            self._match_names(progress)
+            walks = list(names.walks)
+        hidden = hide(walks, options.profile)
+        self._before_hiding = walks
         self.walks, self._hidden = hidden.walks, hidden.used
+        self._by_name = self.walks
+        if not options.match_names and any(walk.differences for walk in walks) and names.mislead():
+            streams = logs.ours.index.streams.values()
+            fingerprints = [stream.fingerprints[:] for stream in streams]
+            self._match_names(progress)
+            self._by_name = hide(names.walks, options.profile).walks
+            for stream, as_they_were in zip(streams, fingerprints, strict=True):
+                stream.fingerprints[:] = as_they_were
         self._detailed = max(5, MOST_DETAILED // len(walks))
+
+    def _match_names(self, progress: Progress) -> None:
+        """Walks again so that names match, and stops where equal values name different objects."""
+        most, names = most_walked(self._options), self._names
+        again = functools.partial(walk_pairs, self.logs, self._pairs, self._options.profile, most, progress)
+        match_by_name(names, again)
+        if names.find_mistaken():
+            names.follow(again(names.equal))
 
     def _find(self) -> list[list[Found]]:
         """The divergences of each walk."""
@@ -8857,9 +8997,17 @@ class Compared:
             shown = (_shown_places(walk, side, self._options, self._detailed) for walk in self.walks)
             self.logs[side].hold(itertools.chain.from_iterable(shown))
         return [
-            list(_found(self._names, self._timelines, walk, pair, self._options))
-            for walk, pair in zip(self.walks, self._pairs, strict=True)
+            list(_found(self._names, self._timelines, walk, named, pair, self._options))
+            for walk, named, pair in zip(self.walks, self._by_name, self._pairs, strict=True)
         ]
+
+    def _breaks_by_name(self) -> Iterator[NameBreak]:
+        """The wrong objects that the walks show in which names match, where these are others."""
+        for walk, named, pair in zip(self.walks, self._by_name, self._pairs, strict=True):
+            for step in named.differences if walk is not named else ():
+                if step.is_paired:
+                    events = Both(named.canary.event(step.starts.canary), named.ours.event(step.starts.ours))
+                    yield from self._names.breaks(pair, events, self._names.fields(*events))
 
     def _note_novelty(self, found: Iterable[Sequence[Found]]) -> None:
         """Notes which divergences have events that no run of canary has, or that all of them have and ours has not."""
@@ -8892,7 +9040,7 @@ class Compared:
     def report(self) -> Report:
         """What was found. It needs the logs to be open."""
         canary, ours = self.logs
-        findings = identity_findings(self.logs, zip(self._by_name, self._pairs, strict=True))
+        findings = identity_findings(self.logs, zip(self._before_hiding, self._pairs, strict=True))
         identity = tuple(finding for finding in findings if not _is_excused(finding, self.logs, self._options))
         of_threads = self._find()
         found = sorted(itertools.chain.from_iterable(of_threads), key=lambda one: one.when.ours)
@@ -8905,10 +9053,11 @@ class Compared:
         sorts = sort_divergences(found)
         self._note_calls(of_threads)
         threads = list(self._thread_reports(of_threads))
-        breaks = [broken for one in found for broken in one.breaks]
+        breaks = [*self._breaks_by_name(), *(broken for one in found for broken in one.breaks)]
         names = self._names.report(breaks) if found or self._options.match_names else Names()
         causes = CauseAnalysis(self._names, self._timelines, self.walks, threads, found)
-        causes.take_wrong_objects(identity, names.breaks)
+        told = {broken.place for one in found for broken in one.breaks}
+        causes.take_wrong_objects(identity, (broken for broken in names.breaks if broken.place not in told))
         unmapped = Both(
             _unmapped(canary, {pair.canary_tid for pair in self._pairs}),
             _unmapped(ours, {pair.ours_tid for pair in self._pairs}),
@@ -8931,7 +9080,7 @@ class Compared:
     def _thread_reports(self, found: Iterable[Sequence[Found]]) -> Iterator[ThreadReport]:
         canary = self.logs.canary
         keys, created, ends = _thread_keys(canary), _first_creations(canary), self.logs.map(_lines_of_ends)
-        for walk, pair, of_thread in zip(self.walks, self._pairs, found, strict=True):
+        for walk, named, pair, of_thread in zip(self.walks, self._by_name, self._pairs, found, strict=True):
             at_end = walk.end is not PairStatus.DIVERGED or walk.differences[-1].change is Change.UNRECOVERED
             complete = at_end and all(difference.is_counted for difference in walk.differences)
             divergences = tuple(_divergences(walk, of_thread, self._options, self._detailed))
@@ -8947,7 +9096,7 @@ class Compared:
                 divergences=divergences,
                 divergences_found=len(walk.differences),
                 parity=ParityScore(walk.aligned, walk.comparable, complete),
-                ending=_ending(walk, of_thread),
+                ending=_ending(walk, named, of_thread),
                 lane=_lane(walk, len(divergences)),
                 marks=tuple(divergence_mark(one, walk.canary.stream) for one in of_thread),
                 compared_to=idx_behind(walk.canary.stream, walk.rest.canary.start),

@@ -107,6 +107,69 @@ class ShiftedHandles(unittest.TestCase):
         self.assertEqual((broken.expected, broken.stands_for), (0xF8000008, None))
 
 
+def frames(shift: int, wrong: int | None = None, lost: int | None = None) -> list[Line]:
+    """Six objects, set and waited for in turn; ours calls each as canary calls the next one, if ``shift`` is 1.
+
+    In the sixth turn object 3 is set; or, with ``wrong``, another one. ``lost`` is a use that is not made.
+    """
+    lines = [line for n in range(5) for line in called(MAIN, f"NtStep{n}", n=n)]
+    for n in range(6):
+        begin, end = called(MAIN, "NtCreateEvent", 0, kind=1)
+        lines += [begin, made(MAIN, sid(n + 1), handle(n, shift)), end]
+        lines[-1][2]["handle"] = handle(n, shift)
+    for use in range(48):
+        meant = wrong if wrong is not None and use == 33 else use % 6
+        if use != lost:
+            lines += used(MAIN, meant, shift)
+            lines += called(MAIN, "NtWaitForSingleObjectEx", 0, handle=handle(use % 6, shift))
+        if use % 6 == 5:
+            lines += called(MAIN, f"NtFrame{use % 4}", turn=use)
+    return lines + [closed(MAIN, sid(n + 1), handle(n, shift)) for n in range(6)]
+
+
+class NamesOfOtherObjects(unittest.TestCase):
+    """Each value that ours uses is one that canary uses, too, for another object: equal values mislead."""
+
+    def test_what_only_has_other_names_is_explained(self) -> None:
+        strict, named = both_ways(frames(0), frames(1))
+        self.assertEqual((strict.verdict, named.verdict), (Verdict.DIVERGENT, Verdict.IDENTICAL))
+        self.assertEqual(explanations(strict), {Explained.NAME})
+        self.assertIsNone(strict.start_here)
+        self.assertEqual([thread.ending for thread in strict.threads], [None])
+        for sort in strict.sorts:
+            (differing,) = sort.differing  # the same object, by the name that each engine gives it
+            self.assertEqual(int(str(differing.right), 16) - int(str(differing.left), 16), 4)
+        self.assertIn("`--match-names` lets them match", render_markdown(strict))
+
+    def test_the_wrong_object_is_told_by_what_each_engine_calls_it(self) -> None:
+        for wrong in (0, 1, 2, 4, 5):
+            for report in both_ways(frames(0), frames(1, wrong)):
+                with self.subTest(wrong=wrong, match_names=report.options.match_names):
+                    (broken,) = report.names.breaks
+                    values = tuple(int(str(value), 16) - 0xF8000000 for value in broken.values)
+                    self.assertEqual(values, (12, 4 * wrong + 4))
+                    self.assertEqual((broken.expected, broken.stands_for), (0xF8000010, 0xF8000000 + 4 * wrong))
+                    start = report.start_here
+                    assert start is not None and start.events is not None
+                    self.assertEqual((start.reason, start.events), (StartReason.WRONG_OBJECT, broken.events))
+
+    def test_a_lost_event_is_not_taken_for_a_name(self) -> None:
+        for lost in (0, 7, 33, 46):
+            for report in both_ways(frames(0), frames(1, lost=lost)):
+                with self.subTest(lost=lost, match_names=report.options.match_names):
+                    start = report.start_here
+                    assert start is not None and start.events is not None
+                    self.assertEqual(start.reason, StartReason.EVENTS_MISSING)
+                    self.assertEqual(start.events.canary.payload.get("handle"), handle(lost % 6))
+                    self.assertEqual(report.names.breaks, ())
+
+    def test_the_same_the_other_way_round(self) -> None:
+        for wrong, reason in ((None, None), (2, StartReason.WRONG_OBJECT)):
+            for report in both_ways(frames(1), frames(0, wrong)):
+                with self.subTest(wrong=wrong, match_names=report.options.match_names):
+                    self.assertEqual(report.start_here and report.start_here.reason, reason)
+
+
 class Bindings(unittest.TestCase):
     def test_values_that_are_used_again_are_bound_anew(self) -> None:
         """The second object gets the handle of the first in canary, and another one in ours."""
