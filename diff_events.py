@@ -8773,10 +8773,13 @@ def _calls_alone(log: Log, blocks: Iterable[tuple[int, range]]) -> Iterator[str]
 
 
 def _call_summaries(logs: Both[Log], walks: Iterable[PairWalk], found: Iterable[Found]) -> tuple[CallSummary, ...]:
-    """The calls that only one side makes and those whose results differ, the most frequent first."""
+    """The calls that only one side makes and those whose results differ, the most frequent first.
+
+    What one writer lost, and what one side would have called behind its end, is not known, and not counted.
+    """
     blocks: Both[list[tuple[int, range]]] = Both([], [])
     for walk in walks:
-        of_walk = (step.places for step in walk.steps if step.differs and step.change is not Change.CHANGED)
+        of_walk = (step.places for step in walk.differences if not step.lost and step.change is not Change.CHANGED)
         for canary, ours in itertools.islice(of_walk, _MOST_BLOCKS_SUMMARIZED):
             blocks.canary.append((walk.canary.tid, canary))
             blocks.ours.append((walk.ours.tid, ours))

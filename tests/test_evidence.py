@@ -93,6 +93,19 @@ class Alignment(unittest.TestCase):
             self.assertEqual(list(map(list, table)), expected)
             self.assertNotIn("## Sorts of divergences", text)
 
+    def test_what_a_writer_lost_and_what_is_behind_the_end_of_a_log_is_no_lack_of_calls(self) -> None:
+        def names(calls: list[Call], lost: range = range(0), end: int | None = None) -> list[str]:
+            canary, ours = log({1: steps(40)}), log({1: [*steps(40 - len(calls)), *calls]})
+            header, *events = ours.splitlines(keepends=True)
+            kept = [line for number, line in enumerate(events[:end]) if number not in lost]
+            return [one.name for one in report_of(canary, header + b"".join(kept), tid_map={1: 1}).calls]
+
+        failing: list[Call] = [("KeOther", {}), *steps(40)[31:]]
+        self.assertEqual(names(failing), ["KeOther", "KeStep"])
+        self.assertEqual(names(failing, lost=range(10, 13)), ["KeOther", "KeStep"])
+        self.assertEqual(names([], lost=range(10, 13)), [])
+        self.assertEqual(names([], end=20), [])
+
     def test_what_explains_the_sorts_is_no_column_where_nothing_does(self) -> None:
         ours = [("KeStep", {"n": n + 100 * (n % 20 == 10)}) for n in range(80)]
         text = diff_events.render_markdown(report(steps(80), ours))
