@@ -10571,7 +10571,7 @@ _START_WORDS: Final = {
     StartReason.VALUE_CHANGED: "a value differs",
     StartReason.EVENTS_REORDERED: "the same events come in another order",
     StartReason.EVENTS_REPEATED: "a loop runs a different number of turns",
-    StartReason.LOG_ENDED: "no thread differs, and this one is the first whose log ended",
+    StartReason.LOG_ENDED: "nothing differs here before one side ended",
     StartReason.THREAD_WITHOUT_PARTNER: "no thread that has a partner differs, and this one has none",
 }
 
