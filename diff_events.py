@@ -7601,7 +7601,12 @@ _SMALLEST_LOCAL: Final = 0x10000
 _LOCAL_PART: Final = re.compile(r"0[xX][0-9a-fA-F]{4,}|[0-9]{4,}|\\x[0-9a-fA-F]{2}")
 """What is an address, a time, an id or a random byte within a text."""
 _BINARY: Final = re.compile(r"(?:.*?\\(?:[1-7][0-7]{0,2}|x[0-9a-fA-F]{2})){4}", re.DOTALL)
-"""A text with so many escaped bytes is data that nobody reads."""
+"""A text with so many escaped bytes is data that nobody reads,"""
+_LONE_BYTE: Final = re.compile(
+    r'".*?(?<!\\[23][0-7]{2})(?<!\\x[89a-f][0-9a-f])\\(?:[23][0-7]{2}|x[89a-f][0-9a-f])(?!\\(?:[23][0-7]{2}|x[89a-f]))',
+    re.DOTALL | re.IGNORECASE,
+)
+"""and so is one in quotes with a byte that stands alone and is not ASCII: UTF-8 has two or more of these together."""
 _RANDOM: Final = re.compile(r"(?=.*(?:[a-z0-9][A-Z]|[a-zA-Z][0-9]|[0-9][a-zA-Z]))[0-9a-zA-Z]{5,}")
 """What programs draw at random for the name of a temporary file."""
 
@@ -7611,10 +7616,14 @@ def _is_absent(difference: FieldDifference) -> bool:
     return any(value is MISSING or value == "" for value in (difference.left, difference.right))
 
 
+def _is_binary(text: str) -> bool:
+    return bool(_BINARY.match(text) or _LONE_BYTE.match(text))
+
+
 def _are_local_texts(one: str, other: str) -> bool:
     """Whether two texts differ in addresses, times, data or random names, or in several of these among others."""
     parts, others = _LOCAL_PART.findall(one), _LOCAL_PART.findall(other)
-    if _BINARY.match(one) or _BINARY.match(other) or sum(map(str.__ne__, parts, others)) > 1:
+    if _is_binary(one) or _is_binary(other) or sum(map(str.__ne__, parts, others)) > 1:
         return True
     one, other = _LOCAL_PART.sub("", one), _LOCAL_PART.sub("", other)
     start = len(posixpath.commonprefix([one, other]))
@@ -7670,7 +7679,7 @@ _Printed: TypeAlias = "tuple[int, Event]"
 
 def _value_of(event: Event, path: str, value: object) -> _Value:
     text = str(value)
-    return event.kind, event.name, path, "" if _BINARY.match(text) else _LOCAL_PART.sub("", text)
+    return event.kind, event.name, path, "" if _is_binary(text) else _LOCAL_PART.sub("", text)
 
 
 def _values_of(event: Event) -> list[_Value]:

@@ -202,11 +202,13 @@ class WhatTheOtherLogHas(unittest.TestCase):
             ("t/sortdYzPsF", "t/sortTR2H6a"), ("ccwZelcW.s", "ccx497pr.s"), ("tmp_obj_eMP946", "tmp_obj_TR2H6a"),
             ("at 0x7ffe1000", "at 0x7ffe2000"), ("1 of 4096", "1 of 5000"), ("a 1000 b 2000 c 1", "a 1001 b 2001 c 2"),
             ("t\\256\\252\\245H\\32", "u\\12"), ("\\x5c\\xbc ab", "\\xf4\\x20 ab"),
+            ('"b\\351g-"', '"\\335x\\375p"'), ('"\\xe9a"', '"b"'),
         ]  # fmt: skip
         behaviour = [
             ("LevelOneA", "LevelTwoB"), ("fileAlpha", "fileBravo"), ("t/sortdYzPsF", "t/sortTR2H6"), ("f1x", "f2y"),
             ("a 1000 c 1", "a 1000 c 2"), ("a 1000 c 1", "a 1001 c 2"), ("\\1\\2\\3", "\\1\\2\\4"), ("", "game"),
             ("objects/02/35a181f740", "objects/62/12f7f03988"), ("run", "stop"),
+            ('"caf\\303\\251"', '"caf\\303\\250"'), ('"\\342\\202\\254"', '"a"'), ("game:\\351.bin", "game:\\352.bin"),
         ]  # fmt: skip
 
         def side(text: str, value: int) -> list[Line]:
