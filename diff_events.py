@@ -5607,12 +5607,14 @@ def _is_whole_turns(block: Sequence[Event], calls: Sequence[str]) -> bool:
     made = [event.name for event in block if event.kind == "kernel.call"]
     if not made or len(made) % len(calls) or any(event.name not in (None, *calls) for event in block):
         return False
+    if sum(event.kind == "kernel.return" for event in block) not in (0, len(made)):
+        return False
     turns = [*calls] * (len(made) // len(calls) + 1)
     return any(turns[start : start + len(made)] == made for start in range(len(calls)))
 
 
-_OF_TURN: Final = "turn"
-"""What lets the further events of a turn float; the first has the number of the rule, so that turns are counted."""
+_OF_TURN: Final = "turn of "
+"""With its length, what lets the further events of a turn float; the first has the number of the rule, which counts."""
 _EVENTS_PER_CALL: Final = 4
 """At most so many events stand in a turn for each of its calls."""
 
@@ -5639,19 +5641,42 @@ def turns_in_a_row(log: Log, tid: int, profile: Profile) -> dict[int, str | int]
                     is_turn = calls == len(rule.calls) and _is_whole_turns(turn, rule.calls)
                     known[key] = turn if is_turn else []
                 turn = known[key]
+                part = (
+                    found.end() - found.start()
+                ) % length  # the last turn may be begun: what floats stands behind it
+                turn = turn[part:] + turn[:part]
                 asked = [at for at, event in enumerate(turn) if _is_asked(event, profile)]
-                for start in range(first.stop, found.end() + 1, length) if turn else ():
+                for start in range(first.stop + part, found.end() + 1, length) if turn else ():
                     if all(profile.equal(turn[at], log.event(tid, start + at)) for at in asked):
-                        floats.update(dict.fromkeys(range(start + 1, start + length), _OF_TURN))
+                        floats.update(dict.fromkeys(range(start + 1, start + length), f"{_OF_TURN}{length}"))
                         floats[start] = number
     return floats
 
 
+def keep_begun_turns(walk: PairWalk, turns: Both[dict[int, str | int]]) -> bool:
+    """Lets no turn of a row float of which only a part has no match; whether there was one, so the walk is void."""
+    begun: Both[set[int]] = Both(set(), set())
+    for side in Side if any(turns) else ():
+        for is_matched, steps in itertools.groupby(walk.steps, lambda step: step.kind is StepKind.MATCHED):
+            lengths: dict[int, list[int]] = {}
+            for at in (at for step in steps for at in step.places[side] if not is_matched and at in turns[side]):
+                rest = next((what for what in (turns[side][at], turns[side].get(at + 1)) if isinstance(what, str)), "1")
+                lengths.setdefault(int(rest.removeprefix(_OF_TURN)), []).append(at)
+            for length, positions in lengths.items():
+                begun[side].update(positions if len(positions) % length else ())
+        for position in begun[side]:
+            for direction in (1, -1):
+                at = position
+                while turns[side].pop(at, None) is not None or at == position:
+                    at += direction
+    return any(begun)
+
+
 def _has_turn(cursor: Cursor, turn: Sequence[Event], fingerprints: array[int], profile: Profile) -> bool:
-    """Whether a thread has a turn, which may begin at another of its events."""
+    """Whether a thread has a whole turn, which may begin at another of its calls."""
     size = fingerprints.itemsize
     text = cursor.stream.fingerprints.tobytes()
-    for start in range(len(turn)):
+    for start in (at for at, event in enumerate(turn) if event.kind == "kernel.call"):
         at = text.find((fingerprints[start:] + fingerprints[:start]).tobytes())
         if at >= 0 and not at % size:
             rotated = (*turn[start:], *turn[:start])
@@ -8876,18 +8901,21 @@ def walk_pairs(
 ) -> list[PairWalk]:
     """The walks of all pairs, up to so many differences of each."""
     shared = logs.map(_shared_positions)
-    if profile.of_sort(RuleSort.REPEAT):
-        for side, pair in itertools.product(Side, pairs):
-            tid = Both(pair.canary_tid, pair.ours_tid)[side]
-            shared[side][tid] = turns_in_a_row(logs[side], tid, profile) | shared[side].get(tid, {})
     walks = []
     for number, pair in enumerate(pairs, 1):
         progress.show(f"comparing thread {number} of {len(pairs)}")
-        cursors = Both(
-            Cursor(logs.canary, pair.canary_tid, shared.canary.get(pair.canary_tid, {})),
-            Cursor(logs.ours, pair.ours_tid, shared.ours.get(pair.ours_tid, {})),
-        )
-        walks.append(walk_pair(Walker(cursors, equal, RuleUses(cursors, profile)), most))
+        tids = Both(pair.canary_tid, pair.ours_tid)
+        turns = Both(*(turns_in_a_row(logs[side], tids[side], profile) for side in Side))
+        is_done = False
+        while not is_done:
+            floats = (shared[side].get(tids[side], {}) for side in Side)
+            canary, ours = (
+                of_turns | others if of_turns else others for of_turns, others in zip(turns, floats, strict=True)
+            )
+            cursors = Both(Cursor(logs.canary, tids.canary, canary), Cursor(logs.ours, tids.ours, ours))
+            walk = walk_pair(Walker(cursors, equal, RuleUses(cursors, profile)), most)
+            is_done = not keep_begun_turns(walk, turns)
+        walks.append(walk)
     return walks
 
 
@@ -10210,9 +10238,13 @@ class AuditRow(NamedTuple):
 
 
 class _Specimens:
-    """The first event of each kind and call of a log, and what a small log about it has."""
+    """The first event of each kind and call of a log, and what a small log about it has.
 
-    def __init__(self, log: Log) -> None:
+    And the first that each rule lets float by a field.
+    """
+
+    def __init__(self, log: Log, profile: Profile) -> None:
+        self.floating: dict[int, tuple[int, int]] = {}
         self.places: dict[_CallKey, tuple[int, int]] = {}
         self.fields: dict[_CallKey, dict[FieldPath, Counter[str]]] = {}
         self._threads: dict[int, list[Event]] = {}
@@ -10222,6 +10254,9 @@ class _Specimens:
             thread = self._threads.setdefault(event.tid, [])
             known = shared if event_shared_global(event) else self.places
             known.setdefault((event.kind, event.name), (event.tid, len(thread)))
+            for number, rule in profile.rules_about(event.kind, event.name):
+                if rule.where and rule.floats(event.payload):
+                    self.floating.setdefault(number, (event.tid, len(thread)))
             thread.append(event)
             if event.kind == "thread.create":
                 self._created.setdefault(event.payload.get("child_tid"), event)
@@ -10229,6 +10264,15 @@ class _Specimens:
             for path, value in _leaves_at(event.payload, ()):
                 of_call.setdefault(path, Counter())[json_text(value)] += 1
         self.places = shared | self.places
+
+    def turn(self, calls: Sequence[str]) -> tuple[int, range] | None:
+        """The thread and the positions of the first turn of a loop."""
+        for tid, thread in self._threads.items():
+            made = [at for at, event in enumerate(thread) if event.kind == "kernel.call"]
+            for start, end in zip(made, [*made[len(calls) :], len(thread)], strict=False):
+                if thread[start].name == calls[0] and _is_whole_turns(thread[start:end], calls):
+                    return tid, range(start, end)
+        return None
 
     def around(self, tid: int, at: int) -> tuple[dict[int, list[Event]], int]:
         """The threads of the small log about one event, and its place in its own."""
@@ -10243,13 +10287,72 @@ class _Specimens:
 
 
 def _sight(event: Event, path: FieldPath, report: Report) -> tuple[Sight, ProfileRule | None]:
-    """Whether a change was seen, and what hid it."""
+    """Whether a change was seen, and what hid it: of the rules that hid something, rather one about the event."""
     if report.verdict is Verdict.DIVERGENT:
         return Sight.CAUGHT, None
     if path and path[0] in SKIPPED_FIELDS.get(event.kind, frozenset()):
         return Sight.SCHEMA, None
-    hiding = next((rule for rule, count in report.rule_uses if count), None)
+
+    def is_of_others(rule: ProfileRule) -> bool:
+        is_about = rule.kind == event.kind and rule.call in (None, event.name)
+        return not ((is_about and (not rule.field or rule.names_field(path))) or event.name in rule.calls)
+
+    hiding = min((rule for rule, count in report.rule_uses if count), key=is_of_others, default=None)
     return (Sight.UNSEEN if hiding is None else Sight.RULE), hiding
+
+
+_Change: TypeAlias = "tuple[str, FieldPath, Both[list[Event]]]"
+
+
+class _Auditor:
+    """Compares small logs with changed ones, under the same options."""
+
+    def __init__(self, specimens: _Specimens, options: DiffOptions, directory: str) -> None:
+        self._specimens, self._options = specimens, options
+        self._paths = os.path.join(directory, "canary.jsonl"), os.path.join(directory, "ours.jsonl")
+
+    def _row(self, event: Event, threads: Mapping[int, list[Event]], change: _Change) -> AuditRow:
+        words, field_path, sides = change
+        for path, events in zip(self._paths, sides, strict=True):
+            _write_log(path, {**threads, event.tid: events})
+        options = replace(self._options, tid_map={tid: tid for tid in threads}, max_divergences=1)
+        sight, rule = _sight(event, field_path, diff_logs(*self._paths, options))
+        values = self._specimens.fields[event.kind, event.name].get(field_path, Counter())
+        return AuditRow(event.kind, event.name, words, sight, rule, len(values), values.total())
+
+    def of_event(self, tid: int, position: int) -> Iterator[AuditRow]:
+        """An event changed in every way."""
+        threads, at = self._specimens.around(tid, position)
+        stream = threads[tid]
+        event = stream[at]
+        for words, field_path, events in _changes(stream, at):
+            yield self._row(event, threads, (words, field_path, Both(stream, events)))
+        rules = [rule for _, rule in self._options.profile.rules_about(event.kind, event.name)]
+        for change in _allowed_changes(stream, at, rules, self._specimens.fields[event.kind, event.name]):
+            yield self._row(event, threads, change)
+
+    def of_floating(self, number: int, rule: ProfileRule) -> Iterator[AuditRow]:
+        """An event that floats by a field dropped."""
+        if number in self._specimens.floating:
+            tid, position = self._specimens.floating[number]
+            threads, at = self._specimens.around(tid, position)
+            stream = threads[tid]
+            where = ", ".join(f"{path_text(path)} = {json_text(value)}" for path, value in rule.where)
+            if len(stream) > 1:
+                sides = Both(stream, [*stream[:at], *stream[at + 1 :]])
+                yield self._row(stream[at], threads, (f"(dropped where {where})", (), sides))
+
+    def of_turn(self, rule: ProfileRule) -> Iterator[AuditRow]:
+        """A turn of a loop doubled, and one of two dropped."""
+        found = self._specimens.turn(rule.calls)
+        if found is not None:
+            tid, places = found
+            threads, at = self._specimens.around(tid, places.start)
+            before, behind = threads[tid][:at], threads[tid][at + len(places) :]
+            turn = threads[tid][at : at + len(places)]
+            once, twice = [*before, *turn, *behind], [*before, *turn, *turn, *behind]
+            for words, sides in (("(turn dropped)", Both(twice, once)), ("(turn doubled)", Both(once, twice))):
+                yield self._row(turn[0], threads, (words, (), sides))
 
 
 def audit_log(path: str, options: DiffOptions, only_under_rules: bool = False) -> Iterator[AuditRow]:
@@ -10259,26 +10362,17 @@ def audit_log(path: str, options: DiffOptions, only_under_rules: bool = False) -
     """
     import tempfile  # here, so that only who audits waits for it
 
+    profile = options.profile
     with contextlib.closing(LogSource(path)) as source, tempfile.TemporaryDirectory(prefix="diff-events-") as directory:
-        specimens = _Specimens(Log(source, index_logs([source], processes=1)[0]))
-        paths = os.path.join(directory, "canary.jsonl"), os.path.join(directory, "ours.jsonl")
-        for (kind, call), (tid, position) in sorted(
-            specimens.places.items(), key=lambda item: (item[0][0], item[0][1] or "")
-        ):
-            threads, at = specimens.around(tid, position)
-            event = threads[tid][at]
-            if only_under_rules and not options.profile.rules_about(kind, call):
-                continue
-            pinned = replace(options, tid_map={tid: tid for tid in threads}, max_divergences=1)
-            fields, stream = specimens.fields[kind, call], threads[tid]
-            changes = ((name, changed, Both(stream, events)) for name, changed, events in _changes(stream, at))
-            rules = [rule for _, rule in options.profile.rules_about(kind, call)]
-            for change, field_path, sides in (*changes, *_allowed_changes(stream, at, rules, fields)):
-                for log, events in zip(paths, sides, strict=True):
-                    _write_log(log, {**threads, tid: events})
-                report = diff_logs(*paths, pinned)
-                values = fields.get(field_path, Counter())
-                yield AuditRow(kind, call, change, *_sight(event, field_path, report), len(values), values.total())
+        specimens = _Specimens(Log(source, index_logs([source], processes=1)[0]), profile)
+        auditor = _Auditor(specimens, options, directory)
+        for call, place in sorted(specimens.places.items(), key=lambda item: (item[0][0], item[0][1] or "")):
+            if not only_under_rules or profile.rules_about(*call):
+                yield from auditor.of_event(*place)
+        for number, rule in profile.of_sort(RuleSort.FLOAT):
+            yield from auditor.of_floating(number, rule)
+        for _, rule in profile.of_sort(RuleSort.REPEAT):
+            yield from auditor.of_turn(rule)
 
 
 # ══ baseline ══════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -11961,8 +12055,17 @@ _SIGHT_WORDS: Final = {
 
 
 def audit_table(rows: Iterable[AuditRow]) -> Table:
-    """The changes, the blindest first."""
-    ordered = sorted(rows, key=lambda row: list(Sight).index(row.sight))
+    """The changes, the blindest first: any change of a field before some, and what happens often before the rest."""
+    rows = list(rows)
+    events: dict[tuple[str, str | None], int] = {}
+    for row in rows:
+        events[row.kind, row.call] = max(row.events, events.get((row.kind, row.call), 0))
+
+    def blindness(row: AuditRow) -> tuple[object, ...]:
+        is_narrow = row.rule is not None and row.rule.is_of_fields and not row.rule.is_whole
+        return list(Sight).index(row.sight), is_narrow, -events[row.kind, row.call] if row.rule else 0
+
+    ordered = sorted(rows, key=blindness)
     cells = [
         (
             literal(row.kind),
@@ -17481,6 +17584,8 @@ def calibrate_command(options: argparse.Namespace, streams: Streams) -> ExitCode
     """``calibrate``: learns a profile from runs of one program; exit 1 where something is left over."""
     if os.path.realpath(options.out) in map(os.path.realpath, options.runs):
         raise UsageError(f"{options.out} is an input already")
+    if options.out == STANDARD_STREAM:
+        raise UsageError("--out needs a file for the profile: the report goes to standard output")
     with pending_file(options.out) as commit:
         with told_what_it_is(FileFormat.EVENT_LOG):
             calibration = calibrate(options.runs, Progress(None if options.quiet else streams.err))

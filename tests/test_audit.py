@@ -76,6 +76,42 @@ class AuditTest(LogTestCase):
                 self.assertEqual({row.change for row in rows if row.sight is Sight.RULE}, hidden)
                 self.assertEqual({row.sight for row in rows if row.change in "xyz"}, {Sight.CAUGHT})
 
+    def rows_under(self, payloads: list[tuple[str, dict[str, object]]], *rules: str) -> dict[tuple[str, str], AuditRow]:
+        """The rows of a log by call and change, under some rules."""
+        text = "version = 1\n" + "".join(f"[[{rule}\nreason = 'r'\n" for rule in rules)
+        log = self.write("run.jsonl", [event(n, kind, payload) for n, (kind, payload) in enumerate(payloads)])
+        rows = audit_log(log, DiffOptions(profile=read_profile([self.write("p.toml", text.encode())])))
+        return {(row.call or "", row.change): row for row in rows}
+
+    FLOAT = "float]]\nkind = 'kernel.call'\ncall = 'Poll'\nwhere = {'payload.b' = 3}"
+
+    def test_an_event_that_floats_by_a_field_is_tried(self) -> None:
+        payloads: list[tuple[str, dict[str, object]]] = [("kernel.call", {"name": "Poll", "b": n}) for n in range(6)]
+        rows = self.rows_under(payloads, self.FLOAT)
+        self.assertIs(rows["Poll", "(dropped)"].sight, Sight.CAUGHT)
+        dropped = rows["Poll", "(dropped where b = 3)"]
+        self.assertEqual((dropped.sight, dropped.rule and dropped.rule.where), (Sight.RULE, ((("b",), 3),)))
+
+    def test_turns_of_a_loop_are_tried(self) -> None:
+        names = ("A", "B", "Poll", "Sleep", "C", "D")
+        payloads: list[tuple[str, dict[str, object]]] = [
+            (kind, {"name": name}) for name in names for kind in ("kernel.call", "kernel.return")
+        ]
+        rows = self.rows_under(payloads, "repeat]]\ncalls = ['Poll', 'Sleep']")
+        for change in ("(turn dropped)", "(turn doubled)"):
+            row = rows["Poll", change]
+            self.assertEqual((row.sight, row.rule and row.rule.calls), (Sight.RULE, ("Poll", "Sleep")))
+
+    def test_the_rule_that_is_named_is_about_the_call(self) -> None:
+        """The doubled event stands in the place of one that floats, and so both rules are used."""
+        payloads: list[tuple[str, dict[str, object]]] = [
+            ("kernel.call", {"name": name}) for name in ("A", "Poll", "Tick", "B")
+        ]
+        rules = [f"float]]\nkind = 'kernel.call'\ncall = '{name}'" for name in ("Tick", "Poll")]
+        for (call, change), row in self.rows_under(payloads, *rules).items():
+            if row.rule is not None and not change.startswith("(swapped"):
+                self.assertEqual(row.rule.call, call, change)
+
     def test_a_handle_that_is_exchanged_is_caught_whatever_handles_are_called(self) -> None:
         payloads = [{"raw_handle_id": f"0xf800000{n}", "handle_semantic_id": n, "object_type": "Event"} for n in (4, 8)]
         events = [event(idx, "handle.create", payload) for idx, payload in enumerate(payloads)]
@@ -119,6 +155,17 @@ class AuditTest(LogTestCase):
         for arguments in (("--canary", str(self.directory / "none")), (), ("--canary", self.write("x", b"{}\n"))):
             outcome = run("audit", *arguments)
             self.assertEqual((outcome.code, outcome.out, outcome.err.count("\n")), (2, "", 1))
+
+    def test_the_blindest_come_first(self) -> None:
+        payloads = [{"name": name, "x": 1, "y": 2} for name in ("A", "B", "C", "C")]
+        log = self.write("run.jsonl", [event(n, payload=payload) for n, payload in enumerate(payloads)])
+        rules = [f"[[ignore]]\nkind = 'kernel.call'\ncall = '{call}'\nreason = 'r'\nfield = 'x'\n{more}\n"
+                 for call, more in (("A", "values = [1, 2]"), ("B", ""), ("C", ""))]  # fmt: skip
+        outcome = run(
+            "audit", "--canary", log, "--profile", self.write("p.toml", "\n".join(["version = 1", *rules]).encode())
+        )
+        rows = [line.split(" | ") for line in outcome.out.splitlines() if line.startswith("| kernel.call")]
+        self.assertEqual([row[1] for row in rows[:3]], ["C", "B", "A"])
 
     def test_calibrate_ends_with_it(self) -> None:
         runs = [self.write(f"run{n}.jsonl", recorded(n)) for n in (1, 2, 3)]

@@ -398,6 +398,7 @@ class BadInput(CalibrateTestCase):
             ((one, "--out", out), "two runs"),
             ((one, strange, "--out", out), "runs of one program"),
             ((one, other), "--out"),
+            ((one, other, "--out", "-"), "--out needs a file"),
             ((one, other, "--out", str(self.directory / "none" / "p.toml")), "none"),
             ((one, other, "--out", one), "input"),
             ((one, str(self.directory / "gone.jsonl"), "--out", out), "gone.jsonl"),

@@ -239,6 +239,18 @@ class LoopsAndPools(ProfileTestCase):
         self.assert_passes(near, [*START, *self.turn(), *END], [*START, *self.turn(), *self.turn(status=1), *END], 1)
         self.assert_fails(near, [*START, *self.turn(), *END], [*START, *self.turn(), *self.turn(status=2), *END])
 
+    def test_a_turn_that_is_begun_is_no_turn(self) -> None:
+        profile = rule("repeat", 'calls = ["Poll", "Delay"]')
+        for begun in (1, 2, 3):
+            part = self.turn()[:begun]
+            canary, ours = ([*START, *self.turn() * turns, *part, *END] for turns in (2, 4))
+            self.assert_passes(profile, canary, ours, 2)
+            self.assert_fails(profile, canary, [*START, *self.turn() * 3, *END])
+        for lost in range(4):
+            turns = self.turn() * 3
+            del turns[lost]
+            self.assert_fails(profile, [*START, *self.turn() * 3, *END], [*START, *turns, *END])
+
     def test_turns_are_counted(self) -> None:
         canary, ours = [*START, *self.turn() * 5, *END], [*START, *self.turn() * 105, *END]
         for most, code in ((99, 1), (100, 0)):
