@@ -1433,6 +1433,7 @@ _COMPRESSIONS: Final = {
     b"\x28\xb5\x2f\xfd": "compression.zstd",
 }
 """How a compressed file begins, and the module of the standard library that reads it."""
+_DECOMPRESSORS: Final = {"bz2": "BZ2Decompressor", "lzma": "LZMADecompressor", "compression.zstd": "ZstdDecompressor"}
 
 
 def read_text(path: str) -> str:
@@ -1468,20 +1469,38 @@ def _named_errors(
         raise InputError(name, f"{problem}: {reason}") from error
 
 
-class _Rewound(io.RawIOBase):
-    """A stream that cannot seek, with its first bytes, taken to see what it is, put back in front."""
+class _Pieces(io.RawIOBase):
+    """A stream of pieces of bytes."""
 
-    def __init__(self, head: bytes, rest: io.BufferedIOBase) -> None:
-        self._head, self._rest = head, rest
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces, self._piece = filter(None, pieces), b""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        data = self._head[: len(buffer)] or self._rest.read1(len(buffer))
-        self._head = self._head[len(data) :]
+        piece = self._piece or next(self._pieces, b"")
+        data, self._piece = piece[: len(buffer)], piece[len(buffer) :]
         buffer[: len(data)] = data
         return len(data)
+
+
+def _decompressed(stream: io.BufferedIOBase, new_decompressor: Callable[[], Any]) -> Iterator[bytes]:
+    """What compressed streams one after the other hold; the files of `bz2` and `lzma` skip what is damaged later on.
+
+    Raises `EOFError` where one of them stops short, and what its decompressor raises where it is damaged.
+    """
+    data = stream.read1(CHUNK_BYTES)
+    while data:
+        decompressor = new_decompressor()
+        while not decompressor.eof:
+            yield decompressor.decompress(data, CHUNK_BYTES)
+            data = stream.read1(CHUNK_BYTES) if decompressor.needs_input else b""
+            if decompressor.needs_input and not data:
+                raise EOFError
+        data = decompressor.unused_data.lstrip(b"\0")  # padding
+        while not data and (more := stream.read1(CHUNK_BYTES)):
+            data = more.lstrip(b"\0")
 
 
 class _Spooled(io.RawIOBase):
@@ -1597,7 +1616,8 @@ class LogSource:
         return head
 
     def _spooling(self, head: bytes, module_name: str | None) -> _Spooled:
-        stream = io.BufferedReader(_Rewound(head, self._raw), CHUNK_BYTES)
+        rest = iter(functools.partial(self._raw.read1, CHUNK_BYTES), b"")
+        stream = io.BufferedReader(_Pieces(itertools.chain([head], rest)), CHUNK_BYTES)
         if module_name is None:
             return _Spooled(self.name, stream, (OSError,))
         try:
@@ -1607,7 +1627,11 @@ class LogSource:
             raise InputError(self.name, hint) from error
         own_errors = (getattr(module, name, None) for name in ("LZMAError", "ZstdError"))
         damage = (OSError, zlib.error, *(error for error in own_errors if error))
-        return _Spooled(self.name, module.open(stream, "rb"), damage)
+        new_decompressor = getattr(module, _DECOMPRESSORS.get(module_name, ""), None)
+        if new_decompressor is None:
+            return _Spooled(self.name, module.open(stream, "rb"), damage)
+        text = io.BufferedReader(_Pieces(_decompressed(stream, new_decompressor)), CHUNK_BYTES)
+        return _Spooled(self.name, text, damage)
 
     @property
     def ended_early(self) -> bool:
@@ -2794,8 +2818,8 @@ def parse_payloads(payloads: Sequence[bytes]) -> list[dict[str, object]]:
     for payload in payloads:
         if len(payload) > 2 * MAX_NESTING:
             parse_payload(payload)  # it may be nested too deep
-    text = "[{" + b"},{".join(payloads).decode() + "}]" if payloads else "[]"
     try:
+        text = "[{" + b"},{".join(payloads).decode() + "}]" if payloads else "[]"
         return cast("list[dict[str, object]]", _DECODER.decode(text))
     except NotJsonError:
         raise
@@ -3528,7 +3552,7 @@ class Log:
         """All events in the order of the file."""
         for number in range(len(self.index.chunks)):
             for lineno, _, raw in self.raw_events(number):
-                yield event_of(raw, lineno)
+                yield self._decoded(lineno, raw)
 
     def calls(self, tid: int, most_events: int = sys.maxsize) -> Iterator[str]:
         """The names in the ``kernel.call`` events among the first of a thread, in their order."""
@@ -3891,12 +3915,19 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def on_end_signals(handler: Any) -> None:
+    """What to do when someone ends the process, or its terminal goes, unless that is ignored (as under `nohup`)."""
+    for number in (getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
 def _work(connection: Connection, ends_of_parent: Sequence[Connection], canonical: bool, profile: Profile) -> None:
     """What an indexing process does until its parent lets it go, or is no more."""
     for end in ends_of_parent:
         end.close()  # only the parent may hold them, or nobody would notice its death
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted as well, and ends this process
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    on_end_signals(signal.SIG_DFL)
     indexer = _SegmentIndexer(canonical, profile)
     with contextlib.suppress(EOFError, OSError):
         connection.send(fingerprint((b"a fingerprint that must be the same everywhere",)))
@@ -12780,15 +12811,15 @@ class TraceReader:
 
     def _id_problems(self, record: Mapping[str, Any]) -> Iterator[Problem]:
         """What is wrong with the ids of tool uses, and with those that results are for."""
-        blocks, answered = record.get("blocks"), record.get("tool_use_id")
-        for place, block in enumerate(blocks if isinstance(blocks, list) else ()):
+        is_turn, blocks, answered = record["kind"] == "assistant_turn", record.get("blocks"), record.get("tool_use_id")
+        for place, block in enumerate(blocks if is_turn and isinstance(blocks, list) else ()):
             if isinstance(block, dict) and block.get("type") == "tool_use" and isinstance(use := block.get("id"), str):
                 count = self._counts.setdefault(use, [0, 0])
                 if count[0]:
                     text = f"expected an id that no earlier tool use has, found {described(use)}"
                     yield Problem(Finding.REUSED_ID, f"blocks[{place}].id", text)
                 count[0] += 1
-        if isinstance(answered, str):
+        if not is_turn and isinstance(answered, str):
             count = self._counts.setdefault(answered, [0, 0])
             if not count[0]:
                 text = f"expected the id of an earlier tool use, found {described(answered)}"
@@ -17327,7 +17358,7 @@ def _thread_place(text: str) -> ThreadPlace:
 _VALUES: Final[Mapping[str, Callable[[str], object]]] = {
     "HOST": lambda text: checked_host(text, "--allow-host"),
     "KEY:IDX": _value("the key or tid of a thread and an index", ".+:[0-9]{1,18}", _thread_place),
-    "N": _value("a whole number of 0 or more", "[0-9]{1,18}", int),
+    "N": _value("a whole number of 0 or more, of at most 18 digits", "[0-9]{1,18}", int),
     "PCT": _value("a percentage from 0 to 100", r"(?:100(?:\.0{1,9})?|[0-9]{1,2}(?:\.[0-9]{1,9})?)%?", _percentage),
     "SCORE": _value(SHARE.expected, r"(?=\.?[0-9])0?(?:\.[0-9]{0,17})?|1(?:\.0{0,17})?", float),
     "WHEN": _value("always, never or auto", "always|never|auto", str),
@@ -17991,7 +18022,7 @@ def _terminate(number: int, frame: object) -> NoReturn:
 def main() -> int:
     """The process: standard streams in, exit code out."""
     sys.excepthook = sys.__excepthook__
-    signal.signal(signal.SIGTERM, _terminate)
+    on_end_signals(_terminate)
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     _occupy_closed_streams()

@@ -222,6 +222,24 @@ class BadInput(LogTestCase):
                 first = HEADER + with_payload(payload, idx=0) + b"\n"
                 self.refuse(first, 2, other=first)  # a first call serves the pairing
 
+    def test_by_those_that_read_whole_logs(self) -> None:
+        bad = self.write("bad.log", lines(*map(event, range(1, 30)), with_payload(b'{"a":NaN}', idx=30)))
+        well = self.write("good.log", lines(*map(event, range(1, 31))))
+        commands = (
+            ("calibrate", well, bad, "--out", str(self.directory / "out")),
+            ("audit", "--canary", bad),
+            ("--canary", well, "--ours", well, "--reference", bad),
+        )
+        for command in commands:
+            with self.subTest(command=command[0]):
+                self.assert_refused(run(*command), f"{bad}:32: payload: NaN is not JSON")
+
+    def test_invalid_utf_8_in_the_beginning_that_tells_the_format(self) -> None:
+        for at in range(1, 12):
+            behind = map(event, range(at + 1, 14))
+            log = lines(*map(event, range(1, at)), with_payload(b'{"a":"caf\xe9"}', idx=at), *behind)
+            self.refuse(log, at + 2, "UTF-8")
+
     def test_payloads_that_nobody_reads(self) -> None:
         for payload in (b'{"a":NaN}', b'{"a":' * 3000 + b"1" + b"}" * 3000, b'{"a":' + b"1" * 10_000 + b"}", b"{a}"):
             with self.subTest(payload=payload[:20]):
@@ -258,7 +276,10 @@ class BadInput(LogTestCase):
             self.refuse(whole[:6], None, "found compressed data that ends early")
             path = self.write("bad.log", bytes(flipped))  # what comes out may be junk long before a sum is wrong
             self.assert_refused(self.run_on(path, path), path)
-        self.refuse(gzip.compress(data) + b"trailing junk", None, "cannot be read")
+            self.assertEqual(self.gate(compress(data[:999]) + bytes(8) + compress(data[999:]) + bytes(4), data), 0)
+            damaged = compress(data) + bytes(4) + compress(data)[::-1]  # a second stream, of which nothing is whole
+            for bad in (damaged, whole + b"trailing junk"):
+                self.refuse(bad, None, "cannot be read")
 
     def test_zstandard_where_python_has_none(self) -> None:
         with mock.patch.dict(sys.modules, {"compression.zstd": None}):

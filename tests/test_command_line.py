@@ -620,7 +620,7 @@ class Processes(CommandLineTestCase):
 
     def test_interrupted_and_terminated(self) -> None:
         before = self.listing()
-        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)):
             with self.subTest(number):
                 self.assertEqual(self.start_and_stop(number), (code, b"", b""))
                 self.assertEqual(self.listing(), before)

@@ -327,6 +327,10 @@ class Traces(ValidateCase):
             ([{"v": 2, "kind": "x"}], [("field", 2, "v"), ("field", 2, "kind")]),
             ([[]], [("field", 2, None)]),
             ([result("a")], [("tool_result", 2, "tool_use_id")]),
+            (
+                [result("a") | {"blocks": [{"type": "tool_use", "id": "a", "name": "Bash", "input": {}}]}],
+                [("unknown_field", 2, "blocks"), ("tool_result", 2, "tool_use_id")],
+            ),
             ([turn(("a", "B", {})), result("a"), result("a")], [("second_result", 4, "tool_use_id")]),
             (
                 [{**turn(), "blocks": [{"type": "text", "text": "", "x": 1}, 5]}],
