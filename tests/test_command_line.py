@@ -604,8 +604,9 @@ class Processes(CommandLineTestCase):
         """Exit code and output of a comparison that gets a signal while it reads a log from a pipe."""
         fifo = self.path("fifo")
         os.mkfifo(fifo)
-        # A process that was started in the background does not hear interrupts unless it asks for them.
+        # One that was started in the background, or by nohup, does not hear some signals unless it asks for them.
         start = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+        start += "; signal.signal(signal.SIGHUP, signal.SIG_DFL)"
         argv = command("--canary", fifo, "--ours", self.ours, "--out", self.path("out"), before=start)
         child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         with child, open(fifo, "wb") as pipe:  # it has opened the log, so it is past its start
