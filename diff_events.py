@@ -3019,7 +3019,8 @@ class PayloadMasker:
         for rule in rules:
             text, taken[rule.number], odd_now = rule.apply(text, len(once))
             odd |= odd_now
-        hashes = list(map(fingerprint, zip(itertools.repeat(self._kind), text.split(b"\n"))))
+        text = (text + b"\n").replace(b", \n", b",\n")  # where the last field was cut out
+        hashes = list(map(fingerprint, zip(itertools.repeat(self._kind), text.split(b"\n")[:-1])))
         if not odd and len(once) == len(payloads):
             return MaskedPayloads(places, hashes, taken)
         numbers = list(map(dict(zip(once, itertools.count(), strict=False)).__getitem__, payloads))
@@ -3038,7 +3039,7 @@ class PayloadMasker:
             return zip(itertools.repeat(self._kind), canonical_texts(payloads), sids, strict=False)
         encoders = (_AS_WRITTEN[b'": ' in text] for text in texts)
         left = (encoder.encode(payload)[1:-1] for encoder, payload in zip(encoders, payloads, strict=True))
-        return ((self._kind, f"{text},".encode("utf-8", "surrogatepass")) for text in left)
+        return ((self._kind, (text and f"{text},").encode("utf-8", "surrogatepass")) for text in left)
 
     def _parsed(self, places: Sequence[int], texts: Sequence[bytes]) -> Iterator[MaskedPayloads]:
         """What the rules make of payloads whose texts do not tell it."""

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
+from unittest import mock
 
+import diff_events
 from diff_events import (
     MISSING,
     InputError,
@@ -552,7 +554,7 @@ class SlowTwin(ProfileTestCase):
         self.assertGreaterEqual(len(verdicts), enough(2))
 
     def test_payloads_that_are_cut_as_text_come_out_as_those_that_are_parsed(self) -> None:
-        """An object in every payload makes the program parse them all; nothing else may change."""
+        """However payloads are written, all of them can be parsed: nothing may change."""
         values = [*self.VALUES[:-2], 0.5, 1e30, 2e30, 3e-7, -7, 'a"b', "a\\", "é", "name", "x"]
         uses = Counter[int]()
         for seed in seeds(40):
@@ -577,13 +579,13 @@ class SlowTwin(ProfileTestCase):
             for share in (1, 0.7):
                 kept = [name for name in names if name != "C" or chance.random() < share]
                 logs.append([event(0, payload=payload(name)) for name in kept])
-            nested = [[{**one, "payload": {**one["payload"], "z": {"n": 1}}} for one in log] for log in logs]
-            text, parsed = (
-                self.compare(numbered(one), numbered(other), "--profile", profile) for one, other in (logs, nested)
-            )
+            one, other = map(numbered, logs)
+            text = self.compare(one, other, "--profile", profile)
+            with mock.patch.object(diff_events.PayloadMasker, "_odd", lambda _, payloads: list(range(len(payloads)))):
+                parsed = self.compare(one, other, "--profile", profile)
             self.assertEqual(text["profile"], parsed["profile"], (seed, logs))
             self.assertEqual(text["verdict"], parsed["verdict"])
-            for one, other in zip(text["threads"], parsed["threads"], strict=True):
-                self.assertEqual(len(one["divergences"]), len(other["divergences"]), (seed, logs))
-            uses.update(one["hidden"] > 0 for one in text["profile"]["rules"])
+            for thread, again in zip(text["threads"], parsed["threads"], strict=True):
+                self.assertEqual(len(thread["divergences"]), len(again["divergences"]), (seed, logs))
+            uses.update(used["hidden"] > 0 for used in text["profile"]["rules"])
         self.assertTrue(uses[True] and uses[False])
