@@ -277,6 +277,8 @@ class BadInput(LogTestCase):
             path = self.write("bad.log", bytes(flipped))  # what comes out may be junk long before a sum is wrong
             self.assert_refused(self.run_on(path, path), path)
             self.assertEqual(self.gate(compress(data[:999]) + bytes(8) + compress(data[999:]) + bytes(4), data), 0)
+            with mock.patch.object(diff_events, "CHUNK_BYTES", 64):  # padding longer than what is read at once
+                self.assertEqual(self.gate(compress(data[:999]) + bytes(400) + compress(data[999:]), data), 0)
             damaged = compress(data) + bytes(4) + compress(data)[::-1]  # a second stream, of which nothing is whole
             for bad in (damaged, whole + b"trailing junk"):
                 self.refuse(bad, None, "cannot be read")

@@ -600,13 +600,16 @@ class Processes(CommandLineTestCase):
                 self.assertEqual(done.stderr, b"")
                 self.assertIn(done.returncode, (0, 2) if argv == ("--help",) else (2,))
 
-    def start_and_stop(self, number: int) -> tuple[int, bytes, bytes]:
-        """Exit code and output of a comparison that gets a signal while it reads a log from a pipe."""
+    def start_and_stop(self, number: int, hangup: str = "SIG_DFL") -> tuple[int, bytes, bytes]:
+        """Exit code and output of a comparison that gets a signal while it reads a log from a pipe.
+
+        A lost terminal means ``hangup`` to it.
+        """
         fifo = self.path("fifo")
         os.mkfifo(fifo)
         # One that was started in the background, or by nohup, does not hear some signals unless it asks for them.
         start = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-        start += "; signal.signal(signal.SIGHUP, signal.SIG_DFL)"
+        start += f"; signal.signal(signal.SIGHUP, signal.{hangup})"
         argv = command("--canary", fifo, "--ours", self.ours, "--out", self.path("out"), before=start)
         child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         with child, open(fifo, "wb") as pipe:  # it has opened the log, so it is past its start
@@ -615,9 +618,16 @@ class Processes(CommandLineTestCase):
             time.sleep(0.15)
             self.assertTrue([name for name in self.listing() if name.startswith(".diff-events-")])
             child.send_signal(number)
+            if hangup == "SIG_IGN":
+                pipe.close()  # what it reads ends, and nothing else ends it
             out, err = child.communicate(timeout=30)
         os.unlink(fifo)
         return child.returncode, out, err
+
+    def test_nohup(self) -> None:
+        code, _, err = self.start_and_stop(signal.SIGHUP, "SIG_IGN")
+        self.assertEqual((code, err[:9]), (0, b"Divergent"))
+        self.assertIn("out", self.listing())
 
     def test_interrupted_and_terminated(self) -> None:
         before = self.listing()

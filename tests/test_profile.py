@@ -553,6 +553,17 @@ class SlowTwin(ProfileTestCase):
             verdicts.add(expected)
         self.assertGreaterEqual(len(verdicts), enough(2))
 
+    def test_what_is_left_is_one_text_wherever_the_field_stood(self) -> None:
+        path = self.write("p.toml", whole(rule("ignore", 'kind = "kernel.call"', 'field = "x"')))
+        masker = diff_events.PayloadMasker(read_profile([path]), b"kernel.call", False)
+        for rows in (
+            (b'"x":1,"y":2', b'"y":2,"x":1', b'"y":2,"x":{"n":[1]}'),
+            (b'"x": 1, "y": 2, "z": 3', b'"y": 2, "z": 3, "x": 1', b'"y": 2, "z": 3, "x": {}'),
+            (b'"x":1', b'"x": "a"', b'"x":{"n":1}'),
+        ):
+            left = [value for masked in masker.masked(rows) for value in masked.fingerprints]
+            self.assertEqual((len(left), len(set(left))), (len(rows), 1), rows)
+
     def test_payloads_that_are_cut_as_text_come_out_as_those_that_are_parsed(self) -> None:
         """However payloads are written, all of them can be parsed: nothing may change."""
         values = [*self.VALUES[:-2], 0.5, 1e30, 2e30, 3e-7, -7, 'a"b', "a\\", "é", "name", "x"]

@@ -331,6 +331,7 @@ class Traces(ValidateCase):
                 [result("a") | {"blocks": [{"type": "tool_use", "id": "a", "name": "Bash", "input": {}}]}],
                 [("unknown_field", 2, "blocks"), ("tool_result", 2, "tool_use_id")],
             ),
+            ([turn() | {"tool_use_id": "zz"}], [("unknown_field", 2, "tool_use_id")]),
             ([turn(("a", "B", {})), result("a"), result("a")], [("second_result", 4, "tool_use_id")]),
             (
                 [{**turn(), "blocks": [{"type": "text", "text": "", "x": 1}, 5]}],
