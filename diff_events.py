@@ -235,7 +235,7 @@ class WarningKind(enum.Enum):
 
 
 class PairStatus(enum.Enum):
-    """How the walk of a pair of threads ended (schema v1, Walking a mapped pair)."""
+    """How the walk of a pair of threads ended."""
 
     IDENTICAL = "identical"
     DIVERGED = "diverged"
@@ -353,13 +353,11 @@ def _nesting(text: str) -> int:
     return deepest
 
 
-@functools.cache
-def _decoder(parse_float: Callable[[str], object]) -> json.JSONDecoder:
-    """`json.loads` with options makes one for each text, which takes as long as to read an event."""
-    return json.JSONDecoder(parse_constant=_refuse_constant, parse_float=parse_float)
+_STRICT_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=finite_float)
+"""`json.loads` with options makes one for each text, which takes as long as to read an event."""
 
 
-def parse_json(text: bytes | str, parse_float: Callable[[str], object] = finite_float) -> object:
+def parse_json(text: bytes | str) -> object:
     """The value of one JSON text (UTF-8), read strictly: no ``NaN``, no endless nesting, numbers by value.
 
     Of two equal keys the last one counts, as everywhere in Python. Raises `NotJsonError` with what was found.
@@ -375,7 +373,7 @@ def parse_json(text: bytes | str, parse_float: Callable[[str], object] = finite_
         string = text if isinstance(text, str) else text.decode()
         if string.count("[") + string.count("{") > MAX_NESTING and _nesting(string) > MAX_NESTING:
             raise NotJsonError(f"nested deeper than {MAX_NESTING} levels")
-        value: object = _decoder(parse_float).decode(string)
+        value: object = _STRICT_DECODER.decode(string)
     except NotJsonError:
         raise
     except UnicodeDecodeError as error:
@@ -2190,7 +2188,7 @@ def fnv1a_64(data: bytes) -> int:
 def shared_global_sid(pointer: int, object_type: str) -> str:
     """The semantic id of a process-global object: 16 hexadecimal digits that hang on address and type alone.
 
-    ``pointer`` is the 32-bit guest address. Source: schema v1, Shared-global handles.
+    ``pointer`` is the 32-bit guest address. Source: schema v1, Shared-global objects.
 
     >>> shared_global_sid(0x828F0010, "Event")
     '59fe0438b2bb0cfb'
@@ -2273,7 +2271,7 @@ def call_name(payload: Mapping[str, object]) -> str:
 
 
 def events_equal(canary: Event, ours: Event) -> bool:
-    """Whether two events are the same behaviour (schema v1, Walking a mapped pair, rule 1)."""
+    """Whether two events are the same behaviour (schema v1, Equality)."""
     return (
         canary.kind == ours.kind
         and event_shared_global(canary) == event_shared_global(ours)
@@ -5333,7 +5331,7 @@ class RuleUses:
 
 
 class Walker:
-    """Walks a mapped pair by the rules of schema v1 ("Walking a mapped pair"), from difference to difference."""
+    """Walks a mapped pair by the rules of schema v1, from difference to difference."""
 
     def __init__(
         self,
@@ -6486,10 +6484,10 @@ class StartReason(enum.Enum):
     EVENTS_MISSING = "events_missing", 3
     EVENTS_EXTRA = "events_extra", 3
     EVENTS_REPLACED = "events_replaced", 3
-    EVENTS_REORDERED = "events_reordered", 5
-    EVENTS_REPEATED = "events_repeated", 5
     VALUE_USED_LATER = "value_used_later", 4
     VALUE_CHANGED = "value_changed", 5
+    EVENTS_REORDERED = "events_reordered", 5
+    EVENTS_REPEATED = "events_repeated", 5
     LOG_ENDED = "log_ended", 6
     THREAD_WITHOUT_PARTNER = "thread_without_partner", 6
     LONE_SHARED_GLOBAL = "lone_shared_global", 6
@@ -8533,7 +8531,7 @@ _LANE_PIECES: Final = 250
 MOST_SCORED_DIFFERENCES: Final = 2000
 """Differences of a pair that are walked through for the score alone, where fewer are to be reported."""
 MOST_DETAILED: Final = 1000
-"""Divergences of a report that have all evidence; of the others, where they are and what they begin with."""
+"""Divergences that have all evidence, shared evenly by the pairs; of the others, where they are and how they begin."""
 _SPELLINGS_LOOKED_AT: Final = 64
 _MOST_BLOCKS_SUMMARIZED: Final = 2000
 _MOST_EVENTS_SUMMARIZED: Final = 2000
@@ -12188,7 +12186,7 @@ def _thread_case(report: Report, thread: ThreadReport) -> TestCase:
     if thread.status is PairStatus.IDENTICAL:
         return TestCase("threads", thread.key)
     known = report.baseline.threads if report.baseline else ()
-    progress = next((known for known in known if known.canary_tid == thread.pair.canary_tid), None)
+    progress = next((one for one in known if one.canary_tid == thread.pair.canary_tid), None)
     moved = progress and f"since the baseline: {_progress_words(progress)}"
     words = "; ".join(_given(f"{_tids(thread.pair)}: {_thread_sentence(thread)}", moved))
     if Gate.RATCHET in report.options.gates and not (progress and progress.is_worse):
