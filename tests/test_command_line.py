@@ -327,7 +327,8 @@ class Outputs(CommandLineTestCase):
         for place, argv in (
             (profile, (*self.logs, "--profile", profile)),
             (baseline, (*self.logs, "--baseline", baseline)),
-            (profile, ("calibrate", self.canary, profile)),
+            (profile, (*self.logs, "--reference", profile)),
+            (profile, ("calibrate", self.canary, f"{self.directory}/./profile.toml")),
             (contract, (*traces, "--contract", contract)),
             (contract, (*corpus, "--contract", contract)),
             (contract, (*corpus, "--matrix", contract)),

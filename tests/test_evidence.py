@@ -13,9 +13,10 @@ from unittest import mock
 import diff_events
 from diff_events import Both, differing, without_changes
 from tests.page_reports import log, report_of, steps
-from tests.support import LogTestCase, event, run
+from tests.support import LogTestCase, event, log_bytes, run, shared_create
 
 Call = tuple[str, Mapping[str, Any]]
+BEFORE, AFTER = [f"KeBefore{n}" for n in range(30)], [f"KeAfter{n}" for n in range(30)]
 PATH = "game:\\media\\" + "folder\\" * 28
 
 
@@ -110,6 +111,22 @@ class Alignment(unittest.TestCase):
         ours = [("KeStep", {"n": n + 100 * (n % 20 == 10)}) for n in range(80)]
         text = diff_events.render_markdown(report(steps(80), ours))
         self.assertEqual(re.findall(r"(?m)^\| sort .* tids and indexes \| (.*) \|$", text), ["example"])
+
+    def test_one_call_is_summed_up_where_there_are_several_divergences(self) -> None:
+        lost = [step for n, step in enumerate(steps(80)) if n % 20 != 10]
+        text = diff_events.render_markdown(report(steps(80), lost))
+        self.assertEqual(text.partition("\n## By call\n")[2].split("\n")[3], "| `KeStep` | 4 | 0 | 0 |")
+
+    def test_what_floats_is_no_part_of_the_block_that_it_stands_in(self) -> None:
+        def events(*names: str, shared_at: int) -> bytes:
+            payloads = [{"name": name} for name in (*BEFORE, *names, *AFTER)]
+            found = [event(idx + (idx >= shared_at), payload=payload) for idx, payload in enumerate(payloads)]
+            return log_bytes([*found[:shared_at], shared_create(shared_at), *found[shared_at:]])
+
+        canary, ours = events("KeOne", "KeTwo", shared_at=31), events(shared_at=0)
+        divergence = report_of(canary, ours, tid_map={6: 6}).threads[0].divergences[0]
+        self.assertEqual([one.name for one in divergence.block.canary], ["KeOne", "KeTwo"])
+        self.assertEqual(divergence.counts, Both(2, 0))
 
     def test_a_long_block_is_folded_in_the_middle(self) -> None:
         for count in (50, 51, 1000):

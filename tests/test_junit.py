@@ -83,7 +83,7 @@ class JUnit(unittest.TestCase):
             (case,) = suite.findall("testcase[@classname='objects']")
             self.assertEqual(case[0].tag, expected)
 
-    def test_no_name_of_a_rule_changes_with_what_it_hid(self) -> None:
+    def test_what_a_rule_hid_changes_no_name_and_fails_only_beyond_its_limit(self) -> None:
         rule = diff_events.ProfileRule(diff_events.RuleSort.IGNORE, "hid 1 in run 1", kind="kernel.call", source="p")
         report = scattered_report(1, 1)
         options = replace(report.options, profile=diff_events.Profile((rule,)))
@@ -93,6 +93,10 @@ class JUnit(unittest.TestCase):
         self.assertEqual(outputs, [f"hid {n} (hid 1 in run 1)" for n in (0, 1, 2)])
         skipped = [[one.attrib["message"] for one in case.findall("skipped")] for case in cases]
         self.assertEqual(skipped, [["this rule hid nothing"], [], []])
+        limited = replace(options, profile=diff_events.Profile((replace(rule, at_most=1),)))
+        cases = [self.suite(replace(report, options=limited, hidden=(n,)))[-1] for n in (1, 2)]
+        failures = [[one.attrib["message"] for one in case.findall("failure")] for case in cases]
+        self.assertEqual(failures, [[], ["hid 2, may hide 1"]])
 
     def test_each_condition_of_the_gate_is_a_case_that_says_what_was_found(self) -> None:
         gates = (diff_events.Gate.IDENTICAL, diff_events.Gate.PARITY)
@@ -107,14 +111,15 @@ class JUnit(unittest.TestCase):
 
     def test_with_a_ratchet_a_thread_fails_only_if_it_got_worse(self) -> None:
         report = scattered_report(3, 1, gates=(diff_events.Gate.RATCHET,))
-        moved = zip((0, 1, 2), ("same", "later", "earlier"), (0, 5, -7), strict=True)
+        moved = zip((0, 1, 2, 3), ("same", "later", "earlier", "earlier"), (0, 5, -7, -9), strict=True)
         progress = tuple(diff_events.ThreadProgress(t, t, diff_events.Progression(p), n) for t, p, n in moved)
         baseline = diff_events.BaselineComparison("b.json", True, progress, 0, ())
         suite = self.suite(replace(report, baseline=baseline))
         self.assertEqual([case[0].tag for case in suite], ["skipped", "skipped", "failure", "failure"])
         self.assertIn("since the baseline: earlier, 7 matching events fewer", suite[2][0].attrib["message"])
         self.assertEqual(suite[3].attrib["name"], "ratchet")
-        self.assertIn("--ratchet: canary tid 2: earlier, 7 matching events fewer", suite[3][0].attrib["message"])
+        message = "--ratchet: canary tid 2: earlier, 7 matching events fewer; earlier: 2, later: 1"
+        self.assertIn(message, suite[3][0].attrib["message"])
         self.assertRegex(suite[3][0].text or "", "canary tid 2 / ours tid 2: earlier, 7 matching events fewer")
 
     def test_hostile_text_parses_back_as_text(self) -> None:

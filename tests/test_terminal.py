@@ -88,7 +88,7 @@ class Writing(unittest.TestCase):
 
     def test_the_summary_names_what_it_leaves_out(self) -> None:
         report = scattered_report(1, 20)
-        sorts = [replace(report.sorts[0], explained_by=diff_events.Explained.NAME)] * 18
+        sorts = [report.sorts[0], *[replace(report.sorts[0], explained_by=diff_events.Explained.NAME)] * 17]
         unmapped = diff_events.UnmappedThread(7, 1, ("NtX",), "/NtX/0")
         doubt = diff_events.LogWarning(diff_events.WarningKind.SAME_FILE)
         logs = replace(report.logs, ours=replace(report.logs.ours, name="o.jsonl", warnings=(doubt,)))
@@ -98,6 +98,7 @@ class Writing(unittest.TestCase):
         text = TextWriter().written(diff_events.summary_document(report))
         for words in (
             "- warning: o.jsonl: this is the other log's file",
+            "- 1 · changed: kernel.call KeStep n · 20 on 1 thread · 0 / 0 #20 ↔ #20 · 20 → -1\n- 2 ",
             "- 15 · changed: kernel.call KeStep n · 20 on 1 thread · 0 / 0 #20 ↔ #20 · 20 → -1 · name\n- 3 more",
             "(--match-names lets them match)",
             "- canary tid 7, 1 event: NtX",
