@@ -4506,7 +4506,6 @@ class Likeness(enum.Enum):
 
 
 Events: TypeAlias = "array[int]"
-EventsView: TypeAlias = "array[int] | memoryview[int]"
 
 
 class Hunk(NamedTuple):
@@ -7229,8 +7228,8 @@ class NameTable:
         self.logs = logs
         self.profile = profile
         self._pairs = {pair.canary_tid: pair for pair in pairs}
-        self._threads = {pair.canary_tid: pair.ours_tid for pair in self._pairs.values()}
-        self._thread_ids: Both[Collection[int]] = Both(self._threads.keys(), set(self._threads.values()))
+        tids = {pair.canary_tid: pair.ours_tid for pair in self._pairs.values()}
+        self._partners = Both(tids, {ours: canary for canary, ours in tids.items()})
         self._used: set[tuple[str, EventId, str]] = set()
         self._fields_with_names: set[tuple[str, str | None, str]] = set()
         self._mistaken: dict[EventId, tuple[NameBreak, ...]] = {}
@@ -7289,15 +7288,14 @@ class NameTable:
 
     def _judge_threads(self, values: Both[int], field_: tuple[str, str | None, str]) -> NameJudgement | None:
         """What two values of a field are as ids of threads that have partners; None if they may be something else."""
-        partner = self._threads.get(values.canary)
+        partner, stands_for = self._partners.canary.get(values.canary), self._partners.ours.get(values.ours)
         if partner == values.ours:
             return NameJudgement(True, THREADS_SOURCE)
-        if partner is None or values.ours not in self._thread_ids.ours:
+        if partner is None or stands_for is None:
             return None
         is_large = min(values) >= _SMALLEST_HANDLE and values.canary != values.ours
         if not (is_large or field_ in self._fields_with_names or _THREAD_FIELD.search(field_[2])):
             return None
-        stands_for = next(pair.canary_tid for pair in self._pairs.values() if pair.ours_tid == values.ours)
         return NameJudgement(False, THREADS_SOURCE, partner, stands_for)
 
     def _explains(self, events: Both[Event], fields: Iterable[FieldDifference]) -> bool:
@@ -7333,7 +7331,7 @@ class NameTable:
 
     def _may_name(self, value: object) -> bool:
         number = name_value(value)
-        return number is not None and any(number in self._productions[s] or number in self._thread_ids[s] for s in Side)
+        return number is not None and any(number in self._productions[s] or number in self._partners[s] for s in Side)
 
     def align_by_objects(self, again: Callable[[Callable[[Event, Event], bool]], list[PairWalk]]) -> None:
         """Takes the walk for the alignment to which the values of names mean nothing, but the objects do.
@@ -7422,8 +7420,10 @@ class NameTable:
                 return list(map(replaced, value))
             return name_of(value)
 
-        masked = json.loads(json.dumps(compared_payload(event)))
-        self.profile.mask(masked, self.profile.rules_about(event.kind, event.name))
+        masked: object = compared_payload(event)
+        if rules := self.profile.rules_about(event.kind, event.name):
+            masked = json.loads(json.dumps(masked))
+            self.profile.mask(masked, rules)
         return json.dumps([event.kind, replaced(masked)], sort_keys=True)
 
     # -- events that match and are about different objects -------------------------------------------------------
@@ -7480,8 +7480,8 @@ class NameTable:
         bindings = list(self._bindings())
         bound = Counter(other.source for _, other in bindings)
         renamed = Counter(other.source for value, other in bindings if value != other.value)
-        bound[THREADS_SOURCE] = len(self._threads)
-        renamed[THREADS_SOURCE] = sum(canary != ours for canary, ours in self._threads.items())
+        bound[THREADS_SOURCE] = len(self._pairs)
+        renamed[THREADS_SOURCE] = sum(canary != ours for canary, ours in self._partners.canary.items())
         used = Counter(source for source, *_ in self._used)
         uses = tuple(NameUse(source, count, renamed[source], used[source]) for source, count in sorted(bound.items()))
         once: dict[object, NameBreak] = {}
@@ -7745,7 +7745,7 @@ def _values_of(event: Event) -> list[_Value]:
     return [_value_of(event, path, value) for path, value in leaves]
 
 
-def _block(walk: PairWalk, one: Found) -> Both[range]:
+def _block(one: Found) -> Both[range]:
     """Where the first events of a divergence stand, of the sides that have any."""
     starts, ends = one.positions, one.difference.ends
     places = (range(starts[s], max(starts[s] + 1, min(ends[s], starts[s] + _MOST_OF_BLOCK))) for s in Side)
@@ -7808,7 +7808,7 @@ class _Elsewhere:
 
 def note_news(logs: Both[Log], walks: Iterable[PairWalk], found: Iterable[Iterable[Found]], profile: Profile) -> None:
     """Notes which divergences (``found``: of each walk) have values that the other log has nowhere, and which moved."""
-    places = [(one, walk, _block(walk, one)) for walk, of_walk in zip(walks, found, strict=True) for one in of_walk]
+    places = [(one, walk, _block(one)) for walk, of_walk in zip(walks, found, strict=True) for one in of_walk]
     for side in Side:
         logs[side].hold((walk.sides[side].tid, at) for _, walk, block in places for at in block[side])
     blocks = [(one, Both(*map(_printed, walk.sides, block))) for one, walk, block in places]
@@ -7840,7 +7840,7 @@ def divergence_mark(found: Found, canary: Stream) -> DivergenceMark:
 
 
 def _sort_rank(members: Sequence[Found]) -> tuple[bool, bool, int, bool, int, When]:
-    """The place of a sort in the table: unexplained, undoubted, grave and rare ones first."""
+    """The place of a sort in the table: unexplained, undoubted, grave, new and rare ones first."""
     explained = all(found.explained_by for found in members)
     doubtful = all(found.is_minor for found in members)
     worst = min(found.reason.gravity for found in members)
@@ -8221,7 +8221,7 @@ def _chain(chosen: Mapping[int, _Link], tid: int) -> list[int]:
 
 
 _PLAUSIBLE_CAUSE: Final = StartReason.EVENTS_REPLACED
-"""Whatever is less grave than this is a changed value: that it stands before another divergence says nothing."""
+"""Whatever is less grave than this says nothing by standing before another divergence, unless its value is new."""
 
 
 class CauseAnalysis:
@@ -8421,12 +8421,12 @@ class CauseAnalysis:
                 self._chosen.pop(stop.tid, None)
 
     def _rank(self, found: Found | None, when: When) -> tuple[bool, bool, tuple[int, int], When]:
-        """Among equally grave ones: what is timing comes last, what no reference shows and rare sorts first."""
+        """Among equally grave ones: timing last; first what references or the other log do not show, and rare sorts."""
         rarity = (self._spreads[found.sort], self._sizes[found.sort]) if found else (0, 0)
         return bool(found and found.is_minor), found is None or not (found.novelty or found.news), rarity, when
 
     def _depth(self, stop: _Stop) -> int:
-        """How far from where to start: 0 if nothing comes before it, 1 if by order only, 2 if it is proven."""
+        """How far from where to start: 0 if no plausible cause comes before it, 1 by order only, 2 if it is proven."""
         link = self._chosen.get(stop.tid)
         if link is None or stop.wrong:
             return 0
