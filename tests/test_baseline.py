@@ -124,6 +124,7 @@ class BaselineTest(BaselineFixture):
         self.run_tool(log(self.canary), ended, "--report", f"json:{self.baseline}", "--quiet")
         code, baseline, _, _ = self.against(log({1: changed(MAIN, 10), 2: LOADER, 3: AUDIO}))
         self.assertEqual((self.progressions(baseline)[6], code), (("new", 0), ExitCode.GATE))
+        self.assertEqual([thread["new"] for thread in baseline["threads"]], [[10], [], []])
         code, baseline, _, _ = self.against(log({1: changed(MAIN, 11), 2: LOADER, 3: AUDIO}))
         self.assertEqual((self.progressions(baseline)[6], code), (("later", 1), ExitCode.OK))
 

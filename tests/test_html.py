@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
+from unittest import mock
 
 import diff_events
 from tests import generator
@@ -164,6 +165,15 @@ class Structure(unittest.TestCase):
         self.assertIn('<a href="#d1">Evidence 1</a>', text)
         lane = text.partition('id="t1"')[2].partition("</li>")[0]
         self.assertEqual(re.findall('href="#d([0-9]+)"', lane), ["2", "3", "1", "4"])
+        with mock.patch.object(diff_events, "_MOST_EXHIBITS", 3):
+            text = diff_events.render_html(replace(report, start_here=start))
+        cards = re.findall(r"<summary><b>\d+</b> tid (\d+) / \d+ · changed · #(\d+)", text)
+        self.assertEqual(cards, [("1", str(place.canary)), ("1", "20"), ("0", "20")])
+
+    def test_identical_pairs_are_folded_where_there_is_anything_else_to_see(self) -> None:
+        for changed, folded in (("KeOther", 1), ("KeStep", 0)):
+            report = report_of(log({1: steps(5), 2: steps(9)}), log({1: steps(5), 2: [*steps(8), (changed, {"n": 8})]}))
+            self.assertEqual(diff_events.render_html(report).count("<summary>Identical pairs</summary>"), folded)
 
     def test_what_ended_first_says_what_it_was_doing(self) -> None:
         text = Page(diff_events.render_html(report_of(log({1: steps(5)}), log({1: steps(3)})))).text()
