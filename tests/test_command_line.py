@@ -78,6 +78,15 @@ class Options(CommandLineTestCase):
             self.assert_refused(run(*argv, one, other), f"{one.partition('=')[0]} is given twice")
         self.assert_refused(run(*self.logs, "--canary", self.ours), "--canary is given twice")
 
+    def test_an_option_that_says_nothing_alone_names_what_it_needs(self) -> None:
+        for argv, words in (
+            ((*self.logs, "--strict-profile"), "--strict-profile needs --profile"),
+            ((*self.logs, "--ratchet"), "--ratchet needs --baseline"),
+            (("corpus", str(self.directory), "--oos=row"), "--oos needs --matrix"),
+            (("corpus", str(self.directory), "--ratchet"), "--ratchet needs --baseline"),
+        ):
+            self.assert_refused(run(*argv), words)
+
     @staticmethod
     def options_of_the_issue() -> tuple[str, ...]:
         return (

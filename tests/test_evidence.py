@@ -117,6 +117,20 @@ class Alignment(unittest.TestCase):
         text = diff_events.render_markdown(report(steps(80), lost))
         self.assertEqual(text.partition("\n## By call\n")[2].split("\n")[3], "| `KeStep` | 4 | 0 | 0 |")
 
+    def test_calls_that_both_sides_make_elsewhere_are_not_summed_up(self) -> None:
+        calls: list[Call] = [("KeOne", {}), ("KeTwo", {})]
+        self.assertEqual(report(calls, calls[::-1]).calls, ())
+
+    def test_a_result_belongs_to_its_call_and_not_to_one_within_it(self) -> None:
+        def side(result: int) -> bytes:
+            inner = [("kernel.call", "KeInner", 0), ("kernel.return", "KeInner", 0)]
+            outer = [("kernel.call", "KeOuter", 0), *inner, ("kernel.return", "KeOuter", result)]
+            events = [("kernel.call", f"KeBefore{n}", 0) for n in range(9)] + outer
+            return log_bytes(event(n, kind, {"name": name, "n": of}) for n, (kind, name, of) in enumerate(events))
+
+        (divergence,) = report_of(side(1), side(2)).threads[0].divergences
+        self.assertEqual(divergence.calls.map(lambda call: call and call.name), Both("KeOuter", "KeOuter"))
+
     def test_what_floats_is_no_part_of_the_block_that_it_stands_in(self) -> None:
         def events(*names: str, shared_at: int) -> bytes:
             payloads = [{"name": name} for name in (*BEFORE, *names, *AFTER)]
@@ -240,6 +254,14 @@ class Bounds(LogTestCase):
             found = report_of(log({1: canary}), log({1: ours}), max_divergences=0).threads[0].divergences
         self.assertEqual([bool(divergence.context) for divergence in found], [True] * 20 + [False] * 10)
         self.assertTrue(all(divergence.changed for divergence in found))
+
+    def test_all_evidence_is_shared_evenly_by_the_pairs_of_threads(self) -> None:
+        changed = [("KeStep", {"n": n, "v": int(n % 30 == 29)}) for n in range(900)]
+        same = [("KeStep", {"n": n, "v": 0}) for n in range(900)]
+        for most, expected in ((20, [10, 0]), (4, [5, 0])):
+            with mock.patch.object(diff_events, "MOST_DETAILED", most):
+                threads = report_of(log({1: same, 2: steps(9)}), log({1: changed, 2: steps(9)})).threads
+            self.assertEqual([sum(bool(d.context) for d in thread.divergences) for thread in threads], expected)
 
 
 if __name__ == "__main__":
