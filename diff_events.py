@@ -2502,7 +2502,7 @@ class Profile:
             self._known[kind, call] = tuple(
                 (number, rule)
                 for number, rule in enumerate(self.rules)
-                if rule in self.of_events and rule.kind == kind and rule.call in (None, call)
+                if rule.kind == kind and rule.call in (None, call) and rule in self.of_events
             )
         return self._known[kind, call]
 
@@ -5169,12 +5169,12 @@ _EVENTS_AFTER_GAP: Final = 64
 
 @dataclass(slots=True)
 class Cursor:
-    """One side of a walk: the next event of a thread, and how many shared-global creates floated before it."""
+    """One side of a walk: the next event of a thread, and how many floated before it."""
 
     log: Log
     tid: int
     shared: Mapping[int, str | int]
-    """What floats, by position: the SID of a shared-global create, or the number of the rule of a profile."""
+    """What floats, by position: the SID of a shared-global create, the number of a profile's rule, or `_OF_TURN`."""
     position: int = 0
     floated: int = 0
     shift: int = 0
@@ -5205,13 +5205,13 @@ class Cursor:
         return self.shared.get(self.position)
 
     def skip_to(self, position: int) -> None:
-        """Passes everything up to a position; the shared-global creates among it float."""
+        """Passes everything up to a position; of it floats what may."""
         self.floated += sum(passed in self.shared for passed in range(self.position, position))
         self.position = position
 
 
 class _FloatlessEvents:
-    """A stream as re-synchronisation sees it: without the shared-global creates, which may stand anywhere."""
+    """A stream as re-synchronisation sees it: without the events that float, which may stand anywhere."""
 
     def __init__(self, cursor: Cursor) -> None:
         self._floating = sorted(cursor.shared)
@@ -5612,7 +5612,7 @@ def staying(walk: PairWalk, step: Step, side: Side) -> list[int]:
 
 
 def floating(walk: PairWalk, side: Side) -> Iterator[tuple[int, int]]:
-    """The events of one side that float and match nothing: position, and the number of the rule."""
+    """The events of one side that float and match nothing, of a turn the first: position, and the rule's number."""
     shared = walk.sides[side].shared
     for step in walk.steps if shared else ():
         for position in step.places[side] if step.kind is not StepKind.MATCHED else ():
@@ -5670,9 +5670,7 @@ def turns_in_a_row(log: Log, tid: int, profile: Profile) -> dict[int, str | int]
                     is_turn = calls == len(rule.calls) and _is_whole_turns(turn, rule.calls)
                     known[key] = turn if is_turn else []
                 turn = known[key]
-                part = (
-                    found.end() - found.start()
-                ) % length  # the last turn may be begun: what floats stands behind it
+                part = (found.end() - found.start()) % length  # of a turn that is only begun: it stays, in front
                 turn = turn[part:] + turn[:part]
                 asked = [at for at, event in enumerate(turn) if _is_asked(event, profile)]
                 for start in range(first.stop + part, found.end() + 1, length) if turn else ():
@@ -9262,10 +9260,10 @@ def diff_logs(canary: str, ours: str, options: DiffOptions | None = None, progre
 #
 # Runs of one program on one engine differ by noise alone. Each round compares every pair of runs under the rules so
 # far and takes what is left over for evidence; the rules are made anew from all evidence. Fields come first: where
-# they still differ, nothing else can be told. What then stands on one side only is a loop, or floats. Threads that
-# start alike are taken for a pool from the beginning, for one could not tell what belongs together without. At last
-# the rules are made once more, from what they hide: they were found in streams that did not match yet. A rule that
-# hid nothing goes. Of long logs, the first rounds look at the beginning only.
+# they still differ, nothing else can be told. What then stands on one side only, or elsewhere, is a loop, or floats.
+# Threads that start alike are taken for a pool from the beginning, for one could not tell what belongs together
+# without. At last the rules are made once more, from what they hide: they were found in streams that did not match
+# yet. A rule that hid nothing goes. Of long logs, the first rounds look at the beginning only.
 
 
 FEW_VALUES: Final = 8
@@ -9422,15 +9420,16 @@ def _where(
 ) -> list[tuple[tuple[FieldPath, object], ...]]:
     """The few values of one field that tell events that float from most others of their call, if there are any."""
     runs: dict[FieldPath, dict[str, set[int]]] = {}
-    for run, event in alone:
-        for path, value in _fields_of(event).items():
+    fields = [(run, _fields_of(event)) for run, event in alone]
+    for run, of_event in fields:
+        for path, value in of_event.items():
             if path != ("name",):
                 runs.setdefault(path, {}).setdefault(json_text(value), set()).add(run)
     best = None
     for path, values in runs.items():
         of_path = counts.get(path, Counter())
         share = sum(of_path[value] for value in values) / max(1, of_path.total())
-        is_in_all = all(path in _fields_of(event) for _, event in alone)
+        is_in_all = all(path in of_event for _, of_event in fields)
         come_back = len(values) <= MOST_PLACES and all(len(of_value) > 1 for of_value in values.values())
         if is_in_all and come_back and share < 0.5 and (best is None or share < best[0]):
             best = share, path, values
@@ -9809,10 +9808,9 @@ class _Block(NamedTuple):
 
     run: int
     cursor: Cursor
-    places: range
     positions: list[int]
-    still: list[int]
-    """Positions of events that the other side has in the same order."""
+    moved: list[int]
+    """Those of events that the other side does not have in the same order."""
     group: tuple[_Runs, bool, int]
     """Two runs, and in them a pool or a pair of threads: what must be as often on both sides."""
 
@@ -9827,8 +9825,9 @@ def _blocks(comparison: Comparison, others: Iterable[tuple[PairWalk, Step]]) -> 
         group = comparison.runs, pool is None, walk.canary.tid if pool is None else pool
         for run, side in zip(comparison.runs, Side, strict=True):
             of_side = (side is Side.OURS) is not is_swapped
-            still = [left[side][pair[of_side]] for pair in common]
-            yield _Block(run, walk.sides[side], step.places[side], left[side], still, group)
+            still = {left[side][pair[of_side]] for pair in common}
+            moved = [at for at in left[side] if at not in still]
+            yield _Block(run, walk.sides[side], left[side], moved, group)
 
 
 def _varying(blocks: Iterable[_Block]) -> set[_CallKey]:
@@ -9855,8 +9854,7 @@ def _note_structure(left: Sequence[tuple[Comparison, list[tuple[PairWalk, Step]]
     known = set(evidence.turns)
     alone: list[tuple[int, Event]] = []
     for block in blocks:
-        moved = [at for at in block.positions if at not in block.still]
-        events = {at: block.cursor.event(at) for at in (block.positions if varying else moved)}
+        events = {at: block.cursor.event(at) for at in (block.positions if varying else block.moved)}
         chosen = [at for at, event in events.items() if not varying or (event.kind, event.name) in varying]
         for part in _runs(chosen):
             turn = _turn(block.cursor, part)
@@ -10160,7 +10158,8 @@ def profile_toml(calibration: Calibration) -> str:
 # ══ audit ═════════════════════════════════════════════════════════════════════════════════════════════════════════
 #
 # What would a comparison not see? For each kind and call one real event, with what stands around it in its thread, is
-# a small log of its own. It is changed in one way after another, and compared with itself under the same options.
+# a small log of its own. It is changed in one way after another, and compared with itself under the same options. An
+# event that each rule lets float by a field is dropped, and a turn of each loop that may run more or fewer.
 
 
 AUDITED_EVENTS: Final = 50_000
@@ -10197,10 +10196,14 @@ def _let_pass(rule: ProfileRule, value: object, known: Collection[str]) -> tuple
     return ("absent", value, MISSING) if rule.only_absent else None
 
 
+_Change: TypeAlias = "tuple[str, FieldPath, Both[list[Event]]]"
+"""Its name, the field, and all events of both sides."""
+
+
 def _allowed_changes(
     events: Sequence[Event], at: int, rules: Sequence[ProfileRule], known: Mapping[FieldPath, Collection[str]]
-) -> Iterator[tuple[str, FieldPath, Both[list[Event]]]]:
-    """The changes of one event's fields to what rules let pass: their name, the field, and all events of both sides."""
+) -> Iterator[_Change]:
+    """The changes of one event's fields to what rules let pass."""
     before, event, after = events[:at], events[at], events[at + 1 :]
     for path, value in _leaves_at(event.payload, ()):
         last = path[-1]
@@ -10329,9 +10332,6 @@ def _sight(event: Event, path: FieldPath, report: Report) -> tuple[Sight, Profil
 
     hiding = min((rule for rule, count in report.rule_uses if count), key=is_of_others, default=None)
     return (Sight.UNSEEN if hiding is None else Sight.RULE), hiding
-
-
-_Change: TypeAlias = "tuple[str, FieldPath, Both[list[Event]]]"
 
 
 class _Auditor:
