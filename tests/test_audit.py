@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import diff_events
-from diff_events import SKIPPED_FIELDS, AuditRow, DiffOptions, Sight, audit_log, read_profile
+from diff_events import SKIPPED_FIELDS, AuditRow, DiffOptions, RuleSort, Sight, audit_log, read_profile
 from tests.noisy_runs import recorded
 from tests.support import LogTestCase, event, run, seeds
 
@@ -93,11 +93,10 @@ class AuditTest(LogTestCase):
         self.assertEqual((dropped.sight, dropped.rule and dropped.rule.where), (Sight.RULE, ((("b",), 3),)))
 
     def test_turns_of_a_loop_are_tried(self) -> None:
-        names = ("A", "B", "Poll", "Sleep", "C", "D")
-        payloads: list[tuple[str, dict[str, object]]] = [
-            (kind, {"name": name}) for name in names for kind in ("kernel.call", "kernel.return")
-        ]
-        rows = self.rows_under(payloads, "repeat]]\ncalls = ['Poll', 'Sleep']")
+        names, kinds = ("A", "Tick", "Sleep", "Poll", "Sleep", "Tick", "C", "D"), ("kernel.call", "kernel.return")
+        payloads: list[tuple[str, dict[str, object]]] = [(kind, {"name": name}) for name in names for kind in kinds]
+        ticks = [f"float]]\nkind = '{kind}'\ncall = 'Tick'" for kind in kinds]
+        rows = self.rows_under(payloads, *ticks, "repeat]]\ncalls = ['Poll', 'Sleep']")
         for change in ("(turn dropped)", "(turn doubled)"):
             row = rows["Poll", change]
             self.assertEqual((row.sight, row.rule and row.rule.calls), (Sight.RULE, ("Poll", "Sleep")))
@@ -111,6 +110,16 @@ class AuditTest(LogTestCase):
         for (call, change), row in self.rows_under(payloads, *rules).items():
             if row.rule is not None and not change.startswith("(swapped"):
                 self.assertEqual(row.rule.call, call, change)
+
+    def test_an_event_that_floats_is_not_hidden_by_a_rule_for_one_of_its_fields(self) -> None:
+        """The event behind the one that was dropped stands for it, and has another value there."""
+        payloads: list[tuple[str, dict[str, object]]] = [
+            ("kernel.call", {"name": name, "x": n}) for n, name in enumerate(("A", "Poll", "Poll", "Poll", "B"))
+        ]
+        about = "kind = 'kernel.call'\ncall = 'Poll'"
+        rows = self.rows_under(payloads, f"ignore]]\n{about}\nfield = 'x'", f"float]]\n{about}")
+        for change, sort in (("(dropped)", RuleSort.FLOAT), ("x", RuleSort.IGNORE)):
+            self.assertIs(getattr(rows["Poll", change].rule, "sort", None), sort)
 
     def test_a_handle_that_is_exchanged_is_caught_whatever_handles_are_called(self) -> None:
         payloads = [{"raw_handle_id": f"0xf800000{n}", "handle_semantic_id": n, "object_type": "Event"} for n in (4, 8)]

@@ -1,7 +1,9 @@
 """Learning a profile from runs of one program: clean for the next run, and sensitive to what the noise is not."""
 
+import itertools
 import json
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any, ClassVar
 
 import diff_events
 from tests.noisy_runs import recorded
-from tests.support import LogTestCase, Outcome, event, run
+from tests.support import LogTestCase, Outcome, event, run, shared_create
 
 FIXTURES = Path(diff_events.__file__).resolve().parent / "fixtures" / "noise"
 Events = list[dict[str, Any]]
@@ -73,7 +75,12 @@ class NoisyProgram(CalibrateTestCase):
             self.assertIn(expected, outcome.out)
 
     def test_the_same_runs_give_the_same_file_in_any_order(self) -> None:
-        texts = {self.learned(*(recorded(n) for n in order))[1] for order in ((1, 2, 3), (3, 1, 2), (2, 1, 3))}
+        texts = set()
+        for order in ((1, 2, 3), (3, 1, 2), (2, 1, 3)):
+            outcome, text = self.learned(*(recorded(n) for n in order))
+            texts.add(text)
+            alarms = re.findall(r"(?m)^\| `.*run[1-3]\.jsonl` \| ([0-9]+) \|$", outcome.out)
+            self.assertEqual(alarms, ["4" if n == 2 else "0" for n in order])
         self.assertEqual(len(texts), 1)
 
 
@@ -208,6 +215,30 @@ class Names(CalibrateTestCase):
         runs = [[event(0, "kernel.return", {"name": "Open", "return_value": 10**n}), event(1)] for n in (4, 6, 8)]
         self.assertNotIn("name", tomllib.loads(self.learned(*runs)[1]))
 
+    def names_of(self, *payloads: Callable[[int], tuple[str, dict[str, Any]]]) -> list[str]:
+        """The fields that are learned as names, given what each event has if the engine chose this value."""
+        runs = [[event(idx, *one(value)) for idx, one in enumerate(payloads)] for value in (0x10000, 0x20000, 0x30000)]
+        return [one["field"] for one in tomllib.loads(self.learned(*runs)[1]).get("name", ())]
+
+    def test_a_name_comes_from_the_engine_and_goes_to_another_call(self) -> None:
+        def opened(n: int) -> tuple[str, dict[str, Any]]:
+            return "kernel.return", {"name": "Open", "handle": n}
+
+        def used(n: int) -> tuple[str, dict[str, Any]]:
+            return "kernel.call", {"name": "Use", "it": n}
+
+        def closed(n: int) -> tuple[str, dict[str, Any]]:
+            return "kernel.call", {"name": "Close", "it": n}
+
+        def fixed(_: int) -> tuple[str, dict[str, Any]]:
+            return "kernel.return", {"name": "Open", "handle": 0x8000}
+
+        self.assertEqual(self.names_of(opened, used), ["handle"])
+        self.assertEqual(self.names_of(opened, used, *[fixed] * 4), ["handle"])  # no size is so great
+        self.assertEqual(self.names_of(used, closed), [])
+        self.assertEqual(self.names_of(lambda n: ("kernel.return", {"name": "Clock", "now": n, "then": n})), [])
+        self.assertEqual(self.names_of(opened, lambda n: opened(n + (n > 0x10000)), used), [])  # not one to one
+
     def test_a_size_that_comes_back_is_no_name(self) -> None:
         """Written in one call, or read in one and written in another: most sizes are the same in all runs."""
 
@@ -221,7 +252,7 @@ class Names(CalibrateTestCase):
             ]
             read: list[tuple[str, dict[str, Any]]] = [
                 (kind, {"name": name, "size": value})
-                for value in (4096, 4100, 4200, size)
+                for value in (4096, 4100, 4200, size - 10)
                 for kind, name in (("kernel.return", "Read"), ("kernel.call", "Send"))
             ]
             return [event(idx, kind, payload) for idx, (kind, payload) in enumerate([*payloads, *read])]
@@ -271,11 +302,47 @@ class Blocks(CalibrateTestCase):
         self.assertEqual(self.gate_under(one(1, 5, 2, 4), one(4, 4, 4, 1)).code, 0)
         self.assertEqual(self.gate_under(one(1, 5, 2, 4), self.run_of("Start0")).code, 1)
 
+    def test_long_loops_are_loops(self) -> None:
+        def one(*turns: int) -> Events:
+            names = ["Start0", "Start1"]
+            for nth, count in enumerate(turns):
+                names += [f"Step{n}" for n in range(6)] * count + [f"Work{nth}{n}" for n in range(5)]
+            return self.run_of(*names)
+
+        _, text = self.learned(one(1, 3, 2), one(3, 1, 2), one(2, 2, 4))
+        self.assertEqual([len(rule["calls"]) for rule in tomllib.loads(text)["repeat"]], [6])
+
+    def test_turns_of_one_loop_against_those_of_the_next_teach_nothing_of_fields(self) -> None:
+        def one(*turns: int) -> Events:
+            calls = [(f"Start{n}", 0) for n in range(3)]
+            for value, count in enumerate(turns):
+                calls += [("Poll", value), ("Delay", 5)] * count
+            calls += [("Work", n) for n in range(4)]
+            kinds = ("kernel.call", "kernel.return")
+            pairs = ((kind, {"name": name, "x": value}) for name, value in calls for kind in kinds)
+            return [event(idx, kind, payload) for idx, (kind, payload) in enumerate(pairs)]
+
+        _, text = self.learned(one(1, 4, 2), one(2, 1, 3), one(3, 2, 1))
+        self.assertEqual(set(tomllib.loads(text)), {"version", "repeat"})
+
+    def test_an_object_that_one_run_alone_creates_floats(self) -> None:
+        run_of = self.run_of("A", "B", "C")
+        outcome, text = self.learned(run_of, [*run_of, shared_create(len(run_of))])
+        self.assertEqual(outcome.code, 0, outcome.out)
+        self.assertEqual([rule["kind"] for rule in tomllib.loads(text)["float"]], ["handle.create"])
+
     def test_a_thread_of_one_run_alone_is_listed(self) -> None:
         run_of = self.run_of("A", "B", "C")
-        outcome, _ = self.learned(run_of, [*run_of, event(0, tid=9)])
-        self.assertEqual(outcome.code, 1)
-        self.assertIn("runs 1 and 2: thread 9 of run 2 has no partner", outcome.out)
+        for place in (1, 2, 3):
+            outcome, _ = self.learned(*([*run_of, event(0, tid=9)] if n == place else run_of for n in (1, 2, 3)))
+            self.assertEqual(outcome.code, 1)
+            for one, other in itertools.combinations((1, 2, 3), 2):
+                line = f"runs {one} and {other}: thread 9 of run {place} has no partner"
+                self.assertEqual(line in outcome.out, place in (one, other))
+
+    def test_what_moved_floats_the_same_in_any_order_of_the_runs(self) -> None:
+        runs = [self.run_of(*calls) for calls in ("ABCDEFGH", "ABDCEFGH", "ABCEDFGH")]
+        self.assertEqual(len({self.learned(*order)[1] for order in itertools.permutations(runs)}), 1)
 
 
 class References(CalibrateTestCase):

@@ -227,6 +227,20 @@ class LoopsAndPools(ProfileTestCase):
         canary, ours = ([*START, *self.turn() * a, *work, *self.turn() * b, *END] for a, b in ((1, 5), (5, 1)))
         self.assert_passes(profile, canary, ours, 8)
         self.assert_fails(profile, canary, [*START, *self.turn() * 5, *work[1:], *self.turn(), *END])
+        near = rule("tolerance", 'kind = "kernel.return"', 'call = "Poll"', 'field = "return_value"', "abs = 1")
+        for begun in range(4):  # the last turn of each loop
+            part = self.turn()[:begun]
+            canary, ours = (
+                [*START, *self.turn() * a, *part, *work, *self.turn() * b, *part, *END] for a, b in ((1, 5), (5, 1))
+            )
+            self.assert_passes(profile + near, canary, ours, 8)
+
+    def test_a_turn_may_begin_at_another_of_its_calls(self) -> None:
+        profile = rule("repeat", 'calls = ["Poll", "Delay"]')
+        work = [call(f"Work{n}", n) for n in range(5)]
+        canary = [*START, *self.turn(), *work, *END]
+        self.assert_passes(profile, canary, [*canary[:-1], *self.turn()[2:], *self.turn()[:2], *END], 1)
+        self.assert_fails(profile, canary, [*canary[:-1], *self.turn()[2:], *self.turn(7)[:2], *END])
 
     def test_a_turn_must_be_one_that_the_other_side_has(self) -> None:
         profile = rule("repeat", 'calls = ["Poll", "Delay"]')
