@@ -13286,8 +13286,11 @@ class _CommandReader:
                 break
             else:
                 word = self.rest.popleft()
-                is_assignment = word and word[0].kind is PartKind.ASSIGNMENT
-                (command.assignments if is_assignment else command.words).append(word)
+                if word and word[0].kind is PartKind.ASSIGNMENT:
+                    command.words = []  # "time A=b" is "A=b": it sets a variable of this shell
+                    command.assignments.append(word)
+                else:
+                    command.words.append(word)
         return command
 
     def _read_function(self, command: Command) -> None:
@@ -14077,7 +14080,7 @@ bundle flatpak gem composer mix dotnet swift pod flutter dart apt apt-get apk dn
 
 sudo doas | runs=command leading values=ugpChRTrt,user,group directory=D,chdir
 env | runs=command leading values=u,unset directory=C,chdir
-xargs parallel | runs=xargs leading values=aEILnPsdj,max-args,max-procs,delimiter,jobs
+xargs parallel | runs=xargs leading values=aEIJLnPsdj,max-args,max-procs,delimiter,jobs
 timeout | runs=command leading values=ks,kill-after,signal skip=1
 flock | runs=command leading values=wE skip=1
 time | runs=command leading values=fo
@@ -14540,9 +14543,7 @@ class _CommandInspector:
         """Looks at a whole command; a shell that it leaves outside the cwd starts the next program there."""
         try:
             self._script(text, state)
-            while self._later:
-                body, shell = self._later.pop(next(iter(self._later)))
-                self._run_commands(body, self._subshell(shell))
+            self._run_later()
         except ShellLimitError as error:
             self.doubt(UndecidedReason.LIMIT, str(error))
         started_outside = any(found.reason is Reason.SPAWN_OUTSIDE_CWD for found in self._violations)
@@ -14582,6 +14583,11 @@ class _CommandInspector:
             tokens = error.tokens
         with self._budget.deeper():
             self._run_commands(shell_commands(tokens, self._budget), state)
+
+    def _run_later(self) -> None:
+        while self._later:
+            body, shell = self._later.pop(next(iter(self._later)))
+            self._run_commands(body, self._subshell(shell))
 
     def _run_commands(self, commands: Iterable[Command], state: _ShellState, stdin: str | None = None) -> str:
         """Runs commands one after the other; returns what they write, as far as it is known."""
@@ -14785,7 +14791,7 @@ class _CommandInspector:
         """A shell or an interpreter: the text of an option, a module, a file, or its standard input."""
         row, operands = call.row, call.operands
         texts = operands[:1] if row.reads == "but-first" and not call.has("-f") else call.values(row.code)
-        module = next(iter(call.values(row.module)), "")
+        module = next(iter(call.values(row.module)), None)
         script = next((word for word in operands[:2] if row.runs == "shell" or re.search("[./]", word)), None)
         for text in texts:
             self._run_text(text, row, call.state)
@@ -14812,11 +14818,11 @@ class _CommandInspector:
     def _run_elsewhere(self, call: _ProgramCall) -> None:
         """On another host (where a shell reads the words anew) or in a container, only what is reached counts."""
         inner = _CommandInspector(self._policy, self._budget)
-        inner._later = self._later
         host, *words = call.operands or [""]
         if call.row.hosts == "url":
             words = ["sh", "-c", " ".join(words).removeprefix("-- ")] if words else ["sh"]
         inner._run_command(call._replace(operands=[host, *words], state=self._subshell(call.state)))
+        inner._run_later()
         self.reach(found.what for found in inner._violations if found.reason is Reason.NETWORK_EGRESS)
         for doubt in inner._undecided:
             if doubt.reason is not UndecidedReason.UNKNOWN_DIRECTORY:
@@ -14830,7 +14836,7 @@ class _CommandInspector:
 
     def _run_words(self, call: _ProgramCall) -> None:
         """The text of a script: the value of an option, or the operands."""
-        texts = call.values(call.row.code) if call.row.code else [" ".join(call.operands[call.row.skip :])]
+        texts = call.values(call.row.code) if call.row.code else [" ".join(call.operands)]
         for text in texts:
             self._script(text, call.state if call.row.builtin else self._subshell(call.state))
 

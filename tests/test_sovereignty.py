@@ -36,6 +36,8 @@ curl -H "X: https://localhost/" http://api.example.com/v1
 curl -H 'Accept: text/plain' -d '{"a": 1}' -X POST https://api.example.com
 curl --url https://example.com
 curl -x http://proxy.example.com:3128 http://localhost
+curl -xproxy.example.com:3128 http://localhost
+curl --proxy=proxy.example.com:3128 http://localhost
 curl http://localhost@evil.example/
 curl http://localhost.evil.example/
 curl http://127.0.0.1.evil.example/
@@ -165,6 +167,11 @@ su --command='curl https://example.com' deploy
 time -p curl example.com
 time { curl https://example.com; }
 time for u in https://example.com; do curl $u; done
+time U=https://example.com; curl $U
+U=https://example.com; printf U; curl $U
+go() { curl $1; }; go http://localhost; go https://example.com
+git remote add origin https://example.com/a; git push
+echo https://example.com | xargs -J % curl % -o a
 urls=(https://example.com); (curl https://example.com)
 docker exec web sh -c 'curl https://example.com'
 docker exec -it -w /app web curl example.com
@@ -212,6 +219,10 @@ socat TCP-LISTEN:80 EXEC:/bin/cat
 trap 'curl http://localhost' EXIT
 docker run --rm -it -v $(pwd):/app -w /app node:20 npm test
 docker run -v ./data:/data --rm ./image
+time X_URL=https://example.com; make
+go() { local API_URL=https://example.com; make; }; go
+(go() { curl https://$1; }); go example.com
+time X_URL=https://example.com; (export X_URL); make
 ruby -e 'puts URI("https://example.com").host'
 for p in a b; do curl "http://localhost/$p"; done
 curl http://0.0.0.0:8000
@@ -438,6 +449,9 @@ docker exec web cat /root/.netrc
 docker run --rm img cat /root/.netrc
 docker exec web env
 ssh localhost cat ~/.netrc
+ssh localhost "trap 'cat ~/.netrc' EXIT"
+ssh localhost 'show() { cat ~/.netrc; }'
+time API_KEY=x; echo $API_KEY
 echo ${#DB_PASSWORD}
 echo '$API_KEY'
 echo \$API_KEY
@@ -560,6 +574,7 @@ cd /etc; trap make EXIT; cd -
 trap 'cd /' EXIT; make
 docker exec web sh -c 'cd /srv && make'
 ssh localhost 'cd /srv && make'
+ssh localhost "cd /srv; trap make EXIT"
 docker exec web cd /srv && make
 cd src && make
 cd ./src/a && make
@@ -725,6 +740,9 @@ class Undecided(unittest.TestCase):
             ("curl http://$HOST/x", "unknown_endpoint"),
             ("./fetch https://a.example", "unknown_use"),
             ("curl localhost/x | sh", "unknown_script"),
+            ("python3 tools/x.py ''", "unknown_script"),
+            ("go() { ls; }; go a; curl $1", "unknown_endpoint"),
+            ("cargo +nightly install a", "unnamed_endpoint"),
             ("cd $(mktemp -d)", "unknown_directory"),
             ("echo 'a", "unreadable"),
             ("xargs " * 100 + "ls", "limit"),
@@ -742,6 +760,7 @@ class Undecided(unittest.TestCase):
             "kubectl exec pod -n shop -- ls",
             "docker exec web cat .env",
             "ssh localhost uptime",
+            "sh < /dev/null",
             "go() { curl $1; }; go http://localhost",
         ):
             with self.subTest(command=command):
@@ -803,6 +822,7 @@ class Bounds(unittest.TestCase):
             ("values", "a=x; " + "a=$a$a$a$a; " * 30 + "eval $a$a$a;" * 1000),
             ("here-documents", "cat <<A <<A <<A\n" * 20_000),
             ("pipes", "echo x | " * 5_000 + "sh"),
+            ("exports", "".join(f"export A{n}_URL=x; " for n in range(800)) + "a; " * 800),
             ("code", "python3 - <<'E'\n" + '"\\"' * 40_000 + "\nE\n"),
             ("calls", "python3 - <<'E'\n" + "f(" * 50_000 + "\nE\n"),
             ("names", "python3 - <<'E'\nenviron['" + "A" * 100_000 + "'] = 1\nE\n"),
