@@ -175,6 +175,11 @@ class Structure(unittest.TestCase):
             report = report_of(log({1: steps(5), 2: steps(9)}), log({1: steps(5), 2: [*steps(8), (changed, {"n": 8})]}))
             self.assertEqual(diff_events.render_html(report).count("<summary>Identical pairs</summary>"), folded)
 
+    def test_what_a_block_leaves_out_is_one_row_over_both_sides(self) -> None:
+        canary = log({1: [*steps(30), *(("KeMore", {"n": n}) for n in range(60)), *steps(90)[30:]]})
+        text = diff_events.render_html(report_of(canary, log({1: steps(90)})))
+        self.assertIn('<tr class="fold"><td colspan="4">… 10 more events of canary …</td></tr>', text)
+
     def test_what_ended_first_says_what_it_was_doing(self) -> None:
         text = Page(diff_events.render_html(report_of(log({1: steps(5)}), log({1: steps(3)})))).text()
         self.assertIn("Ended on one side first", text)

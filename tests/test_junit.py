@@ -122,6 +122,12 @@ class JUnit(unittest.TestCase):
         self.assertIn(message, suite[3][0].attrib["message"])
         self.assertRegex(suite[3][0].text or "", "canary tid 2 / ours tid 2: earlier, 7 matching events fewer")
 
+    def test_what_failed_was_not_skipped(self) -> None:
+        case = diff_events.TestCase("suite", "name", "it failed", skipped="nothing to do")
+        root = ElementTree.fromstring(diff_events.junit_xml("run", [case]))
+        self.assertEqual([root.attrib[name] for name in COUNTS], ["1", "1", "0", "0"])
+        self.assertEqual([child.tag for child in root[0][0]], ["failure"])
+
     def test_hostile_text_parses_back_as_text(self) -> None:
         suite = self.suite(hostile_report())
         text = "\n".join(failure.text or "" for failure in suite.iter("failure"))

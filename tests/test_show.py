@@ -195,6 +195,19 @@ class Rows(Show):
         self.pair(thread(6, NAMES[:9]), [*thread(1, NAMES[:4]), created, *thread(1, NAMES[:9])[4:]])
         self.assertRegex(self.show("--at", "6:4"), r"\n   +#4 line 6  +handle.create .*\(floats\)\n")
 
+    def test_what_floats_on_both_sides_stands_on_a_row_each(self) -> None:
+        def log(tid: int, work: str) -> list[Line]:
+            return [*thread(tid, NAMES[:9]), *thread(tid, [f"{work}{n}" for n in range(4)]), *thread(tid, NAMES[9:20])]
+
+        more = [*thread(7, ["Call0"]), *thread(7, [f"Other{n}" for n in range(4)])]
+        less = [*thread(2, ["Call0"]), *thread(2, [f"One{n}" for n in range(4)])]
+        self.pair([*log(6, "One"), *more], [*log(1, "Other"), *less])
+        pool = self.write("pool.toml", b'version = 1\n[[pool]]\nfirst_call = "Call0"\nreason = "who is free"\n')
+        options = ("--profile", pool, "--tid-map", "6=1,7=2", "--at", "6:9")
+        floated = [row for row in self.rows(*options) if row.get("row") == "floated"]
+        self.assertEqual([bool(row["canary"] and row["ours"]) for row in floated], [True] * 4)
+        self.assertEqual(self.show(*options).count(" (floats)\n"), 8)
+
     def test_events_that_match_by_name_say_so(self) -> None:
         def opened(tid: int, raw: str) -> list[Line]:
             return [made(tid, "1" * 16, raw=raw), *called(tid, "NtClose", handle=raw), *called(tid, "NtYield")]
@@ -202,6 +215,7 @@ class Rows(Show):
         self.pair(opened(6, "0xF8000004"), opened(1, "0xF8000008"))
         self.assertRegex(self.show("--at", "6:1"), r"(?m)^- #1 .*«4»\"$")
         self.assertRegex(self.show("--at", "6:1", "--match-names"), r"(?m)^- #1 .*«4»\" \(the same by name or rule\)$")
+        self.assertEqual(self.show(), self.show("--at", "6:1"))  # never where to start, but all that there is
 
     def test_a_long_block_shows_both_sides_from_its_start(self) -> None:
         logs = [[*NAMES[:9], *(f"{word}{n}" for n in range(300))] for word in ("Lost", "New")]
