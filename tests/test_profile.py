@@ -568,13 +568,16 @@ class SlowTwin(ProfileTestCase):
         self.assertGreaterEqual(len(verdicts), enough(2))
 
     def test_what_is_left_is_one_text_wherever_the_field_stood(self) -> None:
-        path = self.write("p.toml", whole(rule("ignore", 'kind = "kernel.call"', 'field = "x"')))
-        masker = diff_events.PayloadMasker(read_profile([path]), b"kernel.call", False)
-        for rows in (
-            (b'"x":1,"y":2', b'"y":2,"x":1', b'"y":2,"x":{"n":[1]}'),
-            (b'"x": 1, "y": 2, "z": 3', b'"y": 2, "z": 3, "x": 1', b'"y": 2, "z": 3, "x": {}'),
-            (b'"x":1', b'"x": "a"', b'"x":{"n":1}'),
+        for field, *rows in (
+            ("x", b'"x":1,"y":2', b'"y":2,"x":1', b'"y":2,"x":{"n":[1]}'),
+            ("x", b'"x": 1, "y": 2, "z": 3', b'"y": 2, "z": 3, "x": 1', b'"y": 2, "z": 3, "x": {}'),
+            ("x", b'"x":1', b'"x": "a"', b'"x":{"n":1}'),
+            ("x[0]", b'"x":[1,5],"y":2', b'"x":["a",5],"y":2', b'"x":[{"n":1},5],"y":2'),
+            ("x[1]", b'"x":[5,1],"y":2', b'"x":[5],"y":2', b'"x":[5,{"n":1}],"y":2', b'"x":[5,1e2],"y":2'),
+            ("x[1]", b'"x": [5, 1]', b'"x": [5]', b'"x": [5, {"n": 1}]'),
         ):
+            path = self.write("p.toml", whole(rule("ignore", 'kind = "kernel.call"', f'field = "{field}"')))
+            masker = diff_events.PayloadMasker(read_profile([path]), b"kernel.call", False)
             left = [value for masked in masker.masked(rows) for value in masked.fingerprints]
             self.assertEqual((len(left), len(set(left))), (len(rows), 1), rows)
 
