@@ -8,12 +8,17 @@ from random import Random
 from typing import Any
 
 from diff_events import (
+    Change,
+    DiffOptions,
     ExitCode,
     Explained,
+    Novelty,
     PairStatus,
     Report,
+    Side,
     StartReason,
     Verdict,
+    diff_logs,
     read_profile,
     render_json,
     render_markdown,
@@ -163,6 +168,39 @@ class NamesOfOtherObjects(unittest.TestCase):
                     self.assertEqual(start.events.canary.payload.get("handle"), handle(lost % 6))
                     self.assertEqual(report.names.breaks, ())
 
+    def test_several_wrong_objects_in_one_stretch_are_all_told(self) -> None:
+        canary, ours = frames(0), frames(1)
+        uses = [n for n, (_, kind, payload) in enumerate(canary) if kind == "kernel.call" and "handle" in payload]
+        wrong = uses[60], uses[61]
+        for n in wrong:
+            ours[n] = (MAIN, "kernel.call", {**ours[n][2], "handle": handle(5, 1)})
+        for report in both_ways(canary, ours):
+            with self.subTest(match_names=report.options.match_names):
+                places = [(broken.events.canary.idx, broken.events.ours.idx) for broken in report.names.breaks]
+                self.assertEqual(sorted(places), [(n, n) for n in wrong])
+
+    def test_a_log_that_ends_where_only_names_differ_has_ended(self) -> None:
+        """Whether both logs use the same values or not, and though the streams are never together again."""
+        for shift in (1, 9):
+            for cut in (40, 150):
+                for report in both_ways(frames(0), frames(shift)[:-cut]):
+                    with self.subTest(shift=shift, cut=cut, match_names=report.options.match_names):
+                        (thread,) = report.threads
+                        assert thread.ending is not None and report.start_here is not None
+                        self.assertEqual((thread.ending.side, thread.ending.last.idx), (Side.OURS, 241 - cut))
+                        self.assertEqual(report.start_here.reason, StartReason.LOG_ENDED)
+
+    def test_what_is_novel_is_told_by_the_values_as_they_are(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            paths = [Path(directory, name) for name in ("canary.jsonl", "ours.jsonl")]
+            for shift, path in enumerate(paths):
+                path.write_bytes(log_text(frames(shift)))
+            canary, ours = map(str, paths)
+            report = diff_logs(canary, ours, DiffOptions(references=(canary,)))
+        for divergence in report.threads[0].divergences:
+            novelty = Novelty.LOST if divergence.change is Change.MISSING_ON_OURS else Novelty.NOVEL
+            self.assertIs(divergence.novelty, novelty)
+
     def test_the_same_the_other_way_round(self) -> None:
         for wrong, reason in ((None, None), (2, StartReason.WRONG_OBJECT)):
             for report in both_ways(frames(1), frames(0, wrong)):
@@ -267,6 +305,18 @@ class Bindings(unittest.TestCase):
             with self.subTest(tids=tids):
                 self.assertEqual(report.names.breaks, ())
                 self.assertEqual(report.threads[0].divergences_found, 1)
+
+    def test_what_only_ours_made_and_sizes_are_no_wrong_object(self) -> None:
+        def side(used_one: str, *, more: bool) -> list[Line]:
+            lines = [made(MAIN, sid(1), handle(0)), *called(MAIN, "NtClose") * 3]
+            lines += [*called(MAIN, "NtMore"), made(MAIN, sid(2), handle(7))] if more else []
+            return [*lines, *called(MAIN, "NtStep") * 3, *called(MAIN, "NtSetEvent", handle=used_one)]
+
+        canary = side(handle(0), more=False)
+        for value, more, count in ((handle(7), True, 0), ("0xFFFFFF", False, 0), ("0x1000000", False, 1)):
+            for report in both_ways(canary, side(value, more=more)):
+                with self.subTest(value=value, match_names=report.options.match_names):
+                    self.assertEqual(len(report.names.breaks), count)
 
     def test_a_small_name_of_a_profile_that_is_bound_to_another_object(self) -> None:
         def side(first: int, wrong: int) -> list[Line]:
