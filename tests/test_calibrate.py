@@ -409,6 +409,7 @@ class References(CalibrateTestCase):
         strange = self.write("s.jsonl", [event(0, "note", {"text": "x"})])
         for reference, expected in ((other, "that is --ours"), (one, "the same run"), ("-", "read twice"),
                                     (os.path.join(os.path.dirname(one), ".", "a.jsonl"), "the same run"),
+                                    (os.path.join(os.path.dirname(one), ".", "b.jsonl"), "that is --ours"),
                                     (strange, "runs of one program"), ("gone.jsonl", "gone.jsonl")):  # fmt: skip
             outcome = run("--canary", one, "--ours", other, "--reference", reference)
             self.assertEqual((outcome.code, outcome.out, outcome.err.count("\n")), (2, "", 1), reference)

@@ -131,6 +131,15 @@ class Alignment(unittest.TestCase):
         (divergence,) = report_of(side(1), side(2)).threads[0].divergences
         self.assertEqual(divergence.calls.map(lambda call: call and call.name), Both("KeOuter", "KeOuter"))
 
+    def test_an_index_that_a_writer_left_out_is_said_to_be_no_event(self) -> None:
+        names = [f"Ke{n}" for n in range(20)]
+        canary, ours = (
+            log_bytes(event(n + (n >= gap), payload={"name": name}) for n, name in enumerate(names)) for gap in (99, 9)
+        )
+        text = diff_events.render_markdown(report_of(canary, ours))
+        self.assertIn("**index gap** (0 events of canary against 0 of ours)", text)
+        self.assertIn("\nNo event is missing: the writer left out an index.\n", text)
+
     def test_what_floats_is_no_part_of_the_block_that_it_stands_in(self) -> None:
         def events(*names: str, shared_at: int) -> bytes:
             payloads = [{"name": name} for name in (*BEFORE, *names, *AFTER)]
