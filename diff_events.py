@@ -13339,7 +13339,6 @@ _TIMESTAMP_TEXT: Final = r"(?a)(?<!\d)" + _ISO_TIMESTAMP % "[Tt ]" + r"(?!\d)"
 _BEFORE_KILL: Final = _names("sudo command builtin exec env nohup time")
 _PID: Final = r"-?[1-9]\d*"
 
-
 _VOLATILE: Final = (
     r"(?a)(?<![\w./-])(?P<mktemp>(?:%s)/tmp\.[A-Za-z0-9]{10})(?![A-Za-z0-9])"
     rf"|(?<!\d)(?P<timestamp>{_ISO_TIMESTAMP % '[Tt]'})(?!\d)"
@@ -13889,10 +13888,8 @@ _HOST_FORMS: Final[Mapping[str, str]] = {
     "image": r"(?!\.)(?=[^/]*[.:$]|localhost/)([^/]+)/",  # ghcr.io/owner/image
     "socat": r"(?i)(?:tcp|udp|openssl|ssl)[46]?(?:-connect)?:([^:,]+):",
     "database": r"(?:.*\s)?host(?:addr)?=([^\s/;,]+)|(\$.*)",
-    "any-url": r"(?!)",
-    "none": r"(?!)",
 }
-"""How an operand that is no URL names its host. With ``any-url`` a URL may stand anywhere in it."""
+"""How an operand that is no URL names its host."""
 
 
 def _host_of_authority(authority: str) -> str:
@@ -13904,7 +13901,7 @@ def _host_of_authority(authority: str) -> str:
 
 
 def hosts_in(form: str, word: str) -> list[str]:
-    """The hosts that a word names where a host stands in one of the forms of `_HOST_FORMS`.
+    """The hosts that a word names where a host stands in one of the forms of `_HOST_FORMS`, or ``any-url`` in its text.
 
     A variable in the place of a host is handed on as it is written.
 
@@ -13914,7 +13911,7 @@ def hosts_in(form: str, word: str) -> list[str]:
     (['$HOST'], [], ['example.org'])
     """
     word = word.strip()
-    if form == "any-url" or (re.match(_URL, word) and form != "none"):
+    if form == "any-url" or re.match(_URL, word):
         is_text = form == "listed" and re.search(r"\s", word)
         found = [] if is_text else re.findall(_ANY_URL, word)
         hosts = [_host_of_authority(authority) for scheme, authority in found if scheme.lower() not in _LOCAL_SCHEMES]
@@ -14017,7 +14014,7 @@ sftp ssh-copy-id ftp lftp tftp telnet ping ping6 traceroute whois xdg-open lynx 
   hosts=url first endpoints=J values=bDeFIlmMoPSuX,auth,auth-type,output,print,session,timeout,verify
 dig nslookup host nmap masscan ssh-keyscan | hosts=url values=tpbkqcyDS,top-ports,script
 aria2c axel yt-dlp youtube-dl ab wrk hey k6 siege open chromium google-chrome firefox | hosts=listed outward=*
-openssl | values=,-in,-out,-servername,-CAfile endpoints=,-connect
+openssl | endpoints=,-connect
 psql pg_dump pg_restore pg_isready createdb dropdb mysql mariadb mysqldump mongosh mongo mongodump |
   hosts=database endpoints=h,host values=UpdcfDPu,port,username,dbname,command,file,user,database
 redis-cli | hosts=database endpoints=hu,host values=pnardXD,pass
@@ -14030,8 +14027,8 @@ gpg apt-key | endpoints=,keyserver lists=,recv-keys,receive-keys,search-keys,ref
 svn hg | hosts=listed outward=checkout,co,update,up,commit,ci,clone,pull,push
 
 git git/lfs | leading values=c,git-dir,namespace directory=C,work-tree reads=nothing
-git/remote | leading reads=nothing
-git/submodule | leading reads=nothing
+git/remote | reads=nothing
+git/submodule | reads=nothing
 git/clone git/fetch git/pull git/push git/ls-remote git/submodule/add git/submodule/update git/remote/update
   git/remote/show git/remote/prune | hosts=remote first outward=* reads=nothing endpoints=,repo
   values=objcX,branch,origin,depth,deepen,shallow-since,shallow-exclude,filter,jobs,reference,template,config,
@@ -14106,7 +14103,7 @@ awk gawk mawk | hosts=none reads=but-first values=fFv runs=code
 
 make gmake | values=fjIoW directory=C,directory reads=nothing
 ninja meson just | values=df directory=C,working-directory
-cmake ctest | values=GDC,parallel,target,config,preset directory=BS,build,install,test-dir
+cmake ctest | values=GDC directory=BS,build,install,test-dir
 cat tac head tail less more cut sort uniq tr wc diff cmp jq yq column fold paste rev xxd od base64 md5sum sha1sum
   sha256sum fd expr man info strings file tar zip gzip bat nl | hosts=none
 cp mv install | hosts=none reads=but-last

@@ -37,6 +37,16 @@ curl -H 'Accept: text/plain' -d '{"a": 1}' -X POST https://api.example.com
 curl --url https://example.com
 curl -x http://proxy.example.com:3128 http://localhost
 curl -xproxy.example.com:3128 http://localhost
+ssh -Jjump.example.com localhost
+scp -Jjump.example.com a localhost:b
+sftp -Jjump.example.com localhost
+nc -xproxy.example.com:80 localhost 80
+kubectl --server=https://example.com get pods
+docker --host=tcp://example.com ps
+npm --registry=https://example.com ci
+git push --repo=https://example.com/a
+mosquitto_pub --host=example.com -m a
+wget --base=https://example.com -i urls.txt
 curl --proxy=proxy.example.com:3128 http://localhost
 curl http://localhost@evil.example/
 curl http://localhost.evil.example/
@@ -169,7 +179,7 @@ time { curl https://example.com; }
 time for u in https://example.com; do curl $u; done
 time U=https://example.com; curl $U
 U=https://example.com; printf U; curl $U
-go() { curl $1; }; go http://localhost; go https://example.com
+load() { curl $1; }; load http://localhost; load https://example.com
 git remote add origin https://example.com/a; git push
 echo https://example.com | xargs -J % curl % -o a
 urls=(https://example.com); (curl https://example.com)
