@@ -291,6 +291,34 @@ class WhatTheOtherLogHas(unittest.TestCase):
         assert report.start_here is not None
         self.assertEqual(report.start_here.canary_tid, 6)
 
+    def test_a_cause_weighs_what_is_proven_to_come_of_it(self) -> None:
+        def side(*, ours: bool) -> list[Line]:
+            signal = called(6, "NtSetEvent", handle="0x" + ("e" if ours else "f") * 16)
+            wait = waited(7, "f" * 16)[: 2 if ours else 4]
+            more = [*called(8, "More"), *called(8, "Step"), *(called(8, "More") if ours else []), *called(8, "End")]
+            return [*worked(6), *worked(7), *more, *signal, *wait, *worked(6, 12), *worked(8, 3)]
+
+        report = compare_lines(side(ours=False), side(ours=True))
+        assert report.start_here is not None
+        self.assertEqual((report.start_here.reason, report.start_here.canary_tid), (StartReason.VALUE_CHANGED, 6))
+
+    def test_the_gravest_sorts_come_first_though_another_has_a_new_value(self) -> None:
+        def side(*, ours: bool) -> list[Line]:
+            look = [] if ours else called(6, "Look")
+            last = [*called(6, "Set", n=int(ours)), *worked(6, 3)]
+            return [*called(6, "Look"), *worked(6, 3), *look, *worked(6, 3), *last]
+
+        report = compare_lines(side(ours=False), side(ours=True))
+        self.assertEqual([sort.call for sort in report.sorts], ["Look", "Set"])
+
+    def test_a_spelling_beside_another_value_is_not_all_that_differs(self) -> None:
+        def side(at: object, n: int) -> list[Line]:
+            opening: list[Line] = [(6, "kernel.call", {"name": "Open", "at": at})]
+            opening.append((6, "kernel.return", {"name": "Open", "n": n}))
+            return [*worked(6, 3), *opening, *worked(6, 3), *called(7, "Begin"), *called(7, "Set", n=n), *worked(7, 3)]
+
+        self.assertEqual(self.started(side("255", 1), side(255, 2)), "Open")
+
     def test_a_creator_that_lacks_events_comes_before_its_child_that_fails(self) -> None:
         def side(*, ours: bool) -> list[Line]:
             look = [] if ours else called(6, "Look")

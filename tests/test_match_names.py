@@ -333,6 +333,15 @@ class Bindings(unittest.TestCase):
         self.assertEqual(found, [(("13", "30"), 33, 10)])
         self.assertIn('what canary calls `"10"`; ours calls canary\'s object `"33"`', render_markdown(report))
 
+    def test_a_result_that_is_another_name_is_no_other_result(self) -> None:
+        def side(number: int) -> list[Line]:
+            opening = called(MAIN, "NtOpenEvent", handle(number))
+            return [made(MAIN, sid(1), handle(number)), *opening, *called(MAIN, "NtClose")]
+
+        strict, _ = both_ways(side(1), side(2))
+        self.assertEqual(explanations(strict), {Explained.NAME})
+        self.assertEqual(strict.calls, ())
+
     def test_numbers_within_a_text_are_no_names(self) -> None:
         def side(number: int) -> list[Line]:
             return [made(MAIN, sid(1), handle(number)), *called(MAIN, "DbgPrint", text=f"handle {handle(number)}")]
