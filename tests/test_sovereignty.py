@@ -180,6 +180,8 @@ time for u in https://example.com; do curl $u; done
 time U=https://example.com; curl $U
 U=https://example.com; printf U; curl $U
 load() { curl $1; }; load http://localhost; load https://example.com
+function load { curl $1; }; load https://example.com
+urls=(http://localhost https://example.com); curl "${urls[@]}"
 git remote add origin https://example.com/a; git push
 echo https://example.com | xargs -J % curl % -o a
 urls=(https://example.com); (curl https://example.com)
