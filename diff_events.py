@@ -1389,7 +1389,7 @@ def pending_folder(target: str) -> Iterator[Callable[[Mapping[str, bytes]], None
     """The same for a new folder and its files, by name. Raises `OutputError` where it cannot be made."""
     import shutil  # here, so that only who writes a folder waits for it
 
-    place = os.path.realpath(target or ".")
+    place = os.path.realpath(target)
     if os.path.exists(place) and (not os.path.isdir(place) or os.listdir(place)):
         raise OutputError(f"{target}: it is there already, and not empty")
     temporary = _temporary_beside(place)

@@ -352,6 +352,14 @@ class Outputs(CommandLineTestCase):
         newer = run(*self.logs, "--quiet", "--baseline", baseline, "--report", f"json:{baseline}")
         self.assertEqual((newer.code, newer.err), (0, ""))
 
+    def test_standard_output_is_one_place_under_both_its_names(self) -> None:
+        outcome = run(*self.logs, "--report", "json:/dev/stdout", "--report", "html:-")
+        self.assert_refused(outcome, "standard output is an output already")
+
+    def test_a_reference_needs_a_canary_that_can_be_read_twice(self) -> None:
+        outcome = run("--canary", "-", "--ours", self.ours, "--reference", self.canary)
+        self.assert_refused(outcome, "--reference needs runs that can be read twice")
+
     def test_unwritable_places_are_found_before_the_long_work(self) -> None:
         for place in (".", "new/", "no/such/directory", "canary.jsonl/x", "x" * 300):
             for option in ("--out", "--report=json:"):

@@ -304,6 +304,8 @@ class EventLogs(ValidateCase):
             (len(checked.notes), dict(checked.counts)), (d.SHOWN_PER_FINDING, {d.Finding.UNKNOWN_FIELD: 25})
         )
         self.assertIn("15 more of [unknown_field]", self.run_tool("validate", path)[1])
+        path = self.put("f", jsonl(HEADER, *(event(n, extra=1) for n in range(d.SHOWN_PER_FINDING))))
+        self.assertNotIn("more of", self.run_tool("validate", path)[1])
 
     def test_runs_of_indexes_agree_with_a_set(self) -> None:
         rng = random.Random(8)
