@@ -180,6 +180,10 @@ class Structure(unittest.TestCase):
         text = diff_events.render_html(report_of(canary, log({1: steps(90)})))
         self.assertIn('<tr class="fold"><td colspan="4">… 10 more events of canary …</td></tr>', text)
 
+    def test_a_card_says_what_is_never_together_again(self) -> None:
+        sides = (log({1: [*steps(30), *((name, {"n": n}) for n in range(60))]}) for name in ("KeOne", "KeOther"))
+        self.assertIn(" · unrecovered · #30 ↔ #30 · never recovers · ", diff_events.render_html(report_of(*sides)))
+
     def test_what_ended_first_says_what_it_was_doing(self) -> None:
         text = Page(diff_events.render_html(report_of(log({1: steps(5)}), log({1: steps(3)})))).text()
         self.assertIn("Ended on one side first", text)

@@ -43,6 +43,10 @@ class JUnit(unittest.TestCase):
             (case,) = self.suite(scattered_report(1, 30, max_divergences=most))
             self.assertIn(f"\n{left_out} more divergences.", case[0].text or "")
 
+    def test_only_the_first_divergence_of_a_thread_says_what_it_follows(self) -> None:
+        texts = [case[0].text or "" for case in self.suite(scattered_report(2, 3))]
+        self.assertEqual(sorted(text.count("no relation to it is known") for text in texts), [0, 1])
+
     def test_one_that_ended_first_fails_in_its_own_way(self) -> None:
         types = [
             self.suite(report_of(log({1: steps(left)}), log({1: steps(right)})))[0][0].attrib
