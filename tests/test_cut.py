@@ -353,8 +353,11 @@ class Scrub(Cut):
 
 
     def test_nothing_but_calls_kinds_statuses_and_numbers_is_left(self) -> None:
+        numbers = {"raw": "0x828F0010", "id": "00112233aabbccdd", "count": "-12", "wait": "any", "empty": ""}
+
         def log(tid: int, status: int) -> bytes:
             note = {"name": "secret", "text": ["secret"], "secret key": 5, "wait_type": "secret", "status": "STATUS_OK"}
+            note |= numbers
             events = [event(n, tid=tid) | {"user": "secret", "engine": "secret"} for n in range(9)]
             events[4] |= {"kind": "process.note", "payload": note}
             events[5] |= {"kind": "kernel.return", "payload": {"name": "Call", "secret key": {"secret key": status}}}
@@ -366,6 +369,7 @@ class Scrub(Cut):
             self.assertNotIn("secret", path.read_text())
         note = next(one["payload"] for one in self.events("canary") if one["kind"] == "process.note")
         self.assertEqual((note["status"], list(note.values())[2]), ("STATUS_OK", 5))
+        self.assertEqual({key: note[key] for key in numbers}, numbers)
         self.assertEqual([(f["canary"], f["ours"]) for f in self.divergence()["fields"]], [(1, 2)])
         self.assertEqual(run("validate", "--strict", str(self.out / "canary.jsonl")).code, 0)
 
