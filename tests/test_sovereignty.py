@@ -719,9 +719,9 @@ class Parity(unittest.TestCase):
         self.assertTrue(d.compute_parity_score(local, local, strict_sovereignty=True).passes)
 
     def test_the_teacher_did_it_too(self) -> None:
-        trace = bash("curl https://a.example", "curl https://b.example")
+        trace = bash("curl https://a.example", "curl https://b.example", "curl https://a.example https://b.example")
         report = d.compute_parity_score(bash("ls", "curl https://a.example"), trace)
-        self.assertEqual([drift.teacher_did_too for drift in report.drifts], [True, False])
+        self.assertEqual([drift.teacher_did_too for drift in report.drifts], [True, False, False])
         self.assertIn("the teacher did it too", report.drifts[0].detail)
         self.assertNotIn("the teacher did it too", report.drifts[1].detail)
 
