@@ -1179,9 +1179,8 @@ h3 { margin: 0; font-size: 1.05rem }
 p { margin: .5rem 0; max-width: 90ch }
 a { color: var(--link) }
 :focus-visible { outline: 3px solid var(--link); outline-offset: 2px; border-radius: 3px }
-code, pre, .events { font: .84rem/1.5 ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace }
-code, pre, td { overflow-wrap: anywhere; unicode-bidi: isolate }
-pre { margin: 0; white-space: pre-wrap }
+code, .events { font: .84rem/1.5 ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace }
+code, td { overflow-wrap: anywhere; unicode-bidi: isolate }
 .bad { color: var(--bad) }
 .good { color: var(--good) }
 .wide { overflow-x: auto }
@@ -17557,7 +17556,8 @@ def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     """Compares two event logs and writes the reports."""
     gates = tuple(gate for gate in Gate if vars(options).get(gate.value) not in (None, False))
     if options.bisect and not gates:
-        raise UsageError("--bisect needs a gate: --validate-identical, --fail-under, --ratchet or --until")
+        needed = "--validate-identical, --check-identity, --fail-under, --ratchet, --strict-profile or --until"
+        raise UsageError(f"--bisect needs a gate: {needed}")
     settings = _comparison(
         options,
         score_to_the_end=options.fail_under is not None or options.ratchet,
@@ -17726,7 +17726,8 @@ def corpus_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
         asked = {name: getattr(options, name) for name in ("must_fail", "strict", "strict_sovereignty")}
         report = score_corpus(options.directory, contract, matrix=matrix, oos=oos, **asked)
         report = report if before is None else compare_scores(report, before)
-        write(report, None)
+        slips = options.ratchet and any(change.is_worse for change in report.changes or ())
+        write(report, options.baseline if slips or report.broken else None)
     code = _coverage_exit(report.coverage, streams)
     if report.broken:
         problems = "; ".join(f"{fixture.id}: {fixture.error}" for fixture in report.broken)
@@ -17734,7 +17735,6 @@ def corpus_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
         raise InputError(options.directory, f"{count}: {problems}")
     if CorpusFailure.VACUOUS in report.failures:
         raise InputError(options.directory, _failure_sentence(report, CorpusFailure.VACUOUS))
-    slips = options.ratchet and any(change.is_worse for change in report.changes or ())
     return code or (ExitCode.OK if report.passes and not slips else ExitCode.GATE)
 
 

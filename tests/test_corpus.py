@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import unittest
+from pathlib import Path
 from xml.etree import ElementTree
 
 from tests.traces import END, FIXTURES, START, FolderCase, jsonl, taught, turn, whole
@@ -261,6 +262,20 @@ class Ratchet(CorpusCase):
         changes = json.loads(self.ratchet("--json")[1])["changes"]
         self.assertIn({"id": "b", "before": 0.5, "now": 1.0}, changes)
         self.assertEqual(self.corpus("--baseline", self.baseline, *self.LIMITS)[0], 0)
+
+    def test_the_next_baseline_is_written_only_where_it_holds(self) -> None:
+        replacing, kept = ("--report", f"json:{self.baseline}"), Path(self.baseline).read_text()
+        self.traces("c", drift=True, total=3)
+        for _ in range(2):
+            self.assertEqual(self.ratchet(*replacing)[0], 1)
+            self.assertEqual(Path(self.baseline).read_text(), kept)
+        self.traces("c", total=3)
+        self.put("c/meta.toml", "junk")
+        self.assertEqual((self.ratchet(*replacing)[0], Path(self.baseline).read_text()), (2, kept))
+        self.traces("c", total=3)
+        self.traces("b", total=2)
+        self.assertEqual(self.ratchet(*replacing)[0], 0)
+        self.assertNotEqual(Path(self.baseline).read_text(), kept)
 
     def test_no_fixture_may_go(self) -> None:
         shutil.rmtree(self.folder / "c")
