@@ -17727,7 +17727,7 @@ def corpus_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
         report = score_corpus(options.directory, contract, matrix=matrix, oos=oos, **asked)
         report = report if before is None else compare_scores(report, before)
         slips = options.ratchet and any(change.is_worse for change in report.changes or ())
-        write(report, options.baseline if slips or report.broken else None)
+        write(report, options.baseline if slips else None)
     code = _coverage_exit(report.coverage, streams)
     if report.broken:
         problems = "; ".join(f"{fixture.id}: {fixture.error}" for fixture in report.broken)
