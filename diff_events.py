@@ -617,10 +617,11 @@ class Problem(NamedTuple):
 
 
 class FieldType(NamedTuple):
-    """What a field accepts, and how that is said to a reader."""
+    """What a field accepts, and how that is said to a reader; ``item`` is what each item of a list must be."""
 
     expected: str
     accepts: Callable[[object], bool]
+    item: FieldType | None = None
 
 
 class Field(NamedTuple):
@@ -660,20 +661,26 @@ FIELD_TYPES: Final[Mapping[str, FieldType]] = {
 
 
 def field_type(notation: str, types: Mapping[str, FieldType] = FIELD_TYPES) -> FieldType:
-    """One type: ``int>=2``, the name of a type, several names with ``|`` between them, or so the strings it may be.
+    """A type by its name, ``int>=2``, ``str[]`` (a list of such), several with ``|`` between, or the strings it may be.
 
-    >>> [field_type(notation).expected for notation in ("int>=2", "str|null", "allow|block")]
-    ['a whole number from 2', 'a string or null', 'one of allow, block']
+    >>> [field_type(notation).expected for notation in ("int>=2", "str[]|null", "allow|block")]
+    ['a whole number from 2', 'a list, each item a string or null', 'one of allow, block']
     """
+    names = notation.split("|")
+    if len(names) > 1 and names[0].removesuffix("[]") not in types:
+        return FieldType(f"one of {', '.join(names)}", lambda value: isinstance(value, str) and value in names)
+    if len(names) > 1:
+        chosen = [field_type(name, types) for name in names]
+        expected, item = " or ".join(one.expected for one in chosen), chosen[0].item
+        return FieldType(expected, lambda value: any(one.accepts(value) for one in chosen), item)
+    if notation.endswith("[]"):
+        each = field_type(notation.removesuffix("[]"), types)
+        expected = f"a list, each item {each.expected}"
+        return FieldType(expected, lambda value: isinstance(value, list) and all(map(each.accepts, value)), each)
     if notation.startswith("int>="):
         least = int(notation.removeprefix("int>="))
         return FieldType(f"a whole number from {least}", lambda value: type(value) is int and value >= least)
-    names = notation.split("|")
-    if len(names) > 1 and names[0] not in types:
-        return FieldType(f"one of {', '.join(names)}", lambda value: isinstance(value, str) and value in names)
-    chosen = [types[name] for name in names]
-    expected = " or ".join(one.expected for one in chosen)
-    return FieldType(expected, lambda value: any(one.accepts(value) for one in chosen))
+    return types[notation]
 
 
 def fields(notation: str, types: Mapping[str, FieldType] = FIELD_TYPES) -> tuple[Field, ...]:
@@ -706,8 +713,12 @@ def field_problems(
     for one in expected:
         value = record.get(one.name, MISSING)
         if (one.required or value is not MISSING) and not one.type.accepts(value):
-            text = f"expected {one.type.expected}, found {described(value)}"
-            yield Problem(Finding.FIELD, member_path(path, one.name), text)
+            place, accepted = member_path(path, one.name), one.type
+            if accepted.item and isinstance(value, list):
+                accepted = accepted.item
+                n, value = next((n, item) for n, item in enumerate(value) if not accepted.accepts(item))
+                place += f"[{n}]"
+            yield Problem(Finding.FIELD, place, f"expected {accepted.expected}, found {described(value)}")
     names = {*known, *(one.name for one in expected)}
     for name in record:
         if name not in names:
@@ -13814,7 +13825,7 @@ def _canonical_host(host: str) -> str:
     """One spelling of a host: case, a dot at the end and the many forms of an address (``0x7f.1``) do not count."""
     import socket  # here, so that only who compares agent traces waits for it
 
-    name = host.lower().rstrip(".")
+    name = host.lower().rstrip(".").strip("[]")
     if re.fullmatch(r"[0-9a-fx.]+", name):
         with contextlib.suppress(OSError):
             name = socket.inet_ntoa(socket.inet_aton(name))
@@ -15376,10 +15387,6 @@ def compute_parity_score(
 # ══ contracts ═════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
-_YAML_KEY_CHARACTERS: Final = 1000
-"""The standard takes a key of 1,024 characters, blanks included."""
-
-
 def _yaml_words(ends: str) -> str:
     """A plain scalar's share of one line; ``: ``, a comment and any character of ``ends`` end it."""
     word = rf"(?:[^ \t\n:{ends}]|:(?=[^ \t\n{ends}]))+"
@@ -15391,67 +15398,46 @@ _YAML_QUOTED: Final = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'"
 _YAML_FIRST: Final = r"[^ \t\n?:,\[\]{}#&*!|>'\"%@`-]"
 _YAML_PLAIN: Final = rf"(?={_YAML_FIRST}|[?:-][^ \t\n]){_yaml_words('')}"
 _YAML_FLOW_PLAIN: Final = rf"(?={_YAML_FIRST}|-[^ \t\n{_YAML_FLOW_ENDS}]){_yaml_words(_YAML_FLOW_ENDS)}"
-_YAML_SCALAR: Final = rf"(?s){_YAML_QUOTED}|{_YAML_PLAIN}"
-_YAML_FLOW_SCALAR: Final = rf"(?s){_YAML_QUOTED}|{_YAML_FLOW_PLAIN}"
 _YAML_KEY: Final = rf"(?s)(?:{_YAML_QUOTED}|{_YAML_PLAIN})(?= {{0,20}}:(?:[ \n]|\Z))"
 _YAML_FLOW_KEY: Final = (
     rf"(?s)(?:{_YAML_QUOTED})(?= {{0,20}}:)|{_YAML_FLOW_PLAIN}(?= {{0,20}}:(?:[ \n{_YAML_FLOW_ENDS}]|\Z))"
 )
-_YAML_MORE_WORDS: Final = _yaml_words("")
-_YAML_MORE_FLOW_WORDS: Final = _yaml_words(_YAML_FLOW_ENDS)
-_YAML_LINE_BREAK: Final = r" *\n[ \n]*"
+_YAML_KEY_CHARACTERS: Final = 1000
+"""The standard takes a key of 1,024 characters, blanks included."""
 _YAML_BLANK: Final = r"(?:[ \n]+|(?<![^ \n])#[^\n]*)*"
 _YAML_LINE_END: Final = r" *(?:(?<= )#[^\n]*)?(?:\n|\Z)"
 _YAML_DASH: Final = r"-(?=[ \n]|\Z)"
 _YAML_START: Final = r"\A((?: *(?:#[^\n]*)?\n)*)---(?= *(?: #[^\n]*)?(?:\n|\Z))"
-_YAML_TEXT_HEADER: Final = r"([|>])([1-9]?)([+-]?)([1-9]?) *(?:(?<= )#[^\n]*)?(?:\n|\Z)"
-_YAML_TEXT_LINE: Final = r"( *)([^\n]*)(\n|\Z)"
 _YAML_REFUSED: Final = (  # another document, a directive, or what is not printable (or a line break to some readers)
     r"(?m)^(?:---|\.\.\.)(?=[ \t\n]|\Z)|^%"
     r"|[^\t\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
-_YAML_SINGLE_QUOTED_PART: Final = r"''|[ \t\n]+"
-_YAML_DOUBLE_QUOTED_PART: Final = r"(?s)[ \t\n]+|\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\n[ \t\n]*|.)"
+_YAML_ESCAPE: Final = r"(?s)[ \t\n]+|\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\n[ \t\n]*|.)"
 _YAML_ESCAPES: Final = {
     **dict(zip("abtnvfre0", "\a\b\t\n\v\f\r\x1b\0", strict=True)),
     **dict(zip('\t "\\/N_LP', '\t "\\/\x85\xa0\u2028\u2029', strict=True)),
 }
-_YAML_FLOAT: Final = (
-    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
-)
+_YAML_CORE: Final[Mapping[str, Callable[[str], object]]] = {
+    "null|Null|NULL|~": lambda text: None,
+    "true|True|TRUE|false|False|FALSE": lambda text: text[0] in "tT",
+    "[-+]?[0-9]+": int,
+    "0x[0-9a-fA-F]+|0o[0-7]+": lambda text: int(text, 0),
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?": float,
+    r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)": lambda text: float(text.replace(".", "")),
+}
+"""The plain scalars that are no strings in the core schema of YAML 1.2: ``yes`` and ``1.0.0`` are."""
 
 
-def _core_value(text: str) -> object:
-    """A plain scalar as the YAML 1.2 core schema reads it.
-
-    >>> [_core_value(text) for text in ("0.95", "0x1F", "true", "yes", "~", "1.0.0")]
-    [0.95, 31, True, 'yes', None, '1.0.0']
-    """
-    if text in ("null", "Null", "NULL", "~"):
-        return None
-    if text in ("true", "True", "TRUE", "false", "False", "FALSE"):
-        return text[0] in "tT"
-    if re.fullmatch(r"[-+]?[0-9]+", text):
-        return int(text)
-    if re.fullmatch(r"0x[0-9a-fA-F]+|0o[0-7]+", text):
-        return int(text, 0)
-    if re.fullmatch(_YAML_FLOAT, text):
-        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-    return text
-
-
-def _line_fold(text: str) -> str:
-    """What the white space around line breaks stands for: one break is a space, each further one a newline."""
-    return "\n" * (text.count("\n") - 1) or " "
+def _line_fold(white: str) -> str:
+    """What white space stands for: one line break is a space, each further one a newline."""
+    return "\n" * (white.count("\n") - 1) or " " if "\n" in white else white
 
 
 def _unescaped(part: re.Match[str]) -> str:
     """What an escape, or white space, between quotes stands for. Raises `KeyError` or `ValueError`."""
     text, code = part[0], part[0][1:]
-    if text == "''":
-        return "'"
     if text[0] != "\\":
-        return _line_fold(text) if "\n" in text else text
+        return "'" if text == "''" else _line_fold(text)
     if code[0] == "\n":
         return "\n" * (code.count("\n") - 1)
     return chr(int(code[1:], 16)) if len(code) > 1 else _YAML_ESCAPES[code]
@@ -15486,24 +15472,28 @@ class PlainYaml:
 
     def _refusal(self, problem: str = "") -> InputError:
         """What is wrong here; by default, that it is no YAML, or more of it than is read."""
-        rest = self._text[self._at : self._at + 200].partition("\n")[0]
         if self._text.startswith("\t", self._at):
             problem = "a tab where only spaces may be"
-        lineno = self._text.count("\n", 0, self._at) + 1
-        return InputError(
-            self._source, f"YAML: {problem or f'beyond the subset: {json_text(shorten(rest, 40))}'}", lineno=lineno
-        )
+        elif not problem:
+            rest = self._text[self._at : self._at + 200].partition("\n")[0]
+            problem = f"beyond the subset: {json_text(shorten(rest, 40))}"
+        return InputError(self._source, f"YAML: {problem}", lineno=self._text.count("\n", 0, self._at) + 1)
 
     def _match(self, pattern: str) -> re.Match[str] | None:
         return re.compile(pattern).match(self._text, self._at)
 
+    def _take(self, pattern: str) -> str:
+        """Passes what must stand here, and returns it."""
+        found = self._match(pattern)
+        if found is None:
+            raise self._refusal()
+        self._at = found.end()
+        return found[0]
+
     def _skip(self) -> int:
         """Passes blanks, comments and line ends; the column of what follows, -1 at the end of the text."""
-        blank = self._match(_YAML_BLANK)
-        self._at = blank.end() if blank else self._at
+        self._take(_YAML_BLANK)
         return -1 if self._at == len(self._text) else self._at - self._text.rfind("\n", 0, self._at) - 1
-
-    # ── blocks ──
 
     def _block(self, parent: int) -> object:
         """The map, list, text or scalar that begins here; ``parent`` is the column of the block that it is in."""
@@ -15539,39 +15529,26 @@ class PlainYaml:
         if self._text[self._at] in "|>":
             return self._text_block(parent)
         value = self._node(parent)
-        end = self._match(_YAML_LINE_END)
-        if end is None:
-            raise self._refusal()
-        self._at = end.end()
+        self._take(_YAML_LINE_END)
         return value
 
     def _text_block(self, parent: int) -> str:
         """A ``>`` or ``|`` text: the lines below that are indented like the first of them, or more."""
-        header = self._match(_YAML_TEXT_HEADER)
-        if header is None or (header[2] and header[4]):
-            raise self._refusal()
-        least, given = max(parent + 1, 1), header[2] or header[4]
-        width = least + int(given) - 1 if given else 0
-        parts: list[str] = []
-        empty, widest, before, line_break = 0, 0, "", ""
-        self._at = header.end()
-        while self._at < len(self._text) and (line := self._match(_YAML_TEXT_LINE)):
-            indent = len(line[1])
-            if not line[2] and (not width or indent <= width):
-                empty, widest = empty + len(line[3]), max(widest, indent)
-            else:
-                width = width or max(least, indent, widest)
-                if indent < width:
-                    break
-                body = line[0][width:].removesuffix("\n")
-                is_folded = header[1] == ">" and before[:1] not in " \t" and body[0] not in " \t"
-                joint = line_break if not is_folded else "" if empty else " "
-                parts += [joint, "\n" * empty, body]
-                empty, before, line_break = 0, body, line[3]
-            self._at = line.end()
-        return "".join(parts) + {"-": "", "": line_break, "+": line_break + "\n" * empty}[header[3]]
-
-    # ── keys, scalars and flow collections ──
+        header = self._take(rf"[|>](?:[1-9][+-]?|[+-][1-9]?)?{_YAML_LINE_END}")[:3]
+        width, given = max(parent + 1, 1), re.search("[1-9]", header)
+        if given:
+            width += int(given[0]) - 1
+        elif blank := self._match(r"(?: *\n)* *"):
+            width = max(width, *map(len, blank[0].split("\n")))
+        lines = self._take(rf"(?:(?: {{{width}}}[^\n]+| {{0,{width}}})(?:\n|\Z))*")
+        text = re.sub(rf"(?m)^ {{1,{width}}}", "", lines)
+        body = text.rstrip("\n")
+        line_ends = text[len(body) :]
+        if header[0] == ">":  # a line break between two lines that are not indented more is a space
+            body = re.sub(r"(?m)^([^ \t\n].*)\n(\n*)(?=[^ \t\n])", lambda found: found[1] + (found[2] or " "), body)
+        if "+" not in header:
+            line_ends = line_ends[:1] if body and "-" not in header else ""
+        return body + line_ends
 
     def _key(self, pattern: str) -> str | None:
         """The key that stands here, as it is written, where one does."""
@@ -15593,35 +15570,22 @@ class PlainYaml:
         """A flow collection or a scalar; ``parent`` is the column of the block around it, None inside a flow."""
         if self._text.startswith(("[", "{"), self._at):
             return self._collection()
-        scalar = self._match(_YAML_FLOW_SCALAR if parent is None else _YAML_SCALAR)
-        if scalar is None:
-            raise self._refusal()
-        if scalar[0][0] in "\"'":
-            value = self._scalar(scalar[0])
-            self._at = scalar.end()
-            return value
-        self._at = scalar.end()
-        return self._scalar(self._with_more_lines(scalar[0], parent))
-
-    def _with_more_lines(self, first: str, parent: int | None) -> str:
-        """A plain scalar with its further lines: in a block, those that are indented more than it."""
-        words, parts = re.compile(_YAML_MORE_FLOW_WORDS if parent is None else _YAML_MORE_WORDS), [first]
-        while line_break := self._match(_YAML_LINE_BREAK):
-            more = words.match(self._text, line_break.end())
-            indent = len(line_break[0]) - line_break[0].rfind("\n") - 1
-            if more is None or (parent is not None and indent <= parent):
-                break
-            parts += [_line_fold(line_break[0]), more[0]]
-            self._at = more.end()
-        return "".join(parts)
+        start, plain, ends = self._at, _YAML_PLAIN, ""
+        if parent is None:
+            parent, plain, ends = -1, _YAML_FLOW_PLAIN, _YAML_FLOW_ENDS
+        text = self._take(rf"(?s){_YAML_QUOTED}|{plain}(?: *(?:\n *)*\n {{{parent + 1},}}{_yaml_words(ends)})*")
+        after, self._at = self._at, start  # where an error is told
+        value = self._scalar(text)
+        self._at = after
+        return value
 
     def _scalar(self, text: str) -> object:
         """The value of a scalar; between quotes, escapes are replaced and line breaks folded."""
         try:
             if text[0] not in "\"'":
-                return _core_value(text)
-            pattern = _YAML_SINGLE_QUOTED_PART if text[0] == "'" else _YAML_DOUBLE_QUOTED_PART
-            value = re.sub(pattern, _unescaped, text[1:-1])
+                text = re.sub(r" *\n[ \n]*", lambda found: _line_fold(found[0]), text)
+                return next((read(text) for pattern, read in _YAML_CORE.items() if re.fullmatch(pattern, text)), text)
+            value = re.sub(_YAML_ESCAPE if text[0] == '"' else r"''|[ \t\n]+", _unescaped, text[1:-1])
             value.encode()  # half a surrogate pair is no text
         except (KeyError, ValueError) as error:
             problem = "an escape that is none" if text[0] == '"' else "a number with more digits than can be read"
@@ -15683,33 +15647,24 @@ def read_settings(path: str) -> dict[str, object]:
     return value
 
 
-def _member(value: object, *names: str) -> object:
-    """The value under a path of keys, `MISSING` where there is none."""
-    for name in names:
-        value = value.get(name, MISSING) if isinstance(value, dict) else MISSING
-    return value
-
-
-def _settings_line(path: str, *names: str) -> int | None:
-    """The line on which the last of some keys, each within the one before it, stands in a file of settings."""
+def _settings_error(problem: str, path: str, field: str) -> InputError:
+    """A problem with the field of a file of settings, on the line where the last of its names stands."""
     text, end = re.sub(r"(?m)(?<!\S)#.*", "", read_text(path)), 0
-    for name in names:
+    for name in field.partition("[")[0].split("."):
         key = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])[\"']?\s*[:=.\]]")
         if (place := key.search(text, end)) is None:
-            return None
+            return InputError(path, problem, field=field)
         end = place.start() + len(name)
-    return text.count("\n", 0, end) + 1
+    return InputError(path, problem, lineno=text.count("\n", 0, end) + 1, field=field)
 
 
 def checked_fields(value: object, expected: Sequence[Field], source: str, path: str = "") -> dict[str, Any]:
     """The map at ``path`` of some settings, its fields as ``expected``, whatever else it has. Raises `InputError`."""
     if not isinstance(value, dict):
-        problem = f"expected a map, found {described(value)}"
-        raise InputError(source, problem, lineno=_settings_line(source, *path.split(".")), field=path)
+        raise _settings_error(f"expected a map, found {described(value)}", source, path)
     for one in field_problems(value, expected, path):
         if one.is_error:
-            lineno = _settings_line(source, *str(one.field).split("."))
-            raise InputError(source, one.text, lineno=lineno, field=one.field)
+            raise _settings_error(one.text, source, str(one.field))
     return value
 
 
@@ -15725,60 +15680,30 @@ class Contract(NamedTuple):
 
 DEFAULT_CONTRACT: Final = Contract()
 _HOST: Final = r"(?:\*\.)?[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?"
-
-
-def checked_host(value: object, source: str, field: str | None = None) -> str:
-    """An entry of an allow list: a host name, an address, or ``*.domain``."""
-    if isinstance(value, str) and (re.fullmatch(_HOST, value) or ip_address(value.strip("[]"))):
-        return value.strip("[]")
-    raise InputError(source, f"expected a host or *.domain, found {described(value)}", field=field)
-
-
-def checked_hosts(value: object, source: str, field: str) -> tuple[str, ...]:
-    """An allow list; nothing at all is an empty one."""
-    if value is not None and not isinstance(value, list):
-        raise InputError(source, f"expected a list of hosts, found {described(value)}", field=field)
-    return tuple(checked_host(entry, source, f"{field}[{place}]") for place, entry in enumerate(value or ()))
-
-
+HOST: Final = FieldType(
+    "a host or *.domain",
+    lambda value: isinstance(value, str) and bool(re.fullmatch(_HOST, value) or ip_address(value.strip("[]"))),
+)
 SHARE: Final = FieldType(
     "a number from 0 to 1",
     lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1,
 )
 _SETTINGS_TYPES: Final[Mapping[str, FieldType]] = {
     **FIELD_TYPES,
+    "host": HOST,
     "name": FieldType("a name", lambda value: isinstance(value, str) and value != ""),
     "share": SHARE,
-    "strings": FieldType("a list of strings", lambda value: value == [] or _is_list(value, FIELD_TYPES["str"].accepts)),
 }
-_CONTRACT_FIELDS: Final[Mapping[tuple[str, ...], tuple[Field, ...]]] = {
-    (): fields("oos_rows:strings?", _SETTINGS_TYPES),
-    ("parity_score",): fields("thresholds:any?"),
-    ("parity_score", "thresholds"): fields("aggregate_min:share? individual_min:share?", _SETTINGS_TYPES),
-    ("sovereignty",): fields("allow_hosts:any? forbidden_replay_egress:any?"),
+_CONTRACT_FIELDS: Final[Mapping[str, tuple[Field, ...]]] = {
+    section: fields(notation, _SETTINGS_TYPES)
+    for section, notation in {
+        "": "oos_rows:str[]?",
+        "parity_score": "thresholds:any?",
+        "parity_score.thresholds": "aggregate_min:share? individual_min:share?",
+        "sovereignty": "allow_hosts:host[]|null? forbidden_replay_egress:host[]|null?",
+    }.items()
 }
 """What a contract is read for, by the section that it stands in. Whatever else it says is for others."""
-
-
-def _contract_values(settings: dict[str, object], path: str) -> dict[str, Any]:
-    """The values of the contract's fields by their names, those that are given.
-
-    Raises `InputError` for a value of another type, and for a key in a section that is nearly one of those read.
-    """
-    homes = {one.name: section for section, expected in _CONTRACT_FIELDS.items() for one in expected}
-    found: dict[str, Any] = {}
-    for section, expected in _CONTRACT_FIELDS.items():
-        value = _member(settings, *section)
-        if value is MISSING or value is None:
-            continue
-        values = checked_fields(value, expected, path, ".".join(section))
-        found |= {one.name: values[one.name] for one in expected if one.name in values}
-        for key in map(str, values if section else ()):
-            if (meant := nearest(key, homes, 0.75)) and homes.get(key) != section:
-                problem = f"no such key; is {'.'.join((*homes[meant], meant))} meant?"
-                lineno, name = _settings_line(path, *section, key), ".".join((*section, key))
-                raise InputError(path, problem, lineno=lineno, field=name)
-    return found
 
 
 def read_contract(path: str) -> Contract:
@@ -15786,16 +15711,22 @@ def read_contract(path: str) -> Contract:
 
     Raises `InputError`, also for a key that is nearly one of these: it would else be ignored without a word.
     """
-    values = _contract_values(read_settings(path), path)
+    sections, values = {"": read_settings(path)}, dict[str, Any]()
+    homes = {one.name: section for section, expected in _CONTRACT_FIELDS.items() for one in expected}
+    for section, expected in _CONTRACT_FIELDS.items():
+        parent, _, name = section.rpartition(".")
+        value = sections.get(parent, {}).get(name) if section else sections[""]
+        if value is not None:
+            found = sections[section] = checked_fields(value, expected, path, section)
+            values |= {one.name: found[one.name] for one in expected if one.name in found}
+            for key in map(str, found if section else ()):
+                if (meant := nearest(key, homes, 0.75)) and homes.get(key) != section:
+                    problem = f"no such key; is {homes[meant]}.{meant} meant?"
+                    raise _settings_error(problem, path, f"{section}.{key}")
+    hosts = [tuple(values.get(name) or ()) for name in ("allow_hosts", "forbidden_replay_egress")]
     limits = {name: float(values[name]) for name in ("aggregate_min", "individual_min") if name in values}
-    return Contract(
-        allow_hosts=checked_hosts(values.get("allow_hosts"), path, "sovereignty.allow_hosts"),
-        forbidden_hosts=checked_hosts(
-            values.get("forbidden_replay_egress"), path, "sovereignty.forbidden_replay_egress"
-        ),
-        oos_rows=tuple(values.get("oos_rows", ())),
-        **limits,
-    )
+    oos_rows = tuple(values.get("oos_rows", ()))
+    return Contract(**limits, allow_hosts=hosts[0], forbidden_hosts=hosts[1], oos_rows=oos_rows)
 
 
 ROW_STATUSES: Final = {"SHIPPED": True, "PARTIAL": True, "MISSING": False, "NONE": False}
@@ -15804,35 +15735,32 @@ ROW_STATUSES: Final = {"SHIPPED": True, "PARTIAL": True, "MISSING": False, "NONE
 _ROW_FIELDS: Final = fields(f"id:name status:{'|'.join(ROW_STATUSES)}", _SETTINGS_TYPES)
 
 
-def _matrix_rows(value: object, path: str, *, expected: bool) -> Iterator[tuple[str, object]]:
-    """Every map that has a ``status``, at any depth, with its path.
-
-    Where a row is ``expected``, and beside other rows of a list, what holds none is yielded too: it will be refused.
-    """
-    nested: Iterable[tuple[str, object]] = ()
-    if isinstance(value, dict):
-        nested = [(member_path(path, str(name)), member) for name, member in value.items()]
+def _matrix_rows(value: object, path: str) -> Iterator[tuple[str, object]]:
+    """Every map that has a ``status``, at any depth, with its path; and what stands in a list of such and is none."""
+    if isinstance(value, dict) and "status" in value:
+        yield path, value
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            yield from _matrix_rows(member, member_path(path, str(name)))
     elif isinstance(value, list):
-        nested = [(f"{path}[{place}]", member) for place, member in enumerate(value)]
-    of_list = isinstance(value, list) and (expected or any(_member(row, "status") is not MISSING for row in value))
-    is_row = _member(value, "status") is not MISSING
-    rows = [row for place, member in nested for row in _matrix_rows(member, place, expected=of_list)]
-    yield from ([(path, value)] if is_row or (expected and not rows) else [])
-    yield from rows
+        places = [(f"{path}[{place}]", item) for place, item in enumerate(value)]
+        rows = [[*_matrix_rows(item, place)] for place, item in places]
+        for place, found in zip(places, rows, strict=True) if any(rows) else ():
+            yield from found or [place]
 
 
 def read_matrix(path: str) -> dict[str, str]:
     """The rows of a parity matrix, also those nested in others: the status of each by its id. Raises `InputError`."""
     categories = read_settings(path).get("categories")
-    if not isinstance(categories, list | dict) or not categories:
-        raise InputError(path, f"expected a list of rows, found {described(categories)}", field="categories")
     matrix: dict[str, str] = {}
-    for place, value in _matrix_rows(categories, "categories", expected=True):
+    for place, value in _matrix_rows(categories, "categories"):
         row = checked_fields(value, _ROW_FIELDS, path, place)
         if row["id"] in matrix:
             problem = f"expected a name that no other row has, found {described(row['id'])}"
             raise InputError(path, problem, field=f"{place}.id")
         matrix[row["id"]] = row["status"]
+    if not matrix:
+        raise InputError(path, f"expected rows with a status, found {described(categories)}", field="categories")
     return matrix
 
 
@@ -15843,7 +15771,9 @@ _TRACE_FILES: Final = ("teacher.ccpa-trace.jsonl", "student.ccpa-trace.jsonl")
 _LOG_FILES: Final = ("canary.jsonl", "ours.jsonl")
 _META_FILE: Final = "meta.toml"
 _META_FIELDS: Final = fields(
-    "id:name covers:strings? description:str? match_names:bool? check_identity:bool? profile:str?", _SETTINGS_TYPES
+    "id:name covers:str[]? allow_hosts:host[]|null? description:str? "
+    "profile:str? match_names:bool? check_identity:bool?",
+    _SETTINGS_TYPES,
 )
 
 
@@ -15937,7 +15867,7 @@ def read_meta(folder: str, name: str = "") -> Meta:
     return Meta(
         fixture["id"],
         tuple(fixture.get("covers", ())),
-        checked_hosts(fixture.get("allow_hosts"), source, "fixture.allow_hosts"),
+        tuple(fixture.get("allow_hosts") or ()),
         DiffOptions(_tid_map(fixture.get("tid_map", {}), source), **asked),
         (os.path.join(folder, fixture["profile"]),) if "profile" in fixture else (),
     )
@@ -16196,15 +16126,12 @@ _EARLIER_FIXTURE: Final = fields("id:str score:share|null", _SETTINGS_TYPES)
 
 def read_scores(path: str) -> dict[str, float | None]:
     """The scores of an earlier run by the ids of the fixtures, from its JSON report. Raises `InputError`."""
-    try:
-        document = parse_json(read_text(path))
-    except NotJsonError as error:
-        raise InputError(path, f"expected the JSON report of a corpus: {error}") from error
-    form, fixtures = _member(document, "format"), _member(document, "fixtures")
-    if form != "diff-events-corpus" or not isinstance(fixtures, list):
-        raise InputError(path, f"expected the JSON report of a corpus, found {described(form)}", field="format")
+    document = checked_fields(_parse_settings_json(read_text(path), path), fields("format:str fixtures:array"), path)
+    if document["format"] != "diff-events-corpus":
+        problem = f"expected the JSON report of a corpus, found {described(document['format'])}"
+        raise InputError(path, problem, field="format")
     scores: dict[str, float | None] = {}
-    for place, value in enumerate(fixtures):
+    for place, value in enumerate(document["fixtures"]):
         fixture = checked_fields(value, _EARLIER_FIXTURE, path, f"fixtures[{place}]")
         scores[fixture["id"]] = fixture["score"]
     return scores
@@ -17340,6 +17267,12 @@ def _value(expected: str, pattern: str, convert: Callable[[str], object]) -> Cal
     return read
 
 
+def _host(text: str) -> str:
+    if not HOST.accepts(text):
+        raise argparse.ArgumentTypeError(f"expected {HOST.expected}, found {printable(text)!r}")
+    return text
+
+
 def _percentage(text: str) -> Fraction:
     from fractions import Fraction  # here, so that only who gives a percentage waits for it
 
@@ -17357,7 +17290,7 @@ def _thread_place(text: str) -> ThreadPlace:
 
 
 _VALUES: Final[Mapping[str, Callable[[str], object]]] = {
-    "HOST": lambda text: checked_host(text, "--allow-host"),
+    "HOST": _host,
     "KEY:IDX": _value("the key or tid of a thread and an index", ".+:[0-9]{1,18}", _thread_place),
     "N": _value("a whole number of 0 or more, of at most 18 digits", "[0-9]{1,18}", int),
     "PCT": _value("a percentage from 0 to 100", r"(?:100(?:\.0{1,9})?|[0-9]{1,2}(?:\.[0-9]{1,9})?)%?", _percentage),

@@ -186,13 +186,13 @@ class Contracts(FolderCase):
             ),
             ("c.toml", "[sovereignty]\n# allow_host\nallow_host = []\n", "c.toml:3: sovereignty.allow_host: no such"),
             ("c.json", '{"sovereignty":\n {"forbidden_egress": []}}', "c.json:2: .*is .*forbidden_replay_egress meant"),
-            ("c.yaml", "oos_rows: x\n", "oos_rows: expected a list of strings"),
+            ("c.yaml", "oos_rows: x\n", "oos_rows: expected a list, each item a string"),
             ("c.yaml", CONTRACT.replace("0.9", "1.5"), "expected a number from 0 to 1, found a number: 1.5"),
             ("c.yaml", CONTRACT.replace("0.9", "-0.1"), "aggregate_min"),
             ("c.yaml", CONTRACT.replace("0.5", "'0.5'"), "individual_min: expected a number"),
             ("c.yaml", CONTRACT.replace("0.5", "true"), "individual_min: expected a number"),
             ("c.yaml", CONTRACT.replace("0.5", ".nan"), "individual_min: expected a number"),
-            ("c.yaml", CONTRACT + "sovereignty:\n  allow_hosts: a.example\n", "expected a list of hosts"),
+            ("c.yaml", CONTRACT + "sovereignty:\n  allow_hosts: a.example\n", "allow_hosts: expected a list, each"),
             (
                 "c.yaml",
                 CONTRACT + "sovereignty:\n  allow_hosts: ['https://a.example']\n",
@@ -211,10 +211,12 @@ class Contracts(FolderCase):
 
     def test_addresses_are_hosts(self) -> None:
         for host in ("10.0.0.1", "[2001:db8::1]", "a_b.example", "*.example"):
-            self.assertEqual(d.checked_hosts([host], "c", "f"), (host.strip("[]"),))
+            path = self.put("c.json", json.dumps({"sovereignty": {"allow_hosts": [host]}}))
+            self.assertEqual(d.read_contract(path).allow_hosts, (host,))
         for wrong in ("", "a b", "*.", "a/b", "*.*.x", 5, "cafe:80"):
-            with self.assertRaises(d.InputError):
-                d.checked_hosts([wrong], "c", "f")
+            path = self.put("c.json", json.dumps({"sovereignty": {"allow_hosts": [wrong]}}))
+            with self.assertRaisesRegex(d.InputError, r"allow_hosts\[0\]: expected a host"):
+                d.read_contract(path)
 
     def test_matrix(self) -> None:
         text = "categories:\n  - id: hooks\n    status: SHIPPED\n  - id: mcp\n    status: MISSING\n    note: later\n"
@@ -222,19 +224,19 @@ class Contracts(FolderCase):
             d.read_matrix(self.put("m.yaml", text)), {"hooks": "SHIPPED", "mcp": "MISSING"}
         )
         for broken, problem in (
-            ("a: 1\n", "categories: expected a list of rows"),
-            ("categories: []\n", "categories: expected a list of rows"),
+            ("a: 1\n", "categories: expected rows with a status"),
+            ("categories: []\n", "categories: expected rows with a status"),
             (text.replace("mcp", "hooks"), r"categories\[1\].id: expected a name that no other row has"),
             (text.replace("id: mcp", "idx: mcp"), r"categories\[1\].id"),
             (text.replace("MISSING", "GONE"), r"categories\[1\].status: expected one of"),
             (text.replace("MISSING", "shipped"), "expected one of SHIPPED, PARTIAL, MISSING, NONE"),
             (text.replace("    status: MISSING\n", ""), r"categories\[1\].status: expected one of"),
-            ("categories:\n  - x\n", r"categories\[0\]: expected a map"),
+            ("categories:\n  - x\n", "categories: expected rows"),
             (
                 "categories:\n  - rows:\n    - {id: a, status: SHIPPED}\n    - {id: b}\n",
                 r"categories\[0\].rows\[1\].status",
             ),
-            ("categories:\n  - name: tools\n    rows: []\n", r"categories\[0\].id: expected a name, found nothing"),
+            ("categories:\n  - name: tools\n    rows: []\n", "categories: expected rows"),
         ):
             with self.subTest(broken=broken), self.assertRaisesRegex(d.InputError, problem):
                 d.read_matrix(self.put("m.yaml", broken))

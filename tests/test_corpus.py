@@ -284,9 +284,10 @@ class Ratchet(CorpusCase):
     def test_bad_baselines(self) -> None:
         self.assertIn("--ratchet needs --baseline", self.refused("corpus", str(self.folder), "--ratchet"))
         for text, problem in (
-            ("{", "expected the JSON report of a corpus: invalid JSON"),
-            ("[]", "expected the JSON report of a corpus, found nothing"),
-            ('{"format": "diff-events-corpus", "fixtures": 1}', "expected the JSON report of a corpus"),
+            ("{", ".b.json: invalid JSON"),
+            ("[]", "expected a map, found an empty array"),
+            ('{"format": "x", "fixtures": []}', "format: expected the JSON report of a corpus"),
+            ('{"format": "diff-events-corpus", "fixtures": 1}', "fixtures: expected an array"),
             ('{"format": "diff-events-corpus", "fixtures": [1]}', "fixtures[0]: expected a map, found a number: 1"),
             (
                 '{"format": "diff-events-corpus", "fixtures": [{"id": "a", "score": 2}]}',
