@@ -6184,10 +6184,16 @@ class ComparedEvents:
 
     events: Both[Event]
     fields: tuple[FieldDifference, ...]
-    meanings: tuple[Both[Meaning | None], ...]
-    """What the values of each field stand for."""
     fields_omitted: int
     """There are so many beyond `MOST_FIELDS`."""
+
+    @property
+    def meanings(self) -> tuple[Both[Meaning | None], ...]:
+        """What the values of each field stand for."""
+        canary, ours = self.events
+        return tuple(
+            Both(meaning_of(canary, f.path, f.left), meaning_of(ours, f.path, f.right)) for f in self.fields
+        )
 
 
 class Novelty(enum.Enum):
@@ -6284,7 +6290,6 @@ class Divergence(ComparedEvents):
     mismatch: Mismatch
     change: Change
     context: tuple[Both[Event | None], ...]
-    following: Both[Event | None]
     block: Both[tuple[Event, ...]]
     """The events that have no counterpart, up to where the streams are together again or end; of many, only the
     first `FIRST_OF_BLOCK` and the last `LAST_OF_BLOCK`."""
@@ -6342,62 +6347,6 @@ class ParityScore:
         return lost * max(before.comparable, 1) > room * had * max(self.comparable, 1)
 
 
-class Phase(enum.Enum):
-    """Where in the walk of a pair a stretch of it lies."""
-
-    BEFORE = "before"
-    """Up to the first divergence."""
-    AFTER = "after"
-    """From there to where the walk ends."""
-    NOT_COMPARED = "not_compared"
-    """Behind that."""
-
-
-class Stretch(NamedTuple):
-    """A piece of a lane, in places. Two events that match share one; another stands against a gap or a stranger."""
-
-    phase: Phase
-    places: int
-    matched: int
-    alone: Both[int]
-    """Events of each side without a counterpart."""
-    floated: Both[int] = Both(0, 0)
-    """Events that floated where it begins, or a little behind."""
-
-    def with_next(self, other: Stretch) -> Stretch:
-        """Two of one phase put together."""
-        alone = Both(self.alone.canary + other.alone.canary, self.alone.ours + other.alone.ours)
-        floated = Both(self.floated.canary + other.floated.canary, self.floated.ours + other.floated.ours)
-        return Stretch(self.phase, self.places + other.places, self.matched + other.matched, alone, floated)
-
-
-class Lane(NamedTuple):
-    """The walk of a pair as it can be drawn: canary and ours side by side, in few pieces however long the logs are."""
-
-    places: int
-    stretches: tuple[Stretch, ...] = ()
-    divergences: tuple[int, ...] = ()
-    """The places of the first divergences, as many as are reported."""
-
-    def coarser(self, pieces: int) -> Lane:
-        """The lane in about so many pieces: neighbours of one phase are put together, and all that only match.
-
-        >>> one, other = Stretch(Phase.AFTER, 5, 5, Both(0, 0)), Stretch(Phase.AFTER, 1, 0, Both(1, 1))
-        >>> Lane(11, (one, one, other)).coarser(4).stretches == (one.with_next(one), other)
-        True
-        """
-        most_places = -(-2 * self.places // pieces)
-        merged: list[Stretch] = []
-        for stretch in self.stretches:
-            both = merged[-1].with_next(stretch) if merged and merged[-1].phase is stretch.phase else None
-            only_matches = both and both.matched == both.places and not any(stretch.floated)
-            if both and (both.places <= most_places or only_matches):
-                merged[-1] = both
-            else:
-                merged.append(stretch)
-        return self._replace(stretches=tuple(merged))
-
-
 @dataclass(frozen=True, slots=True)
 class ThreadReport:
     """What became of one pair of threads."""
@@ -6417,7 +6366,8 @@ class ThreadReport:
     divergences_found: int
     """All that the walk met."""
     parity: ParityScore
-    lane: Lane
+    steps: tuple[Step, ...]
+    """The walk, from its first event to its last."""
     marks: tuple[DivergenceMark, ...] = ()
     """All divergences that the walk met."""
     compared_to: int = 0
@@ -8534,8 +8484,6 @@ def start_without_divergence(
 _FIRST_CALLS_SHOWN: Final = 3
 _FIRST_CALLS_SOUGHT: Final = 256
 """Events of a thread without partner that are looked at for them."""
-_LANE_PIECES: Final = 250
-"""How finely a lane is kept: there is no drawing it finer than that."""
 MOST_SCORED_DIFFERENCES: Final = 2000
 """Differences of a pair that are walked through for the score alone, where fewer are to be reported."""
 MOST_DETAILED: Final = 1000
@@ -8666,8 +8614,7 @@ _Fields: TypeAlias = Callable[[Event, Event], Iterable[FieldDifference]]
 def _compared(canary: Event, ours: Event, fields_of: _Fields = payload_differences) -> ComparedEvents:
     found = iter(fields_of(canary, ours))
     fields = tuple(itertools.islice(found, MOST_FIELDS))
-    meanings = tuple(Both(meaning_of(canary, d.path, d.left), meaning_of(ours, d.path, d.right)) for d in fields)
-    return ComparedEvents(Both(canary, ours), fields, meanings, sum(1 for _ in found))
+    return ComparedEvents(Both(canary, ours), fields, sum(1 for _ in found))
 
 
 def _first_events(difference: Step, canary: Event, ours: Event, fields_of: _Fields) -> tuple[Mismatch, ComparedEvents]:
@@ -8676,7 +8623,7 @@ def _first_events(difference: Step, canary: Event, ours: Event, fields_of: _Fiel
         return Mismatch.PAYLOAD, _compared(canary, ours, fields_of)
     kinds = () if difference.lost else (FieldDifference("kind", canary.kind, ours.kind),)
     mismatch = Mismatch.MISSING if difference.lost else Mismatch.KIND
-    return mismatch, ComparedEvents(Both(canary, ours), kinds, (Both(None, None),) * len(kinds), 0)
+    return mismatch, ComparedEvents(Both(canary, ours), kinds, 0)
 
 
 def _same_but_for_names(names: NameTable, walk: PairWalk, difference: Step, first: tuple[Event, Event]) -> int:
@@ -8702,7 +8649,7 @@ def _shown_places(walk: PairWalk, side: Side, options: DiffOptions, detailed: in
         if number < (options.max_divergences or sys.maxsize):
             shown.add(end)
         if number < detailed:
-            shown.update((*range(max(0, start - options.context), start), start + 1))
+            shown.update(range(max(0, start - options.context), start))
             shown.update(range(max(start, end - LAST_OF_BLOCK), end))
         yield from ((cursor.tid, position) for position in shown if 0 <= position < end_of_stream)
 
@@ -8802,23 +8749,20 @@ def _found(
 
 def _divergences(walk: PairWalk, found: Sequence[Found], options: DiffOptions, detailed: int) -> Iterator[Divergence]:
     """The first divergences of a walk, as many as were asked for; the first of them with all evidence."""
-    sides, nothing = walk.sides, Both(None, None)
+    sides = walk.sides
     for number, one in enumerate(found[: options.max_divergences or None]):
         difference, shown, is_detailed = one.difference, one.shown, number < detailed
-        starts, ends, counts = difference.starts, difference.ends, difference.counts
+        ends, counts = difference.ends, difference.counts
         rejoin = Both(*(_event_at(sides[side], ends[side]) for side in Side))
         block = Both(*(tuple(_ends_of_block(sides[s], difference.places[s], is_detailed)) for s in Side))
-        following = Both(*(_event_at(sides[side], starts[side] + 1) for side in Side))
         changed = itertools.starmap(_compared, zip(*block, strict=True))
         yield Divergence(
             shown.events,
             shown.fields,
-            shown.meanings,
             shown.fields_omitted,
             mismatch=one.mismatch,
             change=difference.change,
             context=_context(walk, difference, options.context) if is_detailed else (),
-            following=following if is_detailed else nothing,
             block=block,
             counts=counts,
             rejoin=rejoin if rejoin.canary and rejoin.ours else None,
@@ -8900,27 +8844,6 @@ def _ending(walk: PairWalk, named: PairWalk, found: Sequence[Found]) -> Ending |
         counts = found[-1].difference.counts
         side = Side.OURS if counts.ours < counts.canary else Side.CANARY
     return ending_of(walk.sides[side].log, walk.sides[side].tid, side) if side else None
-
-
-def _lane(walk: PairWalk, divergences: int) -> Lane:
-    """The lane of a walk of which so many divergences are reported. What floats takes no place in it."""
-    phase, place, nothing = Phase.BEFORE, 0, Both(0, 0)
-    stretches: list[Stretch] = []
-    differences: list[int] = []
-    for step in walk.steps:
-        counts = step.places.map(len)
-        if step.kind is StepKind.FLOATED:
-            stretches.append(Stretch(phase, 0, 0, nothing, counts))
-            continue
-        if step.kind is StepKind.DIFFERED:
-            phase = Phase.AFTER
-        elif step.kind is StepKind.REST and walk.end not in _ENDED_SIDE:
-            phase = Phase.NOT_COMPARED
-        differences += [place] if step.differs else []
-        alone = Both(counts.canary - step.matched, counts.ours - step.matched)
-        stretches.append(Stretch(phase, max(counts), step.matched, alone))
-        place += max(counts)
-    return Lane(place, tuple(stretches), tuple(differences[:divergences])).coarser(_LANE_PIECES)
 
 
 def most_walked(options: DiffOptions) -> int:
@@ -9175,7 +9098,7 @@ class Compared:
                 divergences_found=len(walk.differences),
                 parity=ParityScore(walk.aligned, walk.comparable, complete),
                 ending=_ending(walk, named, of_thread),
-                lane=_lane(walk, len(divergences)),
+                steps=walk.steps,
                 marks=tuple(divergence_mark(one, walk.canary.stream) for one in of_thread),
                 compared_to=idx_behind(walk.canary.stream, walk.rest.canary.start),
                 lines=Both(ends.canary[pair.canary_tid], ends.ours[pair.ours_tid]),
@@ -11620,7 +11543,7 @@ _register(
 _register(
     Divergence,
     f"class=mismatch {_PLACES} fields sort explained_by novelty change canary_count=counts.canary "
-    "ours_count=counts.ours matched_before matched_after rejoin event=events next=following context block "
+    "ours_count=counts.ours matched_before matched_after rejoin event=events context block "
     "block_omitted fields_omitted changed explanation",
     block_omitted=lambda one: Both(*(one.counts[side] - len(one.block[side]) for side in Side)),
     changed=lambda one: [
@@ -11888,9 +11811,58 @@ def _span(report: Report, thread: ThreadReport, side: Side) -> str:
     return f'<svg class="span" width="100%" data-x="{first:.2f}%" data-width="{max(0.15, last - first):.2f}%"'
 
 
-def _bar(lane: Lane, side: Side) -> str:
+_LanePiece: TypeAlias = "tuple[tuple[str, str], Counter[str]]"
+"""Of a lane: how what matches there looks, and what does not; and how many places and events of each sort it has."""
+_DRAWN: Final = ("matched", "matched", "canary", "ours", "canary floated", "ours floated")
+"""What has shapes of its own in a piece."""
+
+
+def _pieces(thread: ThreadReport) -> Iterator[_LanePiece]:
+    """The steps of a walk. Two events that match share a place; what floats has none."""
+    looks = "same", "alone"
+    for step in thread.steps:
+        (canary, ours), matched = step.places.map(len), step.matched
+        if step.kind is StepKind.FLOATED:
+            yield looks, Counter({"canary floated": canary, "ours floated": ours})
+            continue
+        if step.kind is StepKind.DIFFERED:
+            looks = "after", "alone"
+        elif step.kind is StepKind.REST and (all(step.places) or thread.steps[-2].change is Change.UNRECOVERED):
+            looks = "after", "unseen"
+        places = max(canary, ours)
+        yield looks, Counter(places=places, matched=matched, canary=canary - matched, ours=ours - matched)
+
+
+def _put_together(pieces: Iterable[_LanePiece], most_places: int) -> list[_LanePiece]:
+    """Neighbours of one look up to so many places as one, and all that only match."""
+    merged: list[_LanePiece] = []
+    for looks, counts in pieces:
+        if merged and merged[-1][0] == looks:
+            both = merged[-1][1] + counts
+            only_matches = both.keys() == {"places", "matched"} and both["places"] == both["matched"]
+            if both["places"] <= most_places or only_matches:
+                merged[-1] = looks, both
+                continue
+        merged.append((looks, counts))
+    return merged
+
+
+def _drawable(lanes: Sequence[Sequence[_LanePiece]]) -> Sequence[Sequence[_LanePiece]]:
+    """All lanes, as finely as the number of shapes allows."""
+    for most in (240, 120, 60, 30, 16, 8, 4, 2, 1):
+        lanes = [_put_together(lane, -(-2 * _length(lane) // most)) for lane in lanes]
+        if sum(bool(counts[name]) for lane in lanes for _, counts in lane for name in _DRAWN) <= _MOST_SHAPES:
+            break
+    return lanes
+
+
+def _length(lane: Iterable[_LanePiece]) -> int:
+    return sum(counts["places"] for _, counts in lane) or 1
+
+
+def _bar(lane: Sequence[_LanePiece], side: str) -> str:
     """One side of a lane: what matches, over it, as high as its share, what is without an equal; and what floated."""
-    whole, start = max(1, lane.places), 0
+    whole, start = _length(lane), 0
     boxes, dots = [], []
 
     def box(look: str, events: int, places: float, height: int = 16) -> str:
@@ -11898,39 +11870,29 @@ def _bar(lane: Lane, side: Side) -> str:
         title = f"<title>{_counted(events, 'event')} {_LOOK_WORDS[look]}</title>"
         return f'<rect class="{look}" {place} y="{16 - height}" height="{height}">{title}</rect>'
 
-    if any(stretch.places > stretch.matched for stretch in lane.stretches):
+    if any(counts["places"] > counts["matched"] for _, counts in lane):
         boxes.append('<rect class="gap" width="100%" height="16"/>')
-    for stretch in lane.stretches:
-        matched, alone, floated = stretch.matched, stretch.alone[side], stretch.floated[side]
+    for looks, counts in lane:
+        places, matched, alone, floated = (counts[name] for name in ("places", "matched", side, f"{side} floated"))
         if matched:
-            boxes.append(box("same" if stretch.phase is Phase.BEFORE else "after", matched, stretch.places))
+            boxes.append(box(looks[0], matched, places))
         if alone:
-            look = "unseen" if stretch.phase is Phase.NOT_COMPARED else "alone"
-            places = max(stretch.places if matched else min(alone, stretch.places), whole / 160)
-            boxes.append(box(look, alone, places, 2 * -(-8 * alone // (alone + matched))))
+            width = max(places if matched else min(alone, places), whole / 160)
+            boxes.append(box(looks[1], alone, width, 2 * -(-8 * alone // (alone + matched))))
         if floated:
             title = f"<title>{_counted(floated, 'event')} floated</title>"
             dots.append(f'<circle class="float" cx="{100 * start / whole:.2f}%" cy="8" r="4">{title}</circle>')
-        start += stretch.places
+        start += places
     return "".join(boxes + dots)
 
 
-def _drawable(lanes: Sequence[Lane]) -> Sequence[Lane]:
-    """All lanes, as finely as the number of shapes allows."""
-    for pieces in (240, 120, 60, 30, 16, 8, 4, 2, 1):
-        lanes = [lane.coarser(pieces) for lane in lanes]
-        shown = (n for lane in lanes for s in lane.stretches for n in (s.matched, s.matched, *s.alone, *s.floated))
-        if sum(map(bool, shown)) <= _MOST_SHAPES:
-            break
-    return lanes
-
-
-def _markers(exhibits: Mapping[int, _Exhibit]) -> Iterator[str]:
+def _markers(thread: ThreadReport, exhibits: Mapping[int, _Exhibit]) -> Iterator[str]:
     """The divergences of a lane, each a link to its evidence; a line and the number only where there is room."""
     room_from = -1.0
+    places = [0, *itertools.accumulate(counts["places"] for _, counts in _pieces(thread))]
+    starts = [place for place, step in zip(places, thread.steps, strict=False) if step.kind is StepKind.DIFFERED]
     for number, exhibit in exhibits.items():
-        lane = exhibit.thread.lane
-        share = 100 * lane.divergences[exhibit.nth] / max(1, lane.places)
+        share = 100 * starts[exhibit.nth] / max(1, places[-1])
         change, indexes = _short_change(exhibit.divergence), _indexes(exhibit.divergence.events)
         label, shown = html_text(f"Divergence {number}: {change}, {indexes}"), ""
         if share >= room_from:
@@ -11943,16 +11905,18 @@ def _markers(exhibits: Mapping[int, _Exhibit]) -> Iterator[str]:
         )
 
 
-def _lane_item(report: Report, number: int, thread: ThreadReport, lane: Lane, exhibits: Mapping[int, _Exhibit]) -> str:
+def _lane_item(
+    report: Report, number: int, thread: ThreadReport, lane: Sequence[_LanePiece], exhibits: Mapping[int, _Exhibit]
+) -> str:
     """A pair's lane: who, the two bars, what became of it."""
     tids = Both(thread.pair.canary_tid, thread.pair.ours_tid)
     who = (f"{side} <b>{tid}</b> {_counted(thread.events[Side(side)], 'event')}" for side, tid in tids.items())
     drawing = "".join(
-        f'{_span(report, thread, side)} y="{20 + 18 * row}" height="16" aria-hidden="true">{_bar(lane, side)}</svg>'
-        for row, side in enumerate(Side)
+        f'{_span(report, thread, side)} y="{y}" height="16" aria-hidden="true">{_bar(lane, side.value)}</svg>'
+        for y, side in zip((20, 38), Side, strict=True)
     )
     of_lane = sorted(((n, one) for n, one in exhibits.items() if one.lane == number), key=lambda one: one[1].nth)
-    marks = f"{_span(report, thread, Side.CANARY)}>{''.join(_markers(dict(of_lane)))}</svg>"
+    marks = f"{_span(report, thread, Side.CANARY)}>{''.join(_markers(thread, dict(of_lane)))}</svg>"
     sentence = _thread_sentence(thread)
     more = f"parity {percent(thread.parity)} · paired by {_pairing_words(thread.pair)}"
     if thread.divergences_found > 1:
@@ -11981,7 +11945,7 @@ def _lane_links(report: Report, thread: ThreadReport, numbers: Mapping[int, int]
 def _html_lanes(report: Report, threads: Sequence[ThreadReport], exhibits: Mapping[int, _Exhibit]) -> str:
     """All pairs, drawn: those that differ, then the identical ones, folded away if there is anything else to see."""
     drawn = threads[:_MOST_LANES]
-    lanes = _drawable([thread.lane for thread in drawn])
+    lanes = _drawable([list(_pieces(thread)) for thread in drawn])
     numbered = list(zip(itertools.count(1), drawn, lanes))
 
     def group(are_identical: bool) -> str:

@@ -97,21 +97,19 @@ def endless_report(threads: int = 500, divergences: int = 40) -> diff_events.Rep
     """What no log of a test's size gives: many threads of a million events each, nothing but trouble in them."""
     of_few = hostile_report()
     thread = next(thread for thread in of_few.threads if thread.divergences)
-    alone, floated = diff_events.Both(2000, 1500), diff_events.Both(3, 2)
-    stretch = diff_events.Stretch(diff_events.Phase.AFTER, 4000, 2000, alone, floated)
-    pieces = 260
-    lane = diff_events.Lane(
-        places=4000 * pieces,
-        stretches=(
-            diff_events.Stretch(diff_events.Phase.BEFORE, 4000, 4000, diff_events.Both(0, 0)),
-            *(stretch for _ in range(pieces - 2)),
-            diff_events.Stretch(diff_events.Phase.NOT_COMPARED, 4000, 0, diff_events.Both(4000, 4000)),
-        ),
-        divergences=tuple(4000 + place * 20_000 for place in range(divergences)),
-    )
+    kinds = diff_events.StepKind
+    walk = [(kinds.MATCHED, 4000, 4000)]
+    for _ in range(divergences):
+        walk += [(kinds.DIFFERED, 2000, 1500), (kinds.FLOATED, 3, 2)]
+        walk += [(kinds.MATCHED, 400, 400), (kinds.FLOATED, 0, 1)] * 6
+    walk.append((kinds.REST, 4000, 4000))
+    places = diff_events.Both(*(list(itertools.accumulate((step[n] for step in walk), initial=0)) for n in (1, 2)))
+    ranges = zip(*(itertools.starmap(range, itertools.pairwise(of_side)) for of_side in places), strict=True)
     many = replace(
         thread,
-        lane=lane,
+        steps=tuple(
+            diff_events.Step(step[0], diff_events.Both(*of_step)) for step, of_step in zip(walk, ranges, strict=True)
+        ),
         events=diff_events.Both(1_000_000, 1_000_000),
         divergences=thread.divergences[:1] * divergences,
         divergences_found=2000,
