@@ -6191,9 +6191,7 @@ class ComparedEvents:
     def meanings(self) -> tuple[Both[Meaning | None], ...]:
         """What the values of each field stand for."""
         canary, ours = self.events
-        return tuple(
-            Both(meaning_of(canary, f.path, f.left), meaning_of(ours, f.path, f.right)) for f in self.fields
-        )
+        return tuple(Both(meaning_of(canary, f.path, f.left), meaning_of(ours, f.path, f.right)) for f in self.fields)
 
 
 class Novelty(enum.Enum):
@@ -8538,20 +8536,14 @@ def paired(logs: Both[Log], options: DiffOptions) -> tuple[ThreadPair, ...]:
     return pair_threads(list(_evidence(logs.canary)), list(_evidence(logs.ours)), pins, options.auto_map)
 
 
-def _floating_events(log: Log) -> Iterator[tuple[int, int, int]]:
-    """Tid, position and rule of the events that float by a rule of the profile."""
-    for (number, tid), marks in log.index.marks.items():
-        for position in log.index.streams[tid].positions_of(marks.indexes) if marks.floats else ():
-            yield tid, position, number
-
-
 def _shared_positions(log: Log) -> dict[int, dict[int, str | int]]:
     """What floats, by thread and position: the number of a profile's rule, or the SID of a shared-global create."""
-    positions: dict[int, dict[int, str | int]] = {}
-    for tid, position, rule in _floating_events(log):
-        positions.setdefault(tid, {}).setdefault(position, rule)
+    positions: defaultdict[int, dict[int, str | int]] = defaultdict(dict)
+    for (number, tid), marks in log.index.marks.items():
+        for position in log.index.streams[tid].positions_of(marks.indexes) if marks.floats else ():
+            positions[tid].setdefault(position, number)
     for made in log.index.shared_globals:
-        positions.setdefault(made.tid, {}).setdefault(log.position(made.tid, made.idx), made.sid)
+        positions[made.tid].setdefault(log.position(made.tid, made.idx), made.sid)
     return positions
 
 
@@ -8560,19 +8552,13 @@ def lone_shared_globals(log: Log, other: Log) -> tuple[SharedGlobal, ...]:
 
     What a rule of the profile lets be missing is not among them.
     """
-    known = {created.sid for created in other.index.shared_globals}
-    floating = {(tid, position) for tid, position, _ in _floating_events(log)}
+    known, floating = {created.sid for created in other.index.shared_globals}, _shared_positions(log)
     lone: dict[str, SharedGlobal] = {}
     for made in log.index.shared_globals:
-        place = made.tid, log.position(made.tid, made.idx)
-        if made.sid not in known and made.sid not in lone and place not in floating:
-            lone[made.sid] = replace(made, lineno=log.line_of(*place)[0])
+        position = log.position(made.tid, made.idx)
+        if made.sid not in known and made.sid not in lone and floating[made.tid][position] == made.sid:
+            lone[made.sid] = replace(made, lineno=log.line_of(made.tid, position)[0])
     return tuple(made for _, made in sorted(lone.items()))
-
-
-def _summary(log: Log) -> LogSummary:
-    index = log.index
-    return LogSummary(log.source.name, index.bytes, index.events, len(index.streams), tuple(index.warnings))
 
 
 def _event_at(cursor: Cursor, position: int | None) -> Event | None:
@@ -9065,7 +9051,15 @@ class Compared:
         )
         lone = Both(lone_shared_globals(canary, ours), lone_shared_globals(ours, canary))
         return Report(
-            logs=self.logs.map(_summary),
+            logs=self.logs.map(
+                lambda log: LogSummary(
+                    log.source.name,
+                    log.index.bytes,
+                    log.index.events,
+                    len(log.index.streams),
+                    tuple(log.index.warnings),
+                )
+            ),
             options=self._options,
             threads=causes.threads(),
             unmapped=unmapped,
@@ -11839,12 +11833,16 @@ def _put_together(pieces: Iterable[_LanePiece], most_places: int) -> list[_LaneP
     for looks, counts in pieces:
         if merged and merged[-1][0] == looks:
             both = merged[-1][1] + counts
-            only_matches = both.keys() == {"places", "matched"} and both["places"] == both["matched"]
-            if both["places"] <= most_places or only_matches:
+            floats = counts["canary floated"] or counts["ours floated"]
+            if both["places"] <= most_places or (both["places"] == both["matched"] and not floats):
                 merged[-1] = looks, both
                 continue
         merged.append((looks, counts))
     return merged
+
+
+def _length(lane: Iterable[_LanePiece]) -> int:
+    return sum(counts["places"] for _, counts in lane) or 1
 
 
 def _drawable(lanes: Sequence[Sequence[_LanePiece]]) -> Sequence[Sequence[_LanePiece]]:
@@ -11854,10 +11852,6 @@ def _drawable(lanes: Sequence[Sequence[_LanePiece]]) -> Sequence[Sequence[_LaneP
         if sum(bool(counts[name]) for lane in lanes for _, counts in lane for name in _DRAWN) <= _MOST_SHAPES:
             break
     return lanes
-
-
-def _length(lane: Iterable[_LanePiece]) -> int:
-    return sum(counts["places"] for _, counts in lane) or 1
 
 
 def _bar(lane: Sequence[_LanePiece], side: str) -> str:
