@@ -40,11 +40,11 @@ def work(log: Recorder, tid: int, n: int, handle: int, *, changed: bool) -> None
     log.call(tid, "NtClose", handle)
 
 
-def recorded(run: int, *, changed: bool = False) -> list[dict[str, Any]]:
-    """The events of one run."""
+def recorded(run: int, *, changed: bool = False, files: int = FILES) -> list[dict[str, Any]]:
+    """The events of one run, in which so many files are read."""
     log = Recorder(run)
     main, first = 6 + run, 20 + 3 * run
-    handles = [0xF8000000 + 4 * log.chance.randrange(3) for _ in range(FILES)]
+    handles = [0xF8000000 + 4 * log.chance.randrange(3) for _ in range(files)]
     log.call(main, "XeCryptRandom", log.chance.randrange(1 << 30))
     log.call(main, "NtOpenFile", "game:\\default.xex", result=0xF8000000)
     for tid in (first, first + 1):

@@ -33,23 +33,33 @@ class CalibrateTestCase(LogTestCase):
 
 
 class NoisyProgram(CalibrateTestCase):
+    outcome: ClassVar[Outcome]
+    """Of learning from the first three runs."""
+    text: ClassVar[str]
+    """The profile that came of it."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        case = cls("test_the_committed_runs_are_those")
+        case.setUp()
+        cls.addClassCleanup(case.doCleanups)
+        cls.outcome, cls.text = case.learned(*map(recorded, (1, 2, 3)))
+
     def test_the_next_run_is_clean_and_the_changed_one_is_not(self) -> None:
-        outcome, _ = self.learned(*(recorded(n) for n in (1, 2, 3)))
-        self.assertEqual(outcome.code, 0, outcome.out)
-        for n in (4, 11, 12):
+        self.assertEqual(self.outcome.code, 0, self.outcome.out)
+        self.profile = self.write("p.toml", self.text.encode())
+        for n in (4, 11):
             self.assertEqual(self.gate_under(recorded(1), recorded(n)).code, 0, n)
-        for n in (5, 13):
-            outcome = self.gate_under(recorded(1), recorded(n, changed=True))
-            self.assertEqual(outcome.code, 1)
-            found = [one for thread in json.loads(outcome.out)["threads"] for one in thread["divergences"]]
-            blocks = json.dumps([one["block"] for one in found])
-            self.assertIn('"other"', blocks)
-            self.assertIn('"line 7"', blocks)
-            self.assertLessEqual(len(found), 4)
+        outcome = self.gate_under(recorded(1), recorded(5, changed=True))
+        self.assertEqual(outcome.code, 1)
+        found = [one for thread in json.loads(outcome.out)["threads"] for one in thread["divergences"]]
+        blocks = json.dumps([one["block"] for one in found])
+        self.assertIn('"other"', blocks)
+        self.assertIn('"line 7"', blocks)
+        self.assertLessEqual(len(found), 4)
 
     def test_the_rules_are_the_narrowest(self) -> None:
-        _, text = self.learned(*(recorded(n) for n in (1, 2, 3)))
-        document = tomllib.loads(text)
+        document = tomllib.loads(self.text)
         self.assertEqual([pool["entry_point"] for pool in document["pool"]], ["0x82005000"])
         self.assertEqual([loop["calls"] for loop in document["repeat"]], [["KeDelayExecutionThread"]])
         self.assertNotIn("float", document)
@@ -65,23 +75,23 @@ class NoisyProgram(CalibrateTestCase):
             self.assertEqual(list(map(json.loads, lines)), recorded(n))
 
     def test_reports_say_what_it_is_worth(self) -> None:
-        outcome, _ = self.learned(*(recorded(n) for n in (1, 2, 3)))
         for expected in (
             "nothing is left over",
             "False alarms to expect",
             "| left out | differences |",
             " % of the events",
+            "would not see",
+            "| kernel.call | XeCryptRandom | `args[0]` | blind by rule",
         ):
-            self.assertIn(expected, outcome.out)
+            self.assertIn(expected, self.outcome.out)
+        self.assertNotIn("NtReadFile | `args[1]`", self.outcome.out)
 
     def test_the_same_runs_give_the_same_file_in_any_order(self) -> None:
-        texts = set()
-        for order in ((1, 2, 3), (3, 1, 2), (2, 1, 3)):
-            outcome, text = self.learned(*(recorded(n) for n in order))
-            texts.add(text)
-            alarms = re.findall(r"(?m)^\| `.*run[1-3]\.jsonl` \| ([0-9]+) \|$", outcome.out)
+        outcome, text = self.learned(*map(recorded, (3, 1, 2)))
+        self.assertEqual(text, self.text)
+        for one, order in ((self.outcome, (1, 2, 3)), (outcome, (3, 1, 2))):
+            alarms = re.findall(r"(?m)^\| `.*run[1-3]\.jsonl` \| ([0-9]+) \|$", one.out)
             self.assertEqual(alarms, ["4" if n == 2 else "0" for n in order])
-        self.assertEqual(len(texts), 1)
 
 
 class SortsOfRules(CalibrateTestCase):
@@ -348,7 +358,8 @@ class Blocks(CalibrateTestCase):
 
     def test_what_moved_floats_the_same_in_any_order_of_the_runs(self) -> None:
         runs = [self.run_of(*calls) for calls in ("ABCDEFGH", "ABDCEFGH", "ABCEDFGH")]
-        self.assertEqual(len({self.learned(*order)[1] for order in itertools.permutations(runs)}), 1)
+        orders = (runs, runs[::-1], [*runs[1:], runs[0]])
+        self.assertEqual(len({self.learned(*order)[1] for order in orders}), 1)
 
 
 class References(CalibrateTestCase):
