@@ -9211,13 +9211,11 @@ _LEFT_OVER_MOST: Final = 100
 """Events of one call that are left over on one side of a pool and looked at."""
 _COUNTED_EVENTS: Final = 5_000
 """Events of each run in which fields and values are counted, and by which runs of other programs are told."""
-_COMMON_CALLS: Final = 0.85
-"""Runs of one program have this share of their kinds and calls in common. Measured: 0.90 or more; between programs that
-start alike (one loader, one C library) 0.59, the median."""
-_COMMON_SEQUENCES: Final = 0.75
-"""Or this share of the pairs of calls that follow each other on a thread. Measured: 0.98 or more, against 0.57."""
-_FEW_SEQUENCES: Final = 20
-"""A run that has fewer such pairs says too little."""
+_COMMON_CALLS: Final = 0.75
+"""Runs of one program have this share of their calls in common. Measured: 0.85 or more; between programs that start
+alike (one loader, one C library) 0.56, the median, and 0.75 or more in one pair of 20."""
+_FEW_CALLS: Final = 20
+"""Runs that have fewer calls say too little: one in common is enough."""
 _BEGINNING_SEGMENTS: Final = 4
 """So much of a log is the beginning that the first rounds look at."""
 _EVENTS_AT_HAND: Final = 1 << 17
@@ -9231,6 +9229,7 @@ _FieldKey: TypeAlias = "tuple[str, str | None, FieldPath]"
 _Runs: TypeAlias = "tuple[int, int]"
 _Counts: TypeAlias = "Mapping[_CallKey, Mapping[FieldPath, Counter[str]]]"
 """How often fields have which values, by call."""
+_Different: TypeAlias = "tuple[PairWalk, Step]"
 
 
 def _leaves_at(value: object, path: FieldPath) -> Iterator[tuple[FieldPath, object]]:
@@ -9253,52 +9252,27 @@ def _grouped(pairs: Iterable[tuple[_T, _U]]) -> dict[_T, list[_U]]:
     return groups
 
 
-def _alike(canary: Sequence[Event], ours: Sequence[Event]) -> Iterator[tuple[Event, Event]]:
+def _by_call(events: Iterable[Event]) -> dict[_CallKey, list[Event]]:
+    return _grouped(((event.kind, event.name), event) for event in events)
+
+
+def _alike(canary: Sequence[Event], ours: Sequence[Event]) -> list[Both[Event]]:
     """Pairs of events of one call that belong together, though they stand in no order.
 
-    They agree in all fields but one, the one for which that makes most pairs; where there is none, they differ least.
+    They agree in all fields but one, the one for which that makes most pairs; else one pair that differs least.
     """
     fields = [[_fields_of(event) for event in side] for side in (canary, ours)]
 
-    def equal_but_for(path: FieldPath) -> list[tuple[int, int]]:
-        rest = [
-            [json_text([[path_text(at), value] for at, value in event.items() if at != path]) for event in side]
-            for side in fields
-        ]
-        waiting = _grouped((text, m) for m, text in enumerate(rest[1]))
-        return [(n, waiting[text].pop(0)) for n, text in enumerate(rest[0]) if waiting.get(text)]
+    def equal_but_for(path: FieldPath) -> list[Both[Event]]:
+        rest = [[repr({**event, path: None}) for event in side] for side in fields]
+        waiting = _grouped(zip(rest[1], ours, strict=True))
+        return [Both(c, waiting[text].pop(0)) for text, c in zip(rest[0], canary, strict=True) if waiting.get(text)]
 
     paths = dict.fromkeys(path for side in fields for event in side for path in event)
-    pairs = max(map(equal_but_for, paths), key=len, default=[])
-    if not pairs:
-        unlike = [
-            (sum(1 for _ in field_differences(c.payload, o.payload, "")), abs(n - m), n, m)
-            for n, c in enumerate(canary)
-            for m, o in enumerate(ours)
-        ]
-        least = min(unlike)[0]
-        pairs = [(n, m) for count, _, n, m in sorted(unlike) if count == least]
-    taken: Both[set[int]] = Both(set(), set())
-    for n, m in pairs:
-        if n not in taken.canary and m not in taken.ours:
-            taken.canary.add(n)
-            taken.ours.add(m)
-            yield canary[n], ours[m]
-
-
-def _groups_of_values(pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
-    """Values that stood against each other, directly or by way of others.
-
-    >>> _groups_of_values([("3", "4"), ("", "-1"), ("4", "5")])
-    [['3', '4', '5'], ['', '-1']]
-    """
-    group_of: dict[str, list[str]] = {}
-    for one, other in pairs:
-        left, right = group_of.setdefault(one, [one]), group_of.setdefault(other, [other])
-        if left is not right:
-            left += right
-            group_of.update(dict.fromkeys(right, left))
-    return list({id(group): group for group in group_of.values()}.values())
+    if pairs := max(map(equal_but_for, paths), key=len, default=[]):
+        return pairs
+    every = itertools.starmap(Both, itertools.product(canary, ours))
+    return [min(every, key=lambda pair: sum(1 for _ in payload_differences(*pair)))]
 
 
 class _Seen(NamedTuple):
@@ -9313,8 +9287,9 @@ class _Seen(NamedTuple):
     def names(self) -> tuple[_Runs, int, int] | None:
         """Both values, if they may be names of one thing."""
         canary, ours = name_value(self.canary), name_value(self.ours)
-        is_pair = canary is not None and ours is not None and min(canary, ours) >= SMALLEST_NAME
-        return (self.runs, canary, ours) if is_pair and canary is not None and ours is not None else None
+        if canary is None or ours is None or min(canary, ours) < SMALLEST_NAME:
+            return None
+        return self.runs, canary, ours
 
 
 def _tolerance(seen: Sequence[_Seen]) -> Fraction | None:
@@ -9331,15 +9306,41 @@ def _tolerance(seen: Sequence[_Seen]) -> Fraction | None:
 
 
 def _lists_of_values(seen: Sequence[_Seen]) -> Iterator[tuple[str, ...]]:
-    """The values that may stand for each other, as JSON, list by list; an empty list is any value."""
+    """The values that may stand for each other, as JSON, list by list; an empty list is any value.
+
+    Those stand in one list that stood against each other, directly or by way of others.
+    """
     runs: dict[str, set[int]] = {}
+    group_of: dict[str, list[str]] = {}
     for one in seen:
-        for run, value in zip(one.runs, (one.canary, one.ours), strict=True):
-            runs.setdefault(json_text(value), set()).add(run)
-    for group in _groups_of_values((json_text(one.canary), json_text(one.ours)) for one in seen):
+        texts = json_text(one.canary), json_text(one.ours)
+        for run, text in zip(one.runs, texts, strict=True):
+            runs.setdefault(text, set()).add(run)
+        left, right = (group_of.setdefault(text, [text]) for text in texts)
+        if left is not right:
+            left += right
+            group_of.update(dict.fromkeys(right, left))
+    for group in {id(group): group for group in group_of.values()}.values():
         comes_back = sum(len(runs[value]) for value in group) >= COMING_BACK * len(group)
         is_toml = "null" not in group and all(map(str.isprintable, group))
         yield tuple(sorted(group)) if comes_back and is_toml and len(group) <= FEW_VALUES else ()
+
+
+def _field_rules(of_fields: Mapping[_FieldKey, Sequence[_Seen]]) -> Iterator[ProfileRule]:
+    absent = (key for key, seen in of_fields.items() if any(MISSING in one for one in seen))
+    any_place = AnyPlace.ANY_PLACE
+    keys = ((kind, call, (*path[:-1], any_place) if isinstance(path[-1], int) else path) for kind, call, path in absent)
+    for key in dict.fromkeys(keys):
+        yield ProfileRule(RuleSort.IGNORE, "", *key, only_absent=True)
+    for key, seen in of_fields.items():
+        present = [one for one in seen if MISSING not in one]
+        groups = list(_lists_of_values(present))
+        if () in groups:
+            tolerance = _tolerance(present)
+            sort = RuleSort.IGNORE if tolerance is None else RuleSort.TOLERANCE
+            yield ProfileRule(sort, "", *key, relative=tolerance)
+        else:
+            yield from (ProfileRule(RuleSort.IGNORE, "", *key, values=tuple(map(json.loads, one))) for one in groups)
 
 
 def _where(
@@ -9373,76 +9374,51 @@ def _are_no_sizes(pairs: Collection[tuple[_Runs, int, int]], values: Counter[str
     return 2 * sum(count for value, count in numbers if value in differ) >= all_numbers
 
 
-def _absent_rules(of_fields: Mapping[_FieldKey, Sequence[_Seen]]) -> Iterator[ProfileRule]:
-    absent = (key for key, seen in of_fields.items() if any(MISSING in one for one in seen))
-    any_place = AnyPlace.ANY_PLACE
-    keys = ((kind, call, (*path[:-1], any_place) if isinstance(path[-1], int) else path) for kind, call, path in absent)
-    for key in dict.fromkeys(keys):
-        yield ProfileRule(RuleSort.IGNORE, "", *key, only_absent=True)
-
-
-def _value_rules(of_fields: Mapping[_FieldKey, Sequence[_Seen]]) -> Iterator[ProfileRule]:
-    for key, seen in of_fields.items():
-        present = [one for one in seen if MISSING not in one]
-        groups = list(_lists_of_values(present))
-        if () in groups:
-            tolerance = _tolerance(present)
-            sort = RuleSort.IGNORE if tolerance is None else RuleSort.TOLERANCE
-            yield ProfileRule(sort, "", *key, relative=tolerance)
-        else:
-            yield from (ProfileRule(RuleSort.IGNORE, "", *key, values=tuple(map(json.loads, one))) for one in groups)
-
-
-class Evidence:
+@dataclass(slots=True)
+class _Evidence:
     """What differed between runs, and the rules that follow."""
 
-    def __init__(self) -> None:
-        self.fields: list[tuple[_FieldKey, _Seen]] = []
-        self.turns: list[tuple[tuple[str, ...], _Runs]] = []
-        self.alone: list[tuple[int, Event]] = []
-        self.named: list[tuple[_FieldKey, _Runs]] = []
-        """Fields whose values are names by which later events are known to be the same."""
+    fields: list[tuple[_FieldKey, _Seen]] = field(default_factory=list)
+    turns: list[tuple[tuple[str, ...], _Runs]] = field(default_factory=list)
+    alone: list[tuple[int, Event]] = field(default_factory=list)
+    named: list[tuple[_FieldKey, _Runs]] = field(default_factory=list)
+    """Fields whose values are names by which later events are known to be the same."""
 
-    def without(self, run: int) -> Evidence:
+    def without(self, run: int) -> _Evidence:
         """What is known without one of the runs."""
-        rest = Evidence()
-        rest.fields = [(key, seen) for key, seen in self.fields if run not in seen.runs]
-        rest.turns = [(calls, runs) for calls, runs in self.turns if run not in runs]
-        rest.alone = [(of_run, event) for of_run, event in self.alone if of_run != run]
-        rest.named = [(key, runs) for key, runs in self.named if run not in runs]
-        return rest
+        return _Evidence(
+            [(key, seen) for key, seen in self.fields if run not in seen.runs],
+            [(calls, runs) for calls, runs in self.turns if run not in runs],
+            [(of_run, event) for of_run, event in self.alone if of_run != run],
+            [(key, runs) for key, runs in self.named if run not in runs],
+        )
 
     def note_fields(self, runs: _Runs, events: Both[Event], names: NameTable) -> bool:
         """Two events that are the same but for names and noise; whether there is any noise."""
         has_names = bool(names.profile.of_sort(RuleSort.NAME))
-        differences = [
-            found
-            for found in payload_differences(*events)
-            if not has_names or not ((judged := names.judge(events, found)) and judged.is_same)
-        ]
-        for found in differences:
-            path = parse_field_path(found.path.removeprefix("payload").removeprefix("."))
-            seen = _Seen(runs, events.canary.lineno, found.left, found.right)
-            self.fields.append(((events.canary.kind, events.canary.name, path), seen))
-        return bool(differences)
+        is_noise = False
+        for found in payload_differences(*events):
+            judged = names.judge(events, found) if has_names else None
+            if not judged or not judged.is_same:
+                path = parse_field_path(found.path.removeprefix("payload").removeprefix("."))
+                seen = _Seen(runs, events.canary.lineno, found.left, found.right)
+                self.fields.append(((events.canary.kind, events.canary.name, path), seen))
+                is_noise = True
+        return is_noise
 
     def rules(self, counts: _Counts, refused: Collection[_FieldKey] = ()) -> list[ProfileRule]:
         """The narrowest rules that let all this pass, given how often fields have which values.
 
         ``refused`` are fields that turned out to name nothing.
         """
-        of_fields = _grouped(self.fields)
         names, explained = self._names(counts, refused)
-        for key in names:
-            of_fields.pop(key, None)
-        rest = {key: [one for one in seen if one.names not in explained] for key, seen in of_fields.items()}
-        return [
-            *(ProfileRule(RuleSort.NAME, "", *key) for key in sorted(names, key=repr)),
-            *_absent_rules(rest),
-            *_value_rules(rest),
-            *(ProfileRule(RuleSort.REPEAT, "", calls=turn) for turn in _grouped(self.turns)),
-            *self._float_rules(counts),
-        ]
+        rest = _grouped((key, one) for key, one in self.fields if key not in names and one.names not in explained)
+        rules = [ProfileRule(RuleSort.NAME, "", *key) for key in names]
+        rules += _field_rules(rest)
+        rules += [ProfileRule(RuleSort.REPEAT, "", calls=turn) for turn in _grouped(self.turns)]
+        for call, alone in _grouped(((event.kind, event.name), (run, event)) for run, event in self.alone).items():
+            rules += [ProfileRule(RuleSort.FLOAT, "", *call, where=it) for it in _where(alone, counts.get(call, {}))]
+        return rules
 
     def _names(
         self, counts: _Counts, refused: Collection[_FieldKey]
@@ -9452,14 +9428,14 @@ class Evidence:
         What the guest passes to a call, and what stands in the result of that call alone, the engine did not choose.
         """
         first: dict[tuple[_Runs, int, int], _FieldKey] = {}
-        again: dict[_FieldKey, set[tuple[_Runs, int, int]]] = {}
+        again: set[_FieldKey] = set()
         of_field: dict[_FieldKey, set[tuple[_Runs, int, int]]] = {}
         for key, seen in sorted(self.fields, key=lambda entry: entry[1].lineno):
             if seen.names and key not in refused:
                 of_field.setdefault(key, set()).add(seen.names)
                 produced = first.setdefault(seen.names, key)
                 if key[:2] != produced[:2] and produced[0] != "kernel.call":
-                    again.setdefault(produced, set()).add(seen.names)
+                    again.add(produced)
         names = {key for key, _ in self.named if key not in refused}
         for key in again:
             pairs = of_field[key]
@@ -9468,27 +9444,19 @@ class Evidence:
                 names.add(key)
         return names, {pair for pair, key in first.items() if key in names}
 
-    def _float_rules(self, counts: _Counts) -> Iterator[ProfileRule]:
-        of_call = _grouped(((event.kind, event.name), (run, event)) for run, event in self.alone)
-        for (kind, call), alone in of_call.items():
-            for where in _where(alone, counts.get((kind, call), {})):
-                yield ProfileRule(RuleSort.FLOAT, "", kind, call, where=where)
-
 
 class Comparison(NamedTuple):
-    """Two runs under a profile: what it leaves over, and how often each of its rules was used."""
+    """Two runs under a profile, and what it leaves over."""
 
     runs: _Runs
     hidden: Hidden
-    alone: tuple[tuple[int, Event], ...]
-    """Creations of shared-global objects that only one run has, with its number."""
-    unmapped: tuple[tuple[int, int], ...]
-    """Threads without a partner: the number of the run, and the tid."""
-    named: Counter[int]
-    """How many events of the first run each rule names; of both runs, if it lets them float."""
     names: NameTable
+    alone: list[tuple[int, Event]]
+    """Creations of shared-global objects that only one run has, with its number."""
+    unmapped: list[tuple[int, int]]
+    """Threads without a partner: the number of the run, and the tid."""
 
-    def differences(self) -> Iterator[tuple[PairWalk, Step]]:
+    def differences(self) -> Iterator[_Different]:
         """Where the runs still differ."""
         return ((walk, step) for walk in self.hidden.walks for step in walk.steps if step.differs)
 
@@ -9503,154 +9471,6 @@ class Comparison(NamedTuple):
     def left(self) -> int:
         """How much still differs."""
         return sum(1 for _ in self.differences()) + len(self.unmapped) + len(self.alone)
-
-
-_CallsAndSequences: TypeAlias = "tuple[set[_CallKey], set[tuple[_CallKey, _CallKey]]]"
-
-
-def _calls_and_sequences(log: Log) -> _CallsAndSequences:
-    """The kinds and calls of the first events of a run, and which of them follow each other on a thread."""
-    last: dict[int, _CallKey] = {}
-    calls, sequences = set(), set()
-    for event in itertools.islice(log.events(), _COUNTED_EVENTS):
-        call = event.kind, event.name
-        calls.add(call)
-        if event.tid in last:
-            sequences.add((last[event.tid], call))
-        last[event.tid] = call
-    return calls, sequences
-
-
-def _are_of_one_program(one: _CallsAndSequences, other: _CallsAndSequences) -> bool:
-    """Whether two runs make the same calls, or make them in the same order: one may be short, or in random order."""
-    (calls, sequences), (other_calls, other_sequences) = one, other
-    common, either = calls & other_calls, calls | other_calls
-    has_names = any(name for _, name in either)
-    if not any(name or not has_names for _, name in common):
-        return False
-    fewest = min(len(sequences), len(other_sequences))
-    return (
-        fewest < _FEW_SEQUENCES
-        or len(common) >= _COMMON_CALLS * len(either)
-        or len(sequences & other_sequences) >= _COMMON_SEQUENCES * fewest
-    )
-
-
-def _entry_points(log: Log) -> Counter[str]:
-    nothing = json_text(MISSING)
-    starts = (made.entry_point for made in log.index.creations if made.child_tid in log.index.streams)
-    return Counter(start for start in starts if start != nothing)
-
-
-def _digest(path: str) -> str:
-    """What a file holds, in short; nothing for what cannot be read twice."""
-    import hashlib  # here, so that only who learns waits for it
-
-    if not os.path.isfile(path):
-        return ""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-class RunSet:
-    """Several runs of one program on one engine, indexed under the rules so far."""
-
-    def __init__(self, sources: Sequence[LogSource], progress: Progress) -> None:
-        self._sources, self._progress = sources, progress
-        self.logs: list[Log] = []
-        self.given = list(range(len(sources)))
-        """Of each run, which one it is in the order given."""
-        self._applied: tuple[object, ...] = ()
-        self.has_beginning = all(source.is_longer_than(2 * _BEGINNING_SEGMENTS) for source in sources)
-
-    def apply(self, profile: Profile, *, beginning: bool) -> None:
-        """Indexes of each run the whole, or the beginning alone, under a profile. Raises `InputError`."""
-        was, self._applied = self._applied, (profile.of_events, beginning)
-        if was == self._applied:
-            return
-        for source in self._sources if was else ():
-            source.rewind()
-        most = _BEGINNING_SEGMENTS if beginning else None
-        indexes = index_logs(self._sources, profile=profile, progress=self._progress, most_segments=most)
-        if not was or was[1] != beginning:
-            self.logs = [Log(source, LogIndex(), _EVENTS_AT_HAND) for source in self._sources]
-        for log, index in zip(self.logs, indexes, strict=True):
-            log.index = index  # under rules, an event stands where it stood: what was read is still true
-
-    def check_programs(self) -> None:
-        """Raises `UsageError` where two runs make so different calls that they are not of one program."""
-        first = _calls_and_sequences(self.logs[0])
-        for source, log in zip(self._sources[1:], self.logs[1:], strict=True):
-            if not _are_of_one_program(first, _calls_and_sequences(log)):
-                one, other = printable(self._sources[0].name), printable(source.name)
-                raise UsageError(f"{one} and {other} make different calls: expected runs of one program")
-
-    def sort(self) -> None:
-        """Puts the runs in an order that hangs on their content, so that the same runs teach the same."""
-        self.given.sort(key=lambda run: _digest(self._sources[run].path))
-        self._sources = [self._sources[run] for run in self.given]
-        self.logs = [self.logs[run] for run in self.given]
-
-    def compared(self, profile: Profile, *, beginning: bool = False, only: int | None = None) -> list[Comparison]:
-        """Every pair of runs, or those of ``only`` one, under a profile.
-
-        Raises `InputError`, and `UsageError` where no threads of two runs can be paired.
-        """
-        self.apply(profile, beginning=beginning)
-        pairs = itertools.combinations(range(len(self.logs)), 2)
-        return [self._compare(runs, profile, beginning) for runs in pairs if only is None or only in runs]
-
-    def _compare(self, runs: _Runs, profile: Profile, beginning: bool) -> Comparison:
-        logs = Both(*(self.logs[run] for run in runs))
-        kept = {tid: stream.fingerprints[:] for tid, stream in logs.ours.index.streams.items()}
-        pairs = paired(logs, DiffOptions())
-        if not pairs:
-            one, other = (printable(self._sources[run].name) for run in runs)
-            raise UsageError(f"no thread of {one} and {other} could be paired: expected runs of one program")
-        names = NameTable(logs, pairs, profile)
-        again = functools.partial(walk_pairs, logs, pairs, profile, _MOST_DIFFERENCES, self._progress)
-        by_name = bool(profile.of_sort(RuleSort.NAME))
-        names.follow(again(profile.equal))
-        if by_name:
-            match_by_name(names, again)
-        hidden = hide((walk.without_rest() for walk in names.walks) if beginning else names.walks, profile)
-        for tid, stream in logs.ours.index.streams.items():
-            stream.fingerprints = kept[tid]  # names made some of them equal to those of canary
-        named = Counter[int]()
-        for side, log in zip(Side, logs, strict=True):
-            for (number, _), marks in log.index.marks.items():
-                named[number] += len(marks.indexes) if side is Side.CANARY or marks.floats else 0
-        if beginning:
-            return Comparison(runs, hidden, (), (), named, names)
-        alone = [
-            (run, log.event(made.tid, log.position(made.tid, made.idx)))
-            for run, log, other in zip(runs, logs, reversed(list(logs)), strict=True)
-            for made in lone_shared_globals(log, other)
-        ]
-        paired_tids = Both({pair.canary_tid for pair in pairs}, {pair.ours_tid for pair in pairs})
-        unmapped = [
-            (run, tid)
-            for run, log, known in zip(runs, logs, paired_tids, strict=True)
-            for tid in log.index.streams
-            if tid not in known
-        ]
-        return Comparison(runs, hidden, tuple(alone), tuple(unmapped), named, names)
-
-    def pools(self) -> list[ProfileRule]:
-        """A rule for each start that several threads have in every run."""
-        points = [{start for start, count in _entry_points(log).items() if count > 1} for log in self.logs]
-        calls = [
-            {call for call, count in Counter(log.index.first_calls.values()).items() if count > 1} for log in self.logs
-        ]
-        return [
-            *(ProfileRule(RuleSort.POOL, "", entry_point=start) for start in sorted(set.intersection(*points))),
-            *(ProfileRule(RuleSort.POOL, "", first_call=call) for call in sorted(set.intersection(*calls))),
-        ]
-
-    def samples(self) -> Iterator[Event]:
-        """The first events of each run."""
-        for log in self.logs:
-            yield from itertools.islice(log.events(), _COUNTED_EVENTS)
 
 
 def _turn(cursor: Cursor, block: range) -> tuple[str, ...] | None:
@@ -9674,124 +9494,95 @@ def _turn(cursor: Cursor, block: range) -> tuple[str, ...] | None:
     return None
 
 
-def _note_hidden(comparison: Comparison, profile: Profile, evidence: Evidence) -> None:
+def _note_hidden(comparison: Comparison, evidence: _Evidence) -> None:
     """Takes what a profile hides for evidence, of each rule what differs in another way."""
-    runs, names = comparison.runs, comparison.names
+    runs, names, rules = comparison.runs, comparison.names, comparison.names.profile.rules
     for events in comparison.hidden.pooled:
         evidence.note_fields(runs, events, names)
     places: list[Both[EventPlace]] = []
-    seen: set[tuple[int, object]] = set()
-    counts = Counter[tuple[int, bool]]()
+    seen: defaultdict[int, set[object]] = defaultdict(set)
     for walk in comparison.hidden.walks:
-        for number, canary, ours, values in same_under_rules(walk, profile):
-            is_new = (number, values) not in seen
-            event = number, walk.canary.stream.fingerprints[canary]
-            if (is_new or event not in seen) and counts[number, is_new] < _MOST_HIDDEN:
-                counts[number, is_new] += 1
-                seen |= {(number, values), event}
+        for number, canary, ours, values in same_under_rules(walk, names.profile):
+            if values not in seen[number] and len(seen[number]) < _MOST_HIDDEN:
+                seen[number].add(values)
                 places.append(Both((walk.canary.tid, canary), (walk.ours.tid, ours)))
     for side in Side:
         names.logs[side].hold(place[side] for place in places)
     for place in places:
         evidence.note_fields(runs, Both(*(names.logs[side].event(*place[side]) for side in Side)), names)
     for walk in comparison.hidden.walks:
-        evidence.turns += [(profile.rules[step.rule].calls, runs) for step in walk.steps if step.rule is not None]
+        evidence.turns += [(rules[step.rule].calls, runs) for step in walk.steps if step.rule is not None]
         for run, side in zip(runs, Side, strict=True):
-            floats = [(walk.sides[side].event(at), profile.rules[number]) for at, number in floating(walk, side)]
-            evidence.turns += [(rule.calls, runs) for _, rule in floats if rule.calls]
-            evidence.alone += [(run, event) for event, rule in floats if not rule.calls]
+            floats = [(rules[number].calls, position) for position, number in floating(walk, side)]
+            evidence.turns += [(calls, runs) for calls, _ in floats if calls]
+            evidence.alone += [(run, walk.sides[side].event(position)) for calls, position in floats if not calls]
 
 
-def _note_left_fields(comparison: Comparison, evidence: Evidence) -> tuple[bool, list[tuple[PairWalk, Step]]]:
+def _note_left_fields(comparison: Comparison, evidence: _Evidence) -> tuple[bool, list[_Different]]:
     """Takes fields that still differ for evidence; whether any do, and the differences that are of another sort."""
     found, others = False, []
-    pools: dict[int, Both[list[Event]]] = {}
+    pools: defaultdict[int, Both[list[Event]]] = defaultdict(lambda: Both([], []))
     for walk, step in comparison.differences():
         if step.kind is StepKind.REST and all(step.places):
             continue  # nobody looked at it
         events = Both(*([walk.sides[s].event(position) for position in staying(walk, step, s)] for s in Side))
-        number = comparison.hidden.pools.get(walk.canary.tid)
-        if number is not None:
-            pool = pools.setdefault(number, Both([], []))
-            pool.canary.extend(events.canary)
-            pool.ours.extend(events.ours)
+        pool = comparison.hidden.pools.get(walk.canary.tid)
         calls = events.map(lambda side: [(event.kind, event.name) for event in side])
-        is_same = number is None and calls.canary == calls.ours
-        pairs = list(itertools.starmap(Both, zip(*events, strict=True))) if is_same else []
-        if any([evidence.note_fields(comparison.runs, pair, comparison.names) for pair in pairs]):
-            found = True
-        else:
-            others.append((walk, step))
-    for pool in pools.values():
-        canary, ours = (_grouped(((event.kind, event.name), event) for event in side) for side in pool)
-        for call in sorted(canary.keys() & ours.keys(), key=str):
-            for pair in _alike(canary[call][:_LEFT_OVER_MOST], ours[call][:_LEFT_OVER_MOST]):
-                found |= evidence.note_fields(comparison.runs, Both(*pair), comparison.names)
+        noise = []
+        if pool is not None:
+            pools[pool].canary.extend(events.canary)
+            pools[pool].ours.extend(events.ours)
+        elif calls.canary == calls.ours:
+            pairs = itertools.starmap(Both, zip(*events, strict=True))
+            noise = [evidence.note_fields(comparison.runs, pair, comparison.names) for pair in pairs]
+        found |= any(noise)
+        others += [] if any(noise) else [(walk, step)]
+    for left_over in pools.values():
+        by_call = left_over.map(_by_call)
+        for call in sorted(by_call.canary.keys() & by_call.ours.keys(), key=str):
+            for pair in _alike(*(side[call][:_LEFT_OVER_MOST] for side in by_call)):
+                found |= evidence.note_fields(comparison.runs, pair, comparison.names)
     return found, others
 
 
-class _Block(NamedTuple):
-    """What is left over on one side of a place where two runs differ."""
-
-    run: int
-    cursor: Cursor
-    positions: list[int]
-    moved: list[int]
-    """Those of events that the other side does not have in the same order."""
-    group: tuple[_Runs, bool, int]
-    """Two runs, and in them a pool or a pair of threads: what must be as often on both sides."""
+def _in_other_order(walk: PairWalk, places: Both[list[int]]) -> Both[set[int]]:
+    """Those of some events of two threads that do not stand in the same order in both."""
+    longer = Side.CANARY if len(places.canary) > len(places.ours) else Side.OURS
+    prints = [[walk.sides[side].stream.fingerprints[at] for at in places[side]] for side in (longer.other, longer)]
+    common = _common_pairs(*prints) if all(prints) else []
+    alike = {longer.other: {pair[0] for pair in common}, longer: {pair[1] for pair in common}}
+    return Both(*({at for nth, at in enumerate(places[side]) if nth not in alike[side]} for side in Side))
 
 
-def _blocks(comparison: Comparison, others: Iterable[tuple[PairWalk, Step]]) -> Iterator[_Block]:
-    for walk, step in others:
-        left = Both(*(staying(walk, step, side) for side in Side))
-        texts = [[walk.sides[side].stream.fingerprints[at] for at in left[side]] for side in Side]
-        is_swapped = len(texts[0]) > len(texts[1])
-        common = _common_pairs(*sorted(texts, key=len)) if all(texts) else []
-        pool = comparison.hidden.pools.get(walk.canary.tid)
-        group = comparison.runs, pool is None, walk.canary.tid if pool is None else pool
-        for run, side in zip(comparison.runs, Side, strict=True):
-            of_side = (side is Side.OURS) is not is_swapped
-            still = {left[side][pair[of_side]] for pair in common}
-            moved = [at for at in left[side] if at not in still]
-            yield _Block(run, walk.sides[side], left[side], moved, group)
-
-
-def _varying(blocks: Iterable[_Block]) -> set[_CallKey]:
-    """The calls of which one run has more than another."""
-    balance: dict[tuple[_Runs, bool, int], Counter[_CallKey]] = {}
-    for block in blocks:
-        of_group = balance.setdefault(block.group, Counter())
-        events = Counter((event.kind, event.name) for event in map(block.cursor.event, block.positions))
-        if block.run == block.group[0][0]:
-            of_group.update(events)
-        else:
-            of_group.subtract(events)
-    return {call for of_group in balance.values() for call, count in of_group.items() if count}
-
-
-def _note_structure(left: Sequence[tuple[Comparison, list[tuple[PairWalk, Step]]]], evidence: Evidence) -> None:
+def _note_structure(left: Iterable[tuple[Comparison, list[_Different]]], evidence: _Evidence) -> None:
     """Takes blocks that differ as a whole for evidence: loops first, then what is missing, then what moved.
 
-    Where a call has moved past others, all of them stand in the block. Only those float of which one run has more;
-    if there are none, those that are not in the same order on both sides.
+    Where a call has moved past others, all of them stand in the block. Only those float of which one run has more, of a
+    pool or a pair of threads; if there are none, those that are not in the same order on both sides.
     """
-    blocks = [block for comparison, others in left for block in _blocks(comparison, others)]
-    varying = _varying(blocks)
-    known = set(evidence.turns)
+    balance: defaultdict[object, Counter[_CallKey]] = defaultdict(Counter)
+    blocks: list[tuple[_Runs, PairWalk, Both[list[int]]]] = []
     alone: list[tuple[int, Event]] = []
-    for block in blocks:
-        events = {at: block.cursor.event(at) for at in (block.positions if varying else block.moved)}
-        chosen = [at for at, event in events.items() if not varying or (event.kind, event.name) in varying]
-        for part in _runs(chosen):
-            turn = _turn(block.cursor, part)
-            if turn is not None:
-                evidence.turns.append((turn, block.group[0]))
-        alone += [(block.run, events[at]) for at in chosen]
+    for comparison, others in left:
+        alone += comparison.alone
+        for walk, step in others:
+            blocks.append((comparison.runs, walk, Both(*(staying(walk, step, side) for side in Side))))
+            pool = comparison.hidden.pools.get(walk.canary.tid)
+            of_group = balance[comparison.runs, pool is None, walk.canary.tid if pool is None else pool]
+            for count, side in ((of_group.update, Side.CANARY), (of_group.subtract, Side.OURS)):
+                count((event.kind, event.name) for event in map(walk.sides[side].event, blocks[-1][2][side]))
+    varying = {call for of_group in balance.values() for call, count in of_group.items() if count}
+    known = set(evidence.turns)
+    for runs, walk, places in blocks:
+        moved = Both(set[int](), set[int]()) if varying else _in_other_order(walk, places)
+        for run, side in zip(runs, Side, strict=True):
+            events = {at: walk.sides[side].event(at) for at in places[side]}
+            chosen = [at for at, event in events.items() if at in moved[side] or (event.kind, event.name) in varying]
+            turns = [turn for part in _runs(chosen) if (turn := _turn(walk.sides[side], part))]
+            evidence.turns += [(turn, runs) for turn in turns]
+            alone += [(run, events[at]) for at in chosen]
     if known.issuperset(evidence.turns):
         evidence.alone += alone
-        for comparison, _ in left:
-            evidence.alone += comparison.alone
     else:  # fields that seemed to differ may be those of one turn against the next
         calls = {call for turn, _ in evidence.turns for call in turn}
         evidence.fields = [(key, seen) for key, seen in evidence.fields if key[1] not in calls]
@@ -9804,60 +9595,143 @@ _NAMES_OF_LOGS: Final[tuple[_FieldKey, ...]] = (
 """What may be a name in every log."""
 
 
-def _rule_order(rule: ProfileRule) -> tuple[object, ...]:
-    values = json_text([*rule.values, *map(str, rule.where)])
-    pool = rule.entry_point is None, rule.entry_point or "", rule.first_call or ""
-    event = list(RuleSort).index(rule.sort), rule.kind, rule.call or "", path_text(rule.field)
-    return (*event, values, rule.calls, pool)
+def _listed(rules: Iterable[ProfileRule]) -> list[ProfileRule]:
+    """Rules as a profile lists them, whatever the order in which they were found."""
+
+    def key(rule: ProfileRule) -> tuple[object, ...]:
+        values = json_text([*rule.values, *map(str, rule.where)])
+        pool = rule.entry_point is None, rule.entry_point or "", rule.first_call or ""
+        event = list(RuleSort).index(rule.sort), rule.kind, rule.call or "", path_text(rule.field)
+        return (*event, values, rule.calls, pool)
+
+    return sorted(rules, key=key)
 
 
 class _Learner:
-    """Makes rules from what comparisons leave over and hide, round by round."""
+    """Compares runs of one program, pair by pair, and makes rules from what that leaves over and hides."""
 
-    def __init__(self, runs: RunSet) -> None:
-        self._runs = runs
-        runs.apply(NO_PROFILE, beginning=runs.has_beginning)
-        runs.check_programs()
-        runs.sort()
+    def __init__(self, sources: Sequence[LogSource], progress: Progress) -> None:
+        self.sources, self._progress = sources, progress
+        self.has_beginning = all(source.is_longer_than(2 * _BEGINNING_SEGMENTS) for source in sources)
+        self._applied: tuple[object, ...] = ()
+        self.apply(NO_PROFILE, beginning=self.has_beginning)
+        self._check_programs()
         self.counts: dict[_CallKey, dict[FieldPath, Counter[str]]] = {}
-        for event in runs.samples():
+        for event in self.samples():
             of_call = self.counts.setdefault((event.kind, event.name), {})
             for path, value in _fields_of(event).items():
                 of_call.setdefault(path, Counter())[json_text(value)] += 1
-        self._pools = runs.pools()
+        self._pools = self._pool_rules()
         self._refused: set[_FieldKey] = set()
-        self.evidence = Evidence()
+        self.evidence = _Evidence()
         kinds = {kind for kind, _ in self.counts}
         names = [ProfileRule(RuleSort.NAME, "", *key) for key in _NAMES_OF_LOGS if key[0] in kinds]
-        self.rules = sorted([*names, *self._pools], key=_rule_order)
+        self.rules = _listed([*names, *self._pools])
+
+    def apply(self, profile: Profile, *, beginning: bool) -> None:
+        """Indexes of each run the whole, or the beginning alone, under a profile. Raises `InputError`."""
+        was, self._applied = self._applied, (profile.of_events, beginning)
+        if was == self._applied:
+            return
+        for source in self.sources if was else ():
+            source.rewind()
+        most = _BEGINNING_SEGMENTS if beginning else None
+        indexes = index_logs(self.sources, profile=profile, progress=self._progress, most_segments=most)
+        if not was or was[1] != beginning:
+            self.logs = [Log(source, LogIndex(), _EVENTS_AT_HAND) for source in self.sources]
+        for log, index in zip(self.logs, indexes, strict=True):
+            log.index = index  # under rules, an event stands where it stood: what was read is still true
+
+    def samples(self) -> Iterator[Event]:
+        """The first events of each run."""
+        for log in self.logs:
+            yield from itertools.islice(log.events(), _COUNTED_EVENTS)
+
+    def _check_programs(self) -> None:
+        """Raises `UsageError` where runs, as far as both go, make so different calls that they are of two programs."""
+        first = self.logs[0]
+        for log in self.logs[1:]:
+            most = min(first.index.events, log.index.events, _COUNTED_EVENTS)
+            one, other = ({e.name for e in itertools.islice(run.events(), most)} - {None} for run in (first, log))
+            expected = _COMMON_CALLS * len(one | other) if len(one | other) >= _FEW_CALLS else 1
+            if (one or other) and len(one & other) < expected:
+                names = " and ".join(printable(run.source.name) for run in (first, log))
+                raise UsageError(f"{names} make different calls: expected runs of one program")
+
+    def _pool_rules(self) -> list[ProfileRule]:
+        """A rule for each start that several threads have in every run."""
+        starts = []
+        for log in self.logs:
+            made = [made for made in log.index.creations if made.child_tid in log.index.streams]
+            points = ((one.entry_point, None) for one in made if one.entry_point != json_text(MISSING))
+            calls = ((None, call) for call in log.index.first_calls.values())
+            starts.append({start for start, count in Counter([*points, *calls]).items() if count > 1})
+        common = set.intersection(*starts)
+        return [ProfileRule(RuleSort.POOL, "", entry_point=point, first_call=call) for point, call in common]
+
+    def compared(
+        self, rules: Iterable[ProfileRule], *, beginning: bool = False, run: int | None = None
+    ) -> list[Comparison]:
+        """Every pair of runs, or those of one ``run``, under some rules.
+
+        Raises `InputError`, and `UsageError` where no threads of two runs can be paired.
+        """
+        profile = Profile(rules)
+        self.apply(profile, beginning=beginning)
+        pairs = itertools.combinations(range(len(self.logs)), 2)
+        return [self._compare(runs, profile, beginning) for runs in pairs if run is None or run in runs]
+
+    def _compare(self, runs: _Runs, profile: Profile, beginning: bool) -> Comparison:
+        logs = Both(*(self.logs[run] for run in runs))
+        kept = {tid: stream.fingerprints[:] for tid, stream in logs.ours.index.streams.items()}
+        pairs = paired(logs, DiffOptions())
+        if not pairs:
+            one, other = (printable(log.source.name) for log in logs)
+            raise UsageError(f"no thread of {one} and {other} could be paired: expected runs of one program")
+        names = NameTable(logs, pairs, profile)
+        again = functools.partial(walk_pairs, logs, pairs, profile, _MOST_DIFFERENCES, self._progress)
+        names.follow(again(profile.equal))
+        if profile.of_sort(RuleSort.NAME):
+            match_by_name(names, again)
+        hidden = hide((walk.without_rest() for walk in names.walks) if beginning else names.walks, profile)
+        for tid, stream in logs.ours.index.streams.items():
+            stream.fingerprints = kept[tid]  # names made some of them equal to those of canary
+        comparison = Comparison(runs, hidden, names, [], [])
+        known = Both({pair.canary_tid for pair in pairs}, {pair.ours_tid for pair in pairs})
+        for run, side in zip(runs, Side if not beginning else (), strict=False):
+            log = logs[side]
+            lone = lone_shared_globals(log, logs[side.other])
+            comparison.alone.extend((run, log.event(made.tid, log.position(made.tid, made.idx))) for made in lone)
+            comparison.unmapped.extend((run, tid) for tid in log.index.streams if tid not in known[side])
+        return comparison
 
     def learn(self, *, beginning: bool) -> list[Comparison]:
         """Finds the narrowest rules under which nothing is left over of the runs, or of their beginnings.
 
         Returns the comparisons under them.
         """
+        comparisons = self.compared(self.rules, beginning=beginning)
         for _ in range(MOST_ROUNDS):
-            comparisons = self._compared(self.rules, beginning)
             if not any(comparison.left for comparison in comparisons):
                 break
             self._note_left(comparisons)
             before, self.rules = self.rules, self._made(self.evidence, self._pools)
             if self.rules == before:
                 break
-        else:
-            comparisons = self._compared(self.rules, beginning)
-        evidence = Evidence()
+            comparisons = self.compared(self.rules, beginning=beginning)
+        evidence = _Evidence()
         for comparison in comparisons:
-            _note_hidden(comparison, Profile(self.rules), evidence)
+            _note_hidden(comparison, evidence)
         evidence.named = self._named(comparisons)
         for pools in ([], self._pools):
             rules = self._made(evidence, pools)
-            under = comparisons if rules == self.rules else self._compared(rules, beginning)
+            under = comparisons if rules == self.rules else self.compared(rules, beginning=beginning)
             if not any(comparison.left for comparison in under):
                 self.rules, self.evidence, comparisons = rules, evidence, under
                 break
         while not beginning and (needed := self._used(comparisons)) != self.rules:
-            self.rules, comparisons = needed, self._compared(needed, beginning)
+            self.rules, comparisons = needed, self.compared(needed)
+        self.apply(Profile(self.rules), beginning=beginning)
         return comparisons
 
     def _used(self, comparisons: Iterable[Comparison]) -> list[ProfileRule]:
@@ -9865,11 +9739,8 @@ class _Learner:
         used = sum((comparison.hidden.used for comparison in comparisons), Counter[int]())
         return [rule for number, rule in enumerate(self.rules) if used[number]]
 
-    def _made(self, evidence: Evidence, pools: Iterable[ProfileRule]) -> list[ProfileRule]:
-        return sorted([*evidence.rules(self.counts, self._refused), *pools], key=_rule_order)
-
-    def _compared(self, rules: Sequence[ProfileRule], beginning: bool) -> list[Comparison]:
-        return self._runs.compared(Profile(rules), beginning=beginning)
+    def _made(self, evidence: _Evidence, pools: Iterable[ProfileRule]) -> list[ProfileRule]:
+        return _listed([*evidence.rules(self.counts, self._refused), *pools])
 
     def _named(self, comparisons: Iterable[Comparison]) -> list[tuple[_FieldKey, _Runs]]:
         """The fields whose values turned out to be names, and between which runs; the others are refused."""
@@ -9878,17 +9749,37 @@ class _Learner:
         named = []
         for comparison in comparisons:
             sources = {use.source for use in comparison.names.report(()).uses if use.used}
-            named += [(key, comparison.runs) for key in sorted(known, key=repr) if known[key] in sources]
+            named += [(key, comparison.runs) for key in known if known[key] in sources]
         self._refused |= known.keys() - {key for key, _ in named}
         return named
 
     def _note_left(self, comparisons: Sequence[Comparison]) -> None:
         """Takes what is left over for evidence."""
         self.evidence.named += self._named(comparisons)
-        noted = [_note_left_fields(comparison, self.evidence) for comparison in comparisons]
-        if not any(found for found, _ in noted):
-            others = (of_comparison for _, of_comparison in noted)
-            _note_structure(list(zip(comparisons, others, strict=True)), self.evidence)
+        noted = [(comparison, *_note_left_fields(comparison, self.evidence)) for comparison in comparisons]
+        if not any(found for _, found, _ in noted):
+            _note_structure([(comparison, others) for comparison, _, others in noted], self.evidence)
+
+    def left_without(self, run: int, comparisons: Iterable[Comparison]) -> int:
+        """What a run still shows against the others under what they alone teach; given what all of them teach."""
+        pools = [rule for rule in self.rules if rule.sort is RuleSort.POOL]
+        taught = _listed([*self.evidence.without(run).rules(self.counts), *pools])
+        under = comparisons if taught == self.rules else self.compared(taught, run=run)
+        return sum(comparison.left for comparison in under if run in comparison.runs)
+
+    def reason(self, number: int, rule: ProfileRule, comparisons: Sequence[Comparison]) -> str:
+        """In how many pairs of runs, and how often, a rule was used."""
+        used = [comparison.hidden.used[number] for comparison in comparisons]
+        pairs = f"in {sum(map(bool, used))} of {len(used)} pairs of runs"
+        if rule.sort is RuleSort.REPEAT:
+            return f"ran more or fewer turns {pairs}, {sum(used):,} turns in all"
+        if rule.sort is RuleSort.POOL:
+            return f"one member did what another did {pairs}, at {sum(used):,} events"
+        floats = rule.sort is RuleSort.FLOAT
+        named = [sum(len(of.indexes) for (n, _), of in log.index.marks.items() if n == number) for log in self.logs]
+        events = sum(named[run] for comparison in comparisons for run in comparison.runs[: 2 if floats else 1])
+        what = "stood elsewhere or was missing" if floats else "differed"
+        return f"{what} {pairs}, at {sum(used):,} of {events:,} events"
 
 
 class Calibration(NamedTuple):
@@ -9907,26 +9798,13 @@ class Calibration(NamedTuple):
     """those of them that are not compared at all,"""
     partly: int
     """and those that may have several values."""
-    left_out: tuple[int, ...]
+    left_out: Mapping[str, int]
     """For each run what it still shows against the others, if the profile is learned without it; none for two runs."""
 
     @property
     def left(self) -> int:
         """What still differs between runs."""
         return sum(comparison.left for comparison in self.comparisons)
-
-
-def _reason(number: int, rule: ProfileRule, comparisons: Sequence[Comparison]) -> str:
-    """In how many pairs of runs, and how often, a rule was used."""
-    used = [comparison.hidden.used[number] for comparison in comparisons]
-    pairs = f"in {sum(map(bool, used))} of {len(used)} pairs of runs"
-    if rule.sort is RuleSort.REPEAT:
-        return f"ran more or fewer turns {pairs}, {sum(used):,} times"
-    if rule.sort is RuleSort.POOL:
-        return f"one member did what another did {pairs}, at {sum(used):,} events"
-    named = sum(comparison.named[number] for comparison in comparisons)
-    what = "stood elsewhere or was missing" if rule.sort is RuleSort.FLOAT else "differed"
-    return f"{what} {pairs}, at {sum(used):,} of {named:,} events"
 
 
 def _compared_fields(events: Iterable[Event], profile: Profile) -> tuple[int, int, int]:
@@ -9936,38 +9814,39 @@ def _compared_fields(events: Iterable[Event], profile: Profile) -> tuple[int, in
         rules = [rule for _, rule in profile.rules_about(event.kind, event.name) if rule.is_of_fields]
         for path in _fields_of(event):
             of_field = [rule for rule in rules if rule.names_field(path)]
+            is_ignored = any(rule.is_whole for rule in of_field)
             total += 1
-            ignored += any(rule.is_whole for rule in of_field)
-            partly += bool(of_field) and not any(rule.is_whole for rule in of_field)
+            ignored += is_ignored
+            partly += bool(of_field) and not is_ignored
     return total, ignored, partly
 
 
-def _left_out(runs: RunSet, run: int, learner: _Learner, under: list[Comparison]) -> int:
-    """What a run still shows against the others under what they alone teach; ``under`` is what all of them teach."""
-    rules = learner.rules
-    pools = [rule for rule in rules if rule.sort is RuleSort.POOL]
-    taught = sorted([*learner.evidence.without(run).rules(learner.counts), *pools], key=_rule_order)
-    comparisons = under if taught == rules else runs.compared(Profile(taught), only=run)
-    return sum(comparison.left for comparison in comparisons if run in comparison.runs)
+def _digest(path: str) -> str:
+    """What a file holds, in short; nothing for what cannot be read twice."""
+    import hashlib  # here, so that only who learns waits for it
+
+    if not os.path.isfile(path):
+        return ""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager
-def _learned(
-    paths: Sequence[str], progress: Progress | None
-) -> Iterator[tuple[RunSet, _Learner, list[Comparison], Profile]]:
-    """The runs, what was learned from them, the comparisons under that, and it as a profile."""
+def _learned(paths: Sequence[str], progress: Progress | None) -> Iterator[tuple[_Learner, list[Comparison], Profile]]:
+    """Who learned from some runs, the comparisons under what that is, and it as a profile."""
     files = [os.path.realpath(path) for path in paths]
     if doubled := [path for path, file in zip(paths, files, strict=True) if files.count(file) > 1]:
         raise UsageError(f"{doubled[-1]} is the same run again: expected each run once")
     with contextlib.ExitStack() as stack:
         sources = [stack.enter_context(contextlib.closing(LogSource(path))) for path in paths]
-        runs = RunSet(sources, progress or Progress())
-        learner = _Learner(runs)
-        if runs.has_beginning:
+        sources.sort(key=lambda source: _digest(source.path))  # the same runs teach the same in any order
+        learner = _Learner(sources, progress or Progress())
+        if learner.has_beginning:
             learner.learn(beginning=True)
         comparisons = learner.learn(beginning=False)
-        rules = (replace(rule, reason=_reason(n, rule, comparisons)) for n, rule in enumerate(learner.rules))
-        yield runs, learner, comparisons, Profile(rules)
+        rules = enumerate(learner.rules)
+        profile = Profile(replace(rule, reason=learner.reason(n, rule, comparisons)) for n, rule in rules)
+        yield learner, comparisons, profile
 
 
 def with_references(canary: str, options: DiffOptions, progress: Progress | None = None) -> DiffOptions:
@@ -9979,7 +9858,7 @@ def with_references(canary: str, options: DiffOptions, progress: Progress | None
     if not options.references:
         return options
     name = f"{1 + len(options.references)} runs of canary"
-    with _learned((canary, *options.references), progress) as (_, _, _, learned):
+    with _learned((canary, *options.references), progress) as (_, _, learned):
         rules = [replace(rule, source=name) for rule in learned.rules]
     profile = Profile([*options.profile.rules, *rules], [*options.profile.names, name])
     return replace(options, profile=profile)
@@ -9993,30 +9872,15 @@ def calibrate(paths: Sequence[str], progress: Progress | None = None) -> Calibra
     """
     if len(paths) < 2:
         raise UsageError("calibrate needs two runs or more: what differs between them is noise")
-    with _learned(paths, progress) as (runs, learner, comparisons, profile):
-        left_out = range(len(paths)) if len(paths) > 2 else ()
-        shares = _compared_fields(runs.samples(), profile)
-        events = sum(log.index.events for log in runs.logs)
-        marks = (marks for log in runs.logs for marks in log.index.marks.values())
-        floating_events = sum(len(of.indexes) for of in marks if of.floats)
-        alarms = {runs.given[run]: _left_out(runs, run, learner, comparisons) for run in left_out}
-        as_given = [
-            comparison._replace(
-                runs=(runs.given[comparison.runs[0]], runs.given[comparison.runs[1]]),
-                alone=tuple((runs.given[run], event) for run, event in comparison.alone),
-                unmapped=tuple((runs.given[run], tid) for run, tid in comparison.unmapped),
-            )
-            for comparison in comparisons
-        ]
-        return Calibration(
-            tuple(paths),
-            profile,
-            tuple(as_given),
-            events,
-            floating_events,
-            *shares,
-            left_out=tuple(alarms[run] for run in left_out),
-        )
+    with _learned(paths, progress) as (learner, comparisons, profile):
+        shares = _compared_fields(learner.samples(), profile)
+        events = sum(log.index.events for log in learner.logs)
+        marks = (of for log in learner.logs for of in log.index.marks.values() if of.floats)
+        floating_events = sum(len(of.indexes) for of in marks)
+        names = [source.path for source in learner.sources]
+        alarms = {names[run]: learner.left_without(run, comparisons) for run in range(len(paths))}
+        left_out = {path: alarms[path] for path in paths} if len(paths) > 2 else {}
+        return Calibration(tuple(names), profile, tuple(comparisons), events, floating_events, *shares, left_out)
 
 
 # ── writing a profile ──
@@ -10045,11 +9909,8 @@ _RULE_HEADINGS: Final = {
 
 def _rule_lines(rule: ProfileRule) -> Iterator[str]:
     yield f"[[{rule.sort.value}]]"
-    absolute, relative = (None if limit is None else float(limit) for limit in (rule.absolute, rule.relative))
-    where = {f"payload.{path_text(path)}": value for path, value in rule.where}
-    start = None if rule.entry_point is None else json.loads(rule.entry_point)
     for key, value in (
-        ("entry_point", start),
+        ("entry_point", None if rule.entry_point is None else json.loads(rule.entry_point)),
         ("first_call", rule.first_call),
         ("calls", rule.calls),
         ("kind", rule.kind),
@@ -10057,9 +9918,9 @@ def _rule_lines(rule: ProfileRule) -> Iterator[str]:
         ("field", path_text(rule.field)),
         ("only", "absent" if rule.only_absent else None),
         ("values", rule.values),
-        ("abs", absolute),
-        ("rel", relative),
-        ("where", where),
+        ("abs", None if rule.absolute is None else float(rule.absolute)),
+        ("rel", None if rule.relative is None else float(rule.relative)),
+        ("where", {f"payload.{path_text(path)}": value for path, value in rule.where}),
         ("reason", rule.reason),
     ):
         if value not in (None, "", (), {}):
@@ -12093,11 +11954,10 @@ def audit_document(rows: Sequence[AuditRow]) -> list[Block]:
 
 def calibration_document(calibration: Calibration, audit: Iterable[AuditRow]) -> list[Block]:
     """What was learned, and how far it can be trusted."""
-    count = len(calibration.names)
-    left = calibration.left
+    names, left = calibration.names, calibration.left
     blocks: list[Block] = [
         "# Calibration",
-        f"**{_counted(len(calibration.profile.rules), 'rule')}** from {count} runs: "
+        f"**{_counted(len(calibration.profile.rules), 'rule')}** from {len(names)} runs: "
         + (
             "nothing is left over in any pair of runs."
             if not left
@@ -12106,18 +11966,18 @@ def calibration_document(calibration: Calibration, audit: Iterable[AuditRow]) ->
     ]
     if left:
         events = [
-            f"runs {min(c.runs) + 1} and {max(c.runs) + 1}: {quoted(event_text(event))}"
+            f"{' and '.join(quoted(names[run]) for run in c.runs)}: {quoted(event_text(event))}"
             for c in calibration.comparisons
             for event in itertools.islice(c.examples(), 3)
         ]
         events += [
-            f"runs {min(c.runs) + 1} and {max(c.runs) + 1}: thread {tid} of run {run + 1} has no partner"
+            f"{' and '.join(quoted(names[run]) for run in c.runs)}: thread {tid} of {quoted(names[run])} has no partner"
             for c in calibration.comparisons
             for run, tid in c.unmapped[:3]
         ]
         blocks.append(events)
     if calibration.left_out:
-        rows = [(quoted(name), f"{n:,}") for name, n in zip(calibration.names, calibration.left_out, strict=True)]
+        rows = [(quoted(name), f"{n:,}") for name, n in calibration.left_out.items()]
         blocks += [
             "## False alarms to expect",
             "Each run against the others, under what those teach without it:",
