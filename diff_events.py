@@ -7662,8 +7662,8 @@ def _is_contention(event: Event) -> bool:
 def _is_doubtful(found: Found) -> bool:
     """Whether a divergence is more often timing, or the engine's own business, than behaviour that differs."""
     canary, ours = found.events
-    same_call = (canary.kind, canary.name) == (ours.kind, ours.name)
-    if same_call and found.fields and all(map(_is_absent, found.fields)):
+    is_one_event = max(found.difference.counts) == 1 and found.compares_one_call
+    if is_one_event and found.fields and all(map(_is_absent, found.fields)):
         return True
     if found.breaks or _fails_on_ours(found):
         return False
@@ -7908,6 +7908,8 @@ class _HandoverFinder:
         self._log, self._timeline, self._ends = log, timeline, ends
         self._found: list[Handover] = []
         self._signals: dict[int, tuple[int, EventId]] = {}
+        """The last signal of each object, and which of all signals it is."""
+        self._number = itertools.count()
         self._locks: dict[int, EventId] = {}
         self._waits: dict[int, list[int]] = {}
         refs = log.index.objects
@@ -7966,7 +7968,7 @@ class _HandoverFinder:
         if _WAITING_CALLS.match(name):
             self._waits[event[0]] = numbers
         if name in SIGNALLING_CALLS or wakes:
-            self._signals.update(dict.fromkeys(numbers, (len(self._signals), event)))
+            self._signals.update(dict.fromkeys(numbers, (next(self._number), event)))
         if name == _LEAVE_LOCK:
             self._locks.update(dict.fromkeys(numbers, event))
         elif name in _TAKE_LOCK:
@@ -7999,25 +8001,15 @@ _FEW_VALUES: Final = 8
 _DIGITS: Final = re.compile(rb"[0-9A-Fa-f]{3,}")  # the shortest telling number is -257
 
 
-def _is_telling(number: int) -> bool:
-    """Whether a number is no size, mask, flag or status that events share by chance."""
-    if number < _TELLING_FROM or _SMALL_NEGATIVE <= number < 1 << 32 or number in STATUS_NAMES:
+def _is_telling(event: Event, path: str, number: int | None) -> bool:
+    """Whether a value tells where it comes from: no size, mask, flag or status that events share by chance."""
+    if number is None or number < _TELLING_FROM or _SMALL_NEGATIVE <= number < 1 << 32 or number in STATUS_NAMES:
+        return False
+    if number >= _ERROR_SEVERITY and _may_be_status(event, path.rpartition(".")[2], number):
         return False
     has_one_bit = not number & number - 1 or not number & number + 1
     is_round = number < _SMALLEST_ADDRESS and (number % 0x1000 == 0 or number % 1000 == 0)
     return not has_one_bit and not is_round
-
-
-def _telling_pair(events: Both[Event], field_: FieldDifference) -> tuple[int, int] | None:
-    """The two values of a field, if they tell where they come from; no statuses."""
-    leaf = field_.path.rpartition(".")[2]
-    numbers = [name_value(value) for value in (field_.left, field_.right)]
-    for event, number in zip(events, numbers, strict=True):
-        if number is None or not _is_telling(number):
-            return None
-        if number >= _ERROR_SEVERITY and _may_be_status(event, leaf, number):
-            return None
-    return numbers[0] or 0, numbers[1] or 0
 
 
 def _spelled_before(log: Log, limits: Mapping[int, int]) -> set[int]:
@@ -8035,12 +8027,10 @@ def _spelled_before(log: Log, limits: Mapping[int, int]) -> set[int]:
         numbers: bytes | set[bytes] = text
         if len(waiting) > _FEW_VALUES:
             numbers = {digits.lstrip(b"0") for digits in set(_DIGITS.findall(text))}
-        for n in waiting:
-            for core in cores[n]:
-                whole = rb"(?<![0-9A-Za-z])(?:0[xX])?0*%b(?![0-9A-Za-z])" % core
-                at = re.search(whole, text) if core in numbers else None
-                if at and chunk.first_lineno + text.count(b"\n", 0, at.start()) < limits[n]:
-                    found.add(n)
+        for value, core in [(n, core) for n in waiting for core in cores[n] if core in numbers]:
+            at = re.search(rb"(?<![0-9A-Za-z])(?:0[xX])?0*%b(?![0-9A-Za-z])" % core, text)
+            if at and chunk.first_lineno + text.count(b"\n", 0, at.start()) < limits[value]:
+                found.add(value)
     return found
 
 
@@ -8049,19 +8039,20 @@ def note_echoes(found: Iterable[Found], logs: Both[Log]) -> None:
 
     A value proves that only if it was nowhere before: else both may have it from somewhere else.
     """
-    first: dict[tuple[int, int], tuple[Found, str]] = {}
-    again: list[tuple[Found, FieldDifference, tuple[int, int]]] = []
+    first: dict[tuple[int | None, int | None], tuple[Found, str]] = {}
+    again: list[tuple[Found, FieldDifference, tuple[int | None, int | None]]] = []
     for one in found:
         for field_ in one.fields if one.counts and one.compares_one_call else ():
-            pair = None if field_.is_spelling else _telling_pair(one.events, field_)
-            if pair and first.setdefault(pair, (one, field_.path))[0] is not one:
+            pair = name_value(field_.left), name_value(field_.right)
+            is_telling = all(_is_telling(event, field_.path, n) for event, n in zip(one.events, pair, strict=True))
+            if is_telling and not field_.is_spelling and first.setdefault(pair, (one, field_.path))[0] is not one:
                 again.append((one, field_, pair))
-    repeated = {pair: first[pair][0].events for _, _, pair in again}
     known: set[int] = set()
     for side in Side:
         limits: dict[int, int] = {}
-        for (_, number), events in repeated.items():
-            limits[number] = min(events[side].lineno, limits.get(number, sys.maxsize))
+        for _, _, pair in again:
+            number, lineno = pair[1] or 0, first[pair][0].events[side].lineno
+            limits[number] = min(lineno, limits.get(number, sys.maxsize))
         known |= _spelled_before(logs[side], limits)
     for one, field_, pair in again:
         upstream, path = first[pair]
@@ -8085,7 +8076,7 @@ def _ends_wait(event: Event) -> bool:
 
 @dataclass(slots=True)
 class _Stop:
-    """Where a pair of threads first differs in a way that counts, or one of its sides ended."""
+    """Where a pair of threads differs in a way that counts, or one of its sides ended."""
 
     thread: ThreadReport
     walk: PairWalk
@@ -8101,14 +8092,6 @@ class _Stop:
     def tid(self) -> int:
         """Canary's."""
         return self.thread.pair.canary_tid
-
-    @property
-    def waits(self) -> bool:
-        """Whether ours stands in a wait there, or came out of it otherwise than canary."""
-        if self.found is None:
-            ending = self.thread.ending
-            return ending is not None and ending.side is Side.OURS and (ending.wait or ending.call) is not None
-        return _ends_wait(self.found.events.canary)
 
     @property
     def place(self) -> Place | None:
@@ -8141,7 +8124,6 @@ class _Link(NamedTuple):
     target: int
     side: Side | None = None
     via: EventId | None = None
-    echoes: tuple[Echo, ...] = ()
     origin: Found | None = None
     """The divergence of the source that is the cause, where it is known which one."""
 
@@ -8201,54 +8183,45 @@ class CauseAnalysis:
             self._of_thread[one.pair.canary_tid].append(one)
         self._sizes = Counter(one.sort for one in found)
         self._spreads = Counter(sort for sort, _ in {(one.sort, one.pair.canary_tid) for one in found})
-        self._stops = {stop.tid: stop for stop in self._first_stops(found)}
+        self._ends = {one.pair.canary_tid: one.positions for one in found if ends_by_name(one)}
+        self._stops = {stop.tid: stop for stop in self._first_stops()}
         self._missing_signals: dict[int, EventId] = {}
         """By tid: what canary's thread was waiting for, and ours never came to."""
         self._chosen = self._choose(list(filter(self._is_possible, self._links()))) if self._stops else {}
 
-    def _first_stops(self, found: Sequence[Found]) -> Iterator[_Stop]:
+    def _first_stops(self) -> Iterator[_Stop]:
         def order(one: Found) -> tuple[object, ...]:
             # A doubtful one is no cause of what differs behind it, and where a member of a pool has an event is timing.
             weight = (one.reason.gravity, not one.news) if one.pair.canary_tid in self._pooled else ()
             return one.is_minor, weight, one.positions.canary
 
-        first: dict[int, Found] = {}
-        for one in sorted(self._found, key=order):
-            first.setdefault(one.pair.canary_tid, one)
-        last = {one.pair.canary_tid: one for one in sorted(found, key=lambda one: one.positions.canary)}
-        for tid, (walk, thread) in self._threads.items():
-            if tid in first:
-                yield self._stop_at(first[tid])
-            elif thread.ending:
-                positions = Both(*(min(walk.rest[s].start, len(walk.sides[s].stream) - 1) for s in Side))
-                if tid in last and ends_by_name(last[tid]):
-                    positions = last[tid].positions
-                yield self._stop_at_end(walk, thread, thread.ending, positions)
+        first = {one.pair.canary_tid: one for one in sorted(self._found, key=order, reverse=True)}
+        for tid, (_, thread) in self._threads.items():
+            if tid in first or thread.ending:
+                yield self._stop_at(tid, first.get(tid))
 
-    def _stop(self, walk: PairWalk, thread: ThreadReport, reason: StartReason, at: Both[int], before: int) -> _Stop:
+    def _stop_at(self, tid: int, found: Found | None) -> _Stop:
+        """A divergence of a thread, or else its end."""
+        (walk, thread), reason = self._threads[tid], found.reason if found else StartReason.LOG_ENDED
+        end = Both(*(min(walk.rest[side].start, len(walk.sides[side].stream) - 1) for side in Side))
+        at = found.positions if found else self._ends.get(tid, end)
+        ending = None if found else thread.ending
+        ours_ended = ending is not None and ending.side is Side.OURS
         idx = Both(*(walk.sides[side].stream.idx_at(at[side]) for side in Side))
         when = Both(*(self._timelines[side].at(walk.sides[side].tid, at[side]) for side in Side))
+        if ending and ours_ended and self._timelines.ours.goes_on_after(when.ours):
+            reason = StartReason.STUCK if ending.call or ending.wait else StartReason.ENDED_EARLY
+        before = at.ours if ours_ended else at.ours - 1
         ours_before = self._timelines.ours.at(walk.ours.tid, before) if before >= 0 else (0, 0)
-        return _Stop(thread, walk, reason, idx, when, ours_before)
-
-    def _stop_at(self, found: Found) -> _Stop:
-        walk, thread = self._threads[found.pair.canary_tid]
-        stop = self._stop(walk, thread, found.reason, found.positions, found.positions.ours - 1)
-        stop.found = found
-        return stop
-
-    def _stop_at_end(self, walk: PairWalk, thread: ThreadReport, ending: Ending, at: Both[int]) -> _Stop:
-        ours_ended = ending.side is Side.OURS
-        stop = self._stop(walk, thread, StartReason.LOG_ENDED, at, at.ours if ours_ended else at.ours - 1)
-        if ours_ended and self._timelines.ours.goes_on_after(stop.when.ours):
-            stop.reason = StartReason.STUCK if ending.call or ending.wait else StartReason.ENDED_EARLY
-        return stop
+        return _Stop(thread, walk, reason, idx, when, ours_before, found)
 
     # -- who follows whom ----------------------------------------------------------------------------------------
 
     def _links(self) -> Iterator[_Link]:
         for stop in self._stops.values():
-            yield from self._value_links(stop)
+            origin = stop.found.source if stop.found else None
+            if origin and origin.pair != stop.thread.pair:
+                yield _Link(Relation.SAME_VALUE, origin.pair.canary_tid, stop.tid, origin=origin)
         for side in Side:
             stops = {stop.walk.sides[side].tid: stop for stop in self._stops.values()}
             ends = {}
@@ -8259,54 +8232,45 @@ class CauseAnalysis:
             handovers = _HandoverFinder(self._logs[side], self._timelines[side], ends).find()
             yield from _spread(handovers, side, stops)
             if side is Side.CANARY:
-                yield from self._signal_links(handovers)
+                wakes = {target: source for relation, source, target in handovers if relation is Relation.WOKEN_BY}
+                yield from self._signal_links(wakes)
 
-    def _value_links(self, stop: _Stop) -> Iterator[_Link]:
-        origin = stop.found.source if stop.found else None
-        if stop.found and origin and origin.pair != stop.thread.pair:
-            yield _Link(
-                Relation.SAME_VALUE,
-                origin.pair.canary_tid,
-                stop.tid,
-                echoes=tuple(echo for echo in stop.found.echoes if echo.upstream == origin.place),
-                origin=origin,
-            )
-
-    def _signal_links(self, handovers: Iterable[Handover]) -> Iterator[_Link]:
+    def _signal_links(self, wakes: Mapping[EventId, EventId]) -> Iterator[_Link]:
         """Who waits for what another thread failed to signal."""
-        wakes = {handover.target: handover.source for handover in handovers if handover.relation is Relation.WOKEN_BY}
         for stop in self._stops.values():
-            wait = self._wait_of(stop)
-            signal_ = self._missing_signal(stop, wait, wakes) if wait is not None else None
+            signal_ = self._missing_signal(stop, wakes)
             if signal_:
                 self._missing_signals[stop.tid] = signal_
                 source = self._stops.get(signal_[0])
                 # A thread whose own log only ended may be a victim as well.
                 if source and source.reason is not StartReason.LOG_ENDED and signal_[1] >= source.idx.canary:
                     position = self._logs.canary.position(*signal_)
-                    of_source = (one for one in self._of_thread[source.tid] if position in one.difference.places.canary)
-                    origin = next(of_source, None)
-                    yield _Link(Relation.MISSING_SIGNAL, source.tid, stop.tid, Side.CANARY, signal_, origin=origin)
+                    at_signal = (one for one in self._of_thread[source.tid] if position in one.difference.places.canary)
+                    yield _Link(
+                        Relation.MISSING_SIGNAL, source.tid, stop.tid, Side.CANARY, signal_, next(at_signal, None)
+                    )
 
-    def _wait_of(self, stop: _Stop) -> int | None:
+    def _wait_of(self, stop: _Stop, at: int) -> int | None:
         """Canary's position of the wait where a thread stops, or of one right before that ended otherwise."""
-        start = stop.walk.canary.stream.position_of(stop.idx.canary)
-        if stop.waits:
-            return start
+        ending = stop.thread.ending
+        if stop.found is None and ending and ending.side is Side.OURS and (ending.wait or ending.call):
+            return at
+        if stop.found and _ends_wait(stop.found.events.canary):
+            return at
         waits = (
             one.positions.canary
             for one in self._of_thread[stop.tid]
-            if 0 <= start - one.positions.canary <= _MOST_EVENTS_TO_WAKE
+            if 0 <= at - one.positions.canary <= _MOST_EVENTS_TO_WAKE
             if one.compares_one_call and _ends_wait(one.events.canary)
         )
         return next(waits, None)
 
-    def _missing_signal(self, stop: _Stop, start: int, wakes: Mapping[EventId, EventId]) -> EventId | None:
-        """The event of canary that ended the wait from a position on, if ours never came to it."""
+    def _missing_signal(self, stop: _Stop, wakes: Mapping[EventId, EventId]) -> EventId | None:
+        """The event of canary that ended the wait at which a thread stops, if ours never came to it."""
         stream, log = stop.walk.canary.stream, self._logs.canary
-        near = range(start, min(start + _MOST_EVENTS_TO_WAKE, len(stream)))
-        signals = (wakes.get((stop.tid, stream.idx_at(position))) for position in near)
-        signal_ = next(filter(None, signals), None)
+        start = self._wait_of(stop, stream.position_of(stop.idx.canary))
+        near = range(0) if start is None else range(start, min(start + _MOST_EVENTS_TO_WAKE, len(stream)))
+        signal_ = next(filter(None, (wakes.get((stop.tid, stream.idx_at(position))) for position in near)), None)
         if signal_ and self._counterparts.of(Side.CANARY, signal_[0], log.position(*signal_), equal=True):
             return None
         return signal_
@@ -8326,9 +8290,7 @@ class CauseAnalysis:
         for link in sorted(links, key=lambda one: (_WEAKNESS[one.relation], rank[one.source], rank[one.target])):
             if link.target not in chosen and link.target not in _chain(chosen, link.source):
                 chosen[link.target] = link
-        # Values that come back are noted also where something stronger connects the two.
-        echoes = {(link.source, link.target): link.echoes for link in links if link.echoes}
-        return {tid: link._replace(echoes=echoes.get((link.source, tid), ())) for tid, link in chosen.items()}
+        return chosen
 
     def _event(self, side: Side, event: EventId) -> Event:
         return self._logs[side].event(event[0], self._logs[side].position(*event))
@@ -8340,7 +8302,9 @@ class CauseAnalysis:
             via = self._event(link.side, link.via) if link.via and link.side else None
             source = self._stops[link.source]
             at = link.origin.place if link.origin else source.place
-            return Cause(link.relation, source.thread.pair, at, link.side, via, link.echoes)
+            echoes = stop.found.echoes if stop.found else ()
+            of_source = tuple(echo for echo in echoes if echo.upstream.canary_tid == link.source)
+            return Cause(link.relation, source.thread.pair, at, link.side, via, of_source)
         others = [one for one in self._stops.values() if one.found and all(one.when[s] < stop.when[s] for s in Side)]
         if not others:
             return Cause(Relation.UNKNOWN)
@@ -8364,9 +8328,8 @@ class CauseAnalysis:
 
     def take_wrong_objects(self, findings: Iterable[IdentityFinding], breaks: Iterable[NameBreak]) -> None:
         """Takes in what is about the wrong object where no divergence is, the first of each thread."""
-        wrong_objects: list[IdentityFinding | NameBreak] = [finding for finding in findings if finding.certain]
-        wrong_objects += breaks
-        for wrong in wrong_objects:
+        certain: list[IdentityFinding | NameBreak] = [finding for finding in findings if finding.certain]
+        for wrong in (*certain, *breaks):
             walk, thread = self._threads[wrong.pair.canary_tid]
             when = Both(*(self._timelines[side].of(wrong.events[side]) for side in Side))
             idx = wrong.events.map(lambda event: event.idx)
@@ -8395,8 +8358,15 @@ class CauseAnalysis:
         return int(is_news or source.reason.gravity <= _PLAUSIBLE_CAUSE.gravity)
 
     @functools.cached_property
+    def _proven(self) -> dict[int, _Link]:
+        return {tid: link for tid, link in self._chosen.items() if link.relation.is_proof}
+
+    @functools.cached_property
     def _candidates(self) -> list[_Stop]:
-        """The places to start at, the best first: of each thread the first one, then a few behind these."""
+        """The places to start at, the best first: of each thread the first one, then a few behind these.
+
+        Before each stands the divergence that is proven to be its cause.
+        """
         weights = {tid: stop.reason.gravity for tid, stop in self._stops.items()}
         # A place weighs what is proven to follow from it, and no less than a value that is used later.
         for tid in self._proven:
@@ -8414,35 +8384,23 @@ class CauseAnalysis:
         best = heapq.nsmallest(
             1 + MOST_NEXT_STARTS, behind, key=lambda one: (one.reason.gravity, self._rank(one, one.when.ours))
         )
-        return self._causes_first([*first, *map(self._stop_at, best)])
-
-    def _causes_first(self, stops: Iterable[_Stop]) -> list[_Stop]:
-        """The same places, and before each the divergence that is proven to be its cause."""
         listed: dict[object, _Stop] = {}
-        for stop in stops:
-            chain = {self._identity(stop): stop}
-            cause = self._proven_cause(stop)
-            while cause and self._identity(cause) not in chain:
-                chain[self._identity(cause)] = cause
+        for stop in (*first, *(self._stop_at(one.pair.canary_tid, one) for one in best)):
+            chain: dict[object, _Stop] = {}
+            cause: _Stop | None = stop
+            while cause and (cause.place or cause.tid) not in chain:
+                chain[cause.place or cause.tid] = cause
                 cause = self._proven_cause(cause)
             for key, one in reversed(chain.items()):
                 listed.setdefault(key, one)
         return list(listed.values())
-
-    @staticmethod
-    def _identity(stop: _Stop) -> object:
-        return stop.place or stop.tid
 
     def _proven_cause(self, stop: _Stop) -> _Stop | None:
         link = self._proven.get(stop.tid) if self._stops[stop.tid].place == stop.place else None
         origin = link.origin if link else stop.found and stop.found.source
         if link and (origin is None or origin is self._stops[link.source].found):
             return self._stops[link.source]
-        return self._stop_at(origin) if origin else None
-
-    @functools.cached_property
-    def _proven(self) -> dict[int, _Link]:
-        return {tid: link for tid, link in self._chosen.items() if link.relation.is_proof}
+        return self._stop_at(origin.pair.canary_tid, origin) if origin else None
 
     def start(self) -> StartHere | None:
         """Where to look first, and the next candidates; None if nothing differs that counts."""
@@ -8462,17 +8420,12 @@ def start_without_divergence(
     unmapped: Both[tuple[UnmappedThread, ...]], lone: Both[tuple[SharedGlobal, ...]]
 ) -> StartHere | None:
     """Where to start if no pair differs: at what only one log has."""
-
-    def on(side: Side, tid: int, reason: StartReason) -> StartHere:
-        return StartHere(reason, tid if side is Side.CANARY else None, tid if side is Side.OURS else None)
-
-    for side in Side:
-        if unmapped[side]:
-            return on(side, unmapped[side][0].tid, StartReason.THREAD_WITHOUT_PARTNER)
-    for side in Side:
-        if lone[side]:
-            first = min(lone[side], key=lambda created: created.lineno)
-            return replace(on(side, first.tid, StartReason.LONE_SHARED_GLOBAL), lone=first)
+    threads = [(StartReason.THREAD_WITHOUT_PARTNER, side, one.tid, None) for side in Side for one in unmapped[side]]
+    in_order = Both(*(sorted(lone[side], key=lambda made: made.lineno) for side in Side))
+    objects = [(StartReason.LONE_SHARED_GLOBAL, side, one.tid, one) for side in Side for one in in_order[side]]
+    for reason, side, tid, made in (*threads, *objects):
+        canary_tid, ours_tid = (tid, None) if side is Side.CANARY else (None, tid)
+        return StartHere(reason, canary_tid, ours_tid, lone=made)
     return None
 
 

@@ -249,9 +249,14 @@ class WhatTheOtherLogHas(unittest.TestCase):
         def mapped(address: int) -> list[Line]:
             return [*called(6, "mmap", address), *worked(6, 3), *called(6, "Use", at=address)]
 
+        def lacking(**arguments: int) -> list[Line]:
+            calls = {"name": "Open", "at": 5, **arguments}, {"name": "Write", "size": 3 + len(arguments)}
+            return [(6, "kernel.call", call) for call in calls]
+
         wait, made_instead = waited(6, "a" * 16), made(6, "a" * 16)
         for name, one, other, start in (
             ("a field that one lacks", called(6, "Open", at=0x40001000, n=1), called(6, "Open", at=0x40002000), "Set"),
+            ("a field that one lacks, and another value behind it", lacking(n=1), lacking(), "Open"),
             ("another failure", called(6, "NtOpen", NO_FILE), called(6, "NtOpen", 0xC0000022), "NtOpen"),
             ("a lock against a call", called(6, "RtlEnterCriticalSection"), called(6, "Open"), "Set"),
             ("a wait against a handle", wait, [wait[0], made_instead, wait[3]], None),
@@ -564,6 +569,20 @@ class Relations(unittest.TestCase):
             return [
                 shared, *worked(6), *opened(6, status), *called(6, "KeSetEvent", event_ptr="0x828f0010"),
                 *waited(7, "59fe0438b2bb0cfb"), *opened(7, status),
+            ]  # fmt: skip
+
+        self.assertEqual(upstream_of(compare_lines(side(OK), side(NO_FILE)), 7), (Relation.WOKEN_BY, 6))
+
+    def test_the_last_of_several_signals_of_one_object(self) -> None:
+        """One thread names it by its id, another by its address, both again and again."""
+        sid = "59fe0438b2bb0cfb"
+
+        def side(status: int) -> list[Line]:
+            signals = [(6, "0x828f0010"), (8, "0x" + sid), (8, "0x" + sid), (6, "0x828f0010")]
+            return [
+                made(7, sid, "0x828f0010"), *worked(8), *worked(6), *opened(6, status),
+                *(line for tid, name in signals for line in called(tid, "KeSetEvent", event_ptr=name)),
+                *waited(7, sid), *opened(7, status), *opened(8, status),
             ]  # fmt: skip
 
         self.assertEqual(upstream_of(compare_lines(side(OK), side(NO_FILE)), 7), (Relation.WOKEN_BY, 6))
