@@ -1422,7 +1422,7 @@ def pending_folder(target: str) -> Iterator[Callable[[Mapping[str, bytes]], None
 # ══ reading ═══════════════════════════════════════════════════════════════════════════════════════════════════════
 
 
-CHUNK_BYTES: Final = 1 << 17
+CHUNK_BYTES: Final = 1 << 18
 """How much text is looked at in one go: small enough for the processor's cache, large enough to forget the calls."""
 
 SEGMENT_BYTES: Final = 4 << 20
@@ -2039,29 +2039,34 @@ class Columns(NamedTuple):
 
 _NO_STRUCTURE = bytes(set(range(256)) - set(b'{}"\\\n'))
 _ANY_STRING = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"')
-_FOLDS: Final = 6
 
 
+@functools.lru_cache(maxsize=1024)
 def _closes(structure: bytes) -> bool:
-    """Whether what is left of a line is braces that close."""
-    depths = [0, *itertools.accumulate({ord("{"): 1, ord("}"): -1}.get(char, -len(structure)) for char in structure)]
-    return min(depths) == depths[-1] == 0
+    """Whether quotes and braces, all else left out, are strings and braces that close."""
+    braces = _ANY_STRING.sub(b"", structure)
+    depths = [0, *itertools.accumulate({ord("{"): 1, ord("}"): -1}.get(char, -len(braces)) for char in braces)]
+    return (
+        b"\\" not in structure and min(depths) == depths[-1] == 0
+    )  # of escapes, only those of a broken string are left
 
 
 def _unbalanced(payloads: Sequence[bytes]) -> list[int]:
     """The numbers of those texts in which strings or braces do not close, or close what is outside."""
     structure = b"\n".join(payloads).translate(None, _NO_STRUCTURE)
-    if len(structure) + 1 == 2 * structure.count(b'""') + len(payloads) or not payloads:
+    quotes = structure.translate(None, b"{}\\")
+    are_even = len(quotes) + 1 == 2 * quotes.count(b'""') + len(payloads)
+    if not payloads or (are_even and len(quotes) == len(structure)):
         return []  # strings alone: so it is nearly always
-    structure = structure.replace(b'""', b"")
-    for _ in range(_FOLDS):
-        structure = structure.replace(b"{}", b"")
-    if len(structure) + 1 == len(payloads):
-        return []
-    odd = [n for n, of_payload in enumerate(structure.split(b"\n")) if of_payload]
-    without_strings = _ANY_STRING.sub(b"", b"\n".join(map(payloads.__getitem__, odd)))
-    structure = without_strings.translate(None, _NO_STRUCTURE)
-    return [n for n, of_payload in zip(odd, structure.split(b"\n"), strict=False) if not _closes(of_payload)]
+    odd: Sequence[int] = range(len(payloads))
+    if are_even:
+        odd = list(itertools.compress(odd, structure.translate(None, b'"').split(b"\n")))
+    if b"\\" in structure:
+        without_strings = _ANY_STRING.sub(b"", b"\n".join(map(payloads.__getitem__, odd)))
+        structures = without_strings.translate(None, _NO_STRUCTURE).split(b"\n")
+    else:
+        structures = list(map(structure.split(b"\n").__getitem__, odd))
+    return [n for n, closes in zip(odd, map(_closes, structures), strict=True) if not closes]
 
 
 class _Kinds(dict[bytes, bytes]):
@@ -3238,15 +3243,17 @@ class Stream:
     def __len__(self) -> int:
         return len(self.fingerprints)
 
-    def add_run(self, position: int, idx: int, chunk: int) -> None:
-        """From ``position`` on, events have consecutive indexes from ``idx`` on and stand in the chunk."""
-        self._positions.append(position)
-        self._indexes.append(idx)
-        self._chunks.append(chunk)
-
-    def next_idx(self) -> int:
-        """The index after that of the last event."""
-        return self._indexes[-1] + len(self) - self._positions[-1]
+    def add(self, fingerprints: list[int], indexes: list[int], chunk: int) -> None:
+        """Takes in the next events, which stand in a chunk, in the order of the file."""
+        starts: Iterable[int] = (0,)
+        if indexes != list(range(indexes[0], indexes[0] + len(indexes))):
+            after_gaps = map(int.__ne__, indexes, (-1, *map((1).__add__, indexes)))
+            starts = itertools.compress(range(len(indexes)), after_gaps)
+        for start in starts:
+            self._positions.append(len(self) + start)
+            self._indexes.append(indexes[start])
+            self._chunks.append(chunk)
+        self.fingerprints.fromlist(fingerprints)
 
     def extend(self, other: Stream, chunks: int) -> None:
         """Takes in the events of the next part of the log, before which there are so many chunks."""
@@ -3306,7 +3313,7 @@ class Stream:
     def lost(self) -> tuple[int, int]:
         """How many events were lost, and the first index that is not there."""
         first = 0 if self._indexes[0] else self.run_end(0)
-        return self.next_idx() - len(self), first
+        return self._ends()[-1] - len(self), first
 
     def chunk_of(self, position: int) -> int:
         """The number of the chunk that the event at a position stands in."""
@@ -3457,7 +3464,8 @@ class Log:
                 line = text[start:end]
                 of_thread = b'"tid":%d' % tid in line or b'"tid": %d' % tid in line
                 if of_thread and not text[at + len(needle) : at + len(needle) + 1].isdigit():
-                    event = self._raw_event(line)
+                    kinds, tids, indexes, payloads, _ = self._columns(line + b"\n")
+                    event = RawEvent(kinds[0], tids[0], indexes[0], payloads[0])
                     if (int(event.tid), int(event.tid_event_idx)) == (tid, idx):
                         lineno = self.index.chunks[number].first_lineno + text.count(b"\n", 0, start)
                         return lineno, line, event
@@ -3465,12 +3473,6 @@ class Log:
         if found is None:
             raise InputError(self.source.name, CHANGED)
         return found
-
-    def _raw_event(self, line: bytes) -> RawEvent:
-        try:
-            return decode_raw_event(line)
-        except NotJsonError as error:
-            raise InputError(self.source.name, CHANGED) from error
 
     def _events_with(self, number: int, tid: int, idx: int) -> Iterator[tuple[int, bytes, RawEvent]]:
         """The events of a chunk that have an index of a thread."""
@@ -3584,10 +3586,8 @@ class _SegmentIndexer:
     def index(self, segment: Segment) -> LogIndex | InputError:
         """The index of a segment, or what is wrong with its first bad line; lines are numbered from 0."""
         self._index, self._name = LogIndex(next_lineno=0, bytes=segment.length), segment.name
-        self._streams: dict[bytes, Stream] = {}
-        self._arrays: dict[bytes, array[int]] = {}  # the fingerprints of each thread
-        self._counters: dict[bytes, Iterator[int]] = {}  # the indexes that should come next
-        self._calls_awaited: set[bytes] = set()  # threads without a kernel.call so far
+        self._rows: defaultdict[bytes, list[int]] = defaultdict(list)  # what each thread gets of a chunk
+        self._streams: defaultdict[bytes, Stream] = defaultdict(Stream)
         self._marks: dict[int, dict[bytes, RuleMarks]] = {}
         self._reader.exact_lines = 0
         try:
@@ -3597,6 +3597,7 @@ class _SegmentIndexer:
                 offset += len(chunk)
         except InputError as error:
             return error
+        self._index.streams = {int(tid): stream for tid, stream in self._streams.items()}
         self._index.exact_lines = self._reader.exact_lines
         for marks in self._index.marks.values():
             marks.into_index_order()
@@ -3653,48 +3654,23 @@ class _SegmentIndexer:
         raise AssertionError("a text is refused none of whose lines is")
 
     def _add_events(self, columns: Columns, indexes: list[int], values: list[int]) -> None:
-        tids = columns.tids
-        runs = {tid: self._next_run(tid) for tid in dict.fromkeys(tids)}
-        if self._calls_awaited:
+        """Deals the events out to the threads: each gets all of its fingerprints, then all of its indexes."""
+        rows = list(map(self._rows.__getitem__, columns.tids))
+        if len(self._index.first_call_places) < len(self._rows):
             self._note_first_calls(columns, indexes)
-        deque(map(array.append, map(self._arrays.__getitem__, tids), values), maxlen=0)
-        if list(map(next, map(self._counters.__getitem__, tids))) == indexes:
-            for stream, position, idx in runs.values():
-                stream.add_run(position, idx, len(self._index.chunks) - 1)
-        else:
-            self._add_broken_runs(runs, tids, indexes)
-
-    def _next_run(self, tid: bytes) -> tuple[Stream, int, int]:
-        """The stream of a thread, how many events it has, and the index that should come next."""
-        if tid in self._streams:
-            stream = self._streams[tid]
-            return stream, len(stream), stream.next_idx()
-        stream = self._streams[tid] = self._index.streams[int(tid)] = Stream()
-        self._calls_awaited.add(tid)
-        self._arrays[tid] = stream.fingerprints
-        self._counters[tid] = itertools.count(-1)
-        return stream, 0, -1
-
-    def _add_broken_runs(
-        self, runs: Mapping[bytes, tuple[Stream, int, int]], tids: Sequence[bytes], indexes: Sequence[int]
-    ) -> None:
-        """Adds the runs of a chunk in which some index is not the one that should come next."""
-        of_tid: dict[bytes, list[int]] = {tid: [] for tid in runs}
-        for tid, idx in zip(tids, indexes, strict=True):
-            of_tid[tid].append(idx)
-        for tid, found in of_tid.items():
-            stream, start, _ = runs[tid]
-            for position, (before, idx) in enumerate(itertools.pairwise([-2, *found]), start):
-                if idx != before + 1:
-                    stream.add_run(position, idx, len(self._index.chunks) - 1)
-            self._counters[tid] = itertools.count(found[-1] + 1)
+        deque(map(list.append, rows, values), maxlen=0)
+        deque(map(list.append, rows, indexes), maxlen=0)
+        for tid, row in self._rows.items():
+            if row:
+                count = len(row) // 2
+                self._streams[tid].add(row[:count], row[count:], len(self._index.chunks) - 1)
+                row.clear()
 
     def _note_first_calls(self, columns: Columns, indexes: Sequence[int]) -> None:
         calls = list(itertools.compress(range(len(indexes)), map(b"kernel.call".__eq__, columns.kinds)))
         first = dict(zip(map(columns.tids.__getitem__, reversed(calls)), reversed(calls), strict=True))
-        for tid in self._calls_awaited & first.keys():
-            self._index.first_call_places[int(tid)] = indexes[first[tid]], columns.payloads[first[tid]]
-            self._calls_awaited.remove(tid)
+        for tid, n in first.items():
+            self._index.first_call_places.setdefault(int(tid), (indexes[n], columns.payloads[n]))
 
     def _fingerprints(self, columns: Columns, indexes: Sequence[int]) -> list[int]:
         """One fingerprint an event: of its bytes where they say just what counts, else of its canonical text."""
@@ -7765,6 +7741,8 @@ class _Elsewhere:
 def note_news(logs: Both[Log], walks: Iterable[PairWalk], found: Iterable[Iterable[Found]], profile: Profile) -> None:
     """Notes which divergences (``found``: of each walk) have values that the other log has nowhere, and which moved."""
     places = [(one, walk, _block(one)) for walk, of_walk in zip(walks, found, strict=True) for one in of_walk]
+    if not places:
+        return
     for side in Side:
         logs[side].hold((walk.sides[side].tid, at) for _, walk, block in places for at in block[side])
     blocks = [(one, Both(*map(_printed, walk.sides, block))) for one, walk, block in places]

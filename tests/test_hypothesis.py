@@ -321,8 +321,7 @@ def stream_of(indexes: list[int]) -> Stream:
     """A stream whose events arrive with these indexes, each in a chunk of its own; its fingerprint is its index."""
     stream = Stream()
     for place, idx in enumerate(indexes):
-        stream.add_run(place, idx, place)
-        stream.fingerprints.append(idx)
+        stream.add([idx], [idx], place)
     return stream
 
 
