@@ -9886,85 +9886,6 @@ AUDITED_EVENTS: Final = 50_000
 _AROUND: Final = 8
 
 
-def _other_value(value: object) -> object:
-    """Another value of the same type, far away."""
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, int | float):
-        return value * 3 + 1001
-    return f"~{value}" if isinstance(value, str) else 1
-
-
-def _with_value(event: Event, path: FieldPath, value: object) -> Event:
-    payload = cast("dict[str, object]", json.loads(json.dumps(event.payload)))
-    _edit(payload, path, lambda _: value)
-    return replace(event, payload=payload)
-
-
-def _let_pass(rule: ProfileRule, value: object, known: Collection[str]) -> tuple[str, object, object] | None:
-    """Two values that a rule lets stand for each other, and what that is; ``known`` are those of the log, as JSON."""
-    if rule.values:
-        listed = next((one for one in rule.values if json_text(one) in known), None)
-        others = [one for one in rule.values if not json_equal(one, listed)]
-        return ("another listed value", listed, others[0]) if listed is not None and others else None
-    if rule.sort is RuleSort.TOLERANCE and type(value) in (int, float):
-        number = cast("int | float", value)
-        limit = rule.absolute if rule.relative is None else rule.relative * abs(number)
-        near = number + type(number)(limit or 0)
-        return ("a number nearby", number, near) if near != number else None
-    return ("absent", value, MISSING) if rule.only_absent else None
-
-
-_Change: TypeAlias = "tuple[str, FieldPath, Both[list[Event]]]"
-"""Its name, the field, and all events of both sides."""
-
-
-def _allowed_changes(
-    events: Sequence[Event], at: int, rules: Sequence[ProfileRule], known: Mapping[FieldPath, Collection[str]]
-) -> Iterator[_Change]:
-    """The changes of one event's fields to what rules let pass."""
-    before, event, after = events[:at], events[at], events[at + 1 :]
-    for path, value in _leaves_at(event.payload, ()):
-        last = path[-1]
-        is_last = not isinstance(last, int) or not list(values_at(event.payload, (*path[:-1], last + 1)))
-        for rule in rules:
-            pair = _let_pass(rule, value, known.get(path, ())) if rule.names_field(path) else None
-            if pair is not None and (is_last or not rule.only_absent):
-                words, *values = pair
-                sides = Both(*([*before, _with_value(event, path, one), *after] for one in values))
-                yield f"{path_text(path)} ({words})", path, sides
-
-
-def _changes(events: Sequence[Event], at: int) -> Iterator[tuple[str, FieldPath, list[Event]]]:
-    """The changes of one event among others: their name, the field, and all events after it."""
-    before, event, after = list(events[:at]), events[at], list(events[at + 1 :])
-    skipped = SKIPPED_FIELDS.get(event.kind, frozenset()) if event_shared_global(event) else frozenset[str]()
-    handles = [made.payload.get("raw_handle_id") for made in before if made.kind == "handle.create"]
-    for path, value in _leaves_at(event.payload, ()):
-        if path[0] not in skipped:  # they make a shared-global object what it is
-            yield path_text(path), path, [*before, _with_value(event, path, _other_value(value)), *after]
-        others = [handle for handle in handles if name_value(handle) not in (None, name_value(value))]
-        if others and len(others) < len(handles) and not event.kind.startswith("handle."):
-            yield f"{path_text(path)} (another handle)", path, [*before, _with_value(event, path, others[-1]), *after]
-    if before or after:  # else its thread would be gone
-        yield "(dropped)", (), [*before, *after]
-    yield "(doubled)", (), [*before, event, event, *after]
-    floats = any(map(event_shared_global, (event, *after[:1])))  # where such an event stands does not count
-    if after and not floats and not events_equal(event, after[0]):
-        yield "(swapped with the next)", (), [*before, after[0], event, *after[1:]]
-
-
-def _write_log(path: str, threads: Mapping[int, Sequence[Event]]) -> None:
-    events = (
-        {"kind": event.kind, "tid": tid, "tid_event_idx": idx, "payload": event.payload}
-        for tid, of_thread in threads.items()
-        for idx, event in enumerate(of_thread)
-    )
-    lines = [json.dumps(line) for line in ({"schema_version": SCHEMA_VERSION}, *events)]
-    with open(path, "w", encoding="utf-8", errors="surrogatepass") as file:
-        file.write("\n".join(lines) + "\n")
-
-
 class Sight(enum.Enum):
     """Whether a comparison sees a change."""
 
@@ -9989,44 +9910,123 @@ class AuditRow(NamedTuple):
     events: int = 0
 
 
-class _Specimens:
-    """The first event of each kind and call of a log, and what a small log about it has.
+_Change: TypeAlias = "tuple[str, FieldPath, Both[list[Event]]]"
+"""Its name, the field, and all events of both sides."""
 
-    And the first that each rule lets float by a field.
-    """
 
-    def __init__(self, log: Log, profile: Profile) -> None:
-        self.floating: dict[int, tuple[int, int]] = {}
-        self.places: dict[_CallKey, tuple[int, int]] = {}
-        self.fields: dict[_CallKey, dict[FieldPath, Counter[str]]] = {}
+def _with_value(events: Sequence[Event], at: int, path: FieldPath, value: object) -> list[Event]:
+    """Some events, one of them with another value in a field."""
+    payload = cast("dict[str, object]", json.loads(json.dumps(events[at].payload)))
+    _edit(payload, path, lambda _: value)
+    return [*events[:at], replace(events[at], payload=payload), *events[at + 1 :]]
+
+
+def _other_value(value: object) -> object:
+    """Another value of the same type, far away."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value * 3 + 1001
+    return f"~{value}" if isinstance(value, str) else 1
+
+
+def _let_pass(rule: ProfileRule, value: object) -> tuple[str, object, object] | None:
+    """Two values that a rule lets stand for each other, and what they are."""
+    if len(rule.values) > 1:
+        return "another listed value", rule.values[0], rule.values[1]
+    if rule.sort is RuleSort.TOLERANCE and type(value) in (int, float):
+        number = cast("int | float", value)
+        limit = rule.absolute if rule.relative is None else rule.relative * abs(number)
+        near = number + type(number)(limit or 0)
+        return ("a number nearby", number, near) if near != number else None
+    return ("absent", value, MISSING) if rule.only_absent else None
+
+
+def _field_changes(events: list[Event], at: int, rules: Sequence[ProfileRule]) -> Iterator[_Change]:
+    """The changes of one event's fields: to something else, to another handle, and to what rules let pass."""
+    event = events[at]
+    skipped = SKIPPED_FIELDS.get(event.kind, frozenset()) if event_shared_global(event) else frozenset[str]()
+    handles = [made.payload.get("raw_handle_id") for made in events[:at] if made.kind == "handle.create"]
+    for path, value in _leaves_at(event.payload, ()):
+        name, last = path_text(path), path[-1]
+        if path[0] not in skipped:  # they make a shared-global object what it is
+            yield name, path, Both(events, _with_value(events, at, path, _other_value(value)))
+        others = [handle for handle in handles if name_value(handle) not in (None, name_value(value))]
+        if others and len(others) < len(handles) and not event.kind.startswith("handle."):
+            yield f"{name} (another handle)", path, Both(events, _with_value(events, at, path, others[-1]))
+        is_last = not isinstance(last, int) or not list(values_at(event.payload, (*path[:-1], last + 1)))
+        for rule in rules:
+            pair = _let_pass(rule, value) if rule.names_field(path) and (is_last or not rule.only_absent) else None
+            if pair:
+                yield f"{name} ({pair[0]})", path, Both(*(_with_value(events, at, path, one) for one in pair[1:]))
+
+
+def _place_changes(events: list[Event], at: int) -> Iterator[_Change]:
+    """What may become of the place of one event among others."""
+    before, event, after = events[:at], events[at], events[at + 1 :]
+    if before or after:  # else its thread would be gone
+        yield "(dropped)", (), Both(events, [*before, *after])
+    yield "(doubled)", (), Both(events, [*before, event, event, *after])
+    floats = any(map(event_shared_global, (event, *after[:1])))  # where such an event stands does not count
+    if after and not floats and not events_equal(event, after[0]):
+        yield "(swapped with the next)", (), Both(events, [*before, after[0], event, *after[1:]])
+
+
+def _write_log(path: str, threads: Mapping[int, Sequence[Event]]) -> None:
+    events = (
+        {"kind": event.kind, "tid": tid, "tid_event_idx": idx, "payload": event.payload}
+        for tid, of_thread in threads.items()
+        for idx, event in enumerate(of_thread)
+    )
+    lines = [json.dumps(line) for line in ({"schema_version": SCHEMA_VERSION}, *events)]
+    with open(path, "w", encoding="utf-8", errors="surrogatepass") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def _sight(event: Event, path: FieldPath, report: Report) -> tuple[Sight, ProfileRule | None]:
+    """Whether a change was seen, and what hid it: of the rules that hid something, rather one about the event."""
+    if report.verdict is Verdict.DIVERGENT:
+        return Sight.CAUGHT, None
+    if path and path[0] in SKIPPED_FIELDS.get(event.kind, frozenset()):
+        return Sight.SCHEMA, None
+
+    def is_of_others(rule: ProfileRule) -> bool:
+        is_about = rule.kind == event.kind and rule.call in (None, event.name)
+        return not ((is_about and (not rule.field or rule.names_field(path))) or event.name in rule.calls)
+
+    hiding = min((rule for rule, count in report.rule_uses if count), key=is_of_others, default=None)
+    return (Sight.UNSEEN if hiding is None else Sight.RULE), hiding
+
+
+class _Auditor:
+    """Takes the first event of each kind and call for a small log, and compares that with changed ones."""
+
+    def __init__(self, log: Log, options: DiffOptions, directory: str) -> None:
+        self._options = options
+        self._paths = os.path.join(directory, "canary.jsonl"), os.path.join(directory, "ours.jsonl")
         self._threads: dict[int, list[Event]] = {}
         self._created: dict[object, Event] = {}
-        shared: dict[_CallKey, tuple[int, int]] = {}
+        self._fields: dict[_CallKey, dict[FieldPath, Counter[str]]] = {}
+        first: dict[_CallKey, EventPlace] = {}
+        shared: dict[_CallKey, EventPlace] = {}
+        self._floating: dict[int, EventPlace] = {}
+        """By number of a rule: the first event that it lets float by a field."""
         for event in itertools.islice(log.events(), AUDITED_EVENTS):
-            thread = self._threads.setdefault(event.tid, [])
-            known = shared if event_shared_global(event) else self.places
-            known.setdefault((event.kind, event.name), (event.tid, len(thread)))
-            for number, rule in profile.rules_about(event.kind, event.name):
+            thread, call = self._threads.setdefault(event.tid, []), (event.kind, event.name)
+            place = event.tid, len(thread)
+            (shared if event_shared_global(event) else first).setdefault(call, place)
+            for number, rule in options.profile.rules_about(*call):
                 if rule.where and rule.floats(event.payload):
-                    self.floating.setdefault(number, (event.tid, len(thread)))
+                    self._floating.setdefault(number, place)
             thread.append(event)
             if event.kind == "thread.create":
                 self._created.setdefault(event.payload.get("child_tid"), event)
-            of_call = self.fields.setdefault((event.kind, event.name), {})
+            of_call = self._fields.setdefault(call, {})
             for path, value in _leaves_at(event.payload, ()):
                 of_call.setdefault(path, Counter())[json_text(value)] += 1
-        self.places = shared | self.places
+        self._places = shared | first
 
-    def turn(self, calls: Sequence[str]) -> tuple[int, range] | None:
-        """The thread and the positions of the first turn of a loop."""
-        for tid, thread in self._threads.items():
-            made = [at for at, event in enumerate(thread) if event.kind == "kernel.call"]
-            for start, end in zip(made, [*made[len(calls) :], len(thread)], strict=False):
-                if thread[start].name == calls[0] and _is_whole_turns(thread[start:end], calls):
-                    return tid, range(start, end)
-        return None
-
-    def around(self, tid: int, at: int) -> tuple[dict[int, list[Event]], int]:
+    def _around(self, tid: int, at: int) -> tuple[dict[int, list[Event]], int]:
         """The threads of the small log about one event, and its place in its own."""
         thread = self._threads[tid]
         start = max(0, at - _AROUND)
@@ -10037,73 +10037,53 @@ class _Specimens:
             threads[created.tid] = [created]
         return threads, len(first) + at - start
 
-
-def _sight(event: Event, path: FieldPath, compared: Compared) -> tuple[Sight, ProfileRule | None]:
-    """Whether a change was seen, and what hid it: of the rules that hid something, rather one about the event."""
-    known = any(walk.status is not PairStatus.IDENTICAL for walk in compared.walks)  # mostly, without a report
-    if known or compared.report.verdict is Verdict.DIVERGENT:
-        return Sight.CAUGHT, None
-    if path and path[0] in SKIPPED_FIELDS.get(event.kind, frozenset()):
-        return Sight.SCHEMA, None
-
-    def is_of_others(rule: ProfileRule) -> bool:
-        is_about = rule.kind == event.kind and rule.call in (None, event.name)
-        return not ((is_about and (not rule.field or rule.names_field(path))) or event.name in rule.calls)
-
-    hiding = min((rule for rule, count in compared.report.rule_uses if count), key=is_of_others, default=None)
-    return (Sight.UNSEEN if hiding is None else Sight.RULE), hiding
-
-
-class _Auditor:
-    """Compares small logs with changed ones, under the same options."""
-
-    def __init__(self, specimens: _Specimens, options: DiffOptions, directory: str) -> None:
-        self._specimens, self._options = specimens, options
-        self._paths = os.path.join(directory, "canary.jsonl"), os.path.join(directory, "ours.jsonl")
-
     def _row(self, event: Event, threads: Mapping[int, list[Event]], change: _Change) -> AuditRow:
         words, field_path, sides = change
         for path, events in zip(self._paths, sides, strict=True):
             _write_log(path, {**threads, event.tid: events})
         options = replace(self._options, tid_map={tid: tid for tid in threads}, max_divergences=1)
-        with compared_logs(*self._paths, options, Progress()) as compared:
-            sight, rule = _sight(event, field_path, compared)
-        values = self._specimens.fields[event.kind, event.name].get(field_path, Counter())
+        sight, rule = _sight(event, field_path, diff_logs(*self._paths, options))
+        values = self._fields[event.kind, event.name].get(field_path, Counter())
         return AuditRow(event.kind, event.name, words, sight, rule, len(values), values.total())
 
-    def of_event(self, tid: int, position: int) -> Iterator[AuditRow]:
-        """An event changed in every way."""
-        threads, at = self._specimens.around(tid, position)
-        stream = threads[tid]
-        event = stream[at]
-        for words, field_path, events in _changes(stream, at):
-            yield self._row(event, threads, (words, field_path, Both(stream, events)))
-        rules = [rule for _, rule in self._options.profile.rules_about(event.kind, event.name)]
-        for change in _allowed_changes(stream, at, rules, self._specimens.fields[event.kind, event.name]):
-            yield self._row(event, threads, change)
+    def rows_of_calls(self, only_under_rules: bool) -> Iterator[AuditRow]:
+        """An event of each kind and call changed in every way."""
+        for call, (tid, position) in sorted(self._places.items(), key=lambda item: (item[0][0], item[0][1] or "")):
+            rules = [rule for _, rule in self._options.profile.rules_about(*call)]
+            if rules or not only_under_rules:
+                threads, at = self._around(tid, position)
+                stream = threads[tid]
+                for change in (*_field_changes(stream, at, rules), *_place_changes(stream, at)):
+                    yield self._row(stream[at], threads, change)
 
-    def of_floating(self, number: int, rule: ProfileRule) -> Iterator[AuditRow]:
+    def rows_of_floating(self) -> Iterator[AuditRow]:
         """An event that floats by a field dropped."""
-        if number in self._specimens.floating:
-            tid, position = self._specimens.floating[number]
-            threads, at = self._specimens.around(tid, position)
+        for number, (tid, position) in sorted(self._floating.items()):
+            threads, at = self._around(tid, position)
             stream = threads[tid]
-            where = ", ".join(f"{path_text(path)} = {json_text(value)}" for path, value in rule.where)
+            where = self._options.profile.rules[number].where
+            words = ", ".join(f"{path_text(path)} = {json_text(value)}" for path, value in where)
             if len(stream) > 1:
                 sides = Both(stream, [*stream[:at], *stream[at + 1 :]])
-                yield self._row(stream[at], threads, (f"(dropped where {where})", (), sides))
+                yield self._row(stream[at], threads, (f"(dropped where {words})", (), sides))
 
-    def of_turn(self, rule: ProfileRule) -> Iterator[AuditRow]:
-        """A turn of a loop doubled, and one of two dropped."""
-        found = self._specimens.turn(rule.calls)
-        if found is not None:
-            tid, places = found
-            threads, at = self._specimens.around(tid, places.start)
-            before, behind = threads[tid][:at], threads[tid][at + len(places) :]
-            turn = threads[tid][at : at + len(places)]
-            once, twice = [*before, *turn, *behind], [*before, *turn, *turn, *behind]
-            for words, sides in (("(turn dropped)", Both(twice, once)), ("(turn doubled)", Both(once, twice))):
-                yield self._row(turn[0], threads, (words, (), sides))
+    def rows_of_turns(self) -> Iterator[AuditRow]:
+        """A turn of each loop doubled, and one of two dropped."""
+        for _, rule in self._options.profile.of_sort(RuleSort.REPEAT):
+            for tid, turn in itertools.islice(self._turns(rule.calls), 1):
+                threads, at = self._around(tid, turn.start)
+                stream, end = threads[tid], at + len(turn)
+                twice = [*stream[:end], *stream[at:]]
+                for words, sides in (("(turn dropped)", Both(twice, stream)), ("(turn doubled)", Both(stream, twice))):
+                    yield self._row(stream[at], threads, (words, (), sides))
+
+    def _turns(self, calls: Sequence[str]) -> Iterator[tuple[int, range]]:
+        """The threads and positions of the turns of a loop."""
+        for tid, thread in self._threads.items():
+            made = [at for at, event in enumerate(thread) if event.kind == "kernel.call"]
+            for start, end in zip(made, [*made[len(calls) :], len(thread)], strict=False):
+                if thread[start].name == calls[0] and _is_whole_turns(thread[start:end], calls):
+                    yield tid, range(start, end)
 
 
 def audit_log(path: str, options: DiffOptions, only_under_rules: bool = False) -> Iterator[AuditRow]:
@@ -10113,17 +10093,11 @@ def audit_log(path: str, options: DiffOptions, only_under_rules: bool = False) -
     """
     import tempfile  # here, so that only who audits waits for it
 
-    profile = options.profile
     with contextlib.closing(LogSource(path)) as source, tempfile.TemporaryDirectory(prefix="diff-events-") as directory:
-        specimens = _Specimens(Log(source, index_logs([source], processes=1)[0]), profile)
-        auditor = _Auditor(specimens, options, directory)
-        for call, place in sorted(specimens.places.items(), key=lambda item: (item[0][0], item[0][1] or "")):
-            if not only_under_rules or profile.rules_about(*call):
-                yield from auditor.of_event(*place)
-        for number, rule in profile.of_sort(RuleSort.FLOAT):
-            yield from auditor.of_floating(number, rule)
-        for _, rule in profile.of_sort(RuleSort.REPEAT):
-            yield from auditor.of_turn(rule)
+        auditor = _Auditor(Log(source, index_logs([source], processes=1)[0]), options, directory)
+        yield from auditor.rows_of_calls(only_under_rules)
+        yield from auditor.rows_of_floating()
+        yield from auditor.rows_of_turns()
 
 
 # ══ baseline ══════════════════════════════════════════════════════════════════════════════════════════════════════
