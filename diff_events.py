@@ -2530,14 +2530,11 @@ class Profile:
     @functools.cached_property
     def asked(self) -> frozenset[int]:
         """The rules that do not let everything pass that is masked alike: two events have to be read."""
-        shared = {stand_in for number, stand_in in self._stand_ins.items() if stand_in != number}
-        return (
-            frozenset(
-                number
-                for number, rule in enumerate(self.rules)
-                if rule.only_absent or rule.sort is RuleSort.TOLERANCE or self._stand_ins.get(number, number) != number
-            )
-            | shared
+        sharing = Counter(self._stand_ins.values())
+        return frozenset(
+            number
+            for number, rule in enumerate(self.rules)
+            if rule.only_absent or rule.sort is RuleSort.TOLERANCE or sharing[self._stand_ins.get(number, -1)] > 1
         )
 
     def mask(self, payload: object, rules: Iterable[tuple[int, ProfileRule]]) -> dict[int, list[object]]:
@@ -2606,22 +2603,17 @@ def _is_limit(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
-def _is_path(value: object) -> bool:
+def _is_path(value: object, start: str = "") -> bool:
     with contextlib.suppress(ValueError):
-        return isinstance(value, str) and bool(parse_field_path(value)) and not value.startswith("payload.")
+        if isinstance(value, str) and value.startswith(start):
+            path = value.removeprefix(start)
+            return bool(parse_field_path(path)) and not path.startswith("payload.")
     return False
 
 
-def _bare(path: str) -> str:
-    return path.removeprefix("payload.")
-
-
-def _is_payload_path(value: object) -> bool:
-    return isinstance(value, str) and value.startswith("payload.") and _is_path(_bare(value))
-
-
 def _is_where(value: object) -> bool:
-    return isinstance(value, dict) and bool(value) and _is_json(value) and all(map(_is_payload_path, value))
+    is_table = isinstance(value, dict) and bool(value) and _is_json(value)
+    return is_table and all(_is_path(path, "payload.") for path in cast("dict[str, object]", value))
 
 
 def _is_list(value: object, accepts: Callable[[object], bool]) -> bool:
@@ -2637,7 +2629,7 @@ _RULE_TYPES: Final[Mapping[str, FieldType]] = {
     "start": FieldType("a text or a whole number", lambda value: _is_text(value) or type(value) is int),
     "text": FieldType("a text that is not blank", _is_text),
     "values": FieldType("a list of one or more JSON values", lambda value: _is_list(value, _is_json)),
-    "where": FieldType('a table of "payload.path" = value', _is_where),
+    "where": FieldType('a table of "payload.path" = JSON value', _is_where),
 }
 
 _RULE_FIELDS: Final[Mapping[RuleSort, tuple[Field, ...]]] = {
@@ -2652,8 +2644,6 @@ _RULE_FIELDS: Final[Mapping[RuleSort, tuple[Field, ...]]] = {
     }.items()
 }
 
-_ITEMS: Final = {"calls": _is_text, "values": _is_json, "where": _is_payload_path}
-"""What an item of a list must be, or a key of a table."""
 _ONE_OF: Final = {RuleSort.TOLERANCE: ("abs", "rel"), RuleSort.POOL: ("entry_point", "first_call")}
 
 
@@ -2663,16 +2653,14 @@ class _ProfileReader:
     def __init__(self, path: str, text: str) -> None:
         self._path, self._lines = path, text.splitlines()
 
-    def _line_of(self, pattern: str, start: int = 0, nth: int = 0) -> int | None:
-        """The number of the nth line behind ``start`` lines that begins so."""
-        lines = enumerate(self._lines[start:], start + 1)
-        found = (number for number, line in lines if re.match(rf"\s*(?:{pattern})", line))
-        return next(itertools.islice(found, nth, None), None)
+    def _lines_of(self, pattern: str, start: int = 0) -> Iterator[int]:
+        """The numbers of the lines behind ``start`` lines that begin so."""
+        return (n for n, line in enumerate(self._lines[start:], start + 1) if re.match(rf"\s*(?:{pattern})", line))
 
     def _error(self, problem: str, key: str, start: int = 0) -> InputError:
         """What is wrong with the first key behind ``start`` lines, which is that of a table or of a value in one."""
-        lineno = self._line_of(rf'[\[\s"]*{re.escape(key)}\b|\[[\w.]*\.{re.escape(key)}\b', start)
-        return InputError(self._path, problem, lineno=lineno or start, field=key)
+        lines = self._lines_of(rf'[\[\s"]*{re.escape(key)}\b|\[[\w.]*\.{re.escape(key)}\b', start)
+        return InputError(self._path, problem, lineno=next(lines, start), field=key)
 
     def rules(self, document: Mapping[str, object]) -> Iterator[ProfileRule]:
         """The rules of the document. Raises `InputError`."""
@@ -2690,24 +2678,18 @@ class _ProfileReader:
                 raise self._error(f"unknown rule: expected version, {', '.join(sorts)}", key)
             if not _is_list(tables, lambda table: isinstance(table, dict)):
                 raise self._error(f"expected tables [[{key}]]", key)
-            for nth, table in enumerate(cast("list[dict[str, Any]]", tables)):
-                lineno = self._line_of(rf'\[\[\s*"?{key}"?\s*\]\]', nth=nth) or self._line_of(key) or 1
-                yield self._rule(sorts[key], table, lineno)
+            heads = self._lines_of(rf'\[\[\s*"?{key}"?\s*\]\]')
+            for table in cast("list[dict[str, Any]]", tables):
+                yield self._rule(sorts[key], table, next(heads, 1))
 
     def _rule(self, sort: RuleSort, table: Mapping[str, Any], lineno: int) -> ProfileRule:
         problems = field_problems(table, _RULE_FIELDS[sort])
         for problem in sorted(problems, key=lambda problem: problem.is_error):  # a misspelled key is missing, too
             known = ", ".join(one.name for one in _RULE_FIELDS[sort])
             text = problem.text if problem.is_error else f"unknown key: expected {known}"
-            value, accepts = table.get(str(problem.field)), _ITEMS.get(str(problem.field))
-            if problem.is_error and accepts and isinstance(value, list | dict):
-                text += "".join(f" in which {item} does not fit" for item in value if not accepts(item))
-            absent = problem.field not in table
-            raise (
-                InputError(self._path, text, lineno=lineno, field=problem.field)
-                if absent
-                else self._error(text, str(problem.field), lineno)
-            )
+            if problem.field not in table:
+                raise InputError(self._path, text, lineno=lineno, field=problem.field)
+            raise self._error(text, str(problem.field), lineno)
         names = _ONE_OF.get(sort, ())
         if names and sum(name in table for name in names) != 1:
             raise InputError(self._path, f"a [[{sort.value}]] needs one of {' and '.join(names)}", lineno=lineno)
@@ -2718,6 +2700,7 @@ class _ProfileReader:
     def _made(self, sort: RuleSort, table: Mapping[str, Any], lineno: int) -> ProfileRule:
         from fractions import Fraction  # here, so that only who has a profile waits for it
 
+        where = table.get("where", {}).items()
         return ProfileRule(
             sort,
             table["reason"],
@@ -2728,7 +2711,7 @@ class _ProfileReader:
             values=tuple(table.get("values", ())),
             absolute=Fraction(str(table["abs"])) if "abs" in table else None,
             relative=Fraction(str(table["rel"])) if "rel" in table else None,
-            where=tuple((parse_field_path(_bare(path)), value) for path, value in table.get("where", {}).items()),
+            where=tuple((parse_field_path(path.removeprefix("payload.")), value) for path, value in where),
             calls=tuple(table.get("calls", ())),
             entry_point=json_text(table["entry_point"]) if "entry_point" in table else None,
             first_call=table.get("first_call"),
@@ -2738,40 +2721,31 @@ class _ProfileReader:
         )
 
 
-def _claim(rule: ProfileRule) -> object:
-    """What a rule says of its field as a whole; None where it only lets some values pass."""
-    narrow = rule.sort is RuleSort.IGNORE and not rule.is_whole
-    return None if narrow else (rule.sort, rule.absolute, rule.relative)
-
-
 def _are_opposite(one: ProfileRule, other: ProfileRule) -> bool:
     """Whether two rules for one field cannot both be meant; one for all calls may be wider than that for one call."""
-    claims = _claim(one), _claim(other)
+    narrow = [rule.sort is RuleSort.IGNORE and not rule.is_whole for rule in (one, other)]  # only some values pass
     if one.call != other.call:
         is_name = RuleSort.NAME in (one.sort, other.sort) and one.sort is not other.sort
-        return is_name and None in (one.call, other.call) and None not in claims
-    return claims[0] != claims[1] and (one.is_whole or other.is_whole or None not in claims)
-
-
-def _check_contradictions(rules: Iterable[ProfileRule]) -> None:
-    """Raises `InputError` where two rules say opposite things about one field."""
-    seen: dict[tuple[str, FieldPath], list[ProfileRule]] = {}
-    for rule in rules:
-        earlier_ones = seen.setdefault((rule.kind, rule.field), []) if rule.field else []
-        for earlier in earlier_ones:
-            if _are_opposite(earlier, rule):
-                problem = f"says the opposite of {earlier.source}:{earlier.lineno} about the same field"
-                raise InputError(rule.source, problem, lineno=rule.lineno, field=rule.sort.value)
-        earlier_ones.append(rule)
+        return is_name and None in (one.call, other.call) and not any(narrow)
+    if any(narrow):
+        return one.is_whole or other.is_whole
+    return (one.sort, one.absolute, one.relative) != (other.sort, other.absolute, other.relative)
 
 
 def read_profile(paths: Sequence[str]) -> Profile:
     """The rules of all files together. Raises `InputError`, with the line of what is wrong."""
     rules: list[ProfileRule] = []
+    seen: dict[tuple[str, FieldPath], list[ProfileRule]] = {}
     for path in paths:
         text = read_text(path)
-        rules += _ProfileReader(path, text).rules(parse_toml(text, path))
-    _check_contradictions(rules)
+        for rule in _ProfileReader(path, text).rules(parse_toml(text, path)):
+            earlier_ones = seen.setdefault((rule.kind, rule.field), []) if rule.field else []
+            for earlier in earlier_ones:
+                if _are_opposite(earlier, rule):
+                    problem = f"says the opposite of {earlier.source}:{earlier.lineno} about the same field"
+                    raise InputError(rule.source, problem, lineno=rule.lineno, field=rule.sort.value)
+            earlier_ones.append(rule)
+            rules.append(rule)
     return Profile(rules, paths)
 
 
