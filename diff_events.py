@@ -2839,7 +2839,8 @@ def canonical_texts(values: Sequence[object]) -> list[str]:
 class MaskedPayloads(NamedTuple):
     """What rules leave of some payloads, and what they let differ there."""
 
-    places: Sequence[int]
+    numbers: Sequence[int]
+    """Of these payloads among those given."""
     fingerprints: Sequence[int]
     """Of the kind and of what must be equal."""
     taken: Mapping[int, Sequence[int]]
@@ -2860,12 +2861,12 @@ class _TextField:
     """A field in the texts of payloads, which are lines."""
 
     def __init__(self, path: FieldPath, keeps_key: bool = True) -> None:
-        key, place, items = f'"{path[0]}": ?', path[-1], f"{_SCALAR}(?:, ?{_SCALAR})*"
-        pattern = rf"({key}\[(?:{_SCALAR}, ?){{{place}}})({_SCALAR})(?=[],])"
+        key, element, items = f'"{path[0]}": ?', path[-1], f"{_SCALAR}(?:, ?{_SCALAR})*"
+        pattern = rf"({key}\[(?:{_SCALAR}, ?){{{element}}})({_SCALAR})(?=[],])"
         self.is_member = len(path) == 1
         if self.is_member:
             pattern = f"({key})({_SCALAR})(?=,)" if keeps_key else f"{key}()({_SCALAR}), ?"
-        elif place is AnyPlace.ANY_PLACE:
+        elif element is AnyPlace.ANY_PLACE:
             pattern = rf"({key}\[)({items})(?=\])"
         self._key, self._pattern = f'"{path[0]}"'.encode(), re.compile(pattern.encode())
         self._list = re.compile(rf"{key}\[(?:{items})?\]".encode())
@@ -2947,17 +2948,17 @@ class PayloadMasker:
     def masked(self, payloads: Sequence[bytes]) -> Iterator[MaskedPayloads]:
         """What is left of the payloads that a rule may be about. Raises `NotJsonError`."""
         unclear = self._odd(payloads)
-        for name, places in self._by_name(payloads, set(unclear)) if self._reads_texts else ():
+        for name, rows in self._by_name(payloads, set(unclear)) if self._reads_texts else ():
             rules = self._rules_about(name)
             if rules is None:
-                unclear += places
+                unclear += rows
             elif rules:
-                yield self._applied(rules, places, list(map(payloads.__getitem__, places)), unclear)
-        unclear = [place for place in unclear if self._pattern.search(payloads[place])]
+                yield self._applied(rules, rows, list(map(payloads.__getitem__, rows)), unclear)
+        unclear = [row for row in unclear if self._pattern.search(payloads[row])]
         yield from self._parsed(unclear, list(map(payloads.__getitem__, unclear)))
 
     def _odd(self, payloads: Sequence[bytes]) -> list[int]:
-        """The places of payloads in which an object is nested or a character is escaped."""
+        """The numbers of payloads in which an object is nested or a character is escaped."""
         if not self._reads_texts:
             return list(range(len(payloads)))
         joined = b"\n".join(payloads)
@@ -2966,21 +2967,21 @@ class PayloadMasker:
         return list(itertools.compress(range(len(payloads)), joined.translate(None, _PLAIN).split(b"\n")))
 
     def _by_name(self, payloads: Sequence[bytes], odd: set[int]) -> Iterable[tuple[bytes | None, Sequence[int]]]:
-        """The places of payloads that are not odd, by the text of their call's name."""
+        """The numbers of payloads that are not odd, by the text of their call's name."""
         if not self._names_calls:
             return [(None, [n for n in range(len(payloads)) if n not in odd])]
         first_members: defaultdict[bytes, list[int]] = defaultdict(list)
-        for place, (first, _, _) in enumerate(map(bytes.partition, payloads, itertools.repeat(b","))):
-            first_members[first].append(place)
+        for row, (first, _, _) in enumerate(map(bytes.partition, payloads, itertools.repeat(b","))):
+            first_members[first].append(row)
         by_name: defaultdict[bytes | None, list[int]] = defaultdict(list)
-        for first, places in first_members.items():
-            clear = [place for place in places if place not in odd] if odd else places
+        for first, rows in first_members.items():
+            clear = [row for row in rows if row not in odd] if odd else rows
             if name := self._NAME.fullmatch(first):
                 by_name[name[1]] += clear
             else:
-                for place in clear:
-                    found = self._NAME.search(payloads[place])
-                    by_name[found and found[1]].append(place)
+                for row in clear:
+                    found = self._NAME.search(payloads[row])
+                    by_name[found and found[1]].append(row)
         return by_name.items()
 
     def _rules_about(self, name: bytes | None) -> list[_TextRule] | None:
@@ -2996,9 +2997,9 @@ class PayloadMasker:
         return self._text_rules[name]
 
     def _applied(
-        self, rules: Iterable[_TextRule], places: Sequence[int], payloads: Sequence[bytes], unclear: list[int]
+        self, rules: Iterable[_TextRule], rows: Sequence[int], payloads: Sequence[bytes], unclear: list[int]
     ) -> MaskedPayloads:
-        """What rules make of texts; the places of those that do not tell it become unclear."""
+        """What rules make of texts; those that do not tell it become unclear."""
         once = dict.fromkeys(payloads)
         text, taken, odd = b",\n".join(once) + b",", {}, set[int]()
         if text.count(b'"name"') > len(once):  # it may be another call
@@ -3009,14 +3010,14 @@ class PayloadMasker:
         text = (text + b"\n").replace(b", \n", b",\n")  # where the last field was cut out
         hashes = list(map(fingerprint, zip(itertools.repeat(self._kind), text.split(b"\n")[:-1])))
         if not odd and len(once) == len(payloads):
-            return MaskedPayloads(places, hashes, taken)
+            return MaskedPayloads(rows, hashes, taken)
         numbers = list(map(dict(zip(once, itertools.count(), strict=False)).__getitem__, payloads))
         if odd:
-            unclear += (place for place, n in zip(places, numbers, strict=True) if n in odd)
+            unclear += (row for row, n in zip(rows, numbers, strict=True) if n in odd)
             is_clear = [n not in odd for n in numbers]
-            places, numbers = (list(itertools.compress(column, is_clear)) for column in (places, numbers))
+            rows, numbers = (list(itertools.compress(column, is_clear)) for column in (rows, numbers))
         of_all = {rule: list(map(column.__getitem__, numbers)) for rule, column in taken.items()}
-        return MaskedPayloads(places, list(map(hashes.__getitem__, numbers)), of_all)
+        return MaskedPayloads(rows, list(map(hashes.__getitem__, numbers)), of_all)
 
     def _left(
         self, texts: Sequence[bytes], payloads: Sequence[dict[str, object]], sids: Sequence[str | None]
@@ -3025,13 +3026,13 @@ class PayloadMasker:
         if not self._reads_texts:
             return zip(itertools.repeat(self._kind), canonical_texts(payloads), sids, strict=False)
         encoders = (_AS_WRITTEN[b'": ' in text] for text in texts)
-        left = (encoder.encode(payload)[1:-1] for encoder, payload in zip(encoders, payloads, strict=True))
-        return ((self._kind, (text and f"{text},").encode("utf-8", "surrogatepass")) for text in left)
+        texts_left = (encoder.encode(payload)[1:-1] for encoder, payload in zip(encoders, payloads, strict=True))
+        return ((self._kind, (text and f"{text},").encode("utf-8", "surrogatepass")) for text in texts_left)
 
-    def _parsed(self, places: Sequence[int], texts: Sequence[bytes]) -> Iterator[MaskedPayloads]:
+    def _parsed(self, rows: Sequence[int], texts: Sequence[bytes]) -> Iterator[MaskedPayloads]:
         """What the rules make of payloads whose texts do not tell it."""
         payloads = parse_payloads(texts)
-        found: list[dict[int, int]] = []
+        taken_from: list[dict[int, int]] = []
         sids = []
         for payload in payloads:
             name = payload.get("name")
@@ -3041,13 +3042,13 @@ class PayloadMasker:
             for number, values in self._profile.mask(payload, rules).items():
                 text = ",".join(canonical_texts(values)).encode("utf-8", "surrogatepass") if values else b""
                 taken[number] = fingerprint((text,)) if text else 0
-            found.append(taken)
+            taken_from.append(taken)
             for key in _SKIPPED_BY_KIND.get(self._kind, ()):
                 payload.pop(key, None)
         hashes = list(map(fingerprint, self._left(texts, payloads, sids)))
-        for place, hash_, taken in zip(places, hashes, found, strict=True):
+        for row, hash_, taken in zip(rows, hashes, taken_from, strict=True):
             if taken:
-                yield MaskedPayloads([place], [hash_], {number: [value] for number, value in taken.items()})
+                yield MaskedPayloads([row], [hash_], {number: [value] for number, value in taken.items()})
 
 
 # ══ index ═════════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -3106,21 +3107,21 @@ _NAMED_OBJECT: Final = {
 
 
 ObjectRef: TypeAlias = "tuple[int, int, int, int]"
-"""Where an event names an object: the event's place, object, role and raw handle."""
+"""Where an event names an object: the event's row, object, role and raw handle."""
 
 
-def _wait_refs(place: int, payload: Mapping[str, object]) -> list[ObjectRef]:
+def _wait_refs(row: int, payload: Mapping[str, object]) -> list[ObjectRef]:
     handles = payload.get("handles_semantic_ids")
     sids = [semantic_number(handle) or 0 for handle in handles] if isinstance(handles, list) else []
     if not all(sids):
         return []
     together = len(sids) > 1 and payload.get("wait_type") == "all"
     role = ObjectRole.WAITED_FOR_WITH_OTHERS if together else ObjectRole.WAITED_FOR
-    return [(place, sid, role, 0) for sid in sids]
+    return [(row, sid, role, 0) for sid in sids]
 
 
 def object_refs(kind: bytes, payloads: Mapping[int, Mapping[str, object]]) -> Iterable[ObjectRef]:
-    """The objects that events of a kind name, given their payloads by place.
+    """The objects that events of a kind name, given their payloads by row.
 
     >>> list(object_refs(b"wait.end", {7: {"woken_by_semantic_id": "0x1f"}}))
     [(7, 31, <ObjectRole.WOKE: 4>, 0)]
@@ -3131,21 +3132,21 @@ def object_refs(kind: bytes, payloads: Mapping[int, Mapping[str, object]]) -> It
         return ()
     key, role = _NAMED_OBJECT[kind]
     refs = [
-        (place, semantic_number(payload.get(key)) or 0, role, handle_number(payload.get("raw_handle_id")))
-        for place, payload in payloads.items()
+        (row, semantic_number(payload.get(key)) or 0, role, handle_number(payload.get("raw_handle_id")))
+        for row, payload in payloads.items()
     ]
     return [ref for ref in refs if ref[1] or (ref[3] and role is not ObjectRole.WOKE)]
 
 
 class ObjectRefs:
-    """Every place where a log names an object, in the order of the file, 29 bytes each."""
+    """Every reference of a log to an object, in the order of the file, 29 bytes each."""
 
     __slots__ = ("_numbers", "indexes", "raws", "roles", "sids", "threads")
 
     def __init__(self) -> None:
         self._numbers: dict[int, int] = {}
         self.threads = array("i")
-        """Of each place: the number of its thread in `tids`,"""
+        """Of each reference: the number of its thread in `tids`,"""
         self.indexes = array("q")
         """its index there,"""
         self.sids = array("Q")
@@ -3170,15 +3171,15 @@ class ObjectRefs:
         """Takes in those of the next events, given the threads and indexes of these."""
         in_order = sorted(refs, key=itemgetter(0))
         if in_order:
-            places, sids, roles, raws = zip(*in_order, strict=True)
-            self.threads.extend(map(self._number, map(int, map(tids.__getitem__, places))))
-            self.indexes.extend(map(indexes.__getitem__, places))
+            rows, sids, roles, raws = zip(*in_order, strict=True)
+            self.threads.extend(map(self._number, map(int, map(tids.__getitem__, rows))))
+            self.indexes.extend(map(indexes.__getitem__, rows))
             self.sids.extend(sids)
             self.roles.extend(roles)
             self.raws.extend(raws)
 
     def extend(self, other: ObjectRefs) -> None:
-        """Takes in the places of the next part of the log."""
+        """Takes in the references of the next part of the log."""
         numbers = list(map(self._number, other.tids))
         self.threads.extend(map(numbers.__getitem__, other.threads))
         self.indexes += other.indexes
@@ -3187,13 +3188,13 @@ class ObjectRefs:
         self.raws += other.raws
 
     def into_index_order(self, tid: int) -> None:
-        """Puts what a thread wrote out of order in order: it has the same places in the file, now by index."""
+        """Puts what a thread wrote out of order in order: it keeps its rows here, now by index."""
         number = self._number(tid)
-        places = [place for place, thread in enumerate(self.threads) if thread == number]
-        ordered = sorted(places, key=self.indexes.__getitem__)
+        rows = [row for row, thread in enumerate(self.threads) if thread == number]
+        ordered = sorted(rows, key=self.indexes.__getitem__)
         for column in (self.indexes, self.sids, self.roles, self.raws):
-            for place, value in zip(places, [column[n] for n in ordered], strict=True):
-                column[place] = value
+            for row, value in zip(rows, [column[n] for n in ordered], strict=True):
+                column[row] = value
 
 
 class Stream:
@@ -3317,7 +3318,7 @@ class RuleMarks:
             return
         order = sorted(range(len(self.indexes)), key=self.indexes.__getitem__)
         for column in (self.indexes, self.values):
-            column[:] = array("q", [column[place] for place in order])
+            column[:] = array("q", [column[row] for row in order])
 
 
 class _Chunk(NamedTuple):
@@ -3652,35 +3653,35 @@ class _SegmentIndexer:
         if self._canonical:
             return list(self._canonical_fingerprints(columns, indexes, range(len(kinds))))
         values = list(map(fingerprint, zip(kinds, payloads, strict=True)))
-        places = list(itertools.compress(range(len(kinds)), map(_SKIPPED_BY_KIND.__contains__, kinds)))
-        if places:
-            deque(map(values.__setitem__, places, self._canonical_fingerprints(columns, indexes, places)), maxlen=0)
+        rows = list(itertools.compress(range(len(kinds)), map(_SKIPPED_BY_KIND.__contains__, kinds)))
+        if rows:
+            deque(map(values.__setitem__, rows, self._canonical_fingerprints(columns, indexes, rows)), maxlen=0)
         return values
 
-    def _canonical_fingerprints(self, columns: Columns, indexes: Sequence[int], places: Sequence[int]) -> Iterator[int]:
-        kinds = list(map(columns.kinds.__getitem__, places))
-        payloads = parse_payloads(list(map(columns.payloads.__getitem__, places)))
+    def _canonical_fingerprints(self, columns: Columns, indexes: Sequence[int], rows: Sequence[int]) -> Iterator[int]:
+        kinds = list(map(columns.kinds.__getitem__, rows))
+        payloads = parse_payloads(list(map(columns.payloads.__getitem__, rows)))
         special: dict[bytes, dict[int, dict[str, object]]] = {}
         numbers = itertools.compress(range(len(kinds)), map(_SKIPPED_BY_KIND.__contains__, kinds))
         for n in numbers:
-            special.setdefault(kinds[n], {})[places[n]] = payloads[n]
+            special.setdefault(kinds[n], {})[rows[n]] = payloads[n]
         refs = itertools.chain.from_iterable(itertools.starmap(object_refs, special.items()))
         self._index.objects.add(refs, columns.tids, indexes)
-        for place, payload in special.get(b"thread.create", {}).items():
-            self._note_creation(int(columns.tids[place]), indexes[place], payload)
+        for row, payload in special.get(b"thread.create", {}).items():
+            self._note_creation(int(columns.tids[row]), indexes[row], payload)
         sids: dict[int, str] = {}
-        for place, payload in special.get(b"handle.create", {}).items():
+        for row, payload in special.get(b"handle.create", {}).items():
             sid = shared_global_of(payload)
             if sid is not None:
-                sids[place] = sid
-                pointer, thing = guest_pointer(payload["raw_handle_id"]), str(payload["object_type"])
+                sids[row] = sid
+                pointer, object_type = guest_pointer(payload["raw_handle_id"]), str(payload["object_type"])
                 assert pointer is not None  # it is part of the id
-                made = SharedGlobal(int(columns.tids[place]), indexes[place], sid, pointer, thing)
+                made = SharedGlobal(int(columns.tids[row]), indexes[row], sid, pointer, object_type)
                 self._index.shared_globals.append(made)
         for kind, of_kind in special.items():
             for key in _SKIPPED_BY_KIND[kind]:
                 deque(map(dict.pop, of_kind.values(), itertools.repeat(key), itertools.repeat(None)), maxlen=0)
-        return map(fingerprint, zip(kinds, canonical_texts(payloads), map(sids.get, places), strict=True))
+        return map(fingerprint, zip(kinds, canonical_texts(payloads), map(sids.get, rows), strict=True))
 
     def _note_creation(self, tid: int, idx: int, payload: Mapping[str, object]) -> None:
         child = payload.get("child_tid")
@@ -3691,9 +3692,9 @@ class _SegmentIndexer:
     def _apply_rules(self, columns: Columns, indexes: Sequence[int], values: list[int]) -> None:
         """Gives the events that rules name a fingerprint of what must be equal alone, and marks them."""
         for kind in sorted(self._maskers.keys() & set(columns.kinds)):
-            places = list(itertools.compress(range(len(values)), map(kind.__eq__, columns.kinds)))
-            for masked in self._maskers[kind].masked(list(map(columns.payloads.__getitem__, places))):
-                here = list(map(places.__getitem__, masked.places))
+            rows = list(itertools.compress(range(len(values)), map(kind.__eq__, columns.kinds)))
+            for masked in self._maskers[kind].masked(list(map(columns.payloads.__getitem__, rows))):
+                here = list(map(rows.__getitem__, masked.numbers))
                 deque(map(values.__setitem__, here, masked.fingerprints), maxlen=0)
                 tids = list(map(columns.tids.__getitem__, here))
                 for number, taken in masked.taken.items():
@@ -4117,12 +4118,12 @@ class _Threads:
         self.by_tid = {thread.tid: thread for thread in threads}
         self.families: dict[int, dict[str | None, list[ThreadEvidence]]] = {}
         """Of each creator, the children by entry point."""
-        self.place = {thread.tid: number for number, thread in enumerate(threads)}
+        self.rank = {thread.tid: number for number, thread in enumerate(threads)}
         """Among siblings; of a thread without a creator: among all threads."""
         for thread in sorted(threads, key=lambda thread: thread.creator or (-1, 0)):
             if thread.creator is not None:
                 siblings = self.families.setdefault(thread.creator[0], {}).setdefault(thread.entry_point, [])
-                self.place[thread.tid] = len(siblings)
+                self.rank[thread.tid] = len(siblings)
                 siblings.append(thread)
         self.with_own_context: set[int] = set()
         """The threads that have a start context which none of their siblings has."""
@@ -4237,14 +4238,14 @@ class _Pairing:
     # -- scores ----------------------------------------------------------------------------------------------
 
     def _candidates(self, before: Mapping[int, int]) -> dict[_Candidate, float]:
-        """Those that have enough in common, and their scores, best first; among equals, those at the same place."""
+        """Those that have enough in common, and their scores, best first; among equals, those of the same rank."""
         scores = {
             candidate: score for candidate in self.likeness if (score := self.score(candidate, before)) >= _SCORE_MIN
         }
-        places = self.canary.place, self.ours.place
+        ranks = self.canary.rank, self.ours.rank
 
         def order(candidate: _Candidate) -> tuple[float, int, int, _Candidate]:
-            c, o = places[0][candidate[0]], places[1][candidate[1]]
+            c, o = ranks[0][candidate[0]], ranks[1][candidate[1]]
             return -round(scores[candidate], 6), abs(c - o), c, candidate
 
         return {candidate: scores[candidate] for candidate in sorted(scores, key=order)}
@@ -4527,7 +4528,7 @@ def _equal_beginning(one: array[int], other: array[int]) -> int:
 def equal_run(one: array[int], start: int, other: array[int], other_start: int, most: int) -> int:
     """How many entries are equal, one by one, from the two starts on, up to ``most``.
 
-    Whole blocks are compared by the C of `array`; only a block that differs is halved down to the place.
+    Whole blocks are compared by the C of `array`; only a block that differs is halved down to where it does.
 
     >>> equal_run(array("q", [7, 1, 2, 3]), 1, array("q", [1, 2, 9]), 0, 3)
     2
@@ -4613,7 +4614,7 @@ def common_events(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 def _common_pairs(columns: Sequence[int], rows: Sequence[int]) -> list[tuple[int, int]]:
-    """The places of a longest common subsequence; ``columns`` is the shorter side. Prefers matches in a row.
+    """The positions of a longest common subsequence; ``columns`` is the shorter side. Prefers matches in a row.
 
     >>> _common_pairs([2, 4], [2, 9, 4])
     [(0, 0), (1, 2)]
@@ -4645,15 +4646,15 @@ def _common_pairs(columns: Sequence[int], rows: Sequence[int]) -> list[tuple[int
 
 def _single_places(events: Sequence[int]) -> dict[int, int]:
     """Where the events stand that are there once."""
-    places = dict(zip(events, range(len(events)), strict=True))
-    if len(places) < len(events):
+    positions = dict(zip(events, range(len(events)), strict=True))
+    if len(positions) < len(events):
         counts = Counter(events)
-        places = {event: place for event, place in places.items() if counts[event] == 1}
-    return places
+        positions = {event: position for event, position in positions.items() if counts[event] == 1}
+    return positions
 
 
 def _longest_rising(numbers: Sequence[int]) -> list[int]:
-    """The places of a longest rising subsequence of different numbers.
+    """The positions of a longest rising subsequence of different numbers.
 
     >>> _longest_rising([5, 1, 2, 9, 3])
     [1, 2, 4]
@@ -4661,11 +4662,11 @@ def _longest_rising(numbers: Sequence[int]) -> list[int]:
     tails: list[int] = []
     last: list[int] = []
     before: list[int] = []
-    for place, number in enumerate(numbers):
+    for position, number in enumerate(numbers):
         length = bisect.bisect_left(tails, number)
         before.append(last[length - 1] if length else -1)
         tails[length : length + 1] = [number]
-        last[length : length + 1] = [place]
+        last[length : length + 1] = [position]
     rising = last[-1:]
     while rising and before[rising[-1]] >= 0:
         rising.append(before[rising[-1]])
@@ -4683,21 +4684,21 @@ def _trimmed(canary: Sequence[int], ours: Sequence[int], hunk: Hunk) -> Hunk:
 
 
 def _pairs_between(canary: Sequence[int], ours: Sequence[int], gap: Hunk) -> Iterator[tuple[int, int]]:
-    """The matching places in a gap between anchors."""
+    """The matching positions in a gap between anchors."""
     core = _trimmed(canary, ours, gap)
     yield from zip(range(gap.c_start, core.c_start), range(gap.o_start, core.o_start), strict=True)
     if core.canary_events and core.ours_events:
-        theirs, mine = canary[core.c_start : core.c_end], ours[core.o_start : core.o_end]
-        if len(theirs) <= len(mine):
-            found = _common_pairs(theirs, mine)
+        canary_part, ours_part = canary[core.c_start : core.c_end], ours[core.o_start : core.o_end]
+        if len(canary_part) <= len(ours_part):
+            pairs = _common_pairs(canary_part, ours_part)
         else:
-            found = [(c, o) for o, c in _common_pairs(mine, theirs)]
-        yield from ((core.c_start + c, core.o_start + o) for c, o in found)
+            pairs = [(c, o) for o, c in _common_pairs(ours_part, canary_part)]
+        yield from ((core.c_start + c, core.o_start + o) for c, o in pairs)
     yield from zip(range(core.c_end, gap.c_end), range(core.o_end, gap.o_end), strict=True)
 
 
 def matching_pairs(canary: Sequence[int], ours: Sequence[int]) -> list[tuple[int, int]]:
-    """The places that match: a longest common subsequence; of long sequences, between events that both have once.
+    """The positions that match: a longest common subsequence; of long sequences, between events that both have once.
 
     >>> matching_pairs([7, 1, 7, 7, 2], [1, 8, 7, 2])
     [(1, 0), (3, 2), (4, 3)]
@@ -4705,8 +4706,8 @@ def matching_pairs(canary: Sequence[int], ours: Sequence[int]) -> list[tuple[int
     anchors: list[tuple[int, int]] = []
     if max(len(canary), len(ours)) > _ANCHORED:
         single, others = _single_places(canary), _single_places(ours)
-        places = [(place, others[event]) for event, place in single.items() if event in others]
-        anchors = [places[n] for n in _longest_rising([o for _, o in places])]
+        positions = [(position, others[event]) for event, position in single.items() if event in others]
+        anchors = [positions[n] for n in _longest_rising([o for _, o in positions])]
     pairs: list[tuple[int, int]] = []
     c = o = 0
     for c_end, o_end in (*anchors, (len(canary), len(ours))):
@@ -4734,10 +4735,10 @@ class _Surprise:
     def bits(self, run: Sequence[int]) -> float:
         """The surprise of a run of events of these streams, of the first events at most."""
         bits = math.log2(self._total / self._counts[run[0]])
-        for place in range(1, min(len(run), _SURPRISING_EVENTS)):
-            given = (run[place - 1], run[place - 2]) if place > 1 else run[:1]
+        for position in range(1, min(len(run), _SURPRISING_EVENTS)):
+            given = (run[position - 1], run[position - 2]) if position > 1 else run[:1]
             followers = zip(given, self._followers, strict=False)
-            bits += min(math.log2(self._counts[e] / counts[e, run[place]]) for e, counts in followers)
+            bits += min(math.log2(self._counts[e] / counts[e, run[position]]) for e, counts in followers)
         return bits
 
 
@@ -4781,7 +4782,7 @@ def _is_rotation(one: Sequence[int], other: Sequence[int]) -> bool:
         return False
     if not one:
         return True
-    starts = (place for place, event in enumerate(one) if event == other[0])
+    starts = (position for position, event in enumerate(one) if event == other[0])
     return any([*one[start:], *one[:start]] == list(other) for start in starts)
 
 
@@ -4850,8 +4851,8 @@ class _Window:
     def _steps(self, first: Hunk, second: Hunk) -> int:
         """How far the first hunk can be slid over what matches between the two."""
         run = second.c_start - first.c_end if first.is_one_sided else 0
-        places = zip(range(first.c_start, first.c_start + run), range(first.o_start, first.o_start + run), strict=True)
-        return next((n for n, (c, o) in enumerate(places) if self.canary[c] != self.ours[o]), run)
+        pairs = zip(range(first.c_start, first.c_start + run), range(first.o_start, first.o_start + run), strict=True)
+        return next((n for n, (c, o) in enumerate(pairs) if self.canary[c] != self.ours[o]), run)
 
     def _steps_back(self, first: Hunk, second: Hunk) -> int:
         """How far the second hunk can be slid back."""
@@ -4874,12 +4875,12 @@ class _Window:
             tried = [(first, worths[first] - _cost(hunks[first].to(hunk))) for first in candidates]
             if last and self._is_changed_together(hunks[last - 1], hunk):
                 tried.append((last - 1, worths[last] - _COST_OF_CHANGED))
-            to_beat = max((found for _, found in tried), default=-math.inf)
+            to_beat = max((gain for _, gain in tried), default=-math.inf)
             candidates, worth = [], -math.inf
-            for first, found in (*tried, (last, worths[last] - self._own_cost(hunk, worths[last] - to_beat))):
-                if found > worth:
+            for first, gain in (*tried, (last, worths[last] - self._own_cost(hunk, worths[last] - to_beat))):
+                if gain > worth:
                     candidates.append(first)
-                    worth = found
+                    worth = gain
             beginnings.append(candidates[-1])
             run = following.c_start - hunk.c_end
             worths.append(worth + (self._worth(hunk, run) if run else 0))
@@ -4922,10 +4923,10 @@ class _Window:
         block = hunk.c_end // _SURPRISE_EVENTS
         if block not in self._surprises:
             start = block * _SURPRISE_EVENTS
-            theirs = self.canary[start : start + _SURPRISE_EVENTS + _SURPRISING_EVENTS]
+            canary = self.canary[start : start + _SURPRISE_EVENTS + _SURPRISING_EVENTS]
             ours_start = max(0, hunk.o_end - (hunk.c_end - start))
-            mine = self.ours[ours_start : ours_start + _SURPRISE_EVENTS]
-            self._surprises[block] = _Surprise(theirs, mine)
+            ours = self.ours[ours_start : ours_start + _SURPRISE_EVENTS]
+            self._surprises[block] = _Surprise(canary, ours)
         run = self.canary[hunk.c_end : hunk.c_end + min(length, _SURPRISING_EVENTS)]
         return self._surprises[block].bits(run) + _length_bits(length)
 
@@ -4965,7 +4966,7 @@ class _Window:
         return []
 
     def _is_single(self, end: int, length: int) -> bool:
-        """Whether both sides have the events before a place of canary just once."""
+        """Whether both sides have the events before a position of canary just once."""
         sought = array("q", self.canary[end - length : end]).tobytes()
         return all(
             (first := text.find(sought)) >= 0 and text.find(sought, first + 8) < 0
@@ -5023,18 +5024,18 @@ class _Window:
 
     def classified(self, hunks: Sequence[Hunk]) -> list[Hunk]:
         """The hunks, each where a plain walk would stop, with its class; both halves of a move are one."""
-        found: list[Hunk] = []
+        classified: list[Hunk] = []
         for hunk in hunks:
             if hunk.change is Change.CHANGED:
-                found.append(hunk)
+                classified.append(hunk)
             elif self.is_changed(hunk):
-                found += self._changes(hunk)
-            elif found and self._is_move(found[-1], hunk):
-                both = _trimmed(self.canary, self.ours, found[-1].to(hunk))
-                found[-1] = self._with_class(both)._replace(change=Change.REORDERED)
+                classified += self._changes(hunk)
+            elif classified and self._is_move(classified[-1], hunk):
+                both = _trimmed(self.canary, self.ours, classified[-1].to(hunk))
+                classified[-1] = self._with_class(both)._replace(change=Change.REORDERED)
             elif not self._is_cut_off(hunk):
-                found.append(self._with_class(hunk))
-        return found
+                classified.append(self._with_class(hunk))
+        return classified
 
     def _changes(self, hunk: Hunk) -> Iterator[Hunk]:
         """A hunk of changed calls without those that are equal. The first also counts what matches crosswise."""
@@ -5057,18 +5058,18 @@ class _Window:
         return is_near and not all(gone) and all(map(_is_rotation, gone, there))  # as both were slid
 
     def _with_class(self, hunk: Hunk) -> Hunk:
-        theirs, mine = self.canary[hunk.c_start : hunk.c_end], self.ours[hunk.o_start : hunk.o_end]
-        place = hunk.moved(self._ends.c_start, self._ends.o_start)
-        if not mine:
-            turns = _is_turns(self._streams.canary, place.c_start, place.c_end)
+        canary, ours = self.canary[hunk.c_start : hunk.c_end], self.ours[hunk.o_start : hunk.o_end]
+        in_stream = hunk.moved(self._ends.c_start, self._ends.o_start)
+        if not ours:
+            turns = _is_turns(self._streams.canary, in_stream.c_start, in_stream.c_end)
             return hunk._replace(change=Change.REPEATED if turns else Change.MISSING_ON_OURS)
-        if not theirs:
-            turns = _is_turns(self._streams.ours, place.o_start, place.o_end)
+        if not canary:
+            turns = _is_turns(self._streams.ours, in_stream.o_start, in_stream.o_end)
             return hunk._replace(change=Change.REPEATED if turns else Change.EXTRA_ON_OURS)
-        change = Change.REORDERED if _is_rotation(theirs, mine) else Change.REPLACED
+        change = Change.REORDERED if _is_rotation(canary, ours) else Change.REPLACED
         if self._complete and hunk.to(self._end) == hunk and hunk.canary_events + hunk.ours_events > 2:
             change = Change.UNRECOVERED
-        return hunk._replace(change=change, common=hunk.common + common_events(theirs, mine))
+        return hunk._replace(change=change, common=hunk.common + common_events(canary, ours))
 
 
 class StreamAlignment:
@@ -5138,7 +5139,7 @@ class Cursor:
     position: int = 0
     floated: int = 0
     shift: int = 0
-    """What a re-synchronisation took off the index, so that the two sides are level again."""
+    """What a re-synchronisation took off the index, so that the adjusted indexes of both sides agree again."""
 
     @property
     def stream(self) -> Stream:
@@ -5155,7 +5156,7 @@ class Cursor:
         return self.position >= len(self.stream)
 
     @property
-    def level(self) -> int:
+    def adjusted_idx(self) -> int:
         """The index of the next event as the other side should have it."""
         return self.stream.idx_at(self.position) - self.floated - self.shift
 
@@ -5205,7 +5206,7 @@ class Step(NamedTuple):
     """A stretch of a walk: some events of canary and some of ours, by position."""
 
     kind: StepKind
-    places: Both[range]
+    positions: Both[range]
     counts: Both[int] = Both(0, 0)
     """Events that have no counterpart, the floating ones apart."""
     change: Change = Change.REPLACED
@@ -5219,17 +5220,17 @@ class Step(NamedTuple):
     @property
     def starts(self) -> Both[int]:
         """The positions at which it begins."""
-        return Both(self.places.canary.start, self.places.ours.start)
+        return Both(self.positions.canary.start, self.positions.ours.start)
 
     @property
     def ends(self) -> Both[int]:
         """The positions behind it."""
-        return Both(self.places.canary.stop, self.places.ours.stop)
+        return Both(self.positions.canary.stop, self.positions.ours.stop)
 
     @property
     def matched(self) -> int:
         """How many pairs of events match in it."""
-        return len(self.places.canary) if self.kind is StepKind.MATCHED else 0
+        return len(self.positions.canary) if self.kind is StepKind.MATCHED else 0
 
     @property
     def differs(self) -> bool:
@@ -5239,13 +5240,13 @@ class Step(NamedTuple):
     @property
     def is_paired(self) -> bool:
         """Whether its events stand against each other one by one."""
-        same = self.change is Change.CHANGED and len(self.places.canary) == len(self.places.ours)
+        same = self.change is Change.CHANGED and len(self.positions.canary) == len(self.positions.ours)
         return self.kind is StepKind.MATCHED or (self.kind is StepKind.DIFFERED and same)
 
     @property
     def is_counted(self) -> bool:
         """Whether `common` is the most that can match, and not only the most near the diagonal."""
-        return min(map(len, self.places)) <= _SEARCHED_COMPLETELY
+        return min(map(len, self.positions)) <= _SEARCHED_COMPLETELY
 
 
 def _step(kind: StepKind, starts: Both[int], ends: Both[int], **more: Any) -> Step:
@@ -5265,28 +5266,31 @@ class RuleUses:
         self._asked = profile.asked & self._marks.keys()
         self._asked_at = sorted({at for number in self._asked for at in self._marks[number].canary[0]})
 
-    def asked(self, places: Both[range]) -> list[int]:
+    def asked(self, stretches: Both[range]) -> list[int]:
         """The positions of canary in two stretches of equal fingerprints at which the rules have to be asked."""
-        nth = bisect.bisect_left(self._asked_at, places.canary.start)
-        if nth == len(self._asked_at) or self._asked_at[nth] >= places.canary.stop:
+        nth = bisect.bisect_left(self._asked_at, stretches.canary.start)
+        if nth == len(self._asked_at) or self._asked_at[nth] >= stretches.canary.stop:
             return []
-        return sorted({position for number in self._asked for position in self.of(number, places)})
+        return sorted({position for number in self._asked for position in self.of(number, stretches)})
 
-    def of(self, number: int, places: Both[range]) -> Mapping[int, object]:
+    def of(self, number: int, stretches: Both[range]) -> Mapping[int, object]:
         """The positions of canary in two stretches that match at which a rule is needed, and what differs there."""
         if number not in self._marks:
             return {}
-        found = []
-        for (positions, values), place in zip(self._marks[number], places, strict=True):
-            at = slice(bisect.bisect_left(positions, place.start), bisect.bisect_left(positions, place.stop))
-            found.append((positions[at], values[at]))
-        (canary, one), (ours, other) = found
+        marked = []
+        for (positions, values), stretch in zip(self._marks[number], stretches, strict=True):
+            at = slice(bisect.bisect_left(positions, stretch.start), bisect.bisect_left(positions, stretch.stop))
+            marked.append((positions[at], values[at]))
+        (canary, one), (ours, other) = marked
         if one == other:
             return {}
-        shift = places.canary.start - places.ours.start
-        theirs, mine = dict(zip(canary, one, strict=True)), dict(zip(map(shift.__add__, ours), other, strict=True))
-        unlike = sorted({position for position, _ in theirs.items() ^ mine.items()})
-        return {position: (theirs.get(position), mine.get(position)) for position in unlike}
+        shift = stretches.canary.start - stretches.ours.start
+        canary_values, ours_values = (
+            dict(zip(canary, one, strict=True)),
+            dict(zip(map(shift.__add__, ours), other, strict=True)),
+        )
+        unlike = sorted({position for position, _ in canary_values.items() ^ ours_values.items()})
+        return {position: (canary_values.get(position), ours_values.get(position)) for position in unlike}
 
 
 class Walker:
@@ -5304,15 +5308,15 @@ class Walker:
         self._planned: Iterator[Hunk] = iter(())
 
     @property
-    def level(self) -> bool:
+    def is_in_step(self) -> bool:
         """Whether both sides have a next event, and at the same adjusted index."""
-        return not self.canary.at_end and not self.ours.at_end and self.canary.level == self.ours.level
+        return not self.canary.at_end and not self.ours.at_end and self.canary.adjusted_idx == self.ours.adjusted_idx
 
     def walk(self) -> bool:
         """Goes on until one side is at its end, or both differ; whether they do."""
         while True:
             self._match_equal_fingerprints()
-            if self.level and self._next_events_equal():
+            if self.is_in_step and self._next_events_equal():
                 canary, ours = self.canary, self.ours
                 ours.stream.fingerprints[ours.position] = canary.stream.fingerprints[canary.position]
                 self._match(1)
@@ -5325,7 +5329,7 @@ class Walker:
 
     def _match_equal_fingerprints(self) -> None:
         canary, ours = self.canary, self.ours
-        while self.level:
+        while self.is_in_step:
             ends = canary.stream.run_end(canary.position), ours.stream.run_end(ours.position)
             most = min(ends[0] - canary.position, ends[1] - ours.position)
             fingerprints = canary.stream.fingerprints, ours.stream.fingerprints
@@ -5338,8 +5342,8 @@ class Walker:
     def _allowed(self, count: int) -> int:
         """How many of the next events match, whose fingerprints do, when the rules of a profile are asked as well."""
         canary, ours = self.canary.position, self.ours.position
-        places = Both(range(canary, canary + count), range(ours, ours + count))
-        for position in self._uses.asked(places):
+        positions = Both(range(canary, canary + count), range(ours, ours + count))
+        for position in self._uses.asked(positions):
             if not self._equal(self.canary.event(position), self.ours.event(position - canary + ours)):
                 return position - canary
         return count
@@ -5370,7 +5374,7 @@ class Walker:
     def pass_difference(self) -> Change:
         """From a place where both sides differ on to where they are together again, or to their ends."""
         canary, ours = self._floatless
-        lost = not self.level
+        lost = not self.is_in_step
         hunk = (self._lost_events() if lost else None) or self._edited_events()
         self._pass(
             StepKind.DIFFERED,
@@ -5382,7 +5386,7 @@ class Walker:
             lost=lost,
         )
         if not self.canary.at_end and not self.ours.at_end:
-            self.ours.shift += self.ours.level - self.canary.level
+            self.ours.shift += self.ours.adjusted_idx - self.canary.adjusted_idx
         return hunk.change
 
     @functools.cached_property
@@ -5403,9 +5407,9 @@ class Walker:
 
         If all goes on as if nothing lacked, the writer left out the index and not the events.
         """
-        behind, ahead = sorted(self._cursors, key=lambda side: side.level)
+        behind, ahead = sorted(self._cursors, key=lambda side: side.adjusted_idx)
         end, floated = behind.position, 0
-        idx = ahead.level + behind.shift + behind.floated  # where the first goes on, as the other counts
+        idx = ahead.adjusted_idx + behind.shift + behind.floated  # where the first goes on, as the other counts
         while end < len(behind.stream) and behind.stream.idx_at(end) - floated < idx:
             floated += end in behind.shared  # and may lack indexes itself
             end += 1
@@ -5439,7 +5443,7 @@ class Walker:
     def _edited_events(self) -> Hunk:
         """What the alignment makes of the difference here."""
         c, o = self._here()
-        if self._run_from(c, o) and self.level:  # no rule allows what differs, though it has no part in the fingerprint
+        if self._run_from(c, o) and self.is_in_step:  # what differs is in no fingerprint, but no rule allows it
             return Hunk(c, c + 1, o, o + 1, Change.CHANGED)
         hunk = next((hunk for hunk in self._planned if hunk.c_end > c or hunk.o_end > o), None)
         if hunk is None or (hunk.c_start, hunk.o_start) != (c, o):  # the exact rules led elsewhere
@@ -5474,7 +5478,7 @@ class PairWalk:
     def rest(self) -> Both[range]:
         """The positions that it did not come to."""
         if self.steps and self.steps[-1].kind is StepKind.REST:
-            return self.steps[-1].places
+            return self.steps[-1].positions
         return self.sides.map(lambda cursor: range(len(cursor.stream), len(cursor.stream)))
 
     @property
@@ -5501,8 +5505,8 @@ class PairWalk:
     @property
     def floated(self) -> Both[int]:
         """Events that floated up to there."""
-        passed = [step.places for step in self.before if step.kind is StepKind.FLOATED]
-        return Both(sum(len(places.canary) for places in passed), sum(len(places.ours) for places in passed))
+        passed = [step.positions for step in self.before if step.kind is StepKind.FLOATED]
+        return Both(sum(len(floated.canary) for floated in passed), sum(len(floated.ours) for floated in passed))
 
     @property
     def left(self) -> Both[int]:
@@ -5527,7 +5531,7 @@ class PairWalk:
         """The events of the longer side, those that floated apart: what a perfect walk would have matched."""
         alone = [step for step in self.steps if step.kind in (StepKind.FLOATED, StepKind.DIFFERED)]
         return max(
-            len(self.sides[side].stream) - sum(len(step.places[side]) - step.counts[side] for step in alone)
+            len(self.sides[side].stream) - sum(len(step.positions[side]) - step.counts[side] for step in alone)
             for side in Side
         )
 
@@ -5568,14 +5572,14 @@ class Hidden(NamedTuple):
 
 def staying(walk: PairWalk, step: Step, side: Side) -> list[int]:
     """The positions of one side of a stretch without what floats."""
-    return list(itertools.filterfalse(walk.sides[side].shared.__contains__, step.places[side]))
+    return list(itertools.filterfalse(walk.sides[side].shared.__contains__, step.positions[side]))
 
 
 def floating(walk: PairWalk, side: Side) -> Iterator[tuple[int, int]]:
     """The events of one side that float and match nothing, of a turn the first: position, and the rule's number."""
     shared = walk.sides[side].shared
     for step in walk.steps if shared else ():
-        for position in step.places[side] if step.kind is not StepKind.MATCHED else ():
+        for position in step.positions[side] if step.kind is not StepKind.MATCHED else ():
             rule = shared.get(position)
             if isinstance(rule, int):
                 yield position, rule
@@ -5587,7 +5591,7 @@ def same_under_rules(walk: PairWalk, profile: Profile) -> Iterator[tuple[int, in
     for step in walk.steps if profile.of_events else ():
         shift = step.starts.ours - step.starts.canary
         for number in range(len(profile.rules)) if step.kind is StepKind.MATCHED else ():
-            for position, values in uses.of(number, step.places).items():
+            for position, values in uses.of(number, step.positions).items():
                 yield number, position, position + shift, values
 
 
@@ -5646,7 +5650,7 @@ def keep_begun_turns(walk: PairWalk, turns: Both[dict[int, str | int]]) -> bool:
     for side in Side if any(turns) else ():
         for is_matched, steps in itertools.groupby(walk.steps, lambda step: step.kind is StepKind.MATCHED):
             lengths: dict[int, list[int]] = {}
-            for at in (at for step in steps for at in step.places[side] if not is_matched and at in turns[side]):
+            for at in (at for step in steps for at in step.positions[side] if not is_matched and at in turns[side]):
                 rest = next((what for what in (turns[side][at], turns[side].get(at + 1)) if isinstance(what, str)), "1")
                 lengths.setdefault(int(rest.removeprefix(_OF_TURN)), []).append(at)
             for length, positions in lengths.items():
@@ -5683,9 +5687,9 @@ def _turns(walk: PairWalk, step: Step, loops: Sequence[tuple[int, ProfileRule]],
     while all(map(int.__gt__, ends, step.starts)) and one[ends.canary - 1] == other[ends.ours - 1]:
         ends = ends.map((-1).__add__)  # what is equal at its end is too little to be together again
     core = _step(StepKind.FLOATED, step.starts, ends)
-    if all(core.places):
+    if all(core.positions):
         return ()
-    side = Side.CANARY if core.places.canary else Side.OURS
+    side = Side.CANARY if core.positions.canary else Side.OURS
     cursor, positions = walk.sides[side], staying(walk, core, side)
     block = [cursor.event(at) for at in positions]
     rule = next((number for number, rule in loops if _is_whole_turns(block, rule.calls)), None)
@@ -5698,7 +5702,7 @@ def _turns(walk: PairWalk, step: Step, loops: Sequence[tuple[int, ProfileRule]],
         if not _has_turn(walk.sides[side.other], block[start : start + length], fingerprints, profile):
             return ()
     behind = _step(StepKind.MATCHED, ends, step.ends)
-    return (core._replace(rule=rule), *([behind] if any(behind.places) else []))
+    return (core._replace(rule=rule), *([behind] if any(behind.positions) else []))
 
 
 def _without_turns(walk: PairWalk, profile: Profile) -> PairWalk:
@@ -5793,7 +5797,7 @@ def _runs(positions: Iterable[int]) -> list[range]:
 def _without_taken(walk: PairWalk, step: Step, taken: Both[set[int]]) -> Iterator[Step]:
     """A stretch of which a pool has taken some events: each run that is left differs for itself."""
     left = Both(*(_runs(at for at in staying(walk, step, side) if at not in taken[side]) for side in Side))
-    is_touched = any(step.counts) and any(at in taken[side] for side in Side for at in step.places[side])
+    is_touched = any(step.counts) and any(at in taken[side] for side in Side for at in step.positions[side])
     if not is_touched or (step.kind is StepKind.REST and any(left)):
         yield step
         return
@@ -5847,7 +5851,7 @@ def hide(walks: Iterable[PairWalk], profile: Profile) -> Hidden:
                 taken[pair.ours.tid].ours.add(pair.ours.position)
         for walk in members:
             parts = [part for step in walk.steps for part in _without_taken(walk, step, taken[walk.canary.tid])]
-            steps = tuple(part for part in parts if any(part.places) or any(part.counts) or part.lost)
+            steps = tuple(part for part in parts if any(part.positions) or any(part.counts) or part.lost)
             by_tid[walk.canary.tid] = replace(walk, steps=steps)
     for walk in by_tid.values():
         used += _rule_uses(walk, profile)
@@ -6992,7 +6996,7 @@ class Counterparts:
             ours = self._pieces.ours[walk.ours.tid] = []
             for step in walk.steps:
                 if step.is_paired:
-                    equal, size = step.kind is StepKind.MATCHED, len(step.places.canary)
+                    equal, size = step.kind is StepKind.MATCHED, len(step.positions.canary)
                     canary.append(_Piece(step.starts.canary, size, walk.ours.tid, step.starts.ours, equal))
                     ours.append(_Piece(step.starts.ours, size, walk.canary.tid, step.starts.canary, equal))
 
@@ -7295,7 +7299,7 @@ class NameTable:
 
         Returns whether there were any: then the next walk finds more that match.
         """
-        blocks = [(walk, step.places) for walk in self.walks for step in walk.steps if step.differs]
+        blocks = [(walk, step.positions) for walk in self.walks for step in walk.steps if step.differs]
         for side in Side:
             self.logs[side].hold((walk.sides[side].tid, at) for walk, places in blocks for at in places[side])
         return any([self._rename_block(walk, places) for walk, places in blocks])
@@ -8197,7 +8201,8 @@ class CauseAnalysis:
                 # A thread whose own log only ended may be a victim as well.
                 if source and source.reason is not StartReason.LOG_ENDED and signal_[1] >= source.idx.canary:
                     position = self._logs.canary.position(*signal_)
-                    at_signal = (one for one in self._of_thread[source.tid] if position in one.difference.places.canary)
+                    of_thread = self._of_thread[source.tid]
+                    at_signal = (one for one in of_thread if position in one.difference.positions.canary)
                     yield _Link(
                         Relation.MISSING_SIGNAL, source.tid, stop.tid, Side.CANARY, signal_, next(at_signal, None)
                     )
@@ -8485,7 +8490,7 @@ def _context(walk: PairWalk, difference: Step, count: int) -> tuple[Both[Event |
     for step in reversed(walk.steps[: walk.steps.index(difference)]):
         if step.kind is StepKind.DIFFERED or len(rows) == count:
             break
-        places = itertools.zip_longest(*(reversed(side) for side in step.places))
+        places = itertools.zip_longest(*(reversed(side) for side in step.positions))
         for canary, ours in itertools.islice(places, count - len(rows)):
             rows.append(Both(_event_at(walk.canary, canary), _event_at(walk.ours, ours)))
     return tuple(reversed(rows))
@@ -8573,7 +8578,7 @@ def _behind_names(names: NameTable, walk: PairWalk, difference: Step, first: tup
 def _renamed_events(names: NameTable, walk: PairWalk, difference: Step) -> _Remainder:
     """The first events of a difference that stand against others with other names."""
     for side in Side:
-        for position in difference.places[side][:FIRST_OF_BLOCK]:
+        for position in difference.positions[side][:FIRST_OF_BLOCK]:
             place = names.counterparts.of(side, walk.sides[side].tid, position, equal=True)
             if place:
                 positions = Both(position, place[1]) if side is Side.CANARY else Both(place[1], position)
@@ -8645,7 +8650,7 @@ def _divergences(walk: PairWalk, found: Sequence[Found], options: DiffOptions, d
         difference, shown, is_detailed = one.difference, one.shown, number < detailed
         ends, counts = difference.ends, difference.counts
         rejoin = Both(*(_event_at(sides[side], ends[side]) for side in Side))
-        block = Both(*(tuple(_ends_of_block(sides[s], difference.places[s], is_detailed)) for s in Side))
+        block = Both(*(tuple(_ends_of_block(sides[s], difference.positions[s], is_detailed)) for s in Side))
         changed = itertools.starmap(_compared, zip(*block, strict=True))
         yield Divergence(
             shown.events,
@@ -8686,7 +8691,7 @@ def _call_summaries(logs: Both[Log], walks: Iterable[PairWalk], found: Iterable[
     """
     blocks: Both[list[tuple[int, range]]] = Both([], [])
     for walk in walks:
-        of_walk = (step.places for step in walk.differences if not step.lost and step.change is not Change.CHANGED)
+        of_walk = (step.positions for step in walk.differences if not step.lost and step.change is not Change.CHANGED)
         for canary, ours in itertools.islice(of_walk, _MOST_BLOCKS_SUMMARIZED):
             blocks.canary.append((walk.canary.tid, canary))
             blocks.ours.append((walk.ours.tid, ours))
@@ -8907,7 +8912,7 @@ class Compared:
         for walk, of_thread in zip(self.walks, found, strict=True):
             streams = [walk.sides[side].stream.fingerprints for side in Side]
             for one in of_thread:
-                places = zip(streams, one.difference.places, strict=True)
+                places = zip(streams, one.difference.positions, strict=True)
                 blocks.append((one, Both(*({*stream[at.start : at.stop]} for stream, at in places))))
         wanted = {fingerprint for _, block in blocks for side in block for fingerprint in side}
         indexes = [self.logs.ours.index, self.logs.canary.index, *self._references]
@@ -9428,7 +9433,7 @@ def _note_left_fields(comparison: Comparison, evidence: _Evidence) -> tuple[bool
     found, others = False, []
     pools: defaultdict[int, Both[list[Event]]] = defaultdict(lambda: Both([], []))
     for walk, step in comparison.differences():
-        if step.kind is StepKind.REST and all(step.places):
+        if step.kind is StepKind.REST and all(step.positions):
             continue  # nobody looked at it
         events = Both(*([walk.sides[s].event(position) for position in staying(walk, step, s)] for s in Side))
         pool = comparison.hidden.pools.get(walk.canary.tid)
@@ -11557,13 +11562,13 @@ def _pieces(thread: ThreadReport) -> Iterator[_LanePiece]:
     """The steps of a walk. Two events that match share a place; what floats has none."""
     looks = "same", "alone"
     for step in thread.steps:
-        (canary, ours), matched = step.places.map(len), step.matched
+        (canary, ours), matched = step.positions.map(len), step.matched
         if step.kind is StepKind.FLOATED:
             yield looks, Counter({"canary floated": canary, "ours floated": ours})
             continue
         if step.kind is StepKind.DIFFERED:
             looks = "after", "alone"
-        elif step.kind is StepKind.REST and (all(step.places) or thread.steps[-2].change is Change.UNRECOVERED):
+        elif step.kind is StepKind.REST and (all(step.positions) or thread.steps[-2].change is Change.UNRECOVERED):
             looks = "after", "unseen"
         places = max(canary, ours)
         yield looks, Counter(places=places, matched=matched, canary=canary - matched, ours=ours - matched)
@@ -11949,7 +11954,7 @@ class AlignedRows:
 
     def __init__(self, walk: PairWalk) -> None:
         self.walk = walk
-        self._starts = [0, *itertools.accumulate(max(map(len, step.places)) for step in walk.steps)]
+        self._starts = [0, *itertools.accumulate(max(map(len, step.positions)) for step in walk.steps)]
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -11963,7 +11968,7 @@ class AlignedRows:
         """The positions of a row's events, and what it is part of."""
         step, nth = self._step_of(number)
         kind = StepKind.DIFFERED if step.differs else step.kind
-        return Both(*(places[nth] if nth < len(places) else None for places in step.places)), kind
+        return Both(*(places[nth] if nth < len(places) else None for places in step.positions)), kind
 
     def rows_of(self, difference: Step) -> range:
         """The rows of a difference."""
@@ -11973,7 +11978,7 @@ class AlignedRows:
     def find(self, side: Side, position: int) -> int:
         """The number of the row that has an event."""
         nth = bisect.bisect_right(self.walk.steps, position, key=lambda step: step.starts[side]) - 1
-        while position not in self.walk.steps[nth].places[side]:
+        while position not in self.walk.steps[nth].positions[side]:
             nth -= 1
         return self._starts[nth] + position - self.walk.steps[nth].starts[side]
 
@@ -11987,7 +11992,7 @@ class AlignedRows:
         keep = max(_LEAST_KEPT, count // 4)
         while rows and count > 0:
             step, nth = self._step_of(rows[0])
-            size = max(map(len, step.places)) - nth if rows.step > 0 else nth + 1
+            size = max(map(len, step.positions)) - nth if rows.step > 0 else nth + 1
             of_step, rows = rows[:size], rows[size:]
             if step.matched and size > 2 * keep:
                 far = keep if rows and count > 2 * keep else 0
@@ -12056,7 +12061,7 @@ def _start_target(compared: Compared) -> Target:
             places = Both(*(walk.sides[side].stream.position_of(start.events[side].idx) for side in Side))
     for step, side in itertools.product(walk.steps, Side):
         is_there = step.differs and all(step.starts[each] <= places[each] <= step.ends[each] for each in Side)
-        if is_there and places[side] in step.places[side]:
+        if is_there and places[side] in step.positions[side]:
             return Target(side, walk.sides[side].tid, places[side])
     return Target(Side.CANARY, walk.canary.tid, min(places.canary, len(walk.canary.stream) - 1))
 
@@ -16012,7 +16017,7 @@ class _Cutter:
             return of, range(number, number + 1)
         thread = next(one for one in self._compared.report.threads if one.pair.canary_tid == self._tid)
         for divergence, step in zip(thread.divergences, self._walk.differences, strict=True):
-            places = step.places[target.side]
+            places = step.positions[target.side]
             if target.position < places.stop or target.position <= places.start:
                 return divergence, self._rows.rows_of(step)
         if thread.ending is None:
@@ -16048,7 +16053,7 @@ class _Cutter:
             yield self._with_counterpart(side, (event.tid, self._compared.logs[side].position(event.tid, event.idx)))
         others = (walk for walk in self._compared.walks if walk is not self._walk)
         for walk in others if isinstance(self._sign.of, Ending | StartHere) else ():
-            last = next((step.places.canary for step in reversed(walk.steps) if step.matched), range(0))
+            last = next((step.positions.canary for step in reversed(walk.steps) if step.matched), range(0))
             for position in last[-_EVENTS_ELSEWHERE:]:
                 yield self._with_counterpart(Side.CANARY, (walk.canary.tid, position))
 
