@@ -6,7 +6,7 @@ import functools
 import itertools
 import json
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,14 +72,14 @@ def hostile_report() -> diff_events.Report:
 
 
 @functools.cache
-def scattered_report(threads: int, divergences: int, **options: Any) -> diff_events.Report:
-    """So many pairs, each with so many changed events among others that match."""
+def scattered_report(threads: int, divergences: int, every: int = 40, **options: Any) -> diff_events.Report:
+    """So many pairs, each with so many changed events, one in so many; the others match."""
     canary, ours = {}, {}
     for tid in range(threads):
-        calls: list[Call] = [("KeStep", {"tid": tid, "n": n}) for n in range(40 * (divergences + 1))]
-        canary[tid] = calls
-        changed = ((name, {**fields, "n": -1}) if fields["n"] % 40 == 20 else (name, fields) for name, fields in calls)
-        ours[tid] = list(itertools.islice(changed, 40 * divergences)) + calls[40 * divergences :]
+        calls: list[Call] = [("KeStep", {"tid": tid, "n": n}) for n in range(every * (divergences + 1))]
+        canary[tid], ours[tid] = calls, calls.copy()
+        for place in range(every // 2, every * divergences, every):
+            ours[tid][place] = ("KeStep", {"tid": tid, "n": -1})
     return report_of(log(canary), log(ours, "ours"), **{"max_divergences": 0, **options})
 
 
@@ -116,3 +116,9 @@ def endless_report(threads: int = 500, divergences: int = 40) -> diff_events.Rep
     )
     unmapped = tuple(diff_events.UnmappedThread(tid, 1000, HOSTILE[:3]) for tid in range(3000))
     return replace(of_few, threads=(many,) * threads, unmapped=diff_events.Both(unmapped, unmapped))
+
+
+@functools.cache
+def page_of(make: Callable[..., diff_events.Report], *arguments: int) -> str:
+    """The page of a report, made once for all tests."""
+    return diff_events.render_html(make(*arguments))

@@ -8,7 +8,6 @@ import hashlib
 import re
 import unittest
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from unittest import mock
@@ -21,16 +20,19 @@ from tests.page_reports import (
     hostile_report,
     log,
     many_pairs,
+    page_of,
     report_of,
     scattered_report,
     steps,
 )
-from tests.support import seeds
+from tests.support import EFFORT, seeds
 
 VOID = {"col", "meta", "link", "br", "hr", "img", "input"}
 SHAPES = {"rect", "circle", "path", "line", "polygon", "polyline", "ellipse"}
 MOST_BYTES = 3_000_000
 MOST_SHAPES = 5_000
+EACH = 40 if EFFORT >= 1 else 10
+"""Divergences of each thread, where there are more than a page has evidence of."""
 
 
 class Page(HTMLParser):
@@ -83,7 +85,8 @@ class Page(HTMLParser):
 class Structure(unittest.TestCase):
     @staticmethod
     @functools.cache
-    def pages() -> dict[str, str]:
+    def pages() -> dict[str, tuple[str, Page]]:
+        """Each page, and what is in it."""
         reports = {
             "hostile": hostile_report(),
             "identical": report_of(log({1: steps(5)}), log({1: steps(5)})),
@@ -97,12 +100,12 @@ class Structure(unittest.TestCase):
                 reports[f"seed {seed}"] = report_of(pair.canary, pair.ours, tid_map=dict(pair.tid_map))
             except diff_events.InputError:
                 continue
-        return {name: diff_events.render_html(report) for name, report in reports.items()}
+        texts = {name: diff_events.render_html(report) for name, report in reports.items()}
+        return {name: (text, Page(text)) for name, text in texts.items()}
 
     def test_every_page_is_well_formed_and_its_anchors_resolve(self) -> None:
-        for name, text in self.pages().items():
+        for name, (_, page) in self.pages().items():
             with self.subTest(name):
-                page = Page(text)
                 ids = page.values("id")
                 self.assertEqual(len(ids), len(set(ids)))
                 targets = page.values("href") + page.values("aria-labelledby")
@@ -111,9 +114,8 @@ class Structure(unittest.TestCase):
                 self.assertIn(("html", "lang", "en"), page.attributes)
 
     def test_nothing_is_loaded_and_no_attribute_runs(self) -> None:
-        for name, text in self.pages().items():
+        for name, (text, page) in self.pages().items():
             with self.subTest(name):
-                page = Page(text)
                 self.assertFalse({"src", "style", "srcset", "action", "data"} & {a for _, a, _ in page.attributes})
                 self.assertFalse([a for _, a, _ in page.attributes if a.startswith("on")])
                 self.assertTrue(all(target.startswith("#") for target in page.values("href")))
@@ -232,12 +234,6 @@ class HostileText(unittest.TestCase):
             self.assertFalse(set(escaped) & set("<>\"'"), escaped)
 
 
-@functools.cache
-def page_of(make: Callable[..., diff_events.Report], *arguments: int) -> str:
-    """The page of a report, made once for all tests."""
-    return diff_events.render_html(make(*arguments))
-
-
 class Bounds(unittest.TestCase):
     def check(self, text: str, articles: int) -> None:
         page = Page(text)
@@ -246,10 +242,10 @@ class Bounds(unittest.TestCase):
         self.assertEqual(page.tags["article"], articles)
 
     def test_a_hundred_divergences(self) -> None:
-        self.check(page_of(scattered_report, 5, 20), 100)
+        self.check(page_of(scattered_report, 5, 20, 20), 100)
 
     def test_many_divergences_of_one_thread(self) -> None:
-        text = page_of(scattered_report, 1, 300)
+        text = page_of(scattered_report, 1, 300, 8)
         self.check(text, 300)
         self.assertNotIn("more divergences met", text)
 
@@ -259,12 +255,12 @@ class Bounds(unittest.TestCase):
         self.assertIn("10 more pairs", text)
 
     def test_whatever_there_is(self) -> None:
-        for threads, divergences in ((1, 1000), (150, 40)):
+        for threads, divergences in ((20, 50), (150, EACH)):
             with self.subTest(threads=threads):
                 self.check(page_of(endless_report, threads, divergences), 1000)
 
     def test_long_context_fields_and_payloads(self) -> None:
-        long = [("KeLong", {f"{'<&' * 400}{n}": '\x1b"' * 400 for n in range(300)})]
+        long = [("KeLong", {f"{'<&' * 400}{n}": '\x1b"' * 400 for n in range(100)})]
         canary, ours = ({1: [*steps(300), *long, *end]} for end in (steps(2), steps(1)))
         changed = [(name, {key: value + "!" for key, value in fields.items()}) for name, fields in long]
         ours[1][300:301] = changed
@@ -272,7 +268,7 @@ class Bounds(unittest.TestCase):
         self.assertLess(len(diff_events.render_html(report)), 100_000)
 
     def test_first_divergences_of_all_threads_come_first(self) -> None:
-        text = page_of(endless_report, 150, 40)
+        text = page_of(endless_report, 150, EACH)
         self.assertIn("299,000 more divergences met, not listed here", text)
         lanes = re.findall(r'(?s)<li class="lane".*?</li>', text)
         self.assertEqual(Counter(lane.count('href="#d') for lane in lanes), {7: 100, 6: 40})
@@ -318,6 +314,6 @@ class Lanes(unittest.TestCase):
             self.assertEqual(drawn, sizes)
 
     def test_few_pieces_however_long_the_walk_was(self) -> None:
-        page = page_of(scattered_report, 1, 300)
+        page = page_of(scattered_report, 1, 300, 8)
         self.assertLessEqual(sum(map(len, bars(page))), 1000)
         self.assertEqual(page.count('href="#d'), 301)  # and one in Start here

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import random
+import sys
 import threading
 import time
 import unittest
@@ -22,6 +23,7 @@ from tests.support import (
     LogTestCase,
     Outcome,
     calls,
+    compiled,
     event,
     log_bytes,
     run,
@@ -127,19 +129,21 @@ class Paths(LogTestCase):
 
     def test_two_processes_and_a_question_in_any_chunk(self) -> None:
         """What the other process read is read back in this one, wherever it stands."""
-        events = [event(idx, payload={"name": f"Call{idx % 9}", "pad": "x" * 100}) for idx in range(8000)]
-        canary = log_bytes(events)
+        events = [event(idx, payload={"name": f"Call{idx % 9}", "pad": "x" * 400}) for idx in range(3000)]
+        lines = log_bytes(events).splitlines(keepends=True)
+        canary = b"".join(lines)
         self.assertGreater(len(canary), 5 * diff_events.CHUNK_BYTES)
-        for at in range(50, 8000, 1900):
-            other = log_bytes([*events[:at], event(at, payload={"name": "other"}), *events[at + 1 :]])
+        for at in range(50, 3000, 950):
+            differs = json.dumps(event(at, payload={"name": "other"})).encode() + b"\n"
+            other = b"".join([*lines[: at + 1], differs, *lines[at + 2 :]])
             with self.subTest(at=at), several_processes(segment_bytes=1 << 16):
                 document = json.loads(self.outcome(canary, other).out)
                 self.assertEqual(document["threads"][0]["divergence"]["event"]["ours"]["line"], at + 2)
 
     def test_two_processes_and_spools(self) -> None:
-        events = [event(idx, payload={"name": f"Call{idx % 9}", "pad": "x" * 100}) for idx in range(5000)]
+        events = [event(idx, payload={"name": f"Call{idx % 9}", "pad": "x" * 400}) for idx in range(1500)]
         spaced = log_bytes(events)
-        compact = HEADER + b"".join(json.dumps(one, separators=(",", ":")).encode() + b"\n" for one in events[:4000])
+        compact = HEADER + b"".join(json.dumps(one, separators=(",", ":")).encode() + b"\n" for one in events[:1200])
         expected = self.outcome(compact, spaced)
         for canary, ours in itertools.product((compact, gzip.compress(compact)), (spaced, gzip.compress(spaced))):
             with several_processes(segment_bytes=1 << 16):
@@ -160,7 +164,8 @@ class Paths(LogTestCase):
         self.addCleanup(stop.set)
         started_afresh = mock.patch.object(os, "fork", side_effect=AssertionError)
         only_there = mock.patch.object(diff_events._SegmentIndexer, "index", side_effect=AssertionError)
-        for seed in ("", "0", "random"):  # whatever this process has, theirs must be one
+        self.enterContext(mock.patch.object(sys, "path", [compiled(), *sys.path]))  # theirs as well
+        for seed in ("0", "random"):  # whatever this process has, theirs must be one
             with several_processes(), started_afresh, only_there, mock.patch.dict(os.environ, PYTHONHASHSEED=seed):
                 self.assertEqual(self.outcome(log_bytes(calls(3)), log_bytes(calls(3))).code, 0)
 

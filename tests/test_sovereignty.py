@@ -828,23 +828,23 @@ class Bounds(unittest.TestCase):
         for name, command in (
             ("eval", "a='eval \"$a\"; eval \"$a\"'; eval \"$a\""),
             ("xargs", "xargs " * 2000 + "ls"),
-            ("braces", "{ " * 500_000),
-            ("parentheses", "((a) " * 20_000 + ")" * 40_000),
+            ("braces", "{ " * 200_000),
+            ("parentheses", "((a) " * 10_000 + ")" * 20_000),
             ("functions", "".join(f"f{n}() {{ f{n + 1}; f{n + 1}; }};" for n in range(39)) + "f0"),
             ("values", "a=x; " + "a=$a$a$a$a; " * 30 + "eval $a$a$a;" * 1000),
             ("here-documents", "cat <<A <<A <<A\n" * 20_000),
-            ("pipes", "echo x | " * 5_000 + "sh"),
-            ("exports", "".join(f"export A{n}_URL=x; " for n in range(800)) + "a; " * 800),
+            ("pipes", "echo x | " * 2_000 + "sh"),
+            ("exports", "".join(f"export A{n}_URL=x; " for n in range(400)) + "a; " * 400),
             ("code", "python3 - <<'E'\n" + '"\\"' * 40_000 + "\nE\n"),
-            ("calls", "python3 - <<'E'\n" + "f(" * 50_000 + "\nE\n"),
+            ("calls", "python3 - <<'E'\n" + "f(" * 20_000 + "\nE\n"),
             ("names", "python3 - <<'E'\nenviron['" + "A" * 100_000 + "'] = 1\nE\n"),
-            ("scheme", "pip " + "a" * 500_000 + "://x"),
+            ("scheme", "pip " + "a" * 200_000 + "://x"),
             ("path", "cat " + "a/" * 200_000),
         ):
             with self.subTest(name):
                 started = time.process_time()
                 d.check_sovereignty(d.ToolCall("Bash", {"command": command}), d.Policy((), HOME))
-                self.assertLess(time.process_time() - started, 5)
+                self.assertLess(time.process_time() - started, 2)
 
     def test_what_has_no_end_leaves_no_depth_behind(self) -> None:
         command = "eval 'echo $('; " * 50 + "env"
