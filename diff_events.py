@@ -52,9 +52,9 @@ Event logs:
     comparison · from two paths to a `Report`
     learning noise · what differs between runs of one program, as a profile
     audit · what a comparison would not see
-    baseline · a report against that of an earlier run
     report text · a `Report` as a document
     JSON report · a `Report` for programs
+    baseline · a report against that of an earlier run
     HTML · one page with lanes and evidence
     calibration report · what was learned, and how far it can be trusted
     JUnit · a test case for each pair
@@ -10079,278 +10079,6 @@ def audit_log(path: str, options: DiffOptions, only_under_rules: bool = False) -
         yield from auditor.rows_of_turns()
 
 
-# ══ baseline ══════════════════════════════════════════════════════════════════════════════════════════════════════
-
-
-REPORT_FORMAT: Final = "diff-events-report"
-REPORT_FORMAT_VERSION: Final = 1
-
-
-class _Standing(NamedTuple):
-    """How far a thread matched in some run, what stopped it there, and all its divergences."""
-
-    canary_tid: int
-    ours_tid: int
-    key: str
-    status: str
-    matched: int
-    ended_in: str | None
-    """The innermost call in which ours ended first."""
-    compared_to: int
-    marks: tuple[DivergenceMark, ...] | None
-    """None where the report lists the first one only."""
-    parity: ParityScore | None
-    """None where the report does not have it."""
-
-    @property
-    def start(self) -> str:
-        """The key without its ordinal: which member of a pool of threads does what work may be timing."""
-        return self.key.rpartition("/")[0] or str(self.canary_tid)
-
-
-class Baseline(NamedTuple):
-    """What a comparison with an earlier run needs of its report."""
-
-    name: str
-    canary_size: tuple[int, int] | None
-    """Bytes and events of the canary log, where the report has them."""
-    threads: tuple[_Standing, ...]
-    unmapped: int
-    shared_globals: frozenset[str]
-    sorts: tuple[Essence, ...]
-    parity: ParityScore | None
-    rules: frozenset[str] | None
-    """Those of its profile's files; None where the report does not have them."""
-
-
-def _read_parity(form: Mapping[str, Any] | None) -> ParityScore | None:
-    return ParityScore(int(form["matched"]), int(form["comparable"]), bool(form["complete"])) if form else None
-
-
-def _read_standing(thread: Mapping[str, Any]) -> _Standing:
-    """A thread's standing from the fields that schema v1 pins, and from those that this tool adds where they are."""
-    ending, marks = thread.get("ending"), thread.get("marks")
-    last = (ending["call"] or ending["last"]) if ending and ending["side"] == Side.OURS.value else None
-    return _Standing(
-        int(thread["canary_tid"]),
-        int(thread["ours_tid"]),
-        str(thread.get("key", "")),
-        str(thread["status"]),
-        int(thread["matched"]),
-        f"{last['kind']} {(last['payload'] or {}).get('name')}" if last else None,
-        int(thread.get("compared_to", 0)),
-        None if marks is None else tuple(DivergenceMark._make([*map(int, mark[:3]), bool(mark[-1])]) for mark in marks),
-        _read_parity(thread.get("parity")),
-    )
-
-
-def _read_report(path: str, document: Mapping[str, Any]) -> Baseline:
-    canary, rules = document.get("inputs", {}).get("canary"), (document.get("profile") or {}).get("rules", ())
-    lone, sorts = document["shared_globals"], document.get("sorts", ())
-    return Baseline(
-        name=path,
-        canary_size=(canary["bytes"], canary["events"]) if canary else None,
-        threads=tuple(map(_read_standing, document["threads"])),
-        unmapped=len(document["unmapped"]["canary"]) + len(document["unmapped"]["ours"]),
-        shared_globals=frozenset((*lone["canary_only"], *lone["ours_only"])),
-        sorts=tuple((Change(s["change"]), s["kind"], s["call"], tuple(s["fields"])) for s in sorts),
-        parity=_read_parity(document.get("parity")),
-        rules=frozenset(rule["rule"] for rule in rules if rule["line"]) if "profile" in document else None,
-    )
-
-
-def read_baseline(path: str) -> Baseline:
-    """Reads the JSON report of an earlier run. Raises `InputError` where it is none, or of a newer format."""
-    expected = "expected a JSON report of this tool"
-    try:
-        with open(path, "rb") as file:
-            document = cast(dict[str, Any], parse_json(file.read()))
-        form, version = document["format"], document["format_version"]
-        if form == REPORT_FORMAT and version == REPORT_FORMAT_VERSION:
-            return _read_report(path, document)
-    except OSError as error:
-        raise InputError(path, f"cannot be read: {error.strerror}") from error
-    except NotJsonError as error:
-        raise InputError(path, f"{expected}: {error}") from error
-    except KeyError as error:
-        raise InputError(path, f"{expected}, found no field {error}") from error
-    except (AttributeError, TypeError, ValueError) as error:
-        raise InputError(path, f"{expected}, found a field of another form: {error}") from error
-    if form != REPORT_FORMAT:
-        raise InputError(path, f"{expected}: {REPORT_FORMAT!r}", field="format")
-    raise InputError(
-        path, f"expected {REPORT_FORMAT_VERSION}, found {shorten(json_text(version), 80)}", field="format_version"
-    )
-
-
-def _rule_text(rule: ProfileRule) -> str:
-    """What a report calls a rule."""
-    return " ".join([rule.sort.value, *rule.labels, *rule.calls])
-
-
-def _standing(thread: ThreadReport) -> _Standing:
-    ending, pair = thread.ending, thread.pair
-    last = (ending.call or ending.last) if ending and ending.side is Side.OURS else None
-    ended_in = f"{last.kind} {last.payload.get('name')}" if last else None
-    place = (pair.canary_tid, pair.ours_tid, thread.key)
-    reached = thread.compared_to, thread.marks, thread.parity
-    return _Standing(*place, thread.status.value, thread.matched, ended_in, *reached)
-
-
-def _partners(old: Iterable[_Standing], now: Iterable[_Standing], *, same_canary: bool) -> dict[_Standing, _Standing]:
-    """By thread of this run, the same of the earlier one: by its key, else by canary's tid, where only one has it.
-
-    In another recording the work of one thread is another's: threads that start alike are taken in order.
-    """
-    found: dict[_Standing, _Standing] = {}
-    for name in ("key", "canary_tid") if same_canary else ("start",):
-        groups: defaultdict[object, tuple[list[_Standing], list[_Standing]]] = defaultdict(lambda: ([], []))
-        for side, threads, taken in ((0, old, found.values()), (1, now, found.keys())):
-            for thread in sorted(threads, key=lambda one: (one.status != PairStatus.IDENTICAL.value, one.key)):
-                if thread not in taken:
-                    groups[getattr(thread, name)][side].append(thread)
-        for earlier, later in groups.values():
-            if not same_canary or len(earlier) == len(later) == 1:
-                found.update(zip(later, earlier, strict=False))
-    return found
-
-
-def _calls_of_sort(essence: Essence) -> list[str]:
-    """The calls of a sort, whichever side makes them; the kind of an event that is no call."""
-    _, kind, call, _ = essence
-    return (call or kind).split(" / ")
-
-
-_SPLIT_WITHIN: Final = 5
-"""So few events behind a known divergence of a call, another recording may show a part of it as one of its own."""
-
-
-class _Ratchet:
-    """Tells which divergences are new since an earlier run.
-
-    In the same canary log a divergence has its place: it is new where events matched before, or where another sort
-    stood, unless one of its sort that stood earlier is gone. In another recording indexes shift, and noise differs in
-    values, fields and places: there a divergence is known by where its thread starts and by its calls, and is new where
-    they diverge more than half as often again as before. What is more often timing than behaviour is new there only
-    in a thread of which all matched.
-    """
-
-    def __init__(self, baseline: Baseline, report: Report) -> None:
-        canary = report.logs.canary
-        self.same_canary = baseline.canary_size in (None, (canary.bytes, canary.events))
-        self._before = baseline.sorts
-        self._now = [(sort.change, sort.kind, sort.call, sort.fields) for sort in report.sorts]
-        known = Counter(
-            (thread.start, call)
-            for thread in baseline.threads
-            for mark in thread.marks or ()
-            for call in _calls_of_sort(self._before[mark.sort])
-        )
-        self._room = Counter({what: count + count // 2 for what, count in known.items()})
-
-    def _is_no_worse(self, before: DivergenceMark, now: DivergenceMark) -> bool:
-        """Whether it is of the same sort or differs in less: fewer fields, or a value where a call was missing."""
-        (*earlier, had), (*later, has) = self._before[before.sort], self._now[now.sort]
-        return set(has) <= set(had) if earlier == later else later[0] is Change.CHANGED is not earlier[0]
-
-    def _out_of_place(self, before: Sequence[DivergenceMark], now: Sequence[DivergenceMark]) -> tuple[list[int], int]:
-        """Where divergences are new in the same canary log, and how many more are gone than came."""
-        still = {mark.start for mark in now}
-        gone: defaultdict[int, deque[DivergenceMark]] = defaultdict(deque)  # by sort, the first in front
-        for mark in before:
-            if mark.start not in still:
-                gone[mark.sort].append(mark)
-        starts = [mark.start for mark in before]
-        new = []
-        for mark in now:
-            at = bisect.bisect_left(starts, mark.start)
-            there = before[at : bisect.bisect_right(starts, mark.start)]
-            within = at and mark.start < before[at - 1].end
-            if any(self._is_no_worse(old, mark) for old in there) if there else within:
-                continue
-            earlier = (of_sort for of_sort in gone.values() if of_sort and of_sort[0].start < mark.start)
-            moved = [of_sort for of_sort in earlier if self._is_no_worse(of_sort[0], mark)]
-            if moved:
-                min(moved, key=itemgetter(0)).popleft()
-            else:
-                new.append(mark.start)
-        return new, max(0, sum(map(len, gone.values())) - len(new))
-
-    def _unheard_of(self, start: str, marks: Iterable[DivergenceMark], *, spare_doubtful: bool) -> Iterator[int]:
-        """Where divergences are new in another recording of canary."""
-        known_to: dict[str, int] = {}  # where the last known divergence of a call ends
-        for mark in marks:
-            calls = _calls_of_sort(self._now[mark.sort])
-            is_known = any(self._room[start, call] > 0 for call in calls)
-            is_part = any(mark.start < known_to.get(call, -_SPLIT_WITHIN) + _SPLIT_WITHIN for call in calls)
-            self._room.subtract((start, call) for call in calls)
-            if is_known:
-                known_to.update(dict.fromkeys(calls, mark.end))
-            elif not is_part and not (mark.doubtful and spare_doubtful):
-                yield mark.start
-
-    def _divergences(self, before: _Standing, now: _Standing) -> tuple[tuple[int, ...], int]:
-        """Where those are that the earlier run did not have, and how many are gone."""
-        if before.marks is None or now.marks is None:
-            return (), 0
-        is_cut = before.parity and not before.parity.complete  # at a divergence that it did not look at any more
-        compared = [mark for mark in now.marks if mark.start < before.compared_to + (not is_cut)]
-        if self.same_canary:
-            new, gone = self._out_of_place(before.marks, compared)
-            return tuple(new), gone
-        to_the_end = before.parity and before.parity.complete and before.ended_in is None
-        known = before.status != PairStatus.IDENTICAL.value
-        return tuple(self._unheard_of(now.start, now.marks if to_the_end else compared, spare_doubtful=known)), 0
-
-    def progress(self, before: _Standing | None, now: _Standing) -> ThreadProgress:
-        """How one thread stands against the earlier run, which may not have paired it."""
-        diverged, identical = PairStatus.DIVERGED.value, PairStatus.IDENTICAL.value
-        if before is None:
-            progression = Progression.SAME if now.status == identical else Progression.NEW
-            return ThreadProgress(now.canary_tid, now.ours_tid, progression, now.matched)
-        new, fixed = self._divergences(before, now)
-        events = now.matched - before.matched
-        alike = now.status == diverged or (before.status, before.ended_in) == (now.status, now.ended_in)
-        known = not self.same_canary and not new and alike
-        if before.status == now.status == identical:
-            progression = Progression.SAME
-        elif identical in (before.status, now.status):
-            progression = Progression.NEW if before.status == identical else Progression.GONE
-        elif known:
-            progression = Progression.SAME
-        elif events:
-            progression = Progression.LATER if events > 0 else Progression.EARLIER
-        else:
-            only_ended = now.status == diverged != before.status  # a divergence where only the log had ended is new
-            progression = Progression.NEW if only_ended else Progression.SAME
-        fell = bool(self.same_canary and before.parity and now.parity and now.parity.is_worse_than(before.parity, 1))
-        return ThreadProgress(now.canary_tid, now.ours_tid, progression, events, new, fixed, fell)
-
-
-def compare_with_baseline(report: Report, baseline: Baseline) -> BaselineComparison:
-    """What got better and what got worse since an earlier run."""
-    ratchet = _Ratchet(baseline, report)
-    now = list(map(_standing, report.threads))
-    before_of = _partners(baseline.threads, now, same_canary=ratchet.same_canary)
-    threads = [ratchet.progress(before_of.get(thread), thread) for thread in now]
-    for thread in baseline.threads:
-        if thread not in before_of.values():  # paired then, not now: nothing of it matches any more
-            lost = thread.canary_tid, thread.ours_tid, Progression.EARLIER, -thread.matched
-            threads.append(ThreadProgress(*lost))
-    sids = {lone.sid for alone in report.lone_globals for lone in alone}
-    rules = {_rule_text(rule) for rule in report.options.profile.rules if rule.lineno}
-    return BaselineComparison(
-        name=baseline.name,
-        same_canary=ratchet.same_canary,
-        threads=tuple(threads),
-        new_unmapped=max(0, sum(map(len, report.unmapped)) - baseline.unmapped),
-        new_shared_globals=tuple(sorted(sids - baseline.shared_globals)),
-        parity_before=baseline.parity,
-        parity=report.parity,
-        same_profile=baseline.rules in (None, rules),
-    )
-
-
 # ══ report text ═══════════════════════════════════════════════════════════════════════════════════════════════════
 
 
@@ -10598,6 +10326,11 @@ def _profile_words(report: Report) -> str:
     uses = sum(use.used for use in report.names.uses) if report.options.match_names else 0
     by_name = f" and {_counted(uses, 'use')} of names" if uses else ""
     return f"{names} ({_counted(sum(report.hidden), 'difference')} hidden by {rules}{by_name})"
+
+
+def _rule_text(rule: ProfileRule) -> str:
+    """What a report calls a rule."""
+    return " ".join([rule.sort.value, *rule.labels, *rule.calls])
 
 
 def rule_words(rule: ProfileRule) -> str:
@@ -11211,6 +10944,8 @@ def summary_document(report: Report) -> list[Block]:
 # ══ JSON report ═══════════════════════════════════════════════════════════════════════════════════════════════════
 
 
+REPORT_FORMAT: Final = "diff-events-report"
+REPORT_FORMAT_VERSION: Final = 1
 _MOST_JSON_CHARACTERS: Final = 50_000
 """A payload or a value that is longer is left out of the JSON, which says how long it is."""
 
@@ -11329,6 +11064,253 @@ def report_json(report: Report) -> Iterator[str]:
 def render_json(report: Report) -> str:
     """The report for programs as one text; `report_json` gives it in pieces."""
     return "".join(report_json(report))
+
+
+# ══ baseline ══════════════════════════════════════════════════════════════════════════════════════════════════════
+
+
+class _Standing(NamedTuple):
+    """How far a thread matched in some run, what stopped it there, and all its divergences."""
+
+    canary_tid: int
+    ours_tid: int
+    key: str
+    status: str
+    matched: int
+    ended_in: str | None
+    """The innermost call in which ours ended first."""
+    compared_to: int
+    marks: tuple[DivergenceMark, ...] | None
+    """None where the report lists the first one only."""
+    parity: ParityScore | None
+
+    @property
+    def start(self) -> str:
+        """The key without its ordinal: which member of a pool of threads does what work may be timing."""
+        return self.key.rpartition("/")[0] or str(self.canary_tid)
+
+
+class Baseline(NamedTuple):
+    """What a comparison with an earlier run needs of a report; None is what the report does not have."""
+
+    name: str
+    canary_size: tuple[int, int] | None
+    """Bytes and events of the canary log."""
+    threads: tuple[_Standing, ...]
+    unmapped: int
+    shared_globals: frozenset[str]
+    sorts: tuple[Essence, ...]
+    parity: ParityScore | None
+    rules: frozenset[str] | None
+    """Those of its profile's files."""
+
+
+def _read_parity(form: Mapping[str, Any] | None) -> ParityScore | None:
+    return ParityScore(int(form["matched"]), int(form["comparable"]), bool(form["complete"])) if form else None
+
+
+def _read_standing(thread: Mapping[str, Any]) -> _Standing:
+    """A thread's standing from the fields that schema v1 pins, and from those that this tool adds where they are."""
+    ending, marks = thread.get("ending"), thread.get("marks")
+    last = (ending["call"] or ending["last"]) if ending and ending["side"] == Side.OURS.value else None
+    return _Standing(
+        int(thread["canary_tid"]),
+        int(thread["ours_tid"]),
+        str(thread.get("key", "")),
+        str(thread["status"]),
+        int(thread["matched"]),
+        f"{last['kind']} {(last['payload'] or {}).get('name')}" if last else None,
+        int(thread.get("compared_to", 0)),
+        None if marks is None else tuple(DivergenceMark._make([*map(int, mark[:3]), bool(mark[-1])]) for mark in marks),
+        _read_parity(thread.get("parity")),
+    )
+
+
+def _read_report(path: str, document: Mapping[str, Any]) -> Baseline:
+    canary, rules = document.get("inputs", {}).get("canary"), (document.get("profile") or {}).get("rules", ())
+    lone, sorts = document["shared_globals"], document.get("sorts", ())
+    return Baseline(
+        name=path,
+        canary_size=(canary["bytes"], canary["events"]) if canary else None,
+        threads=tuple(map(_read_standing, document["threads"])),
+        unmapped=len(document["unmapped"]["canary"]) + len(document["unmapped"]["ours"]),
+        shared_globals=frozenset((*lone["canary_only"], *lone["ours_only"])),
+        sorts=tuple((Change(s["change"]), s["kind"], s["call"], tuple(s["fields"])) for s in sorts),
+        parity=_read_parity(document.get("parity")),
+        rules=frozenset(rule["rule"] for rule in rules if rule["line"]) if "profile" in document else None,
+    )
+
+
+def read_baseline(path: str) -> Baseline:
+    """Reads the JSON report of an earlier run. Raises `InputError` where it is none, or of a newer format."""
+    expected = "expected a JSON report of this tool"
+    try:
+        with open(path, "rb") as file:
+            document = cast(dict[str, Any], parse_json(file.read()))
+        for key, known in (("format", REPORT_FORMAT), ("format_version", REPORT_FORMAT_VERSION)):
+            if document[key] != known:
+                raise InputError(path, f"expected {known}, found {shorten(json_text(document[key]), 80)}", field=key)
+        return _read_report(path, document)
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror}") from error
+    except NotJsonError as error:
+        raise InputError(path, f"{expected}: {error}") from error
+    except KeyError as error:
+        raise InputError(path, f"{expected}, found no field {error}") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InputError(path, f"{expected}, found a field of another form: {error}") from error
+
+
+def _partners(old: Iterable[_Standing], now: Iterable[_Standing], *, same_canary: bool) -> dict[_Standing, _Standing]:
+    """By thread of this run, the same of the earlier one: by its key, else by canary's tid, where only one has it.
+
+    In another recording the work of one thread is another's: threads that start alike are taken in order.
+    """
+    found: dict[_Standing, _Standing] = {}
+    for name in ("key", "canary_tid") if same_canary else ("start",):
+        groups: defaultdict[object, tuple[list[_Standing], list[_Standing]]] = defaultdict(lambda: ([], []))
+        for side, threads, taken in ((0, old, found.values()), (1, now, found.keys())):
+            for thread in sorted(threads, key=lambda one: (one.status != PairStatus.IDENTICAL.value, one.key)):
+                if thread not in taken:
+                    groups[getattr(thread, name)][side].append(thread)
+        for earlier, later in groups.values():
+            if not same_canary or len(earlier) == len(later) == 1:
+                found.update(zip(later, earlier, strict=False))
+    return found
+
+
+def _calls_of_sort(essence: Essence) -> list[str]:
+    """The calls of a sort, whichever side makes them; the kind of an event that is no call."""
+    _, kind, call, _ = essence
+    return (call or kind).split(" / ")
+
+
+_SPLIT_WITHIN: Final = 5
+"""So few events behind a known divergence of a call, another recording may show a part of it as one of its own."""
+
+
+class _Ratchet:
+    """Tells which divergences are new since an earlier run.
+
+    In the same canary log a divergence has its place: it is new where events matched before, or where another sort
+    stood, unless one of its sort that stood earlier is gone. In another recording indexes shift, and noise differs in
+    values, fields and places: there a divergence is known by where its thread starts and by its calls, and is new where
+    they diverge more than half as often again as before. What is more often timing than behaviour is new there only
+    in a thread of which all matched.
+    """
+
+    def __init__(self, before: Baseline, now: Baseline) -> None:
+        self.same_canary = before.canary_size in (None, now.canary_size)
+        self._before, self._now = before.sorts, now.sorts
+        known = Counter(
+            (thread.start, call)
+            for thread in before.threads
+            for mark in thread.marks or ()
+            for call in _calls_of_sort(self._before[mark.sort])
+        )
+        self._room = Counter({what: count + count // 2 for what, count in known.items()})
+
+    def _is_no_worse(self, before: DivergenceMark, now: DivergenceMark) -> bool:
+        """Whether it is of the same sort or differs in less: fewer fields, or a value where a call was missing."""
+        (*earlier, had), (*later, has) = self._before[before.sort], self._now[now.sort]
+        return set(has) <= set(had) if earlier == later else later[0] is Change.CHANGED is not earlier[0]
+
+    def _out_of_place(self, before: Sequence[DivergenceMark], now: Sequence[DivergenceMark]) -> tuple[list[int], int]:
+        """Where divergences are new in the same canary log, and how many more are gone than came."""
+        still = {mark.start for mark in now}
+        gone: defaultdict[int, deque[DivergenceMark]] = defaultdict(deque)  # by sort, the first in front
+        for mark in before:
+            if mark.start not in still:
+                gone[mark.sort].append(mark)
+        starts = [mark.start for mark in before]
+        new = []
+        for mark in now:
+            at = bisect.bisect_left(starts, mark.start)
+            there = before[at : bisect.bisect_right(starts, mark.start)]
+            within = at and mark.start < before[at - 1].end
+            if any(self._is_no_worse(old, mark) for old in there) if there else within:
+                continue
+            earlier = (of_sort for of_sort in gone.values() if of_sort and of_sort[0].start < mark.start)
+            moved = [of_sort for of_sort in earlier if self._is_no_worse(of_sort[0], mark)]
+            if moved:
+                min(moved, key=itemgetter(0)).popleft()
+            else:
+                new.append(mark.start)
+        return new, max(0, sum(map(len, gone.values())) - len(new))
+
+    def _unheard_of(self, start: str, marks: Iterable[DivergenceMark], *, spare_doubtful: bool) -> Iterator[int]:
+        """Where divergences are new in another recording of canary."""
+        known_to: dict[str, int] = {}  # where the last known divergence of a call ends
+        for mark in marks:
+            calls = _calls_of_sort(self._now[mark.sort])
+            is_known = any(self._room[start, call] > 0 for call in calls)
+            is_part = any(mark.start < known_to.get(call, -_SPLIT_WITHIN) + _SPLIT_WITHIN for call in calls)
+            self._room.subtract((start, call) for call in calls)
+            if is_known:
+                known_to.update(dict.fromkeys(calls, mark.end))
+            elif not is_part and not (mark.doubtful and spare_doubtful):
+                yield mark.start
+
+    def _divergences(self, before: _Standing, now: _Standing) -> tuple[tuple[int, ...], int]:
+        """Where those are that the earlier run did not have, and how many are gone."""
+        if before.marks is None or now.marks is None:
+            return (), 0
+        is_cut = before.parity and not before.parity.complete  # at a divergence that it did not look at any more
+        compared = [mark for mark in now.marks if mark.start < before.compared_to + (not is_cut)]
+        if self.same_canary:
+            new, gone = self._out_of_place(before.marks, compared)
+            return tuple(new), gone
+        to_the_end = before.parity and before.parity.complete and before.ended_in is None
+        known = before.status != PairStatus.IDENTICAL.value
+        return tuple(self._unheard_of(now.start, now.marks if to_the_end else compared, spare_doubtful=known)), 0
+
+    def progress(self, before: _Standing | None, now: _Standing) -> ThreadProgress:
+        """How one thread stands against the earlier run, which may not have paired it."""
+        diverged, identical = PairStatus.DIVERGED.value, PairStatus.IDENTICAL.value
+        if before is None:
+            progression = Progression.SAME if now.status == identical else Progression.NEW
+            return ThreadProgress(now.canary_tid, now.ours_tid, progression, now.matched)
+        new, fixed = self._divergences(before, now)
+        events = now.matched - before.matched
+        alike = now.status == diverged or (before.status, before.ended_in) == (now.status, now.ended_in)
+        known = not self.same_canary and not new and alike
+        if before.status == now.status == identical:
+            progression = Progression.SAME
+        elif identical in (before.status, now.status):
+            progression = Progression.NEW if before.status == identical else Progression.GONE
+        elif known:
+            progression = Progression.SAME
+        elif events:
+            progression = Progression.LATER if events > 0 else Progression.EARLIER
+        else:
+            only_ended = now.status == diverged != before.status  # a divergence where only the log had ended is new
+            progression = Progression.NEW if only_ended else Progression.SAME
+        fell = bool(self.same_canary and before.parity and now.parity and now.parity.is_worse_than(before.parity, 1))
+        return ThreadProgress(now.canary_tid, now.ours_tid, progression, events, new, fixed, fell)
+
+
+def compare_with_baseline(report: Report, before: Baseline) -> BaselineComparison:
+    """What got better and what got worse since an earlier run: its report and this one, read in the same way."""
+    short = replace(report, threads=tuple(replace(thread, divergences=()) for thread in report.threads))
+    now = _read_report("", json.loads(render_json(short)))
+    ratchet = _Ratchet(before, now)
+    before_of = _partners(before.threads, now.threads, same_canary=ratchet.same_canary)
+    threads = [ratchet.progress(before_of.get(thread), thread) for thread in now.threads]
+    threads += [  # paired then, not now: nothing of it matches any more
+        ThreadProgress(thread.canary_tid, thread.ours_tid, Progression.EARLIER, -thread.matched)
+        for thread in before.threads
+        if thread not in before_of.values()
+    ]
+    return BaselineComparison(
+        name=before.name,
+        same_canary=ratchet.same_canary,
+        threads=tuple(threads),
+        new_unmapped=max(0, now.unmapped - before.unmapped),
+        new_shared_globals=tuple(sorted(now.shared_globals - before.shared_globals)),
+        parity_before=before.parity,
+        parity=report.parity,
+        same_profile=before.rules in (None, now.rules),
+    )
 
 
 # ══ HTML ══════════════════════════════════════════════════════════════════════════════════════════════════════════
