@@ -17260,18 +17260,6 @@ def audit_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     return ExitCode.GATE if any(row.sight is Sight.UNSEEN for row in rows) else ExitCode.OK
 
 
-def sid_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
-    """``sid``: prints the semantic id of a shared-global object, for the tests of emitters."""
-    text: str = options.pointer
-    pointer = guest_pointer(int(text) if re.fullmatch(r"[0-9]{1,20}", text) else text)
-    if pointer is None:
-        raise UsageError(f"POINTER {printable(text)}: expected 32 bits, as 0x828f0010 or decimal")
-    if not OBJECT_TYPE.accepts(options.type):
-        raise UsageError(f"TYPE {printable(options.type)}: expected {OBJECT_TYPE.expected}")
-    streams.write(shared_global_sid(pointer, options.type) + "\n")
-    return ExitCode.OK
-
-
 # ── agent traces, corpora, files ──
 
 
@@ -17418,7 +17406,7 @@ Finds where two engines' logs of one program first part ways, thread by thread.
 LOG is JSON Lines (schema v1), also as .gz, .bz2, .xz or .zst; - is standard
 input. What can be read only once is copied to a temporary file (in $TMPDIR).
 Other commands, each with a --help of its own: show, cut, calibrate, audit,
-parity (in short: diff), corpus, coverage, validate, sid.
+parity (in short: diff), corpus, coverage, validate.
 {_LOGS}
 gate:
     --validate-identical    exit 1 on any divergence
@@ -17537,15 +17525,6 @@ schemas.
 
 exit codes: 0 every file conforms, 1 one does not, 2 one could not be read
 """
-_SID_HELP: Final = """
-The shared-global SID of a guest pointer and an object type: 16 hex digits.
-
-    pointer POINTER         the guest pointer, 32 bits: 0x828f0010 or decimal
-    type TYPE               the object's type: Event, Semaphore, Mutant, …
-
-exit codes: 0 it was printed, 2 there is no such pointer or type
-"""
-
 COMMANDS: Final[Mapping[str, tuple[Callable[[argparse.Namespace, Streams], ExitCode], str]]] = {
     "": (diff_command, _COMPARISON_HELP),
     "show": (show_command, _SHOW_HELP),
@@ -17557,7 +17536,6 @@ COMMANDS: Final[Mapping[str, tuple[Callable[[argparse.Namespace, Streams], ExitC
     "corpus": (corpus_command, _CORPUS_HELP),
     "coverage": (coverage_command, _COVERAGE_HELP),
     "validate": (validate_command, _VALIDATE_HELP),
-    "sid": (sid_command, _SID_HELP),
 }
 """What the first argument may name, and its help; without a name it is the comparison of two logs."""
 

@@ -216,11 +216,11 @@ class Options(CommandLineTestCase):
         self.assert_refused(run(self.canary, self.ours), f"--canary {self.canary} --ours {self.ours}")
         self.assert_refused(run(self.canary), f"--canary {self.canary} --ours LOG")
         self.assert_refused(run("gone.jsonl", "gone-too.jsonl", "--quiet"), "--canary gone.jsonl --ours gone-too.jsonl")
-        for typed, meant in (("validte", "validate"), ("prity", "parity"), ("corpora", "corpus"), ("SID", "sid")):
+        for typed, meant in (("validte", "validate"), ("prity", "parity"), ("corpora", "corpus"), ("CUT", "cut")):
             self.assert_refused(run(typed, "--json"), f"there is no command '{typed}': {meant}?")
         for typed, meant in (("vaildate", "validate"), ("calibarte", "calibrate")):
             self.assert_refused(run(typed, "x"), f"there is no command '{typed}': {meant}?")
-        self.assert_refused(run("xyz"), "corpus, coverage, validate, sid")
+        self.assert_refused(run("xyz"), "corpus, coverage, validate?")
         self.assert_refused(run("validate", "--jsno", "x"), "diff_events.py validate --help")
         misspelled = run("--canry", self.canary, "--ours", self.ours)  # and not: --canary is required
         self.assert_refused(misspelled, "there is no option --canry: --canary?")
