@@ -11964,11 +11964,6 @@ class AlignedRows:
             nth -= 1
         return self._starts[nth] + position - self.walk.steps[nth].starts[side]
 
-    def differing(self, rows: range) -> int:
-        """How many of some rows match nothing."""
-        bounds = zip(itertools.pairwise(self._starts), self.walk.steps, strict=True)
-        return sum(len(range(max(rows.start, a), min(rows.stop, b))) for (a, b), step in bounds if step.differs)
-
     def _from(self, rows: range, count: int) -> Iterator[int]:
         """So many rows in either direction; of a long stretch that matches, only those at its ends."""
         keep = max(_LEAST_KEPT, count // 4)
@@ -12015,15 +12010,6 @@ class Target(NamedTuple):
     position: int
 
 
-def _event_at_line(log: Log, lineno: int) -> tuple[int, int]:
-    chunks = log.index.chunks
-    number = bisect.bisect_right(chunks, lineno, key=lambda chunk: chunk.first_lineno) - 1
-    for line, _, raw in log.raw_events(number) if number >= 0 else ():
-        if line == lineno:
-            return int(raw.tid), log.position(int(raw.tid), int(raw.tid_event_idx))
-    raise UsageError(f"--at: line {lineno} of {log.source.name} has no event")
-
-
 def _start_target(compared: Compared) -> Target:
     """Where to start, by the report: on the side that has an event there without counterpart."""
     start, walks = compared.report.start_here, compared.walks
@@ -12059,7 +12045,11 @@ def target_of(compared: Compared, text: str) -> Target:
     side, number = Side(match[1] or "canary"), int(match[3])
     log = compared.logs[side]
     if match[2] == "line":
-        return Target(side, *_event_at_line(log, number))
+        chunk = bisect.bisect_right(log.index.chunks, number, key=lambda chunk: chunk.first_lineno) - 1
+        for lineno, _, raw in log.raw_events(chunk) if chunk >= 0 else ():
+            if lineno == number:
+                return Target(side, int(raw.tid), log.position(int(raw.tid), int(raw.tid_event_idx)))
+        raise UsageError(f"--at: line {number} of {log.source.name} has no event")
     tid = int(match[2])
     stream = log.index.streams.get(tid)
     if stream is None:
@@ -12081,14 +12071,12 @@ def walk_with(compared: Compared, target: Target) -> PairWalk:
 
 
 class ViewRow(NamedTuple):
-    """A row of the view, or rows that are left out."""
+    """A row of the view, or how many rows or events are left out."""
 
     name: str
     """``matched``, ``floated``, ``differed`` or ``other_threads``: what those did meanwhile, events of one side."""
     events: Both[Event | None] = Both(None, None)
     omitted: int = 0
-    differing: int = 0
-    """How many of those left out match nothing."""
 
 
 class View(NamedTuple):
@@ -12104,54 +12092,41 @@ class View(NamedTuple):
     """The text that rows were to have, and none has."""
 
 
-class _Others:
-    """What the other threads of a log did between two events of one, by the log's own order."""
-
-    def __init__(self, log: Log, tid: int) -> None:
-        self._log, self._timeline, self._tid = log, Timeline(log), tid
-
-    def _by_line(self, after: int, before: int) -> Iterator[tuple[When, int, int]]:
-        chunks = self._log.index.chunks
-        first = bisect.bisect_right(chunks, after, key=lambda chunk: chunk.first_lineno) - 1
-        for number in range(first, bisect.bisect_left(chunks, before, key=lambda chunk: chunk.first_lineno)):
-            for lineno, _, raw in self._log.raw_events(number):
-                tid = int(raw.tid)
-                if after < lineno < before and tid != self._tid:
-                    yield (0, lineno), tid, self._log.position(tid, int(raw.tid_event_idx))
-
-    def _by_clock(self, after: When, before: When) -> Iterator[tuple[When, int, int]]:
-        for tid, stream in self._log.index.streams.items():
-            if tid != self._tid:
-                when = functools.partial(self._timeline.at, tid)
-                behind = range(bisect.bisect_right(range(len(stream)), after, key=when), len(stream))
-                there = ((when(position), tid, position) for position in behind)
-                yield from itertools.takewhile(lambda one: one[0] < before, there)
-
-    def between(self, one: Event, other: Event, side: Side, *, last: bool) -> list[ViewRow]:
-        """The first or the last of them, and how many more there are."""
-        after, before = self._timeline.of(one), self._timeline.of(other)
-        found = list(self._by_clock(after, before) if self._timeline.by_clock else self._by_line(after[1], before[1]))
-        nearest = sorted(heapq.nlargest(_MOST_OTHERS, found) if last else heapq.nsmallest(_MOST_OTHERS, found))
-        events = (self._log.event(tid, position) for _, tid, position in nearest)
-        rows = [
-            ViewRow("other_threads", Both(event, None) if side is Side.CANARY else Both(None, event))
-            for event in events
-        ]
-        omitted = len(found) - len(rows)
-        fold = [ViewRow("other_threads", omitted=omitted)] if omitted else []
-        return [*fold, *rows] if last else [*rows, *fold]
+def _others_between(log: Log, timeline: Timeline, one: Event, other: Event) -> Iterator[tuple[When, EventPlace]]:
+    """What the other threads did between two events of one, and when, by the log's own order."""
+    if timeline.by_clock:
+        after, before = timeline.of(one), timeline.of(other)
+        for tid, stream in log.index.streams.items():
+            when = functools.partial(timeline.at, tid)
+            behind = range(bisect.bisect_right(range(len(stream)), after, key=when), len(stream))
+            there = ((when(position), (tid, position)) for position in behind if tid != one.tid)
+            yield from itertools.takewhile(lambda found: found[0] < before, there)
+        return
+    chunk_of = functools.partial(bisect.bisect_right, log.index.chunks, key=lambda chunk: chunk.first_lineno)
+    for number in range(chunk_of(one.lineno) - 1, chunk_of(other.lineno)):
+        for lineno, _, raw in log.raw_events(number):
+            tid = int(raw.tid)
+            if one.lineno < lineno < other.lineno and tid != one.tid:
+                yield (0, lineno), (tid, log.position(tid, int(raw.tid_event_idx)))
 
 
-def _with_others(rows: Sequence[ViewRow], at: int, walk: PairWalk) -> Iterator[ViewRow]:
+def _with_others(rows: Sequence[ViewRow], at: int, logs: Both[Log]) -> Iterator[ViewRow]:
     """The rows, and between them what the other threads did, of much that which is nearest to the marked row."""
-    others = walk.sides.map(lambda cursor: _Others(cursor.log, cursor.tid))
+    timelines = logs.map(Timeline)
     last: dict[Side, Event] = {}
     for number, row in enumerate(rows):
         last = {} if row.omitted else last
         for side in Side:
-            if event := row.events[side]:
-                if side in last:
-                    yield from others[side].between(last[side], event, side, last=number <= at)
+            event = row.events[side]
+            if event and side in last:
+                found = sorted(_others_between(logs[side], timelines[side], last[side], event))
+                nearest = found[-_MOST_OTHERS:] if number <= at else found[:_MOST_OTHERS]
+                events = (logs[side].event(*place) for _, place in nearest)
+                pairs = (Both(one, None) if side is Side.CANARY else Both(None, one) for one in events)
+                fold = [ViewRow("other_threads", omitted=len(found) - len(nearest))] * (len(found) > len(nearest))
+                shown = [ViewRow("other_threads", pair) for pair in pairs]
+                yield from fold + shown if number <= at else shown + fold
+            if event:
                 last[side] = event
         yield row
 
@@ -12170,33 +12145,28 @@ def view_around(compared: Compared, target: Target, around: int, *, grep: str | 
 
     shown: list[ViewRow] = []
     for before, this in itertools.pairwise((-1, *sorted({number, *numbers}), len(rows))):
-        if between := range(before + 1, this):
-            shown.append(ViewRow("", omitted=len(between), differing=rows.differing(between)))
+        if this > before + 1:
+            shown.append(ViewRow("", omitted=this - before - 1))
         if this < len(rows):
             shown.append(view_row(this))
     marked = view_row(number)
     if all_threads:
-        shown = list(_with_others(shown, shown.index(marked), walk))
+        shown = list(_with_others(shown, shown.index(marked), compared.logs))
     calls = (call_of(walk.sides[side].log, event) if (event := marked.events[side]) else None for side in Side)
     tids = walk.sides.map(lambda cursor: cursor.tid)
     return View(tids, Both(*calls), shown.index(marked), shown, None if numbers else grep)
-
-
-def _other_tid(row: ViewRow) -> int | None:
-    """The thread of a row that is of another one."""
-    return next((event.tid for event in row.events if event and row.name == "other_threads"), None)
 
 
 def _view_rows(row: ViewRow, mark: str) -> Iterator[DiffRow]:
     """A row for people. What stands side by side in a difference is compared if it is the same call."""
     if row.omitted:
         what = _counted(row.omitted, "more event") + " of other threads" if row.name else _counted(row.omitted, "row")
-        differing = f", {row.differing:,} of them without a match" if row.differing else ""
-        yield gap(f"… {what}{differing} …")
+        yield gap(f"… {what} …")
         return
     canary, ours = row.events
-    mark = f" tid {tid}" if (tid := _other_tid(row)) is not None else mark
     floats, matched, compared = row.name == "floated", row.name == "matched", False
+    if row.name == "other_threads" and (event := canary or ours):
+        mark = f" tid {event.tid}"
     if canary and ours and not floats and not events_equal(canary, ours):
         compared = matched or (canary.kind, canary.name) == (ours.kind, ours.name)
     note = " (floats)" if floats else " (the same by name or rule)" if compared and matched else ""
@@ -12208,24 +12178,24 @@ def _view_rows(row: ViewRow, mark: str) -> Iterator[DiffRow]:
 def view_document(view: View) -> list[Block]:
     """The view for people."""
     title = f"canary tid {view.tids.canary} / ours tid {view.tids.ours}"
-    marks = (" ◀" if number == view.at else "" for number in itertools.count())
-    rows = itertools.chain.from_iterable(map(_view_rows, view.rows, marks))
+    rows = [line for n, row in enumerate(view.rows) for line in _view_rows(row, " ◀" if n == view.at else "")]
     missing = _given(view.sought is not None and f"No event of these threads has the text {quoted(view.sought)}.")
-    return [f"# {title}", *missing, *_call_lines(view.calls), Diff(list(rows))]
+    return [f"# {title}", *missing, *_call_lines(view.calls), Diff(rows)]
+
+
+def _view_row_form(row: ViewRow) -> dict[str, object]:
+    form: dict[str, object] = {"row": row.name} if row.name else {}
+    if row.omitted:
+        return {"omitted": row.omitted, **form}
+    event = row.events.canary or row.events.ours
+    tid = {"tid": event.tid} if event and row.name == "other_threads" else {}
+    return {**form, **tid, **json_fields(row.events, "canary ours")}
 
 
 def view_json(view: View) -> Iterator[str]:
     """The view for programs."""
-
-    def form(row: ViewRow) -> dict[str, object]:
-        name = {"row": row.name} if row.name else {}
-        if row.omitted:
-            return {"omitted": row.omitted, **(name or {"differing": row.differing})}
-        tid = _other_tid(row)
-        return {**name, **({} if tid is None else {"tid": tid}), **json_fields(row.events, "canary ours")}
-
     names = "canary_tid=tids.canary ours_tid=tids.ours calls at rows"
-    return json_report("diff-events-view", view, names, rows=map(form, view.rows))
+    return json_report("diff-events-view", view, names, rows=map(_view_row_form, view.rows))
 
 
 # ██████████████████████████████████████████████████████████████████████████████████████████████████████████████████████
