@@ -8522,20 +8522,6 @@ def _first_events(difference: Step, canary: Event, ours: Event, fields_of: _Fiel
     return mismatch, ComparedEvents(Both(canary, ours), kinds, 0)
 
 
-def _same_but_for_names(names: NameTable, walk: PairWalk, difference: Step, first: tuple[Event, Event]) -> int:
-    """How many pairs of events at the beginning of a block differ in names and nothing else."""
-    if difference.lost:
-        return 0
-    most = min(difference.counts.canary, difference.counts.ours)
-    for n in range(most):
-        canary, ours = difference.starts.canary + n, difference.starts.ours + n
-        floats = canary in walk.canary.shared or ours in walk.ours.shared
-        events = (walk.canary.event(canary), walk.ours.event(ours)) if n else first
-        if floats or not names.equal(*events):
-            return n
-    return most
-
-
 def _shown_places(walk: PairWalk, side: Side, options: DiffOptions, detailed: int) -> Iterator[EventPlace]:
     """The events of one side that are compared and shown: of the first differences all evidence."""
     cursor, end_of_stream = walk.sides[side], len(walk.sides[side].stream)
@@ -8560,21 +8546,6 @@ class _Remainder(NamedTuple):
     """Whether nothing is left."""
 
 
-def _behind_names(names: NameTable, walk: PairWalk, difference: Step, first: tuple[Event, Event]) -> _Remainder:
-    """What is left behind the events at the beginning of a block that are the same but for names."""
-    at, change = difference.starts, difference.change
-    same = _same_but_for_names(names, walk, difference, first)
-    rest = difference.counts.canary - same, difference.counts.ours - same
-    if not same or not any(rest):
-        return _Remainder(change, at, is_name=same > 0)
-    never_again = change is Change.UNRECOVERED
-    if not all(rest) and not never_again:
-        change = Change.MISSING_ON_OURS if rest[0] else Change.EXTRA_ON_OURS
-    ends = len(walk.canary.stream) - 1, len(walk.ours.stream) - 1
-    positions = Both(min(at.canary + same, ends[0]), min(at.ours + same, ends[1]))
-    return _Remainder(change, positions, is_name=never_again and not all(rest))  # as far as both logs go
-
-
 def _renamed_events(names: NameTable, walk: PairWalk, difference: Step) -> _Remainder:
     """The first events of a difference that stand against others with other names."""
     for side in Side:
@@ -8596,21 +8567,22 @@ def _where_names_match(names: NameTable, walk: PairWalk, named: PairWalk) -> dic
     numbers = [number for number, step in enumerate(walk.differences) if not step.lost]
     if walk.steps == named.steps or not numbers:
         return {}
-    starts = [walk.differences[number].starts.canary for number in numbers]
+    at_place = {walk.differences[number].starts: number for number in numbers}
+    starts = [at.canary for at in at_place]
     left: dict[int, _Remainder] = {}
     for step in named.differences:
         if not step.lost:
-            nth = max(0, bisect.bisect_right(starts, step.starts.canary) - 1)
-            left.setdefault(numbers[nth], _Remainder(step.change, step.starts))
+            before = numbers[max(0, bisect.bisect_right(starts, step.starts.canary) - 1)]
+            left.setdefault(at_place.get(step.starts, before), _Remainder(step.change, step.starts))
     is_known_to = named.rest.canary.start if named.end is PairStatus.DIVERGED else len(walk.canary.stream)
     if named.differences and named.differences[-1].change is Change.UNRECOVERED:
         is_known_to = named.differences[-1].starts.canary
-    for number, start in zip(numbers, starts, strict=True):
+    for at, number in at_place.items():
         difference = walk.differences[number]
         if number not in left and difference.change is Change.UNRECOVERED:
             ends = Both(*(min(named.rest[s].start, len(walk.sides[s].stream) - 1) for s in Side))
             left[number] = _Remainder(difference.change, ends, is_name=True)
-        elif number not in left and start < is_known_to:
+        elif number not in left and at.canary < is_known_to:
             left[number] = _renamed_events(names, walk, difference)
     return left
 
@@ -8620,20 +8592,13 @@ def _found(
 ) -> Iterator[Found]:
     """Every divergence of a walk; ``named`` is the walk of the same pair in which names match."""
     otherwise = _where_names_match(names, walk, named)
+    strict = names.fields if options.match_names else lambda *events: options.profile.judge(*events)[1]
     for number, difference in enumerate(walk.differences):
-        at = difference.starts
-        events = walk.canary.event(at.canary), walk.ours.event(at.ours)
-        by_name = options.match_names or (number in otherwise and not otherwise[number].is_name)
-
-        def fields_of(canary: Event, ours: Event, by_name: bool = by_name) -> Iterable[FieldDifference]:
-            return names.fields(canary, ours) if by_name else options.profile.judge(canary, ours)[1]
-
-        mismatch, shown = _first_events(difference, *events, fields_of)
-        rest = otherwise.get(number) or _behind_names(names, walk, difference, events)
-        compared = shown
-        if rest.positions != at:
-            events = walk.canary.event(rest.positions.canary), walk.ours.event(rest.positions.ours)
-            _, compared = _first_events(difference, *events, fields_of)
+        rest = otherwise.get(number) or _Remainder(difference.change, difference.starts)
+        places = difference.starts, rest.positions
+        first, events = ((walk.canary.event(at.canary), walk.ours.event(at.ours)) for at in places)
+        mismatch, shown = _first_events(difference, *first, strict)
+        _, compared = _first_events(difference, *events, strict if rest.is_name else names.fields)
         when = Both(timelines.canary.of(events[0]), timelines.ours.of(events[1]))
         found = Found(pair, difference, mismatch, shown, rest.change, compared, rest.positions, when)
         if rest.is_name:
@@ -8871,7 +8836,7 @@ class Compared:
         self._before_hiding = walks
         self.walks, self._hidden = hidden.walks, hidden.used
         self._by_name = self.walks
-        if not options.match_names and any(walk.differences for walk in walks) and names.mislead():
+        if not options.match_names and any(walk.differences for walk in walks):
             streams = logs.ours.index.streams.values()
             fingerprints = [stream.fingerprints[:] for stream in streams]
             self._match_names(progress)
@@ -8941,8 +8906,6 @@ class Compared:
         identity = tuple(finding for finding in findings if not _is_excused(finding, self.logs, self._options))
         of_threads = self._find()
         found = sorted(itertools.chain.from_iterable(of_threads), key=lambda one: one.when.ours)
-        if not self._options.match_names and any(one.explained_by for one in found):
-            self._names.find_mistaken()
         note_echoes(found, self.logs)
         note_news(self.logs, self.walks, of_threads, self._options.profile)
         if self._references:
