@@ -3288,7 +3288,7 @@ class Stream:
     def lost(self) -> tuple[int, int]:
         """How many events were lost, and the first index that is not there."""
         first = 0 if self._indexes[0] else self.run_end(0)
-        return self._ends()[-1] - len(self), first
+        return self._indexes[-1] - self._positions[-1], first
 
     def chunk_of(self, position: int) -> int:
         """The number of the chunk that the event at a position stands in."""
