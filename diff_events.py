@@ -3172,11 +3172,13 @@ class ObjectRefs:
         in_order = sorted(refs, key=itemgetter(0))
         if in_order:
             rows, sids, roles, raws = zip(*in_order, strict=True)
-            self.threads.extend(map(self._number, map(int, map(tids.__getitem__, rows))))
-            self.indexes.extend(map(indexes.__getitem__, rows))
-            self.sids.extend(sids)
-            self.roles.extend(roles)
-            self.raws.extend(raws)
+            of_rows = list(map(tids.__getitem__, rows))
+            numbers = {tid: self._number(int(tid)) for tid in dict.fromkeys(of_rows)}
+            self.threads.fromlist(list(map(numbers.__getitem__, of_rows)))
+            self.indexes.fromlist(list(map(indexes.__getitem__, rows)))
+            self.sids += array("Q", sids)
+            self.roles += array("b", roles)
+            self.raws += array("Q", raws)
 
     def extend(self, other: ObjectRefs) -> None:
         """Takes in the references of the next part of the log."""
