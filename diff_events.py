@@ -7099,9 +7099,9 @@ class Productions:
 
     def __init__(self, log: Log, profile: Profile) -> None:
         self._log = log
-        self._of_value: dict[int, list[NameProduction]] = {}
+        self._of_value: defaultdict[int, list[NameProduction]] = defaultdict(list)
         for production in name_productions(log, profile):
-            self._of_value.setdefault(production.value, []).append(production)
+            self._of_value[production.value].append(production)
         self._in_order: dict[int, list[tuple[int, NameProduction]]] = {}
         self.at = {(p.source, p.tid, p.position): p for p in self if not p.ends}
 
@@ -7241,10 +7241,6 @@ class NameTable:
         judged = ((f, self.judge(Both(canary, ours), f)) for f in self.profile.judge(canary, ours)[1])
         return (*(f for f, judgement in judged if not judgement or not judgement.is_same), *wrong)
 
-    def _may_name(self, value: object) -> bool:
-        number = name_value(value)
-        return number is not None and any(number in self._productions[s] or number in self._partners[s] for s in Side)
-
     def align_by_objects(self, again: Callable[[Callable[[Event, Event], bool]], list[PairWalk]]) -> None:
         """Takes the walk for the alignment to which the values of names mean nothing, but the objects do.
 
@@ -7255,15 +7251,16 @@ class NameTable:
         values = {production.value for productions in self._productions for production in productions}
         places = Both(*(list(self._places_with(side, values)) for side in Side))
         known = Both(*([(*at, streams[s][at[0]].fingerprints[at[1]]) for at in places[s]] for s in Side))
-        for print_of in (self._blanked_event, self._event_by_objects):
-            prints = [list(self._prints(side, places[side], print_of)) for side in Side]
-            for side, of_side in zip(Side, prints, strict=True):
-                for tid, position, print_ in of_side:
-                    streams[side][tid].fingerprints[position] = print_
+        for by_object in (False, True):
+            for side in Side:
+                for (tid, position), lineno, raw in self.logs[side].raw_events_at(places[side]):
+                    with self.logs[side].at_line(lineno):
+                        text = self._without_names(side, event_of(raw, lineno), by_object=by_object)
+                    streams[side][tid].fingerprints[position] = hash(text)
             self.follow(again(self.profile.equal))
         for side in Side:
-            for tid, position, print_ in known[side]:
-                streams[side][tid].fingerprints[position] = print_
+            for tid, position, fingerprint in known[side]:
+                streams[side][tid].fingerprints[position] = fingerprint
         matches = [(self.counterparts.of(Side.OURS, *place, equal=True), place) for place in places.ours]
         pairs = [(canary, ours) for canary, ours in matches if canary]
         self.logs.canary.hold(canary for canary, _ in pairs)
@@ -7272,29 +7269,6 @@ class NameTable:
             if self.equal(self.logs.canary.event(*canary), self.logs.ours.event(*ours)):
                 streams.ours[ours[0]].fingerprints[ours[1]] = streams.canary[canary[0]].fingerprints[canary[1]]
         self.follow(again(self.equal))
-
-    def _prints(
-        self, side: Side, places: Iterable[EventPlace], print_of: Callable[[Side, Event], str]
-    ) -> Iterator[tuple[int, int, int]]:
-        """Threads and positions of some events, and other fingerprints of them."""
-        log = self.logs[side]
-        for (tid, position), lineno, raw in log.raw_events_at(places):
-            with log.at_line(lineno):
-                yield tid, position, hash(print_of(side, event_of(raw, lineno)))
-
-    def _blanked_event(self, _: Side, event: Event) -> str:
-        return self._without(event, lambda value: None if self._may_name(value) else value)
-
-    def _event_by_objects(self, side: Side, event: Event) -> str:
-        def object_of(value: object) -> object:
-            number = name_value(value)
-            producer = number and self._productions[side].last(number, event.lineno)
-            if not producer or producer.value < _SMALLEST_HANDLE:
-                return value
-            counterpart = producer if side is Side.CANARY else self._counterpart(side, producer)
-            return ["object", *(counterpart or (side.value, *producer))]
-
-        return self._without(event, object_of)
 
     def rename(self) -> bool:
         """Gives the events of ours that are the same but for names the fingerprints of their counterparts.
@@ -7310,11 +7284,11 @@ class NameTable:
         waiting: defaultdict[str, deque[int]] = defaultdict(deque)
         renamed = False
         for position in places.canary:
-            waiting[self._blanked_event(Side.CANARY, walk.canary.event(position))].append(position)
+            waiting[self._without_names(Side.CANARY, walk.canary.event(position))].append(position)
         fingerprints = Both(walk.canary.stream.fingerprints, walk.ours.stream.fingerprints)
         for position in places.ours:
             event = walk.ours.event(position)
-            if candidates := waiting.get(self._blanked_event(Side.OURS, event)):
+            if candidates := waiting.get(self._without_names(Side.OURS, event)):
                 canary = candidates.popleft()
                 wanted = fingerprints.canary[canary]
                 if wanted != fingerprints.ours[position] and self.equal(walk.canary.event(canary), event):
@@ -7322,15 +7296,25 @@ class NameTable:
                     renamed = True
         return renamed
 
-    def _without(self, event: Event, name_of: Callable[[object], object]) -> str:
-        """An event as text, with something else in the place of what may be names."""
+    def _without_names(self, side: Side, event: Event, *, by_object: bool = False) -> str:
+        """An event as text, with nothing in the place of what may be names, or with the object that each names."""
 
         def replaced(value: object) -> object:
             if isinstance(value, dict):
                 return {key: replaced(item) for key, item in value.items()}
             if isinstance(value, list):
                 return list(map(replaced, value))
-            return name_of(value)
+            number = name_value(value)
+            if number is None:
+                return value
+            if not by_object:
+                is_name = any(number in self._productions[s] or number in self._partners[s] for s in Side)
+                return None if is_name else value
+            producer = self._productions[side].last(number, event.lineno)
+            if not producer or number < _SMALLEST_HANDLE:
+                return value
+            counterpart = producer if side is Side.CANARY else self._counterpart(side, producer)
+            return ["object", *(counterpart or (side.value, *producer))]
 
         masked: object = compared_payload(event)
         if rules := self.profile.rules_about(event.kind, event.name):
