@@ -2396,6 +2396,13 @@ def _edit(value: Any, path: FieldPath, edit: Callable[[object], object]) -> None
         value.pop()
 
 
+def _exact(value: object) -> Fraction:
+    """A number as it is written: 0.3 is 0.1 more than 0.2."""
+    from fractions import Fraction  # here, so that only who has a profile waits for it
+
+    return Fraction(str(value))
+
+
 @dataclass(frozen=True, slots=True)
 class ProfileRule:
     """One rule of a profile: what may differ, and why. Which fields it uses depends on its sort."""
@@ -2453,11 +2460,9 @@ class ProfileRule:
         return not self.values or (self.lists(canary) and self.lists(ours))
 
     def _is_close(self, canary: object, ours: object) -> bool:
-        from fractions import Fraction  # here, so that only who has a profile waits for it
-
         if any(type(value) not in (int, float) for value in (canary, ours)):
             return False
-        one, other = Fraction(str(canary)), Fraction(str(ours))  # as written: 0.3 is 0.1 more than 0.2
+        one, other = _exact(canary), _exact(ours)
         limit = self.absolute if self.relative is None else self.relative * max(abs(one), abs(other))
         return limit is not None and abs(one - other) <= limit
 
@@ -2644,6 +2649,28 @@ _RULE_FIELDS: Final[Mapping[RuleSort, tuple[Field, ...]]] = {
     }.items()
 }
 
+
+RULE_KEYS: Final[tuple[tuple[str, str, Callable[[Any], Any], Callable[[Any], Any]], ...]] = (
+    ("entry_point", "entry_point", json_text, json.loads),
+    ("first_call", "first_call", str, str),
+    ("calls", "calls", tuple, list),
+    ("kind", "kind", str, str),
+    ("call", "call", str, str),
+    ("field", "field", parse_field_path, path_text),
+    ("only", "only_absent", bool, lambda _: "absent"),
+    ("values", "values", tuple, list),
+    ("abs", "absolute", _exact, float),
+    ("rel", "relative", _exact, float),
+    (
+        "where",
+        "where",
+        lambda table: tuple((parse_field_path(path.removeprefix("payload.")), value) for path, value in table.items()),
+        lambda where: {f"payload.{path_text(path)}": value for path, value in where},
+    ),
+    ("at_most", "at_most", int, int),
+    ("reason", "reason", str, str),
+)
+"""The keys of a rule, in the order in which they are written: each with its field, and how to read and write that."""
 _ONE_OF: Final = {RuleSort.TOLERANCE: ("abs", "rel"), RuleSort.POOL: ("entry_point", "first_call")}
 
 
@@ -2695,30 +2722,8 @@ class _ProfileReader:
             raise InputError(self._path, f"a [[{sort.value}]] needs one of {' and '.join(names)}", lineno=lineno)
         if "only" in table and "values" in table:
             raise self._error('only = "absent" and values say opposite things', "values", lineno)
-        return self._made(sort, table, lineno)
-
-    def _made(self, sort: RuleSort, table: Mapping[str, Any], lineno: int) -> ProfileRule:
-        from fractions import Fraction  # here, so that only who has a profile waits for it
-
-        where = table.get("where", {}).items()
-        return ProfileRule(
-            sort,
-            table["reason"],
-            kind=table.get("kind", ""),
-            call=table.get("call"),
-            field=parse_field_path(table["field"]) if "field" in table else (),
-            only_absent="only" in table,
-            values=tuple(table.get("values", ())),
-            absolute=Fraction(str(table["abs"])) if "abs" in table else None,
-            relative=Fraction(str(table["rel"])) if "rel" in table else None,
-            where=tuple((parse_field_path(path.removeprefix("payload.")), value) for path, value in where),
-            calls=tuple(table.get("calls", ())),
-            entry_point=json_text(table["entry_point"]) if "entry_point" in table else None,
-            first_call=table.get("first_call"),
-            at_most=table.get("at_most"),
-            source=self._path,
-            lineno=lineno,
-        )
+        values = {name: read(table[key]) for key, name, read, _ in RULE_KEYS if key in table}
+        return ProfileRule(sort, source=self._path, lineno=lineno, **values)
 
 
 def _are_opposite(one: ProfileRule, other: ProfileRule) -> bool:
@@ -9153,15 +9158,13 @@ class _Seen(NamedTuple):
 
 def _tolerance(seen: Sequence[_Seen]) -> Fraction | None:
     """How far numbers may lie apart, relative to the greater: twice as far as they did. None where that is far."""
-    from fractions import Fraction  # here, so that only who learns a profile waits for it
-
-    greatest = Fraction(0)
+    greatest = _exact(0)
     for one in seen:
         if not all(type(value) in (int, float) for value in (one.canary, one.ours)):
             return None
-        canary, ours = Fraction(str(one.canary)), Fraction(str(one.ours))
+        canary, ours = _exact(one.canary), _exact(one.ours)
         greatest = max(greatest, abs(canary - ours) / max(abs(canary), abs(ours)))
-    return Fraction(math.ceil(greatest * 2000), 1000) if greatest <= FAR_APART else None
+    return _exact(math.ceil(greatest * 2000)) / 1000 if greatest <= FAR_APART else None
 
 
 def _lists_of_values(seen: Sequence[_Seen]) -> Iterator[tuple[str, ...]]:
@@ -9766,33 +9769,15 @@ _RULE_HEADINGS: Final = {
 }
 
 
-def _rule_lines(rule: ProfileRule) -> Iterator[str]:
-    yield f"[[{rule.sort.value}]]"
-    for key, value in (
-        ("entry_point", None if rule.entry_point is None else json.loads(rule.entry_point)),
-        ("first_call", rule.first_call),
-        ("calls", rule.calls),
-        ("kind", rule.kind),
-        ("call", rule.call),
-        ("field", path_text(rule.field)),
-        ("only", "absent" if rule.only_absent else None),
-        ("values", rule.values),
-        ("abs", None if rule.absolute is None else float(rule.absolute)),
-        ("rel", None if rule.relative is None else float(rule.relative)),
-        ("where", {f"payload.{path_text(path)}": value for path, value in rule.where}),
-        ("reason", rule.reason),
-    ):
-        if value not in (None, "", (), {}):
-            yield f"{key} = {_toml(value)}"
-
-
 def rules_toml(rules: Iterable[ProfileRule], heading: str) -> str:
     """Rules as a person reviews them: grouped and commented."""
     lines = [f"# {heading}", "version = 1"]
     for sort, of_sort in itertools.groupby(rules, key=lambda rule: rule.sort):
         lines += ["", f"# {_RULE_HEADINGS[sort]}"]
         for rule in of_sort:
-            lines += ["", *_rule_lines(rule)]
+            values = [(key, write, getattr(rule, name)) for key, name, _, write in RULE_KEYS]
+            given = [entry for entry in values if entry[2] is not False and entry[2] not in (None, "", ())]
+            lines += ["", f"[[{sort.value}]]", *(f"{key} = {_toml(write(value))}" for key, write, value in given)]
     return "\n".join(lines) + "\n"
 
 
