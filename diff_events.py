@@ -7557,29 +7557,15 @@ _SMALLEST_LOCAL: Final = 0x10000
 _LOCAL_PART: Final = re.compile(r"0[xX][0-9a-fA-F]{4,}|[0-9]{4,}|\\x[0-9a-fA-F]{2}")
 """What is an address, a time, an id or a random byte within a text."""
 _BINARY: Final = re.compile(r"(?:.*?\\(?:[1-7][0-7]{0,2}|x[0-9a-fA-F]{2})){4}", re.DOTALL)
-"""A text with so many escaped bytes is data that nobody reads,"""
-_LONE_BYTE: Final = re.compile(
-    r'".*?(?<!\\[23][0-7]{2})(?<!\\x[89a-f][0-9a-f])\\(?:[23][0-7]{2}|x[89a-f][0-9a-f])(?!\\(?:[23][0-7]{2}|x[89a-f]))',
-    re.DOTALL | re.IGNORECASE,
-)
-"""and so is one in quotes with a byte that stands alone and is not ASCII: UTF-8 has two or more of these together."""
+"""A text with so many escaped bytes is data that nobody reads."""
 _RANDOM: Final = re.compile(r"(?=.*(?:[a-z0-9][A-Z]|[a-zA-Z][0-9]|[0-9][a-zA-Z]))[0-9a-zA-Z]{5,}")
 """What programs draw at random for the name of a temporary file."""
-
-
-def _is_absent(difference: FieldDifference) -> bool:
-    """Whether only one side has the field: its record may be cut short."""
-    return any(value is MISSING or value == "" for value in (difference.left, difference.right))
-
-
-def _is_binary(text: str) -> bool:
-    return bool(_BINARY.match(text) or _LONE_BYTE.match(text))
 
 
 def _are_local_texts(one: str, other: str) -> bool:
     """Whether two texts differ in addresses, times, data or random names, or in several of these among others."""
     parts, others = _LOCAL_PART.findall(one), _LOCAL_PART.findall(other)
-    if _is_binary(one) or _is_binary(other) or sum(map(str.__ne__, parts, others)) > 1:
+    if _BINARY.match(one) or _BINARY.match(other) or sum(map(str.__ne__, parts, others)) > 1:
         return True
     one, other = _LOCAL_PART.sub("", one), _LOCAL_PART.sub("", other)
     start = len(posixpath.commonprefix([one, other]))
@@ -7592,8 +7578,8 @@ def _is_engine_local(difference: FieldDifference, pair: ThreadPair) -> bool:
     """Whether a field says little of behaviour: only one side has it, or what differs is an address or so."""
     values = difference.left, difference.right
     one, other = map(name_value, values)
-    if _is_absent(difference):
-        return True
+    if any(value is MISSING or value == "" for value in values):
+        return True  # its record may be cut short
     if one is not None and other is not None:
         is_large = all(number >= _SMALLEST_LOCAL and number not in STATUS_NAMES for number in (one, other))
         return is_large or other - one == (pair.ours_tid - pair.canary_tid or None)  # ids that are counted like those
@@ -7606,13 +7592,9 @@ def _is_contention(event: Event) -> bool:
 
 def _is_doubtful(found: Found) -> bool:
     """Whether a divergence is more often timing, or the engine's own business, than behaviour that differs."""
-    canary, ours = found.events
-    is_one_event = max(found.difference.counts) == 1 and found.compares_one_call
-    if is_one_event and found.fields and all(map(_is_absent, found.fields)):
-        return True
     if found.breaks or _fails_on_ours(found):
         return False
-    events = [found.events[found.side]] if found.side else [canary, ours]
+    events = [found.events[found.side]] if found.side else found.events
     waits = all(event.kind in _CONTENTION_KINDS for event in events)
     if waits or any(event.name in _CONTENTION_CALLS for event in events):
         return True
@@ -7623,8 +7605,6 @@ def _is_doubtful(found: Found) -> bool:
 
 _MOST_OF_BLOCK: Final = 256
 """So many events of each side of a divergence are looked at."""
-_MOST_LIKE_THESE: Final = 10_000
-"""Events of a log that match under a profile and are read for the values that they have."""
 _SMALL_NUMBER: Final = re.compile(r"\b[0-9]{1,2}\b")
 
 _Value: TypeAlias = "tuple[str, str | None, str, str]"
@@ -7635,7 +7615,7 @@ _Printed: TypeAlias = "tuple[int, Event]"
 
 def _value_of(event: Event, path: str, value: object) -> _Value:
     text = str(value)
-    return event.kind, event.name, path, "" if _is_binary(text) else _LOCAL_PART.sub("", text)
+    return event.kind, event.name, path, "" if _BINARY.match(text) else _LOCAL_PART.sub("", text)
 
 
 def _values_of(event: Event) -> list[_Value]:
@@ -7664,37 +7644,16 @@ def _printed(cursor: Cursor, places: range) -> list[_Printed]:
 
 
 class _Elsewhere:
-    """Which events of some blocks the other log has as well, and which values both logs have in such events."""
+    """Which events of some blocks the other log has as well, and which values its blocks have."""
 
-    def __init__(self, logs: Both[Log], blocks: Iterable[Both[list[_Printed]]], profile: Profile) -> None:
+    def __init__(self, logs: Both[Log], blocks: Iterable[Both[list[_Printed]]]) -> None:
         events = Both(*([event for block in blocks for event in block[side]] for side in Side))
         wanted = {fingerprint for side in events for fingerprint, _ in side}
-        streams = logs.map(lambda log: log.index.streams)
-        there = streams.map(
-            lambda of_log: wanted.intersection(itertools.chain(*(stream.fingerprints for stream in of_log.values())))
-        )
+        streams = logs.map(lambda log: [stream.fingerprints for stream in log.index.streams.values()])
+        self._there = streams.map(lambda of_log: wanted.intersection(itertools.chain.from_iterable(of_log)))
         self._surplus = Counter(text for _, event in events.canary for text in _shapes(event))
         self._surplus.subtract(text for _, event in events.ours for text in _shapes(event))
-        # Events that match under a profile may have other values.
-        masked = {
-            fingerprint
-            for side in Side
-            for fingerprint, event in events[side]
-            if fingerprint in there[side.other] and profile.rules_about(event.kind, event.name)
-        }
-        self._there = there.map(lambda fingerprints: fingerprints - masked)
-        self._known = Both(*({value for _, event in events[side] for value in _values_of(event)} for side in Side))
-        for side in Side if masked else ():
-            log = logs[side]
-            like_these = (
-                (tid, position)
-                for tid, stream in streams[side].items()
-                for position, fingerprint in enumerate(stream.fingerprints)
-                if fingerprint in masked
-            )
-            places = list(itertools.islice(like_these, _MOST_LIKE_THESE))
-            log.hold(places)
-            self._known[side].update(value for place in places for value in _values_of(log.event(*place)))
+        self._known = events.map(lambda of_log: {value for _, event in of_log for value in _values_of(event)})
 
     def is_new(self, side: Side, event: _Printed, values: Iterable[_Value]) -> bool:
         """Whether the other log has one of these values of an event nowhere."""
@@ -7707,7 +7666,7 @@ class _Elsewhere:
         return not any(self._surplus[_shapes(event)[precision]] for event in events)
 
 
-def note_news(logs: Both[Log], walks: Iterable[PairWalk], found: Iterable[Iterable[Found]], profile: Profile) -> None:
+def note_news(logs: Both[Log], walks: Iterable[PairWalk], found: Iterable[Iterable[Found]]) -> None:
     """Notes which divergences (``found``: of each walk) have values that the other log has nowhere, and which moved."""
     places = [(one, walk, _block(one)) for walk, of_walk in zip(walks, found, strict=True) for one in of_walk]
     if not places:
@@ -7715,24 +7674,20 @@ def note_news(logs: Both[Log], walks: Iterable[PairWalk], found: Iterable[Iterab
     for side in Side:
         logs[side].hold((walk.sides[side].tid, at) for _, walk, block in places for at in block[side])
     blocks = [(one, Both(*map(_printed, walk.sides, block))) for one, walk, block in places]
-    elsewhere = _Elsewhere(logs, [block for _, block in blocks], profile)
+    elsewhere = _Elsewhere(logs, [block for _, block in blocks])
     for one, block in blocks:
-        if not one.difference.is_paired or one.change is not Change.CHANGED:
-            one.news = any(elsewhere.is_new(s, event, _values_of(event[1])) for s in Side for event in block[s])
-            one.moved = not one.news and elsewhere.is_moved(block, 1)
-            continue
-        telling = [
-            (events, difference)
-            for events in itertools.starmap(Both, zip(*block, strict=False))
-            for difference in payload_differences(events.canary[1], events.ours[1])
-            if not _is_contention(events.canary[1]) and not _is_engine_local(difference, one.pair)
-        ]
-        one.news = any(
-            elsewhere.is_new(side, events[side], [_value_of(events[side][1], difference.path, value)])
-            for events, difference in telling
-            for side, value in ((Side.CANARY, difference.left), (Side.OURS, difference.right))
-        )
-        one.moved = not telling or (not one.news and elsewhere.is_moved(block, 0))
+        is_changed = one.difference.is_paired and one.change is Change.CHANGED
+        said = [(side, event, _values_of(event[1])) for side in Side for event in block[side]]
+        if is_changed:
+            said = [
+                (side, events[side], [_value_of(events[side][1], difference.path, value)])
+                for events in itertools.starmap(Both, zip(*block, strict=False))
+                for difference in payload_differences(events.canary[1], events.ours[1])
+                if not _is_contention(events.canary[1]) and not _is_engine_local(difference, one.pair)
+                for side, value in zip(Side, (difference.left, difference.right), strict=True)
+            ]
+        one.news = any(elsewhere.is_new(*event) for event in said)
+        one.moved = not said or (not one.news and elsewhere.is_moved(block, 0 if is_changed else 1))
 
 
 def divergence_mark(found: Found, canary: Stream) -> DivergenceMark:
@@ -8898,7 +8853,7 @@ class Compared:
         of_threads = self._find()
         found = sorted(itertools.chain.from_iterable(of_threads), key=lambda one: one.when.ours)
         note_echoes(found, self.logs)
-        note_news(self.logs, self.walks, of_threads, self._options.profile)
+        note_news(self.logs, self.walks, of_threads)
         if self._references:
             self._note_novelty(of_threads)
         sorts = sort_divergences(found)
