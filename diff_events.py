@@ -1012,7 +1012,6 @@ class TextWriter:
         return text.replace(_CHANGE, "«").replace(_CHANGE_ENDS, "»") if self._marked and not self._colour else text
 
     def _side_by_side(self, rows: Sequence[DiffRow], width: int) -> Iterator[str]:
-        """What matches in one line, what differs in two columns."""
         widths, half = _place_widths(rows), (width - 3) // 2
         yield f"  {'canary':<{half - 2}}   ours"
         for row in rows:
@@ -8418,7 +8417,6 @@ def lone_shared_globals(log: Log, other: Log) -> tuple[SharedGlobal, ...]:
 
 
 def _event_at(cursor: Cursor, position: int | None) -> Event | None:
-    """The event at a position; None behind the stream's end."""
     return None if position is None or position >= len(cursor.stream) else cursor.event(position)
 
 
@@ -8585,7 +8583,6 @@ def _divergences(walk: PairWalk, found: Sequence[Found], options: DiffOptions, d
 
 
 def _calls_alone(log: Log, blocks: Iterable[tuple[int, range]]) -> Iterator[str]:
-    """The names of the calls in blocks of threads, given by tid and positions."""
     places = [(tid, position) for tid, positions in blocks for position in positions[:_MOST_EVENTS_SUMMARIZED]]
     held = (log.held[place] for place in places if place in log.held)
     yield from (call_name(event.payload) for event in held if event.kind == "kernel.call")
@@ -8619,7 +8616,6 @@ def _call_summaries(logs: Both[Log], walks: Iterable[PairWalk], found: Iterable[
 
 
 def _unmapped(log: Log, mapped: Collection[int]) -> tuple[UnmappedThread, ...]:
-    """The threads of a log that have no partner, by tid."""
     keys, unmapped = _thread_keys(log), []
     for tid, stream in sorted(log.index.streams.items()):
         if tid not in mapped:
@@ -8629,7 +8625,6 @@ def _unmapped(log: Log, mapped: Collection[int]) -> tuple[UnmappedThread, ...]:
 
 
 def _check_until(canary: Log, until: ThreadPlace | None) -> None:
-    """Refuses an index or a thread that canary does not have."""
     if until is None:
         return
     keys = _thread_keys(canary)
@@ -8792,7 +8787,6 @@ class Compared:
         self._detailed = max(5, MOST_DETAILED // len(walks))
 
     def _match_names(self, progress: Progress) -> None:
-        """Walks again so that names match, and stops where equal values name different objects."""
         most, names = most_walked(self._options), self._names
         again = functools.partial(walk_pairs, self.logs, self._pairs, self._options.profile, most, progress)
         match_by_name(names, again)
@@ -8800,7 +8794,6 @@ class Compared:
             names.follow(again(names.equal))
 
     def _find(self) -> list[list[Found]]:
-        """The divergences of each walk."""
         for side in Side:
             shown = (_shown_places(walk, side, self._options, self._detailed) for walk in self.walks)
             self.logs[side].hold(itertools.chain.from_iterable(shown))
@@ -8837,7 +8830,6 @@ class Compared:
                 one.novelty = Novelty.LOST
 
     def _note_calls(self, found: Iterable[Sequence[Found]]) -> None:
-        """Notes the calls that divergences belong to, where a report has all evidence."""
         detailed = [one for of_thread in found for one in of_thread[: self._detailed]]
         calls = Both(*(calls_of(self.logs[side], [one.shown.events[side] for one in detailed]) for side in Side))
         for one in detailed:
@@ -8954,7 +8946,6 @@ def _compare(
 
 
 def _engine(source: LogSource) -> str:
-    """What the header of a log calls its engine, in lower case; nothing where it does not say."""
     line = source.peek().removeprefix(BYTE_ORDER_MARK).lstrip().partition(b"\n")[0]
     with contextlib.suppress(NotJsonError):
         header = parse_json(line)
@@ -10131,7 +10122,6 @@ def compared_texts(events: Both[Event]) -> Both[str]:
 
 
 def _event_words(event: Event, side: Side, text: str | None = None) -> str:
-    """An event within a sentence, and where it stands; ``text`` is what `compared_texts` makes of it."""
     return f"{quoted_changes(text or event_text(event))} ({side.value} {_place(event)})"
 
 
@@ -10218,7 +10208,6 @@ def _profile_words(report: Report) -> str:
 
 
 def _rule_text(rule: ProfileRule) -> str:
-    """What a report calls a rule."""
     return " ".join([rule.sort.value, *rule.labels, *rule.calls])
 
 
@@ -10241,7 +10230,6 @@ def _overuse(report: Report) -> list[str]:
 
 
 def _profile_blocks(report: Report, columns: int | None = None) -> list[Block]:
-    """The profile, and how much each rule of it hid, perhaps without the reasons."""
     headings = ("place", "rule", "hid>", "at most>", "reason")
     rows = [
         (
@@ -10368,7 +10356,6 @@ def _verdict_blocks(report: Report) -> list[Block]:
 
 
 def _object_words(known: KnownObject) -> str:
-    """An object: its id, type and name, and where it was created or first named."""
     payload = known.event.payload if known.created else {}
     named = [json_text(payload[key]) for key in ("object_type", "object_name") if payload.get(key)]
     where = f"{'created' if known.created else 'first named'} by tid {known.event.tid} at {_place(known.event)}"
@@ -10376,7 +10363,6 @@ def _object_words(known: KnownObject) -> str:
 
 
 def _finding_sentence(finding: IdentityFinding) -> str:
-    """A wrong object: what both sides name, and what ours should."""
     what = finding.objects.map(_object_words)
     about = f"{_shortened(finding.events.canary.kind)} at {_places(finding.events)} is about {what.canary} on canary"
     should = f"; the counterpart of canary's is {_object_words(finding.expected)}" if finding.expected else ""
@@ -10390,7 +10376,6 @@ def _spelled_like(number: int, value: object) -> str:
 
 
 def _broken_sentence(broken: NameBreak) -> str:
-    """A name of the wrong object: what ours uses, what that is, and what it should use."""
     canary, ours = broken.values.map(_shown_value)
     text = f"{_shortened(broken.path)} at {_indexes(broken.events)} is {canary} on canary and {ours} on ours"
     if broken.stands_for is not None:
@@ -10401,7 +10386,6 @@ def _broken_sentence(broken: NameBreak) -> str:
 
 
 def _call_lines(calls: Both[Event | None]) -> list[str]:
-    """The call that a divergence belongs to; once if it is the same on both sides."""
     canary, ours = calls
     if canary and ours and event_text(canary) == event_text(ours):
         return [f"It belongs to {quoted(event_text(canary))} ({_places(Both(canary, ours))})."]
@@ -10409,7 +10393,6 @@ def _call_lines(calls: Both[Event | None]) -> list[str]:
 
 
 def _cause_words(cause: Cause | None) -> str | None:
-    """What a divergence, or the end of a thread, follows, and how sure that is."""
     if cause is None:
         return None
     if cause.upstream is None:
@@ -10421,14 +10404,12 @@ def _cause_words(cause: Cause | None) -> str | None:
 
 
 def _echo_words(echo: Echo) -> str:
-    """A value that first differed in another divergence."""
     canary, ours = echo.values.map(_shown_value)
     first = f"{_shortened(echo.upstream_path)} of **{_tids(echo.upstream)}** at {_indexes(echo.upstream)}"
     return f"{canary} → {ours} in {_shortened(echo.path)} (ours #{echo.event.idx}) differs first in {first}."
 
 
 def _ending_sentence(ending: Ending) -> str:
-    """What a thread was waiting for when its log ended."""
     side, signaller = ending.side, ending.signaller
     if ending.call is None and ending.wait is None:
         return f"{side.value} ended behind {_event_words(ending.last, side)}."
@@ -10444,7 +10425,6 @@ def _ending_sentence(ending: Ending) -> str:
 
 
 def _start_thread(report: Report, start: StartHere | None) -> ThreadReport | None:
-    """The pair of threads to look at, if it is a pair."""
     if start is None or start.ours_tid is None:
         return None
     return next((thread for thread in report.threads if thread.pair.canary_tid == start.canary_tid), None)
@@ -10481,7 +10461,6 @@ def _start_events(thread: ThreadReport | None, events: Both[Event]) -> Iterator[
 
 
 def _start_blocks(report: Report) -> list[Block]:
-    """Where to look first and why, the two events that differ there, and the next candidates."""
     start = report.start_here
     if start is None:
         return []
@@ -10559,7 +10538,6 @@ def _thread_sentence(thread: ThreadReport) -> str:
 
 
 def _thread_table(threads: Iterable[ThreadReport], columns: int | None = None) -> Table:
-    """Pairs of threads in numbers, perhaps only the first few columns."""
     headings = ("tids", "parity>", "divergences>", "first difference", "matched>", "events>", "paired by, confidence")
     rows = [
         [
@@ -10654,7 +10632,6 @@ def _name_blocks(report: Report) -> list[Block]:
 
 
 def _ambiguity(pair: ThreadPair) -> str:
-    """What would settle a pair for which another choice is nearly as good."""
     pins = [quoted(f"--tid-map {pair.canary_tid}={tid}") for tid in (pair.ours_tid, pair.alternative)]
     could = f"{_tids(pair)} (confidence {pair.confidence:.2f}): it could as well be ours tid {pair.alternative}"
     return f"{could}; {' or '.join(pins)} settles it."
@@ -10673,7 +10650,6 @@ def _finding_lines(report: Report) -> list[str]:
 
 
 def _identity_blocks(report: Report) -> list[Block]:
-    """The matching events that are about different objects, and what they mean for the gate."""
     advice = f"advisory; {quoted('--check-identity')} makes them part of the gate"
     gate = "part of the gate" if report.options.check_identity else advice
     introduction = f"Events that match and are about different objects ({gate}):"
@@ -11581,7 +11557,6 @@ def _html_lanes(report: Report, threads: Sequence[ThreadReport], exhibits: Mappi
 
 
 def _html_card(number: int, exhibit: _Exhibit, evidence: str) -> str:
-    """A divergence: one line, and folded behind it the evidence and where its lane is."""
     line = HtmlWriter().text(_divergence_line(exhibit.thread, exhibit.nth))
     lane = f'<a class="note" href="#t{exhibit.lane}">lane</a>' if exhibit.lane <= _MOST_LANES else ""
     return (
@@ -15868,7 +15843,6 @@ class _Cutter:
     # -- the events that may be needed -----------------------------------------------------------------------------
 
     def _unit(self, number: int) -> Unit:
-        """The events of a row."""
         places = zip(Side, self._walk.sides, self._rows[number][0], strict=True)
         return tuple((side, (cursor.tid, position)) for side, cursor, position in places if position is not None)
 
@@ -15931,7 +15905,6 @@ class _Cutter:
         return starts[side] - min(starts)
 
     def _text(self, side: Side, units: Iterable[Unit], scrub: Callable[[bytes], bytes]) -> tuple[bytes, set[int]]:
-        """A log of some events, and the threads that it has."""
         log = self._compared.logs[side]
         positions: defaultdict[int, set[int]] = defaultdict(set)
         for of, (tid, position) in itertools.chain.from_iterable(units):
@@ -15949,7 +15922,6 @@ class _Cutter:
         return b"".join((scrub(line) if self._scrub else line) + b"\n" for line in in_order), set(positions)
 
     def _attempt(self, units: Sequence[Unit]) -> CutFixture | None:
-        """The fixture of some events, if they show the same."""
         self._left -= 1
         scrub = _scrubber()
         (canary, tids), (ours, of_ours) = (self._text(side, units, scrub) for side in Side)
@@ -17021,7 +16993,6 @@ def _comparison(options: argparse.Namespace, **others: Any) -> DiffOptions:
 
 
 def _references(options: argparse.Namespace) -> tuple[str, ...]:
-    """Further runs of canary."""
     runs = tuple(options.reference)
     if os.path.realpath(options.ours) in map(os.path.realpath, runs):
         raise UsageError(f"--reference {printable(options.ours)}: that is --ours: expected another run of canary")
@@ -17062,7 +17033,6 @@ def diff_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
 
 @contextlib.contextmanager
 def _two_logs(options: argparse.Namespace, streams: Streams, max_divergences: int) -> Iterator[Compared]:
-    """The two logs that the options name, compared to their ends."""
     settings = _comparison(options, score_to_the_end=True, max_divergences=max_divergences)
     progress = Progress(None if options.quiet else streams.err)
     with told_what_it_is(FileFormat.EVENT_LOG), compared_logs(options.canary, options.ours, settings, progress) as both:
@@ -17123,7 +17093,6 @@ def audit_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
 
 
 def _contract(options: argparse.Namespace) -> Contract:
-    """The contract that the options name, with what they say themselves."""
     contract = read_contract(options.contract) if options.contract else DEFAULT_CONTRACT
     given = {name: getattr(options, name, None) for name in ("aggregate_min", "individual_min")}
     limits = {name: limit for name, limit in given.items() if limit is not None}
@@ -17415,7 +17384,6 @@ def _not_a_command(argv: Sequence[str]) -> UsageError:
 
 
 def _error_code(argv: Sequence[str]) -> ExitCode:
-    """What it exits with that cannot be done."""
     return ExitCode.SKIP if "--bisect" in argv else ExitCode.ERROR
 
 
