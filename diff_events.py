@@ -10207,13 +10207,9 @@ def _profile_words(report: Report) -> str:
     return f"{names} ({_counted(sum(report.hidden), 'difference')} hidden by {rules}{by_name})"
 
 
-def _rule_text(rule: ProfileRule) -> str:
-    return " ".join([rule.sort.value, *rule.labels, *rule.calls])
-
-
 def rule_words(rule: ProfileRule) -> str:
     """What a rule of a profile is about; its place tells the rest."""
-    return shorten(" ".join(_given(_rule_text(rule), rule.first_call, rule.entry_point)), _VALUE_WIDTH)
+    return " ".join(_given(rule.sort.value, *rule.labels, *rule.calls, rule.first_call, rule.entry_point))
 
 
 def _rule_place(rule: ProfileRule) -> str:
@@ -10234,7 +10230,7 @@ def _profile_blocks(report: Report, columns: int | None = None) -> list[Block]:
     rows = [
         (
             literal(_rule_place(rule)),
-            quoted(rule_words(rule)),
+            _shortened(rule_words(rule)),
             count,
             "" if rule.at_most is None else rule.at_most,
             literal(shorten(rule.reason, _VALUE_WIDTH)),
@@ -10907,7 +10903,7 @@ def report_json(report: Report) -> Iterator[str]:
     options = "tid_map auto_map context max_divergences check_identity match_names references"
     conditions = ((gate, holds, *_condition(report, gate)) for gate, holds in report.gate.items())
     rules = [
-        {"rule": _rule_text(rule), **json_fields(rule, "file=source line=lineno reason at_most"), "hidden": count}
+        {"rule": rule_words(rule), **json_fields(rule, "file=source line=lineno reason at_most"), "hidden": count}
         for rule, count in report.rule_uses
     ]
     profile = {"files": report.options.profile.names, "hidden": sum(report.hidden), "rules": rules}
@@ -11556,15 +11552,6 @@ def _html_lanes(report: Report, threads: Sequence[ThreadReport], exhibits: Mappi
 # ── evidence ──
 
 
-def _html_card(number: int, exhibit: _Exhibit, evidence: str) -> str:
-    line = HtmlWriter().text(_divergence_line(exhibit.thread, exhibit.nth))
-    lane = f'<a class="note" href="#t{exhibit.lane}">lane</a>' if exhibit.lane <= _MOST_LANES else ""
-    return (
-        f'<article class="card"><details{" open" * (number == 1)}><summary><b>{number}</b> {line}</summary>\n'
-        f'<div class="evidence" id="d{number}" tabindex="-1">{lane}{evidence}</div></details></article>\n'
-    )
-
-
 def _html_divergences(report: Report, exhibits: Mapping[int, _Exhibit]) -> str:
     """The cards; an example of each sort has its evidence before the others do."""
     evidence, writer, room = {}, HtmlWriter(most_characters=_EVIDENCE_CHARACTERS), _PAGE_CHARACTERS
@@ -11575,8 +11562,15 @@ def _html_divergences(report: Report, exhibits: Mapping[int, _Exhibit]) -> str:
             blocks = [*relations, *_alignment_blocks(exhibit.divergence, _CONTEXT_SHOWN)]
             evidence[number] = writer.written(blocks)
             room -= len(evidence[number])
-    more = "<p>The JSON report has more.</p>"
-    cards = (_html_card(number, exhibit, evidence.get(number, more)) for number, exhibit in exhibits.items())
+    cards = []
+    for number, exhibit in exhibits.items():
+        line = writer.text(_divergence_line(exhibit.thread, exhibit.nth))
+        lane = f'<a class="note" href="#t{exhibit.lane}">lane</a>' if exhibit.lane <= _MOST_LANES else ""
+        cards.append(
+            f'<article class="card"><details{" open" * (number == 1)}><summary><b>{number}</b> {line}</summary>\n'
+            f'<div class="evidence" id="d{number}" tabindex="-1">{lane}'
+            f"{evidence.get(number, '<p>The JSON report has more.</p>')}</div></details></article>\n"
+        )
     left_out = sum(thread.divergences_found for thread in report.threads) - len(exhibits)
     note = f'<p class="note">{_counted(left_out, "more divergence")} met, not listed here.</p>' if left_out else ""
     return f'<h2 id="divergences">Divergences</h2>\n{note}{_FILTER}{"".join(cards)}' if exhibits else ""
@@ -11662,7 +11656,7 @@ def audit_table(rows: Iterable[AuditRow]) -> Table:
             literal(row.kind),
             literal(row.call or ""),
             quoted(row.change),
-            _SIGHT_WORDS[row.sight] + (f" {quoted(rule_words(row.rule))}" if row.rule else ""),
+            _SIGHT_WORDS[row.sight] + (f" {_shortened(rule_words(row.rule))}" if row.rule else ""),
             f"{row.values:,} in {row.events:,}" if row.events else "",
         )
         for row in ordered
@@ -11685,27 +11679,16 @@ def audit_document(rows: Sequence[AuditRow]) -> list[Block]:
 def calibration_document(calibration: Calibration, audit: Iterable[AuditRow]) -> list[Block]:
     """What was learned, and how far it can be trusted."""
     names, left = calibration.names, calibration.left
-    blocks: list[Block] = [
-        "# Calibration",
-        f"**{_counted(len(calibration.profile.rules), 'rule')}** from {len(names)} runs: "
-        + (
-            "nothing is left over in any pair of runs."
-            if not left
-            else f"**{_counted(left, 'difference')} left over**."
-        ),
-    ]
-    if left:
-        events = [
-            f"{' and '.join(quoted(names[run]) for run in c.runs)}: {quoted(event_text(event))}"
-            for c in calibration.comparisons
-            for event in itertools.islice(c.examples(), 3)
+    rest = f"**{_counted(left, 'difference')} left over**" if left else "nothing is left over in any pair of runs"
+    examples = []
+    for compared in calibration.comparisons if left else ():
+        runs = " and ".join(quoted(names[run]) for run in compared.runs)
+        examples += [f"{runs}: {quoted(event_text(event))}" for event in itertools.islice(compared.examples(), 3)]
+        examples += [
+            f"{runs}: thread {tid} of {quoted(names[run])} has no partner" for run, tid in compared.unmapped[:3]
         ]
-        events += [
-            f"{' and '.join(quoted(names[run]) for run in c.runs)}: thread {tid} of {quoted(names[run])} has no partner"
-            for c in calibration.comparisons
-            for run, tid in c.unmapped[:3]
-        ]
-        blocks.append(events)
+    rules = _counted(len(calibration.profile.rules), "rule")
+    blocks: list[Block] = ["# Calibration", f"**{rules}** from {len(names)} runs: {rest}.", *section(examples)]
     if calibration.left_out:
         rows = [(quoted(name), f"{n:,}") for name, n in calibration.left_out.items()]
         blocks += [
@@ -11762,7 +11745,7 @@ def _other_cases(report: Report) -> Iterator[TestCase]:
             yield TestCase("threads", f"{side} {thread.key}", skipped=f"{reason} (the gate counts this)")
     for rule, hid in report.rule_uses:
         failure = f"hid {hid:,}, may hide {rule.at_most:,}" if rule in report.overused else None
-        name, unused = f"{_rule_place(rule)} {rule_words(rule)}", None if hid else "this rule hid nothing"
+        name, unused = f"{_rule_place(rule)} {_short(rule_words(rule))}", None if hid else "this rule hid nothing"
         yield TestCase("profile", name, failure, "profile", skipped=unused, output=f"hid {hid:,} ({rule.reason})")
     if count := sum(map(len, report.lone_globals)):
         message = f"{_counted(count, 'shared-global object')} in one log only"
