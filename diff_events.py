@@ -8468,16 +8468,13 @@ def _first_events(difference: Step, canary: Event, ours: Event, fields_of: _Fiel
 
 def _shown_places(walk: PairWalk, side: Side, options: DiffOptions, detailed: int) -> Iterator[EventPlace]:
     """The events of one side that are compared and shown: of the first differences all evidence."""
-    cursor, end_of_stream = walk.sides[side], len(walk.sides[side].stream)
+    cursor = walk.sides[side]
     for number, difference in enumerate(walk.differences):
         start, end = difference.starts[side], difference.ends[side]
-        shown = {start, *range(start, min(end, start + FIRST_OF_BLOCK))}
-        if number < (options.max_divergences or sys.maxsize):
-            shown.add(end)
-        if number < detailed:
-            shown.update(range(max(0, start - options.context), start))
-            shown.update(range(max(start, end - LAST_OF_BLOCK), end))
-        yield from ((cursor.tid, position) for position in shown if 0 <= position < end_of_stream)
+        before = options.context if number < detailed else 0
+        first = range(max(0, start - before), max(start + 1, min(end, start + FIRST_OF_BLOCK)))
+        shown = {*first, *range(max(start, end - LAST_OF_BLOCK), end + 1)}
+        yield from ((cursor.tid, position) for position in shown if position < len(cursor.stream))
 
 
 class _Remainder(NamedTuple):
@@ -8762,13 +8759,13 @@ class Compared:
         logs: Both[Log],
         pairs: Sequence[ThreadPair],
         walks: list[PairWalk],
-        names: NameTable,
         options: DiffOptions,
         progress: Progress,
         references: Sequence[LogIndex],
     ) -> None:
         self.logs, self._pairs, self._options, self._references = logs, pairs, options, references
-        self._names, self._timelines = names, logs.map(Timeline)
+        self._names = names = NameTable(logs, pairs, options.profile)
+        self._timelines = logs.map(Timeline)
         names.follow(walks)
         if options.match_names:
             self._match_names(progress)
@@ -8911,16 +8908,6 @@ class Compared:
             )
 
 
-def _walked(
-    logs: Both[Log], options: DiffOptions, progress: Progress, most_equal: int
-) -> tuple[tuple[ThreadPair, ...], NameTable, _Spellings, list[PairWalk]]:
-    pairs = paired(logs, options)
-    names = NameTable(logs, pairs, options.profile)
-    spellings = _Spellings(options.profile.equal, most_equal)
-    walks = walk_pairs(logs, pairs, options.profile, most_walked(options), progress, spellings.equal)
-    return pairs, names, spellings, walks
-
-
 def _compare(
     canary: LogSource, ours: LogSource, options: DiffOptions, progress: Progress, *, canonical: bool
 ) -> Compared:
@@ -8932,8 +8919,9 @@ def _compare(
         if not log.index.events:
             raise InputError(log.source.name, "nothing to compare: no event after the header")
     _check_until(logs.canary, options.until)
-    most_equal = sys.maxsize if canonical else _MOST_EQUAL_AFTER_ALL
-    pairs, names, spellings, walks = _walked(logs, options, progress, most_equal)
+    pairs = paired(logs, options)
+    spellings = _Spellings(options.profile.equal, sys.maxsize if canonical else _MOST_EQUAL_AFTER_ALL)
+    walks = walk_pairs(logs, pairs, options.profile, most_walked(options), progress, spellings.equal)
     if not pairs and not canonical:
         raise FormatsDifferError  # perhaps nothing was alike for that reason alone
     if not pairs:
@@ -8941,8 +8929,8 @@ def _compare(
     if not canonical and (spelled_differently := spellings.count(walks)):
         if spelled_differently > _FEW_SPELLED_DIFFERENTLY:
             raise FormatsDifferError
-        pairs, names, _, walks = _walked(logs, options, progress, most_equal)
-    return Compared(logs, pairs, walks, names, options, progress, indexes[2:])
+        walks = walk_pairs(logs, pairs, options.profile, most_walked(options), progress, spellings.equal)
+    return Compared(logs, pairs, walks, options, progress, indexes[2:])
 
 
 def _engine(source: LogSource) -> str:
