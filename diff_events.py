@@ -16821,6 +16821,7 @@ _OPTION: Final = re.compile(
 """In the help of a command: an option, what stands behind it, and what it means; or the heading of further ones."""
 
 
+@functools.cache  # for whoever calls `run` again and again
 def command_parser(name: str, text: str) -> OptionParser:
     """What reads the arguments of a command, of which ``text`` is the help: what it does, its options, its end."""
     rows = list(_OPTION.finditer(text))

@@ -111,6 +111,11 @@ def compiled() -> str:
     return directory
 
 
+def compiled_file() -> str:
+    """That bytecode, which Python runs as it does the file."""
+    return os.path.join(compiled(), "diff_events.pyc")
+
+
 _START = """
 import importlib.util, os, sys
 spec = importlib.util.spec_from_file_location("diff_events", os.path.join(%r, "diff_events.pyc"))

@@ -14,7 +14,7 @@ from unittest import mock
 
 import diff_events
 from diff_events import ExitCode, Streams
-from tests.support import not_tested
+from tests.support import compiled_file, not_tested
 
 README = Path(diff_events.__file__).with_name("README.md")
 
@@ -488,7 +488,7 @@ class GitBisectTest(BaselineFixture):
         git("bisect", "start", "HEAD", "HEAD~4")
         recipe = re.search(r"```sh\n(sh run.sh > .*?\n)```", README.read_text(encoding="utf-8"), re.DOTALL)
         assert recipe is not None
-        script = recipe[1].replace("diff_events.py", diff_events.__file__).replace("canary.jsonl", "../c.jsonl")
+        script = recipe[1].replace("diff_events.py", compiled_file()).replace("canary.jsonl", "../c.jsonl")
         (self.directory / "check.sh").write_text(script.replace("6:1234", "6:25"))
         said = git("bisect", "run", "sh", "../check.sh")
         self.assertIn("commit 1", said[said.rindex("is the first bad commit") :])

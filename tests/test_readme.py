@@ -14,7 +14,7 @@ from pathlib import Path
 from unittest import mock
 
 import diff_events
-from tests.support import Outcome, compiled, run
+from tests.support import Outcome, compiled_file, run
 
 ROOT = Path(diff_events.__file__).resolve().parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,7 +44,7 @@ class Commands(unittest.TestCase):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.directory = Path(directory.name)
-        shutil.copy(Path(compiled()) / "diff_events.pyc", self.directory / "diff_events.py")  # Python runs either
+        shutil.copy(compiled_file(), self.directory / "diff_events.py")  # Python looks inside
         (self.directory / "fixtures").symlink_to(ROOT / "fixtures")
 
     def run_command(self, command: str) -> Outcome:

@@ -11,6 +11,7 @@ What stands in the line before a block of ``jsonl`` says what must become of tha
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ import unittest
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import diff_events
 from diff_events import DiffOptions, InputError, LogIndex, Verdict
@@ -263,14 +265,25 @@ class Snippets(DocumentCase):
         program = self.compiled("sid.rs", blocks("rust")[0].text, *self.RUST, "--test")
         subprocess.run([program], check=True, capture_output=True)
 
-    def test_the_two_emitters_agree(self) -> None:
+    EMITTERS: ClassVar = (
+        ("cpp", CPP, "#include <cstdlib>\n",
+         'std::this_thread::sleep_for(std::chrono::hours(std::getenv("HANG") ? 1 : 0));'),
+        ("rust", RUST, "", 'std::thread::sleep(Duration::from_secs(std::env::var_os("HANG").map_or(0, |_| 3600)));'),
+    )  # fmt: skip
+    """Language, compiler, and what makes an emitter hang if it is told to, before it destroys a handle."""
+
+    def test_the_two_emitters_agree_and_one_that_is_killed_has_written_what_is_a_second_old(self) -> None:
         logs = []
-        for language, command in (("cpp", self.CPP), ("rust", self.RUST)):
-            program = self.compiled(f"emitter.{language}", blocks(language)[1].text + "\n", *command)
+        for language, command, above, hang in self.EMITTERS:
+            text = re.sub(r"(?i)guest\.emit\(\"handle\.destroy", rf"{hang} \g<0>", blocks(language)[1].text)
+            self.assertIn(hang, text)
+            program = self.compiled(f"emitter.{language}", f"{above}{text}\n", *command)
             logs.append(str(self.directory / f"{language}.jsonl"))
             subprocess.run([program, logs[-1]], check=True, capture_output=True, timeout=60)
             bare = subprocess.run([program], check=False, capture_output=True, timeout=60)
             self.assertEqual((bare.returncode, bare.stderr.startswith(b"usage: emitter LOG")), (2, True))
+            with self.subTest(language):
+                self.check_killed(program, self.directory / f"{language}-killed.jsonl")
         for log in logs:
             checked = diff_events.validate_file(log)
             self.assertEqual((checked.notes, checked.records), ((), 10))
@@ -280,24 +293,16 @@ class Snippets(DocumentCase):
         ids = [set(re.findall('"handle_semantic_id":"([^"]*)"', Path(log).read_text())) for log in logs]
         self.assertEqual(ids, [{"979c96270666fe78", "59fe0438b2bb0cfb"}] * 2)  # as the document's tables have them
 
-    def test_a_killed_emitter_has_written_what_is_a_second_old(self) -> None:
-        for language, command, destroy, sleep in (
-            ("cpp", self.CPP, 'guest.Emit("handle.destroy"', "std::this_thread::sleep_for(std::chrono::hours(1));"),
-            ("rust", self.RUST, 'guest.emit("handle.destroy"', "std::thread::sleep(Duration::from_secs(3600));"),
-        ):
-            with self.subTest(language):
-                before, _, behind = blocks(language)[1].text.partition(destroy)
-                text = f"{before}{sleep} {destroy}{behind}\n"
-                program = self.compiled(f"emitter.{language}", text, *command)
-                log = self.directory / f"{language}.jsonl"
-                with subprocess.Popen([program, log]) as emitter:
-                    deadline = time.monotonic() + 10
-                    written = 0
-                    while written < 8 and time.monotonic() < deadline:  # the last of them no thread.exit has flushed
-                        time.sleep(0.05)
-                        written = log.read_bytes().count(b"\n") - 1 if log.exists() else 0
-                    emitter.kill()
-                self.assertEqual((written, diff_events.validate_file(str(log)).records), (8, 8))
+    def check_killed(self, program: Path, log: Path) -> None:
+        """What an emitter that hangs has written when it is killed."""
+        with subprocess.Popen([program, log], env=os.environ | {"HANG": "1"}) as emitter:
+            deadline = time.monotonic() + 10
+            written = 0
+            while written < 8 and time.monotonic() < deadline:  # the last of them no thread.exit has flushed
+                time.sleep(0.05)
+                written = log.read_bytes().count(b"\n") - 1 if log.exists() else 0
+            emitter.kill()
+        self.assertEqual((written, diff_events.validate_file(str(log)).records), (8, 8))
 
 
 if __name__ == "__main__":
