@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import tempfile
@@ -52,6 +53,7 @@ def gate(canary: Path, ours: Path, *options: str) -> tuple[ExitCode, str]:
     return code, streams.err.getvalue()
 
 
+@functools.cache
 def report_of(fixture: Fixture) -> Report:
     """What a comparison of both logs finds."""
     canary, ours = logs(fixture)
@@ -143,7 +145,7 @@ class Canonical(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             corrupted = Path(directory, "corrupted.jsonl")
             corrupted.write_text("".join(lines), encoding="utf-8")
-            for pair in ((canary, corrupted), (corrupted, canary), (corrupted, ours)):
+            for pair in ((canary, corrupted), (corrupted, ours)):
                 self.assertEqual(gate(*pair)[0], ExitCode.GATE)
             report = diff_events.diff_logs(str(canary), str(corrupted))
         self.assertEqual(found_classes(report), {"kind"})

@@ -268,20 +268,15 @@ class Lines(unittest.TestCase):
         self.assertEqual(read_together(reader, lines), list(map(read_exactly, lines)))
 
     @given(event_lines(), damaged_lines())
-    def test_a_text_reads_as_its_lines_do(self, lines: list[str], damaged: list[str]) -> None:
+    def test_damaged_lines_read_so_too(self, lines: list[str], damaged: list[str]) -> None:
+        """Whatever was learned before, and together as one by one."""
         for reader in (LayoutReader(), learned(lines), learned(damaged)):
             one_by_one = [read_exactly(line) for line in damaged if line.strip(" \t\r\x0b\x0c")]
             wrong = [found for found in one_by_one if isinstance(found, str)]
             self.assertEqual(read_together(reader, damaged), wrong[0] if wrong else one_by_one)
-
-    @given(event_lines(), damaged_lines())
-    def test_so_it_does_where_a_line_is_damaged(self, lines: list[str], damaged: list[str]) -> None:
         self.assert_same_as_exact(learned(lines), [line for line in damaged if "\n" not in line and line.strip()])
-
-    @given(damaged_lines())
-    def test_and_where_it_was_learned_from_lines_like_it(self, lines: list[str]) -> None:
-        lines = [line for line in lines if line.strip()]
-        self.assert_same_as_exact(learned(lines), lines)
+        of_text = [line for line in damaged if line.strip()]
+        self.assert_same_as_exact(learned(of_text), of_text)
 
     @given(event_lines())
     def test_an_event_is_what_python_reads(self, lines: list[str]) -> None:

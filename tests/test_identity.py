@@ -272,7 +272,7 @@ class NoFalseAlarm(unittest.TestCase):
         self.assertGreater(compared, len(SEEDS) // 20)
 
     def test_pools_of_workers(self) -> None:
-        pair = generator.pool_pair(1, lengths=(210, 300))
+        pair = generator.pool_pair(1, threads=16, pool=6, lengths=(210, 300))
         self.assertEqual(compare(pair.canary, pair.ours).identity, ())
 
 

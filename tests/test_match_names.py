@@ -147,7 +147,7 @@ class NamesOfOtherObjects(unittest.TestCase):
         self.assertIn("`--match-names` lets them match", render_markdown(strict))
 
     def test_the_wrong_object_is_told_by_what_each_engine_calls_it(self) -> None:
-        for wrong in (0, 1, 2, 4, 5):
+        for wrong in (0, 2, 5):
             for report in both_ways(frames(0), frames(1, wrong)):
                 with self.subTest(wrong=wrong, match_names=report.options.match_names):
                     (broken,) = report.names.breaks
@@ -159,7 +159,7 @@ class NamesOfOtherObjects(unittest.TestCase):
                     self.assertEqual((start.reason, start.events), (StartReason.WRONG_OBJECT, broken.events))
 
     def test_a_lost_event_is_not_taken_for_a_name(self) -> None:
-        for lost in (0, 7, 33, 46):
+        for lost in (0, 33, 46):
             for report in both_ways(frames(0), frames(1, lost=lost)):
                 with self.subTest(lost=lost, match_names=report.options.match_names):
                     start = report.start_here
@@ -359,8 +359,8 @@ class Bindings(unittest.TestCase):
         for seed in seeds(12):
             rng = Random(seed)
             names = rng.sample(range(200), 20)
-            kinds = [rng.randrange(20) for _ in range(120)]
-            swap = rng.randrange(20, 120)
+            kinds = [rng.randrange(20) for _ in range(60)]
+            swap = rng.randrange(20, 60)
             wrong = rng.choice([n for n in range(20) if n != kinds[swap]])
 
             def side(

@@ -764,9 +764,9 @@ def not_compared(records: list[dict[str, object]]) -> list[dict[str, object]]:
     return mutants
 
 
-class Mutations(FolderCase):
+class Mutations(unittest.TestCase):
     def score(self, teacher: d.Trace, records: list[dict[str, object]], hosts: tuple[str, ...]) -> float:
-        student = d.parse_trace(self.put("s", jsonl(*records)))
+        student = d.parse_trace(jsonl(*records))
         return d.compute_parity_score(teacher, student, allow_hosts=hosts).score
 
     def test_the_meter_sees_every_change_that_counts_and_no_other(self) -> None:

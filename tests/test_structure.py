@@ -9,6 +9,7 @@ headings, and the module's docstring is their map, one line each, in the order o
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
 import os
 import re
@@ -26,6 +27,7 @@ SOURCE = Path(diff_events.__file__).read_text(encoding="utf-8")
 OLDEST = (3, 8)
 """A Python that is told that it is too old, and not by a syntax error: it would exit with 1."""
 MODULE = ast.parse(SOURCE, feature_version=OLDEST)
+NODES = list(ast.walk(MODULE))
 LINE_LENGTH = 120
 LONGEST_FUNCTION = 60
 
@@ -157,12 +159,12 @@ def is_start_guard(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and re.match("sys.version_info <|__name__ ==", ast.unparse(node.test)) is not None
 
 
-def calls(module: ast.Module) -> Iterator[tuple[str, int]]:
+@functools.cache
+def calls() -> list[tuple[str, int]]:
     """What is called, in words, and on which line; but for what guards the start and the end."""
-    for statement in itertools.filterfalse(is_start_guard, module.body[:-1]):
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Call):
-                yield ast.unparse(node.func), node.lineno
+    statements = itertools.filterfalse(is_start_guard, MODULE.body[:-1])
+    nodes = itertools.chain.from_iterable(map(ast.walk, statements))
+    return [(ast.unparse(node.func), node.lineno) for node in nodes if isinstance(node, ast.Call)]
 
 
 class Layers(unittest.TestCase):
@@ -231,17 +233,17 @@ class Habits(unittest.TestCase):
     """What a reader may rely on."""
 
     def test_output_goes_to_streams_that_are_passed_in(self) -> None:
-        self.assertEqual([line for name, line in calls(MODULE) if name == "print"], [])
+        self.assertEqual([line for name, line in calls() if name == "print"], [])
 
     def test_only_the_guard_at_the_end_leaves_the_process(self) -> None:
         leaving = {"sys.exit", "exit", "quit", "os._exit", "SystemExit"}
-        self.assertEqual([(name, line) for name, line in calls(MODULE) if name in leaving], [])
+        self.assertEqual([(name, line) for name, line in calls() if name in leaving], [])
         self.assertEqual(
             ast.unparse(main_guard(MODULE)).replace("'", '"'), 'if __name__ == "__main__":\n    sys.exit(main())'
         )
 
     def test_there_is_no_module_state(self) -> None:
-        self.assertEqual([node.lineno for node in ast.walk(MODULE) if isinstance(node, ast.Global)], [])
+        self.assertEqual([node.lineno for node in NODES if isinstance(node, ast.Global)], [])
 
     def test_whatever_is_public_has_a_docstring(self) -> None:
         # What a class takes over from another one says there what it does.
@@ -253,7 +255,7 @@ class Habits(unittest.TestCase):
         self.assertEqual(bare, [])
 
     def test_no_function_is_long(self) -> None:
-        functions = (node for node in ast.walk(MODULE) if isinstance(node, Function))
+        functions = (node for node in NODES if isinstance(node, Function))
         lengths = {node.name: (node.end_lineno or 0) - node.lineno + 1 for node in functions}
         self.assertEqual({name: length for name, length in lengths.items() if length > LONGEST_FUNCTION}, {})
 
@@ -266,7 +268,7 @@ class Habits(unittest.TestCase):
         statements = itertools.filterfalse(is_start_guard, MODULE.body[1:])
         top = itertools.takewhile(lambda node: isinstance(node, ast.Import | ast.ImportFrom | ast.If), statements)
         lines_at_top = {number for node in top for number in range(node.lineno, (node.end_lineno or 0) + 1)}
-        imports = {node.lineno for node in ast.walk(MODULE) if isinstance(node, ast.Import | ast.ImportFrom)}
+        imports = {node.lineno for node in NODES if isinstance(node, ast.Import | ast.ImportFrom)}
         lines = SOURCE.splitlines()
         elsewhere = (lines[number - 1] for number in imports - lines_at_top)
         self.assertEqual([line for line in elsewhere if "  # here, so that" not in line], [])

@@ -145,16 +145,12 @@ class Time(unittest.TestCase):
             *("a: |\n  x\n\n", "\t", "k1: &", "---\n", "[1, ", "{a: ", "a: 'b", "x y z\n  "),
         ):
             times = []
-            for size in (20_000, 80_000):
-                for text in (
-                    piece * (size // len(piece)),
-                    "k: " + piece * (size // len(piece)),
-                    "k: [" + piece * (size // len(piece)),
-                ):
-                    start = time.process_time()
-                    with contextlib.suppress(d.InputError):
-                        d.PlainYaml(text, "c.yaml").document()
-                    times.append(time.process_time() - start)
+            for before in ("", "k: ", "k: ["):
+                text = before + piece * (80_000 // len(piece))
+                start = time.process_time()
+                with contextlib.suppress(d.InputError):
+                    d.PlainYaml(text, "c.yaml").document()
+                times.append(time.process_time() - start)
             self.assertLess(max(times), 2.0, piece)
 
 
