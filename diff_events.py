@@ -2564,26 +2564,33 @@ class Profile:
         """What stands in the place of a value that a rule lists."""
         return f"one that rule {self._stand_ins[number]} lists"
 
-    def judge(self, canary: Event, ours: Event) -> tuple[set[int], tuple[FieldDifference, ...]]:
-        """By which rules fields of two events of one kind may differ, and what differs beyond."""
-        used, beyond = set(), []
-        about = self.rules_about(canary.kind, canary.name)
+    def _beyond(self, canary: Event, ours: Event, used: set[int]) -> Iterator[FieldDifference]:
+        """What differs beyond what rules allow; notes those that were ``used``."""
+        about = [(number, rule) for number, rule in self.rules_about(canary.kind, canary.name) if rule.is_of_fields]
         for difference in field_differences(compared_payload(canary), compared_payload(ours), "payload"):
-            path = parse_field_path(difference.path.removeprefix("payload").removeprefix("."))
+            path = parse_field_path(difference.path.removeprefix("payload").removeprefix(".")) if about else ()
             values = difference.left, difference.right
-            number = next((n for n, rule in about if rule.is_of_fields and rule.allows(path, *values)), None)
+            number = next((number for number, rule in about if rule.allows(path, *values)), None)
             if number is None:
-                beyond.append(difference)
+                yield difference
             else:
                 used.add(number)
-        return used, tuple(beyond)
+
+    def judge(self, canary: Event, ours: Event) -> tuple[set[int], tuple[FieldDifference, ...]]:
+        """By which rules fields of two events of one kind may differ, and what differs beyond."""
+        used: set[int] = set()
+        beyond = tuple(self._beyond(canary, ours, used))
+        return used, beyond
 
     def equal(self, canary: Event, ours: Event, explains: Explains | None = None) -> bool:
         """Whether two events are the same under the rules; ``explains`` may account for fields that differ beyond."""
         if canary.kind != ours.kind or event_shared_global(canary) != event_shared_global(ours):
             return False
-        _, beyond = self.judge(canary, ours)
-        return not beyond or (explains is not None and explains(Both(canary, ours), beyond))
+        differences = self._beyond(canary, ours, set())
+        if explains is None:
+            return next(differences, None) is None
+        beyond = tuple(differences)
+        return not beyond or explains(Both(canary, ours), beyond)
 
 
 NO_PROFILE: Final = Profile()
