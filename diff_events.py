@@ -2310,30 +2310,30 @@ class RuleSort(enum.Enum):
     POOL = "pool"
 
 
-class AnyPlace(enum.Enum):
-    """The step of a path that stands for every place of a list."""
+class AnyElement(enum.Enum):
+    """The step of a path that stands for every element of a list."""
 
-    ANY_PLACE = "*"
+    ANY = "*"
 
 
-FieldPath: TypeAlias = "tuple[str | int | AnyPlace, ...]"
+FieldPath: TypeAlias = "tuple[str | int | AnyElement, ...]"
 _PATH_STEP: Final = re.compile(r'(?:^|\.)([^\W\d]\w*)|\[(?:([0-9]{1,9})|(\*)|("(?:[^"\\]|\\.)*"))\]')
 
 
 @functools.lru_cache(maxsize=4096)
 def parse_field_path(text: str) -> FieldPath:
-    """The steps of a path as reports write it: members, places of lists, ``[*]`` for any place. Raises `ValueError`.
+    """The steps of a path as reports write it: members, indexes of lists, ``[*]`` for any. Raises `ValueError`.
 
     >>> parse_field_path('args[2].name["odd key"]')
     ('args', 2, 'name', 'odd key')
     """
-    steps: list[str | int | AnyPlace] = []
+    steps: list[str | int | AnyElement] = []
     end = 0
     for match in _PATH_STEP.finditer(text):
         if match.start() != end:
             break
-        member, place, anywhere, quoted_key = match.groups()
-        steps.append(member or (AnyPlace.ANY_PLACE if anywhere else int(place) if place else json.loads(quoted_key)))
+        member, index, any_element, quoted_key = match.groups()
+        steps.append(member or (AnyElement.ANY if any_element else int(index) if index else json.loads(quoted_key)))
         end = match.end()
     if not steps or end != len(text):
         raise ValueError(text)
@@ -2343,7 +2343,7 @@ def parse_field_path(text: str) -> FieldPath:
 def path_text(path: FieldPath) -> str:
     """A path as reports write it: what `parse_field_path` reads.
 
-    >>> path_text(("args", AnyPlace.ANY_PLACE, "odd key"))
+    >>> path_text(("args", AnyElement.ANY, "odd key"))
     'args[*]["odd key"]'
     """
     text = ""
@@ -2351,15 +2351,15 @@ def path_text(path: FieldPath) -> str:
         if isinstance(step, str):
             text = member_path(text, step)
         else:
-            text += f"[{'*' if step is AnyPlace.ANY_PLACE else step}]"
+            text += f"[{'*' if step is AnyElement.ANY else step}]"
     return text.removeprefix(".")
 
 
-def _keys_at(value: object, step: str | int | AnyPlace) -> Sequence[Any]:
-    """The members of an object, or places of a list, that one step of a path leads to."""
+def _keys_at(value: object, step: str | int | AnyElement) -> Sequence[Any]:
+    """The members of an object, or indexes of a list, that one step of a path leads to."""
     if isinstance(value, dict):
         return (step,) if step in value else ()
-    if not isinstance(value, list) or step is AnyPlace.ANY_PLACE:
+    if not isinstance(value, list) or step is AnyElement.ANY:
         return range(len(value) if isinstance(value, list) else 0)
     return (step,) if isinstance(step, int) and step < len(value) else ()
 
@@ -2367,7 +2367,7 @@ def _keys_at(value: object, step: str | int | AnyPlace) -> Sequence[Any]:
 def values_at(value: Any, path: FieldPath) -> Iterator[object]:
     """Whatever stands at a path.
 
-    >>> list(values_at({"args": [1, 2]}, ("args", AnyPlace.ANY_PLACE)))
+    >>> list(values_at({"args": [1, 2]}, ("args", AnyElement.ANY)))
     [1, 2]
     """
     if not path:
@@ -2380,7 +2380,7 @@ def values_at(value: Any, path: FieldPath) -> Iterator[object]:
 def _edit(value: Any, path: FieldPath, edit: Callable[[object], object]) -> None:
     """Edits what stands at a path, in place, or takes it out where that gives `MISSING`.
 
-    Nothing moves up in a list: NaN, which no log has, keeps a place.
+    In a list, NaN, which no log has, stands for what is taken out, so that nothing moves up.
     """
     step, rest = path[0], path[1:]
     for key in _keys_at(value, step):
@@ -2448,7 +2448,7 @@ class ProfileRule:
         """Whether it is about the field at a path, or one that is in a field that is not compared."""
         if len(path) < len(self.field) or (len(path) > len(self.field) and not self.is_whole):
             return False
-        return all(step in (AnyPlace.ANY_PLACE, at) for step, at in zip(self.field, path, strict=False))
+        return all(step in (AnyElement.ANY, at) for step, at in zip(self.field, path, strict=False))
 
     def allows(self, path: FieldPath, canary: object, ours: object) -> bool:
         """Whether a field may have these two values, which differ."""
@@ -2468,7 +2468,7 @@ class ProfileRule:
     def floats(self, payload: Mapping[str, object]) -> bool:
         """Whether an event that it is about may stand anywhere, or be missing."""
         return self.sort is RuleSort.FLOAT and all(
-            any(json_equal(found, value) for found in values_at(payload, path)) for path, value in self.where
+            any(json_equal(actual, value) for actual in values_at(payload, path)) for path, value in self.where
         )
 
 
@@ -2477,13 +2477,13 @@ Explains: TypeAlias = "Callable[[Both[Event], Sequence[FieldDifference]], bool]"
 
 
 def _as_applied(rules: Iterable[tuple[int, ProfileRule]]) -> list[tuple[int, ProfileRule]]:
-    """Rules in the order in which they are applied: of a list, the last places first."""
+    """Rules in the order in which they are applied: of a list, the last elements first."""
 
-    def places(entry: tuple[int, ProfileRule]) -> list[int]:
+    def indexes(entry: tuple[int, ProfileRule]) -> list[int]:
         steps = (step for step in entry[1].field if not isinstance(step, str))
-        return [-sys.maxsize if step is AnyPlace.ANY_PLACE else -step for step in steps]
+        return [-sys.maxsize if step is AnyElement.ANY else -step for step in steps]
 
-    return sorted(rules, key=places)
+    return sorted(rules, key=indexes)
 
 
 class Profile:
@@ -2516,7 +2516,7 @@ class Profile:
         return {kind.encode(): re.compile("|".join(names).encode()) for kind, names in calls.items()}
 
     def rules_about(self, kind: str, call: str | None) -> tuple[tuple[int, ProfileRule], ...]:
-        """The rules for the fields of an event, or for its place."""
+        """The rules for the fields of an event, or for its position."""
         if (kind, call) not in self._known:
             self._known[kind, call] = tuple(
                 (number, rule)
@@ -2877,7 +2877,7 @@ class _TextField:
         self.is_member = len(path) == 1
         if self.is_member:
             pattern = f"({key})({_SCALAR})(?=,)" if keeps_key else f"{key}()({_SCALAR}), ?"
-        elif element is AnyPlace.ANY_PLACE:
+        elif element is AnyElement.ANY:
             pattern = rf"({key}\[)({items})(?=\])"
         self._key, self._pattern = f'"{path[0]}"'.encode(), re.compile(pattern.encode())
         self._list = re.compile(rf"{key}\[(?:{items})?\]".encode())
@@ -2917,7 +2917,7 @@ class _TextRule:
         """Whether texts tell what it lets differ."""
         if not rule.field:
             return not rule.where
-        is_list = bool(rule.values) and AnyPlace.ANY_PLACE in rule.field
+        is_list = bool(rule.values) and AnyElement.ANY in rule.field
         are_plain = all(_SCALARS.fullmatch(json_text(value).encode()) for value in rule.values)
         return _TextField.can_be_at(rule.field) and are_plain and not is_list
 
@@ -5566,9 +5566,9 @@ def walk_pair(walker: Walker, most_differences: int) -> PairWalk:
 # ══ hiding ════════════════════════════════════════════════════════════════════════════════════════════════════════
 #
 # A walk under a profile matches what is equal under its rules and lets float what they let float. That is also how
-# often in a row a loop runs the same turn, where a rule says so. Two things are left, in this order: a block that is
-# turns of such a loop, as the other side has them too, is no difference; and what is left over on one member of a pool
-# is none where another has it. What is hidden so becomes a stretch that floats.
+# often in a row a loop runs the same turn, where a rule says so. Two steps follow: a block that is turns of such a
+# loop, as the other side has them too, is no difference; and an event without a match on one member of a pool is none
+# where another member has it. What is hidden so becomes a stretch that floats.
 
 
 class Hidden(NamedTuple):
@@ -5638,8 +5638,8 @@ def turns_in_a_row(log: Log, tid: int, profile: Profile) -> dict[int, str | int]
     for number, rule in profile.of_sort(RuleSort.REPEAT):
         for length in range(len(rule.calls), _EVENTS_PER_CALL * len(rule.calls) + 1):
             again = bytes(map(int.__eq__, events, itertools.islice(events, length, None)))
-            for found in re.finditer(b"\x01{%d,}" % length, again):
-                first = range(found.start(), found.start() + length)
+            for match in re.finditer(b"\x01{%d,}" % length, again):
+                first = range(match.start(), match.start() + length)
                 key = number, *events[first.start : first.stop]
                 if key not in known:
                     turn = [log.event(tid, at) for at in first]
@@ -5647,10 +5647,10 @@ def turns_in_a_row(log: Log, tid: int, profile: Profile) -> dict[int, str | int]
                     is_turn = calls == len(rule.calls) and _is_whole_turns(turn, rule.calls)
                     known[key] = turn if is_turn else []
                 turn = known[key]
-                part = (found.end() - found.start()) % length  # of a turn that is only begun: it stays, in front
+                part = (match.end() - match.start()) % length  # of a turn that is only begun: it stays, in front
                 turn = turn[part:] + turn[:part]
                 asked = [at for at, event in enumerate(turn) if _is_asked(event, profile)]
-                for start in range(first.stop + part, found.end() + 1, length) if turn else ():
+                for start in range(first.stop + part, match.end() + 1, length) if turn else ():
                     if all(profile.equal(turn[at], log.event(tid, start + at)) for at in asked):
                         floats.update(dict.fromkeys(range(start + 1, start + length), f"{_OF_TURN}{length}"))
                         floats[start] = number
@@ -5739,7 +5739,7 @@ def is_of_pool(walk: PairWalk, rule: ProfileRule) -> bool:
     return all(cursor.tid in pool_tids(cursor.log, rule) for cursor in walk.sides)
 
 
-class _LeftOver(NamedTuple):
+class _Unmatched(NamedTuple):
     """An event that differs, in the order in which those of a pool are matched: the fullest first."""
 
     emptiness: int
@@ -5755,9 +5755,9 @@ _MOST_TRIED: Final = 64
 """Events of the other side that one event of a pool is held against."""
 
 
-def _left_over(walks: Iterable[PairWalk], side: Side) -> dict[int, list[_LeftOver]]:
+def _unmatched(walks: Iterable[PairWalk], side: Side) -> dict[int, list[_Unmatched]]:
     """The events of one side that differ, by their fingerprint."""
-    groups: dict[int, list[_LeftOver]] = {}
+    groups: dict[int, list[_Unmatched]] = {}
     for walk in walks:
         cursor = walk.sides[side]
         for step in walk.steps:
@@ -5765,31 +5765,31 @@ def _left_over(walks: Iterable[PairWalk], side: Side) -> dict[int, list[_LeftOve
                 event = cursor.event(position)
                 values = compared_payload(event)
                 size = sum(len(value) if isinstance(value, list | dict) else 1 for value in values.values())
-                left = _LeftOver(-size, json_text(values), walk.canary.tid, position, event)
-                groups.setdefault(cursor.stream.fingerprints[position], []).append(left)
+                unmatched = _Unmatched(-size, json_text(values), walk.canary.tid, position, event)
+                groups.setdefault(cursor.stream.fingerprints[position], []).append(unmatched)
     for group in groups.values():
-        group.sort(key=lambda left: left[:2])
+        group.sort(key=lambda one: one[:2])
     return groups
 
 
-def _pool_pairs(canary: Sequence[_LeftOver], ours: Sequence[_LeftOver], profile: Profile) -> Iterator[Both[_LeftOver]]:
+def _pool_pairs(group: Both[Sequence[_Unmatched]], profile: Profile) -> Iterator[Both[_Unmatched]]:
     """What matches of one group: full events that are the same, then what is equal by rules."""
-    fullest = min(left.emptiness for left in (*canary, *ours))
-    same: dict[str, list[_LeftOver]] = {}
-    for left in ours:
-        same.setdefault(left.text if left.emptiness == fullest else "", []).append(left)
+    fullest = min(one.emptiness for one in (*group.canary, *group.ours))
+    same: dict[str, list[_Unmatched]] = {}
+    for one in group.ours:
+        same.setdefault(one.text if one.emptiness == fullest else "", []).append(one)
     waiting = []
-    for left in canary:
-        if left.emptiness == fullest and same.get(left.text):
-            yield Both(left, same[left.text].pop(0))
+    for one in group.canary:
+        if one.emptiness == fullest and same.get(one.text):
+            yield Both(one, same[one.text].pop(0))
         else:
-            waiting.append(left)
-    rest = sorted(itertools.chain.from_iterable(same.values()), key=lambda left: left[:2])
-    for left in waiting:
+            waiting.append(one)
+    rest = sorted(itertools.chain.from_iterable(same.values()), key=lambda one: one[:2])
+    for one in waiting:
         near = enumerate(rest[:_MOST_TRIED])
-        place = next((place for place, other in near if profile.equal(left.event, other.event)), None)
-        if place is not None:
-            yield Both(left, rest.pop(place))
+        nth = next((nth for nth, other in near if profile.equal(one.event, other.event)), None)
+        if nth is not None:
+            yield Both(one, rest.pop(nth))
 
 
 def _runs(positions: Iterable[int]) -> list[range]:
@@ -5808,32 +5808,32 @@ def _runs(positions: Iterable[int]) -> list[range]:
 
 
 def _without_taken(walk: PairWalk, step: Step, taken: Both[set[int]]) -> Iterator[Step]:
-    """A stretch of which a pool has taken some events: each run that is left differs for itself."""
-    left = Both(*(_runs(at for at in staying(walk, step, side) if at not in taken[side]) for side in Side))
+    """A stretch of which a pool has taken some events: each remaining run differs for itself."""
+    remaining = Both(*(_runs(at for at in staying(walk, step, side) if at not in taken[side]) for side in Side))
     is_touched = any(step.counts) and any(at in taken[side] for side in Side for at in step.positions[side])
-    if not is_touched or (step.kind is StepKind.REST and any(left)):
+    if not is_touched or (step.kind is StepKind.REST and any(remaining)):
         yield step
         return
     here, last = step.starts, len(walk.canary.stream) - 1
-    for run in left.canary:
+    for run in remaining.canary:
         yield _step(StepKind.FLOATED, here, Both(run.start, here.ours))
         here = Both(run.stop, here.ours)
-        places = Both(run, range(here.ours, here.ours))
-        yield Step(StepKind.DIFFERED, places, places.map(len), Change.MISSING_ON_OURS)
-    for run in left.ours:
+        positions = Both(run, range(here.ours, here.ours))
+        yield Step(StepKind.DIFFERED, positions, positions.map(len), Change.MISSING_ON_OURS)
+    for run in remaining.ours:
         yield _step(StepKind.FLOATED, here, Both(step.ends.canary, run.start))
         here = Both(step.ends.canary, run.stop)
-        place = min(here.canary, last)  # an event of canary, and not the end of its stream
-        places = Both(range(place, place), run)
-        yield Step(StepKind.DIFFERED, places, places.map(len), Change.EXTRA_ON_OURS)
+        position = min(here.canary, last)  # an event of canary, and not the end of its stream
+        positions = Both(range(position, position), run)
+        yield Step(StepKind.DIFFERED, positions, positions.map(len), Change.EXTRA_ON_OURS)
     yield _step(StepKind.FLOATED, here, step.ends)
 
 
 def _rule_uses(walk: PairWalk, profile: Profile) -> Counter[int]:
     """How often a walk needs each rule."""
-    places = list(same_under_rules(walk, profile))
-    asked = {(canary, ours) for number, canary, ours, _ in places if number in profile.asked}
-    used = Counter(number for number, canary, ours, _ in places if (canary, ours) not in asked)
+    hidden = list(same_under_rules(walk, profile))
+    asked = {(canary, ours) for number, canary, ours, _ in hidden if number in profile.asked}
+    used = Counter(number for number, canary, ours, _ in hidden if (canary, ours) not in asked)
     for canary, ours in asked:
         used.update(profile.judge(walk.canary.event(canary), walk.ours.event(ours))[0])
     used.update(number for side in Side for _, number in floating(walk, side))
@@ -5853,11 +5853,11 @@ def hide(walks: Iterable[PairWalk], profile: Profile) -> Hidden:
     for number, rule in profile.of_sort(RuleSort.POOL):
         members = [walk for tid, walk in by_tid.items() if tid not in pools and is_of_pool(walk, rule)]
         pools.update((walk.canary.tid, number) for walk in members)
-        canary, ours = (_left_over(members, side) for side in Side)
+        canary, ours = (_unmatched(members, side) for side in Side)
         taken: dict[int, Both[set[int]]] = {walk.canary.tid: Both(set(), set()) for walk in members}
         for key, group in canary.items():
-            for pair in _pool_pairs(group, ours[key], profile) if key in ours else ():
-                events = pair.map(lambda left: left.event)
+            for pair in _pool_pairs(Both(group, ours[key]), profile) if key in ours else ():
+                events = pair.map(lambda one: one.event)
                 used.update((number, *profile.judge(*events)[0]))
                 pooled.append(events)
                 taken[pair.canary.tid].canary.add(pair.canary.position)
@@ -5921,7 +5921,7 @@ _ERROR_SEVERITY: Final = 0x80000000
 
 
 def wait_status_name(code: int) -> str | None:
-    """The name of what a wait ended with, where it tells which object ended it.
+    """The name of what a wait ended with, where it says which object ended it.
 
     >>> wait_status_name(0), wait_status_name(0x81), wait_status_name(0x102)
     ('STATUS_WAIT_0', 'STATUS_ABANDONED_WAIT_1', None)
@@ -6612,7 +6612,7 @@ class Report:
 #
 # An object without a known counterpart (created before the log began, on a thread without a partner, or where
 # the streams differ) gets the first one that a matching event shows, and that is no finding. A finding needs two
-# objects that both have another counterpart. Threads with equal streams may be paired crosswise: they are left out.
+# objects that both have another counterpart. Threads with equal streams may be paired crosswise: these are skipped.
 # It is certain only where timing cannot explain it: not behind a difference, and not for objects that were made alike
 # and that threads share, for which of them is free is timing.
 
@@ -6621,7 +6621,7 @@ _UNKNOWN: Final = -1
 _ITSELF: Final = -2
 """The counterpart of a shared-global object that the other log does not name."""
 _NEAR: Final = 2
-"""So many objects of one id before or after count as the same: lines of different threads may change places."""
+"""So many objects of one id before or after count as the same: lines of different threads may be swapped."""
 MOST_IDENTITY_FINDINGS: Final = 100
 
 
@@ -6631,18 +6631,18 @@ class _Objects:
     def __init__(self, log: Log, shared: Collection[int]) -> None:
         self.log, self.refs = log, log.index.objects
         self.births = array("q")
-        """Of each object: the place that names it first."""
+        """Of each object: the first reference to it."""
         self.at = array("q")
-        """Of each place: the object."""
+        """Of each reference: the object."""
         current: dict[int, int] = {}
-        for place, (sid, role) in enumerate(zip(self.refs.sids, self.refs.roles, strict=True)):
+        for ref, (sid, role) in enumerate(zip(self.refs.sids, self.refs.roles, strict=True)):
             if not sid:  # known by its raw handle alone
                 self.at.append(_UNKNOWN)
                 continue
             number = current.get(sid)
             if number is None or (not role and sid not in shared):
                 number = current[sid] = len(self.births)
-                self.births.append(place)
+                self.births.append(ref)
             if role == ObjectRole.DESTROYED and sid not in shared:
                 del current[sid]
             self.at.append(number)
@@ -6651,23 +6651,23 @@ class _Objects:
         self.of_shared = {sid: current[sid] for sid in shared if sid in current}
         self.of_sid: dict[int, list[int]] = {}
         """By id: the objects that had it, one after the other."""
-        for number, place in enumerate(self.births):
-            self.of_sid.setdefault(self.refs.sids[place], []).append(number)
+        for number, ref in enumerate(self.births):
+            self.of_sid.setdefault(self.refs.sids[ref], []).append(number)
 
     @functools.cached_property
-    def _places(self) -> list[array[int]]:
-        """Of each thread: the places of its events that name an object by a semantic id."""
+    def _of_threads(self) -> list[array[int]]:
+        """Of each thread: the references of its events by a semantic id."""
         of_thread = [array("q") for _ in self.refs.tids]
-        for place, thread in enumerate(self.refs.threads):
-            if self.refs.sids[place]:
-                of_thread[thread].append(place)
+        for ref, thread in enumerate(self.refs.threads):
+            if self.refs.sids[ref]:
+                of_thread[thread].append(ref)
         return of_thread
 
-    def places_of(self, cursor: Cursor) -> tuple[array[int], list[int]]:
-        """The places of a thread, and at which positions of its stream they are."""
+    def of_thread(self, cursor: Cursor) -> tuple[array[int], list[int]]:
+        """The references of a thread, and the positions of their events in its stream."""
         known = cursor.tid in self.refs.tids
-        places = self._places[self.refs.tids.index(cursor.tid)] if known else array("q")
-        return places, cursor.stream.positions_of([self.refs.indexes[place] for place in places])
+        refs = self._of_threads[self.refs.tids.index(cursor.tid)] if known else array("q")
+        return refs, cursor.stream.positions_of([self.refs.indexes[ref] for ref in refs])
 
     @functools.cached_property
     def _of_several_threads(self) -> set[int]:
@@ -6683,38 +6683,38 @@ class _Objects:
 
     def creation(self, number: int) -> int | None:
         """The fingerprint of the event that made an object; None if the log does not have it."""
-        place = self.births[number]
-        if self.refs.roles[place] != ObjectRole.CREATED:
+        ref = self.births[number]
+        if self.refs.roles[ref] != ObjectRole.CREATED:
             return None
-        stream = self.log.index.streams[self.refs.tids[self.refs.threads[place]]]
-        return stream.fingerprints[stream.position_of(self.refs.indexes[place])]
+        stream = self.log.index.streams[self.refs.tids[self.refs.threads[ref]]]
+        return stream.fingerprints[stream.position_of(self.refs.indexes[ref])]
 
     @functools.cached_property
     def shared_creations(self) -> set[int | None]:
         """The fingerprints of the events that made objects which several threads name."""
         several = self._of_several_threads
-        return {self.creation(n) for n, place in enumerate(self.births) if self.refs.sids[place] in several}
+        return {self.creation(n) for n, ref in enumerate(self.births) if self.refs.sids[ref] in several}
 
     def near(self, number: int) -> list[int]:
         """An object, and those that had its id shortly before and after."""
         row = self.of_sid[self.refs.sids[self.births[number]]]
-        place = bisect.bisect_left(row, number)
-        return row[max(0, place - _NEAR) : place + _NEAR + 1]
+        nth = bisect.bisect_left(row, number)
+        return row[max(0, nth - _NEAR) : nth + _NEAR + 1]
 
-    def event(self, place: int) -> Event:
-        """The event that names an object at a place."""
-        tid = self.refs.tids[self.refs.threads[place]]
-        return self.log.event(tid, self.log.position(tid, self.refs.indexes[place]))
+    def event(self, ref: int) -> Event:
+        """The event with a reference."""
+        tid = self.refs.tids[self.refs.threads[ref]]
+        return self.log.event(tid, self.log.position(tid, self.refs.indexes[ref]))
 
     def known(self, number: int) -> KnownObject:
         """The object for a report."""
-        place = self.births[number]
-        created = self.refs.roles[place] == ObjectRole.CREATED
-        return KnownObject(f"{self.refs.sids[place]:016x}", self.event(place), created)
+        ref = self.births[number]
+        created = self.refs.roles[ref] == ObjectRole.CREATED
+        return KnownObject(f"{self.refs.sids[ref]:016x}", self.event(ref), created)
 
 
 class _Run(NamedTuple):
-    """Places of both logs that stand in matching events of one pair, up to the next difference."""
+    """References of both logs in matching events of one pair, up to the next difference."""
 
     pair: ThreadPair
     trusted: bool
@@ -6723,11 +6723,11 @@ class _Run(NamedTuple):
 
 
 _Conflict: TypeAlias = "tuple[_Run, int, int]"
-"""Two matching places with objects that are each other's counterparts in no way."""
+"""Two matching references to objects that are not each other's counterparts."""
 
 
-def _matching_places(step: Step, canary: list[int], ours: list[int]) -> Iterator[tuple[slice, slice]]:
-    """The places in a matched stretch, given the positions of all places of both threads; as many on both sides."""
+def _matching_refs(step: Step, canary: list[int], ours: list[int]) -> Iterator[tuple[slice, slice]]:
+    """The references in a matched stretch, as many on both sides; given the positions of all of both threads."""
 
     def within(positions: list[int], start: int, stop: int) -> slice:
         return slice(bisect.bisect_left(positions, start), bisect.bisect_left(positions, stop))
@@ -6766,14 +6766,14 @@ class _IdentityMap:
         return itertools.chain.from_iterable(map(self._check, runs))
 
     def _matched(self, walk: PairWalk, pair: ThreadPair) -> Iterator[_Run]:
-        canary, canary_positions = self._canary.places_of(walk.canary)
-        ours, ours_positions = self._ours.places_of(walk.ours)
+        canary, canary_positions = self._canary.of_thread(walk.canary)
+        ours, ours_positions = self._ours.of_thread(walk.ours)
         run = _Run(pair, pair.alternative is None, [], [])
         for step in walk.steps:
             if step.kind is StepKind.DIFFERED:
                 yield run
                 run = _Run(pair, False, [], [])
-            for one, other in _matching_places(step, canary_positions, ours_positions) if step.matched else ():
+            for one, other in _matching_refs(step, canary_positions, ours_positions) if step.matched else ():
                 run.canary.extend(canary[one])
                 run.ours.extend(ours[other])
         yield run
@@ -6789,14 +6789,14 @@ class _IdentityMap:
         roles = self._canary.refs.roles
         conflicts = []
         wait = None
-        for place, ours_place in zip(run.canary, run.ours, strict=True):
-            role, one, other = roles[place], self._canary.at[place], self._ours.at[ours_place]
+        for ref, ours_ref in zip(run.canary, run.ours, strict=True):
+            role, one, other = roles[ref], self._canary.at[ref], self._ours.at[ours_ref]
             wait = wait if role == ObjectRole.WOKE else role
             if self._canary.counterparts[one] != other:
                 # Who creates an object is timing, and so is which of several ended a wait for all of them.
                 of_several = role == ObjectRole.WOKE and wait == ObjectRole.WAITED_FOR_WITH_OTHERS
                 if role != ObjectRole.CREATED and not of_several and self._contradicts(one, other):
-                    conflicts.append((run, place, ours_place))
+                    conflicts.append((run, ref, ours_ref))
                 else:
                     self._learn(one, other, run.trusted)
         return conflicts if run.trusted or len(conflicts) * 2 < len(run.canary) else []
@@ -6811,7 +6811,7 @@ class _IdentityMap:
     def _is_certain(self, one: int, other: int) -> bool:
         """Whether nothing but the wrong object explains that an event is about them.
 
-        Objects that were made alike may change places where threads share them: which of them is free is timing.
+        Objects that were made alike may be swapped where threads share them: which of them is free is timing.
         """
         made, ours_made = self._canary.creation(one), self._ours.creation(other)
         if made is None or ours_made is None or not (self._canary.trusted[one] and self._ours.trusted[other]):
@@ -6822,12 +6822,12 @@ class _IdentityMap:
 
     def finding(self, conflict: _Conflict, count: int) -> IdentityFinding:
         """A conflict for a report."""
-        run, place, ours_place = conflict
+        run, ref, ours_ref = conflict
         _, one, other = self.mistake(conflict)
         expected = self._canary.counterparts[one]
         return IdentityFinding(
             pair=run.pair,
-            events=Both(self._canary.event(place), self._ours.event(ours_place)),
+            events=Both(self._canary.event(ref), self._ours.event(ours_ref)),
             objects=Both(self._canary.known(one), self._ours.known(other)),
             expected=self._ours.known(expected) if expected >= 0 else None,
             certain=run.trusted and self._is_certain(one, other),
@@ -6836,12 +6836,12 @@ class _IdentityMap:
 
     def mistake(self, conflict: _Conflict) -> tuple[int, int, int]:
         """The thread and the two objects: conflicts that are alike in this are reported once."""
-        run, place, ours_place = conflict
-        return run.pair.canary_tid, self._canary.at[place], self._ours.at[ours_place]
+        run, ref, ours_ref = conflict
+        return run.pair.canary_tid, self._canary.at[ref], self._ours.at[ours_ref]
 
 
 def identity_findings(logs: Both[Log], walks: Iterable[tuple[PairWalk, ThreadPair]]) -> tuple[IdentityFinding, ...]:
-    """The matching events that are about different objects, by place in canary's log, each mistake once a thread."""
+    """The matching events that are about different objects, by line in canary's log, each mistake once a thread."""
     if not all(log.index.objects for log in logs):
         return ()
     streams = {tid: hash(stream.fingerprints.tobytes()) for tid, stream in logs.canary.index.streams.items()}
@@ -6883,7 +6883,7 @@ def _caller(events: Iterable[Event], pending: list[str]) -> Event | None:
             pending.pop()
             if outermost and not pending:
                 return event
-        # A call of another name never returned, as far as the log tells: its return was lost or is not logged.
+        # A call of another name never returned, as far as the log shows: its return is missing or is not logged.
     return None
 
 
@@ -6907,7 +6907,7 @@ def ending_of(log: Log, tid: int, side: Side) -> Ending:
     call = _caller(events, [])
     kinds = {event.kind for event in events if event != call}
     if "kernel.call" in kinds and "kernel.return" not in kinds:
-        call = None  # this log has calls only: whether one returned cannot be told
+        call = None  # this log has calls only: whether one returned is not known
     last = next((event for event in events if event.kind.startswith(("wait.", "kernel."))), None)
     return Ending(side, events[0], call, last if last and last.kind == "wait.begin" else None)
 
@@ -6935,7 +6935,7 @@ def _clock(line: bytes) -> int | None:
 
 
 class Timeline:
-    """The order of a log's events across its threads: that of its lines, or of `host_ns` where that tells better.
+    """The order of a log's events across its threads: that of its lines, or of `host_ns` where these are delayed.
 
     A writer that buffers puts a thread's lines into the file late. Its clock still rises along each thread, but not
     along the file: then the clock is believed.
@@ -7066,8 +7066,8 @@ def payload_leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
         for key, item in value.items():
             yield from payload_leaves(item, member_path(path, key))
     elif isinstance(value, list):
-        for place, item in enumerate(value):
-            yield from payload_leaves(item, f"{path}[{place}]")
+        for index, item in enumerate(value):
+            yield from payload_leaves(item, f"{path}[{index}]")
     else:
         yield path, value
 
@@ -7227,8 +7227,8 @@ class NameTable:
         used = [(judged.source, path) for path, judged in judgements if judged and judged.is_same]
         if len(used) < len(judgements):
             return False
-        place = events.canary.tid, events.canary.idx
-        self._used.update((source, place, path) for source, path in used)
+        event = events.canary.tid, events.canary.idx
+        self._used.update((source, event, path) for source, path in used)
         return True
 
     def breaks(self, pair: ThreadPair, events: Both[Event], fields: Iterable[FieldDifference]) -> Iterator[NameBreak]:
@@ -7288,16 +7288,16 @@ class NameTable:
         """
         blocks = [(walk, step.positions) for walk in self.walks for step in walk.steps if step.differs]
         for side in Side:
-            self.logs[side].hold((walk.sides[side].tid, at) for walk, places in blocks for at in places[side])
-        return any([self._rename_block(walk, places) for walk, places in blocks])
+            self.logs[side].hold((walk.sides[side].tid, at) for walk, block in blocks for at in block[side])
+        return any([self._rename_block(walk, block) for walk, block in blocks])
 
-    def _rename_block(self, walk: PairWalk, places: Both[range]) -> bool:
+    def _rename_block(self, walk: PairWalk, block: Both[range]) -> bool:
         waiting: defaultdict[str, deque[int]] = defaultdict(deque)
         renamed = False
-        for position in places.canary:
+        for position in block.canary:
             waiting[self._without_names(Side.CANARY, walk.canary.event(position))].append(position)
         fingerprints = Both(walk.canary.stream.fingerprints, walk.ours.stream.fingerprints)
-        for position in places.ours:
+        for position in block.ours:
             event = walk.ours.event(position)
             if candidates := waiting.get(self._without_names(Side.OURS, event)):
                 canary = candidates.popleft()
@@ -7308,7 +7308,7 @@ class NameTable:
         return renamed
 
     def _without_names(self, side: Side, event: Event, *, by_object: bool = False) -> str:
-        """An event as text, with nothing in the place of what may be names, or with the object that each names."""
+        """An event as text, without what may be names, or with the object that each names instead."""
 
         def replaced(value: object) -> object:
             if isinstance(value, dict):
@@ -7340,7 +7340,7 @@ class NameTable:
 
         Their fingerprints are parted, so that the next walk stops there.
         """
-        judged = {place for _, place, _ in self._used}
+        judged = {event for _, event, _ in self._used}
         ours = self.logs.ours
         matching = []
         for tid, position in self._places_with(
@@ -7364,10 +7364,10 @@ class NameTable:
         spellings = {spelling % value for value in wanted for spelling in _SPELLINGS}
         for number in range(len(log.index.chunks) if wanted else 0):
             columns = log.columns(number)
-            found = spellings.intersection(_NUMBER_IN_TEXT.findall(b"\n".join(columns.payloads)))
-            has_any = re.compile(b"|".join(map(re.escape, found))).search
+            spelled = spellings.intersection(_NUMBER_IN_TEXT.findall(b"\n".join(columns.payloads)))
+            has_any = re.compile(b"|".join(map(re.escape, spelled))).search
             for tid, idx in itertools.compress(
-                zip(columns.tids, columns.indexes, strict=True), map(has_any, columns.payloads if found else ())
+                zip(columns.tids, columns.indexes, strict=True), map(has_any, columns.payloads if spelled else ())
             ):
                 yield int(tid), log.position(int(tid), int(idx))
 
@@ -7414,7 +7414,7 @@ class Found:
     shown: ComparedEvents
     """Its first events, and what differs in them."""
     change: Change
-    """What is left of its change behind events that are the same but for names, if anything is,"""
+    """What remains of its change behind events that are the same but for names, if anything is,"""
     compared: ComparedEvents
     """the first events there,"""
     positions: Both[int]
@@ -7514,13 +7514,13 @@ def _is_failure(event: Event, path: str, value: object) -> bool:
     return code is not None and code >= _ERROR_SEVERITY and _may_be_status(event, leaf, code)
 
 
-def _fails_on_ours(found: Found) -> bool:
+def _fails_on_ours(divergence: Found) -> bool:
     """Whether ours fails where canary succeeds."""
     return any(
-        _is_failure(found.events.ours, f.path, f.right)
+        _is_failure(divergence.events.ours, f.path, f.right)
         and name_value(f.left) is not None
-        and not _is_failure(found.events.canary, f.path, f.left)
-        for f in found.fields
+        and not _is_failure(divergence.events.canary, f.path, f.left)
+        for f in divergence.fields
     )
 
 
@@ -7535,19 +7535,19 @@ _ENOUGH_EVENTS: Final = 16
 """With fewer events to the end of a log it says nothing that two streams do not come together again."""
 
 
-def _reason_of(found: Found) -> StartReason:
+def _reason_of(divergence: Found) -> StartReason:
     """How grave a divergence is."""
-    if not found.counts:
+    if not divergence.counts:
         return StartReason.NAME_OR_HOLE
-    change, counts = found.change, (found.difference.counts.canary, found.difference.counts.ours)
+    change, counts = divergence.change, (divergence.difference.counts.canary, divergence.difference.counts.ours)
     never_again = change is Change.UNRECOVERED and min(counts) >= _ENOUGH_EVENTS
-    value = StartReason.VALUE_USED_LATER if found.used_later else StartReason.VALUE_CHANGED
+    value = StartReason.VALUE_USED_LATER if divergence.used_later else StartReason.VALUE_CHANGED
     by_weight = (
         (never_again, StartReason.NEVER_TOGETHER_AGAIN),
-        (_fails_on_ours(found), StartReason.FAILS_ON_OURS),
-        (bool(found.breaks), StartReason.WRONG_OBJECT),
+        (_fails_on_ours(divergence), StartReason.FAILS_ON_OURS),
+        (bool(divergence.breaks), StartReason.WRONG_OBJECT),
         (change in _REASON_OF_CHANGE, _REASON_OF_CHANGE.get(change, value)),
-        (not found.compares_one_call, StartReason.EVENTS_REPLACED),
+        (not divergence.compares_one_call, StartReason.EVENTS_REPLACED),
     )
     return next((reason for applies, reason in by_weight if applies), value)
 
@@ -7596,15 +7596,15 @@ def _is_contention(event: Event) -> bool:
     return event.kind in _CONTENTION_KINDS or event.name in _CONTENTION_CALLS
 
 
-def _is_doubtful(found: Found) -> bool:
+def _is_doubtful(divergence: Found) -> bool:
     """Whether a divergence is more often timing, or the engine's own business, than behaviour that differs."""
-    if found.breaks or _fails_on_ours(found):
+    if divergence.breaks or _fails_on_ours(divergence):
         return False
-    events = [found.events[found.side]] if found.side else found.events
+    events = [divergence.events[divergence.side]] if divergence.side else divergence.events
     waits = all(event.kind in _CONTENTION_KINDS for event in events)
     if waits or any(event.name in _CONTENTION_CALLS for event in events):
         return True
-    return found.moved and not found.used_later
+    return divergence.moved and not divergence.used_later
 
 
 # What the other log has elsewhere
@@ -7635,8 +7635,8 @@ def _values_of(event: Event) -> list[_Value]:
 def _block(one: Found) -> Both[range]:
     """Where the first events of a divergence stand, of the sides that have any."""
     starts, ends = one.positions, one.difference.ends
-    places = (range(starts[s], max(starts[s] + 1, min(ends[s], starts[s] + _MOST_OF_BLOCK))) for s in Side)
-    return Both(*(at if one.side in (side, None) else range(0) for side, at in zip(Side, places, strict=True)))
+    positions = (range(starts[s], max(starts[s] + 1, min(ends[s], starts[s] + _MOST_OF_BLOCK))) for s in Side)
+    return Both(*(at if one.side in (side, None) else range(0) for side, at in zip(Side, positions, strict=True)))
 
 
 def _shapes(event: Event) -> tuple[str, str]:
@@ -7645,8 +7645,8 @@ def _shapes(event: Event) -> tuple[str, str]:
     return text, "~" + _SMALL_NUMBER.sub("", _LOCAL_PART.sub("", text))
 
 
-def _printed(cursor: Cursor, places: range) -> list[_Printed]:
-    return [(cursor.stream.fingerprints[at], cursor.event(at)) for at in places]
+def _printed(cursor: Cursor, positions: range) -> list[_Printed]:
+    return [(cursor.stream.fingerprints[at], cursor.event(at)) for at in positions]
 
 
 class _Elsewhere:
@@ -7667,21 +7667,22 @@ class _Elsewhere:
         return not is_there and any(value[-1] and value not in known for value in values)
 
     def is_moved(self, block: Both[list[_Printed]], precision: int) -> bool:
-        """Whether all of these events are left over on both sides as often: exactly (0), or but for descriptors (1)."""
+        """Whether all of these events have no match on both sides as often: exactly (0), or but for descriptors (1)."""
         events = (event for side in block for _, event in side if not _is_contention(event))
         return not any(self._surplus[_shapes(event)[precision]] for event in events)
 
 
-def note_news(logs: Both[Log], walks: Iterable[PairWalk], found: Iterable[Iterable[Found]]) -> None:
-    """Notes which divergences (``found``: of each walk) have values that the other log has nowhere, and which moved."""
-    places = [(one, walk, _block(one)) for walk, of_walk in zip(walks, found, strict=True) for one in of_walk]
-    if not places:
+def note_news(logs: Both[Log], walks: Iterable[PairWalk], divergences: Iterable[Iterable[Found]]) -> None:
+    """Notes which divergences, given for each walk, have values that the other log has nowhere, and which moved."""
+    pairs = zip(walks, divergences, strict=True)
+    blocks = [(one, walk, _block(one)) for walk, of_walk in pairs for one in of_walk]
+    if not blocks:
         return
     for side in Side:
-        logs[side].hold((walk.sides[side].tid, at) for _, walk, block in places for at in block[side])
-    blocks = [(one, Both(*map(_printed, walk.sides, block))) for one, walk, block in places]
-    elsewhere = _Elsewhere(logs, [block for _, block in blocks])
-    for one, block in blocks:
+        logs[side].hold((walk.sides[side].tid, at) for _, walk, block in blocks for at in block[side])
+    events_of = [Both(*map(_printed, walk.sides, block)) for _, walk, block in blocks]
+    elsewhere = _Elsewhere(logs, events_of)
+    for (one, _, _), block in zip(blocks, events_of, strict=True):
         is_changed = one.difference.is_paired and one.change is Change.CHANGED
         said = [(side, event, _values_of(event[1])) for side in Side for event in block[side]]
         if is_changed:
@@ -7696,30 +7697,30 @@ def note_news(logs: Both[Log], walks: Iterable[PairWalk], found: Iterable[Iterab
         one.moved = not said or (not one.news and elsewhere.is_moved(block, 0 if is_changed else 1))
 
 
-def divergence_mark(found: Found, canary: Stream) -> DivergenceMark:
+def divergence_mark(divergence: Found, canary: Stream) -> DivergenceMark:
     """A divergence in short. Its sort must be known."""
-    difference = found.difference
+    difference = divergence.difference
     start, end = (idx_behind(canary, position) for position in (difference.starts.canary, difference.ends.canary))
-    return DivergenceMark(start, end, found.sort, found.explained_by is not None or found.doubtful)
+    return DivergenceMark(start, end, divergence.sort, divergence.explained_by is not None or divergence.doubtful)
 
 
 def _sort_rank(members: Sequence[Found]) -> tuple[bool, bool, int, bool, int, When]:
-    """The place of a sort in the table: unexplained, undoubted, grave, new and rare ones first."""
-    explained = all(found.explained_by for found in members)
-    doubtful = all(found.is_minor for found in members)
-    worst = min(found.reason.gravity for found in members)
-    threads = len({found.pair.canary_tid for found in members})
-    no_news = not any(found.novelty or found.news for found in members)
-    return explained, doubtful, worst, no_news, threads, min(found.when.ours for found in members)
+    """The rank of a sort in the table: unexplained, undoubted, grave, new and rare ones first."""
+    explained = all(divergence.explained_by for divergence in members)
+    doubtful = all(divergence.is_minor for divergence in members)
+    worst = min(divergence.reason.gravity for divergence in members)
+    threads = len({divergence.pair.canary_tid for divergence in members})
+    no_news = not any(divergence.novelty or divergence.news for divergence in members)
+    return explained, doubtful, worst, no_news, threads, min(divergence.when.ours for divergence in members)
 
 
 def _sort(members: Sequence[Found]) -> DivergenceSort:
-    first = min(members, key=lambda found: found.when.ours)
-    reasons = {found.explained_by for found in members}
+    first = min(members, key=lambda divergence: divergence.when.ours)
+    reasons = {divergence.explained_by for divergence in members}
     return DivergenceSort(
         *first.essence,
         count=len(members),
-        threads=len({found.pair.canary_tid for found in members}),
+        threads=len({divergence.pair.canary_tid for divergence in members}),
         first=first.place,
         example=first.events,
         differing=() if first.side else first.fields,
@@ -7727,10 +7728,10 @@ def _sort(members: Sequence[Found]) -> DivergenceSort:
     )
 
 
-def sort_divergences(found: Sequence[Found]) -> tuple[DivergenceSort, ...]:
+def sort_divergences(divergences: Sequence[Found]) -> tuple[DivergenceSort, ...]:
     """The sorts, those to look at first in front; notes with each divergence how grave it is, and its sort's number."""
     groups: dict[object, list[Found]] = {}
-    for one in found:
+    for one in divergences:
         one.reason, one.doubtful = _reason_of(one), _is_doubtful(one)
         groups.setdefault(one.essence, []).append(one)
     ranked = sorted(groups.values(), key=_sort_rank)
@@ -7796,17 +7797,17 @@ class Handover(NamedTuple):
 
 def _numbers(value: object) -> list[int]:
     """Handles, pointers and ids in a value, at any depth, as numbers."""
-    found: list[int] = []
+    numbers: list[int] = []
     items = [value]
     for item in items:  # which grow
         if isinstance(item, str):
             if _HEX_TEXT.fullmatch(item):
-                found.append(int(item, 16))
+                numbers.append(int(item, 16))
         elif type(item) is int:
-            found.append(item & 0xFFFFFFFFFFFFFFFF)
+            numbers.append(item & 0xFFFFFFFFFFFFFFFF)
         elif isinstance(item, list | dict):
             items += item.values() if isinstance(item, dict) else item
-    return found
+    return numbers
 
 
 class _HandoverFinder:
@@ -7814,7 +7815,7 @@ class _HandoverFinder:
 
     def __init__(self, log: Log, timeline: Timeline, ends: Mapping[int, int]) -> None:
         self._log, self._timeline, self._ends = log, timeline, ends
-        self._found: list[Handover] = []
+        self._divergences: list[Handover] = []
         self._signals: dict[int, tuple[int, EventId]] = {}
         """The last signal of each object, and which of all signals it is."""
         self._number = itertools.count()
@@ -7836,8 +7837,8 @@ class _HandoverFinder:
                 with contextlib.suppress(NotJsonError):  # a payload that nobody had to read so far
                     self._take(kind, event, parse_payload(text))
             else:
-                self._found.append(Handover(Relation.CREATED_BY, event, (int(text), 0)))
-        return self._found
+                self._divergences.append(Handover(Relation.CREATED_BY, event, (int(text), 0)))
+        return self._divergences
 
     def _chunks(self) -> list[int]:
         """The numbers of the chunks that are worth a look."""
@@ -7880,8 +7881,8 @@ class _HandoverFinder:
         if name == _LEAVE_LOCK:
             self._locks.update(dict.fromkeys(numbers, event))
         elif name in _TAKE_LOCK:
-            for left in filter(None, map(self._locks.get, numbers)):
-                self._hand_over(Relation.AFTER_LOCK, left, event)
+            for leaving in filter(None, map(self._locks.get, numbers)):
+                self._hand_over(Relation.AFTER_LOCK, leaving, event)
 
     def _wake(self, event: EventId, status: object, woken_by: list[int]) -> None:
         waited = self._waits.pop(event[0], [])
@@ -7893,25 +7894,25 @@ class _HandoverFinder:
 
     def _hand_over(self, relation: Relation, source: EventId, target: EventId) -> None:
         if source[0] != target[0]:
-            self._found.append(Handover(relation, source, target))
+            self._divergences.append(Handover(relation, source, target))
 
 
 # -- values that come back -------------------------------------------------------------------------------------
 
 
-_TELLING_FROM: Final = 0x10000
+_DISTINCTIVE_FROM: Final = 0x10000
 """Two events hardly share such a number by chance: it is a handle or a pointer."""
 _SMALL_NEGATIVE: Final = 0xFFFFFF00
 """From here on, 32 bits are -1 and its neighbours."""
 _MOST_ECHOES: Final = 3
 _FEW_VALUES: Final = 8
 """So many are looked for one by one; of more, all numbers of a text are looked up."""
-_DIGITS: Final = re.compile(rb"[0-9A-Fa-f]{3,}")  # the shortest telling number is -257
+_DIGITS: Final = re.compile(rb"[0-9A-Fa-f]{3,}")  # the shortest distinctive number is -257
 
 
-def _is_telling(event: Event, path: str, number: int | None) -> bool:
-    """Whether a value tells where it comes from: no size, mask, flag or status that events share by chance."""
-    if number is None or number < _TELLING_FROM or _SMALL_NEGATIVE <= number < 1 << 32 or number in STATUS_NAMES:
+def _is_distinctive(event: Event, path: str, number: int | None) -> bool:
+    """Whether a value shows where it comes from: no size, mask, flag or status that events share by chance."""
+    if number is None or number < _DISTINCTIVE_FROM or _SMALL_NEGATIVE <= number < 1 << 32 or number in STATUS_NAMES:
         return False
     if number >= _ERROR_SEVERITY and _may_be_status(event, path.rpartition(".")[2], number):
         return False
@@ -7922,13 +7923,13 @@ def _is_telling(event: Event, path: str, number: int | None) -> bool:
 
 def _spelled_before(log: Log, limits: Mapping[int, int]) -> set[int]:
     """Those of some numbers that a log has before the line that is given with each, in whatever spelling."""
-    found: set[int] = set()
+    known: set[int] = set()
     cores = {n: {b"%d" % n, b"%x" % n, b"%X" % n} for n in limits}
     for n in limits:
         if n >> 31 == 1:  # it may stand there as a negative number of 32 bits
             cores[n].add(b"%d" % ((1 << 32) - n))
     for number, chunk in enumerate(log.index.chunks):
-        waiting = [n for n, limit in limits.items() if n not in found and chunk.first_lineno < limit]
+        waiting = [n for n, limit in limits.items() if n not in known and chunk.first_lineno < limit]
         if not waiting:
             break
         text = log.text(number)
@@ -7938,22 +7939,23 @@ def _spelled_before(log: Log, limits: Mapping[int, int]) -> set[int]:
         for value, core in [(n, core) for n in waiting for core in cores[n] if core in numbers]:
             at = re.search(rb"(?<![0-9A-Za-z])(?:0[xX])?0*%b(?![0-9A-Za-z])" % core, text)
             if at and chunk.first_lineno + text.count(b"\n", 0, at.start()) < limits[value]:
-                found.add(value)
-    return found
+                known.add(value)
+    return known
 
 
-def note_echoes(found: Iterable[Found], logs: Both[Log]) -> None:
-    """Notes in each divergence which of its values first differed in another one. ``found``: in ours's order.
+def note_echoes(divergences: Iterable[Found], logs: Both[Log]) -> None:
+    """Notes in each divergence which of its values first differed in another one. They come in the order of ours.
 
     A value proves that only if it was nowhere before: else both may have it from somewhere else.
     """
     first: dict[tuple[int | None, int | None], tuple[Found, str]] = {}
     again: list[tuple[Found, FieldDifference, tuple[int | None, int | None]]] = []
-    for one in found:
+    for one in divergences:
         for field_ in one.fields if one.counts and one.compares_one_call else ():
             pair = name_value(field_.left), name_value(field_.right)
-            is_telling = all(_is_telling(event, field_.path, n) for event, n in zip(one.events, pair, strict=True))
-            if is_telling and not field_.is_spelling and first.setdefault(pair, (one, field_.path))[0] is not one:
+            sides = zip(one.events, pair, strict=True)
+            is_proof = all(_is_distinctive(event, field_.path, number) for event, number in sides)
+            if is_proof and not field_.is_spelling and first.setdefault(pair, (one, field_.path))[0] is not one:
                 again.append((one, field_, pair))
     known: set[int] = set()
     for side in Side:
@@ -7993,7 +7995,7 @@ class _Stop:
     when: Both[When]
     ours_before: When
     """When ours did what it did last before it; after that it went another way."""
-    found: Found | None = None
+    divergence: Found | None = None
     wrong: IdentityFinding | NameBreak | None = None
 
     @property
@@ -8007,20 +8009,20 @@ class _Stop:
         if self.wrong:
             canary, ours = self.wrong.events
             return Place(canary.tid, ours.tid, canary.idx, ours.idx)
-        return self.found.place if self.found else None
+        return self.divergence.place if self.divergence else None
 
     def start(self) -> StartHere:
         """The same for a report."""
-        pair, found, wrong = self.thread.pair, self.found, self.wrong
+        pair, divergence, wrong = self.thread.pair, self.divergence, self.wrong
         return StartHere(
             self.reason,
             pair.canary_tid,
             pair.ours_tid,
-            canary_idx=found.place.canary_idx if found else None,
-            ours_idx=found.place.ours_idx if found else None,
+            canary_idx=divergence.place.canary_idx if divergence else None,
+            ours_idx=divergence.place.ours_idx if divergence else None,
             finding=wrong if isinstance(wrong, IdentityFinding) else None,
             names=wrong if isinstance(wrong, NameBreak) else None,
-            events=found.events if found else wrong.events if wrong else None,
+            events=divergence.events if divergence else wrong.events if wrong else None,
         )
 
 
@@ -8036,9 +8038,9 @@ class _Link(NamedTuple):
     """The divergence of the source that is the cause, where it is known which one."""
 
 
-def ends_by_name(found: Found) -> bool:
+def ends_by_name(divergence: Found) -> bool:
     """Whether one side ends in a divergence that never ends, and up to there nothing but names differs."""
-    return found.change is Change.UNRECOVERED and found.explained_by is Explained.NAME
+    return divergence.change is Change.UNRECOVERED and divergence.explained_by is Explained.NAME
 
 
 def _spread(handovers: Iterable[Handover], side: Side, stops: Mapping[int, _Stop]) -> Iterator[_Link]:
@@ -8079,19 +8081,19 @@ class CauseAnalysis:
         timelines: Both[Timeline],
         walks: Sequence[PairWalk],
         threads: Sequence[ThreadReport],
-        found: Sequence[Found],
+        divergences: Sequence[Found],
     ) -> None:
         self._logs, self._counterparts, self._timelines = names.logs, names.counterparts, timelines
         self._threads = {t.pair.canary_tid: (walk, t) for walk, t in zip(walks, threads, strict=True)}
         pools = [rule for _, rule in names.profile.of_sort(RuleSort.POOL)]
         self._pooled = {tid for tid, (w, _) in self._threads.items() if any(is_of_pool(w, rule) for rule in pools)}
-        self._found = [one for one in found if one.counts]
+        self._divergences = [one for one in divergences if one.counts]
         self._of_thread: defaultdict[int, list[Found]] = defaultdict(list)
-        for one in self._found:
+        for one in self._divergences:
             self._of_thread[one.pair.canary_tid].append(one)
-        self._sizes = Counter(one.sort for one in found)
-        self._spreads = Counter(sort for sort, _ in {(one.sort, one.pair.canary_tid) for one in found})
-        self._ends = {one.pair.canary_tid: one.positions for one in found if ends_by_name(one)}
+        self._sizes = Counter(one.sort for one in divergences)
+        self._spreads = Counter(sort for sort, _ in {(one.sort, one.pair.canary_tid) for one in divergences})
+        self._ends = {one.pair.canary_tid: one.positions for one in divergences if ends_by_name(one)}
         self._stops = {stop.tid: stop for stop in self._first_stops()}
         self._missing_signals: dict[int, EventId] = {}
         """By tid: what canary's thread was waiting for, and ours never came to."""
@@ -8103,17 +8105,18 @@ class CauseAnalysis:
             weight = (one.reason.gravity, not one.news) if one.pair.canary_tid in self._pooled else ()
             return one.is_minor, weight, one.positions.canary
 
-        first = {one.pair.canary_tid: one for one in sorted(self._found, key=order, reverse=True)}
+        first = {one.pair.canary_tid: one for one in sorted(self._divergences, key=order, reverse=True)}
         for tid, (_, thread) in self._threads.items():
             if tid in first or thread.ending:
                 yield self._stop_at(tid, first.get(tid))
 
-    def _stop_at(self, tid: int, found: Found | None) -> _Stop:
+    def _stop_at(self, tid: int, divergence: Found | None) -> _Stop:
         """A divergence of a thread, or else its end."""
-        (walk, thread), reason = self._threads[tid], found.reason if found else StartReason.LOG_ENDED
+        walk, thread = self._threads[tid]
+        reason = divergence.reason if divergence else StartReason.LOG_ENDED
         end = Both(*(min(walk.rest[side].start, len(walk.sides[side].stream) - 1) for side in Side))
-        at = found.positions if found else self._ends.get(tid, end)
-        ending = None if found else thread.ending
+        at = divergence.positions if divergence else self._ends.get(tid, end)
+        ending = None if divergence else thread.ending
         ours_ended = ending is not None and ending.side is Side.OURS
         idx = Both(*(walk.sides[side].stream.idx_at(at[side]) for side in Side))
         when = Both(*(self._timelines[side].at(walk.sides[side].tid, at[side]) for side in Side))
@@ -8121,13 +8124,13 @@ class CauseAnalysis:
             reason = StartReason.STUCK if ending.call or ending.wait else StartReason.ENDED_EARLY
         before = at.ours if ours_ended else at.ours - 1
         ours_before = self._timelines.ours.at(walk.ours.tid, before) if before >= 0 else (0, 0)
-        return _Stop(thread, walk, reason, idx, when, ours_before, found)
+        return _Stop(thread, walk, reason, idx, when, ours_before, divergence)
 
     # -- who follows whom ----------------------------------------------------------------------------------------
 
     def _links(self) -> Iterator[_Link]:
         for stop in self._stops.values():
-            origin = stop.found.source if stop.found else None
+            origin = stop.divergence.source if stop.divergence else None
             if origin and origin.pair != stop.thread.pair:
                 yield _Link(Relation.SAME_VALUE, origin.pair.canary_tid, stop.tid, origin=origin)
         for side in Side:
@@ -8162,9 +8165,9 @@ class CauseAnalysis:
     def _wait_of(self, stop: _Stop, at: int) -> int | None:
         """Canary's position of the wait where a thread stops, or of one right before that ended otherwise."""
         ending = stop.thread.ending
-        if stop.found is None and ending and ending.side is Side.OURS and (ending.wait or ending.call):
+        if stop.divergence is None and ending and ending.side is Side.OURS and (ending.wait or ending.call):
             return at
-        if stop.found and _ends_wait(stop.found.events.canary):
+        if stop.divergence and _ends_wait(stop.divergence.events.canary):
             return at
         waits = (
             one.positions.canary
@@ -8188,7 +8191,7 @@ class CauseAnalysis:
         """Whether in ours the effect does not stand before its cause, whatever canary's log shows."""
         target = self._stops[link.target]
         ended = target.reason is StartReason.LOG_ENDED
-        if target.found is None and (link.relation is Relation.MISSING_SIGNAL or ended):
+        if target.divergence is None and (link.relation is Relation.MISSING_SIGNAL or ended):
             return True  # a wait may begin long before the signal is due that never comes
         return self._stops[link.source].ours_before < target.when.ours
 
@@ -8211,10 +8214,11 @@ class CauseAnalysis:
             via = self._event(link.side, link.via) if link.via and link.side else None
             source = self._stops[link.source]
             at = link.origin.place if link.origin else source.place
-            echoes = stop.found.echoes if stop.found else ()
+            echoes = stop.divergence.echoes if stop.divergence else ()
             of_source = tuple(echo for echo in echoes if echo.upstream.canary_tid == link.source)
             return Cause(link.relation, source.thread.pair, at, link.side, via, of_source)
-        others = [one for one in self._stops.values() if one.found and all(one.when[s] < stop.when[s] for s in Side)]
+        divergences = (one for one in self._stops.values() if one.divergence)
+        others = [one for one in divergences if all(one.when[side] < stop.when[side] for side in Side)]
         if not others:
             return Cause(Relation.UNKNOWN)
         earliest = min(others, key=lambda one: one.when.ours)
@@ -8226,7 +8230,7 @@ class CauseAnalysis:
         explained = []
         for tid, (_, thread) in self._threads.items():
             stop, ending, cause = self._stops.get(tid), thread.ending, None
-            if stop and (tid in self._chosen or (stop.found and tid != first)):
+            if stop and (tid in self._chosen or (stop.divergence and tid != first)):
                 cause = self._cause(stop)
             if ending and tid in self._missing_signals:
                 ending = replace(ending, signaller=self._event(Side.CANARY, self._missing_signals[tid]))
@@ -8248,10 +8252,12 @@ class CauseAnalysis:
                 self._stops[stop.tid] = stop
                 self._chosen.pop(stop.tid, None)
 
-    def _rank(self, found: Found | None, when: When) -> tuple[bool, bool, tuple[int, int], When]:
+    def _rank(self, divergence: Found | None, when: When) -> tuple[bool, bool, tuple[int, int], When]:
         """Among equally grave ones: timing last; first what references or the other log do not show, and rare sorts."""
-        rarity = (self._spreads[found.sort], self._sizes[found.sort]) if found else (0, 0)
-        return bool(found and found.is_minor), found is None or not (found.novelty or found.news), rarity, when
+        if divergence is None:
+            return False, True, (0, 0), when
+        rarity = self._spreads[divergence.sort], self._sizes[divergence.sort]
+        return divergence.is_minor, not (divergence.novelty or divergence.news), rarity, when
 
     def _depth(self, stop: _Stop) -> int:
         """How far from where to start: 0 if no plausible cause comes before it, 1 by order only, 2 if it is proven."""
@@ -8263,7 +8269,7 @@ class CauseAnalysis:
         if self._pooled >= {link.source, stop.tid}:
             return 0  # which of them had its work first is timing
         source = self._stops[link.source]
-        is_news = source.found is not None and source.found.news
+        is_news = source.divergence is not None and source.divergence.news
         return int(is_news or source.reason.gravity <= _PLAUSIBLE_CAUSE.gravity)
 
     @functools.cached_property
@@ -8285,11 +8291,11 @@ class CauseAnalysis:
         causes = {link.source for link in self._proven.values()}
 
         def rank(stop: _Stop) -> tuple[object, ...]:
-            is_timing = stop.found is not None and stop.found.is_minor and stop.tid not in causes
-            return is_timing, self._depth(stop), weights[stop.tid], self._rank(stop.found, stop.when.ours)
+            is_timing = stop.divergence is not None and stop.divergence.is_minor and stop.tid not in causes
+            return is_timing, self._depth(stop), weights[stop.tid], self._rank(stop.divergence, stop.when.ours)
 
         first = sorted(self._stops.values(), key=rank)
-        behind = (one for one in self._found if self._stops[one.pair.canary_tid].found is not one)
+        behind = (one for one in self._divergences if self._stops[one.pair.canary_tid].divergence is not one)
         best = heapq.nsmallest(
             1 + MOST_NEXT_STARTS, behind, key=lambda one: (one.reason.gravity, self._rank(one, one.when.ours))
         )
@@ -8306,8 +8312,8 @@ class CauseAnalysis:
 
     def _proven_cause(self, stop: _Stop) -> _Stop | None:
         link = self._proven.get(stop.tid) if self._stops[stop.tid].place == stop.place else None
-        origin = link.origin if link else stop.found and stop.found.source
-        if link and (origin is None or origin is self._stops[link.source].found):
+        origin = link.origin if link else stop.divergence and stop.divergence.source
+        if link and (origin is None or origin is self._stops[link.source].divergence):
             return self._stops[link.source]
         return self._stop_at(origin.pair.canary_tid, origin) if origin else None
 
@@ -8319,7 +8325,7 @@ class CauseAnalysis:
         from_first = {
             tid: link
             for tid, link in self._proven.items()
-            if link.origin is None or link.origin is self._stops[link.source].found
+            if link.origin is None or link.origin is self._stops[link.source].divergence
         }
         downstream = sum(start.canary_tid in _chain(from_first, tid)[1:] for tid in from_first)
         return replace(start, downstream=downstream, next=tuple(others))
@@ -8991,10 +8997,10 @@ def diff_logs(canary: str, ours: str, options: DiffOptions | None = None, progre
 # ══ learning noise ════════════════════════════════════════════════════════════════════════════════════════════════
 #
 # Runs of one program on one engine differ by noise alone. Each round compares every pair of runs under the rules so
-# far and takes what is left over for evidence; the rules are made anew from all evidence. Fields come first: where
-# they still differ, nothing else can be told. What then stands on one side only, or elsewhere, is a loop, or floats.
+# far and takes what still differs for evidence; the rules are made anew from all evidence. Fields come first: where
+# they still differ, nothing else can be known. What then stands on one side only, or elsewhere, is a loop, or floats.
 # Threads that start alike are taken for a pool from the beginning, for one could not tell what belongs together
-# without. At last the rules are made once more, from what they hide: they were found in streams that did not match
+# without. At last the rules are made once more, from what they hide: they were learned from streams that did not match
 # yet. A rule that hid nothing goes. Of long logs, the first rounds look at the beginning only.
 
 
@@ -9005,17 +9011,17 @@ COMING_BACK: Final = 1.5
 FAR_APART: Final = 0.05
 """Numbers that lie farther apart than this, relative to the greater, are not nearly the same."""
 MOST_ROUNDS: Final = 12
-MOST_PLACES: Final = 3
+MOST_FLOATING_VALUES: Final = 3
 """Values of a field by which events may float."""
 SMALLEST_NAME: Final = 0x100
 """Smaller numbers come back by chance."""
 GREATEST_COUNT: Final = 0xFFFF
 """A number up to this may be a size as well as a name; the engine gives names anew in each run, at most events."""
 _LONGEST_TURN: Final = 8
-_LEFT_OVER_MOST: Final = 100
-"""Events of one call that are left over on one side of a pool and looked at."""
+_MOST_UNMATCHED: Final = 100
+"""Events of one call without a match on one side of a pool that are looked at."""
 _COUNTED_EVENTS: Final = 5_000
-"""Events of each run in which fields and values are counted, and by which runs of other programs are told."""
+"""Events of each run in which fields and values are counted, and by which runs of other programs are recognized."""
 _COMMON_CALLS: Final = 0.75
 """Runs of one program have this share of their calls in common. Measured: 0.85 or more; between programs that start
 alike (one loader, one C library) 0.56, the median, and 0.75 or more in one pair of 20."""
@@ -9090,7 +9096,7 @@ class _Seen(NamedTuple):
 
     @property
     def names(self) -> tuple[_Runs, int, int] | None:
-        """Both values, if they may be names of one thing."""
+        """Both values, if they may be names of one object."""
         canary, ours = name_value(self.canary), name_value(self.ours)
         if canary is None or ours is None or min(canary, ours) < SMALLEST_NAME:
             return None
@@ -9119,10 +9125,10 @@ def _lists_of_values(seen: Sequence[_Seen]) -> Iterator[tuple[str, ...]]:
         texts = json_text(one.canary), json_text(one.ours)
         for run, text in zip(one.runs, texts, strict=True):
             runs.setdefault(text, set()).add(run)
-        left, right = (group_of.setdefault(text, [text]) for text in texts)
-        if left is not right:
-            left += right
-            group_of.update(dict.fromkeys(right, left))
+        group, other = (group_of.setdefault(text, [text]) for text in texts)
+        if group is not other:
+            group += other
+            group_of.update(dict.fromkeys(other, group))
     for group in {id(group): group for group in group_of.values()}.values():
         comes_back = sum(len(runs[value]) for value in group) >= COMING_BACK * len(group)
         is_toml = "null" not in group and all(map(str.isprintable, group))
@@ -9131,8 +9137,8 @@ def _lists_of_values(seen: Sequence[_Seen]) -> Iterator[tuple[str, ...]]:
 
 def _field_rules(of_fields: Mapping[_FieldKey, Sequence[_Seen]]) -> Iterator[ProfileRule]:
     absent = (key for key, seen in of_fields.items() if any(MISSING in one for one in seen))
-    any_place = AnyPlace.ANY_PLACE
-    keys = ((kind, call, (*path[:-1], any_place) if isinstance(path[-1], int) else path) for kind, call, path in absent)
+    any_ = AnyElement.ANY
+    keys = ((kind, call, (*path[:-1], any_) if isinstance(path[-1], int) else path) for kind, call, path in absent)
     for key in dict.fromkeys(keys):
         yield ProfileRule(RuleSort.IGNORE, "", *key, only_absent=True)
     for key, seen in of_fields.items():
@@ -9161,7 +9167,7 @@ def _where(
         of_path = counts.get(path, Counter())
         share = sum(of_path[value] for value in values) / max(1, of_path.total())
         is_in_all = all(path in of_event for _, of_event in fields)
-        come_back = len(values) <= MOST_PLACES and all(len(of_value) > 1 for of_value in values.values())
+        come_back = len(values) <= MOST_FLOATING_VALUES and all(len(of_value) > 1 for of_value in values.values())
         if is_in_all and come_back and share < 0.5 and (best is None or share < best[0]):
             best = share, path, values
     return [((best[1], json.loads(value)),) for value in sorted(best[2])] if best else [()]
@@ -9200,11 +9206,11 @@ class _Evidence:
         """Two events that are the same but for names and noise; whether there is any noise."""
         has_names = bool(names.profile.of_sort(RuleSort.NAME))
         is_noise = False
-        for found in payload_differences(*events):
-            judged = names.judge(events, found) if has_names else None
+        for difference in payload_differences(*events):
+            judged = names.judge(events, difference) if has_names else None
             if not judged or not judged.is_same:
-                path = parse_field_path(found.path.removeprefix("payload").removeprefix("."))
-                seen = _Seen(runs, events.canary.lineno, found.left, found.right)
+                path = parse_field_path(difference.path.removeprefix("payload").removeprefix("."))
+                seen = _Seen(runs, events.canary.lineno, difference.left, difference.right)
                 self.fields.append(((events.canary.kind, events.canary.name, path), seen))
                 is_noise = True
         return is_noise
@@ -9249,7 +9255,7 @@ class _Evidence:
 
 
 class Comparison(NamedTuple):
-    """Two runs under a profile, and what it leaves over."""
+    """Two runs under a profile, and what still differs."""
 
     runs: _Runs
     hidden: Hidden
@@ -9271,7 +9277,7 @@ class Comparison(NamedTuple):
         yield from (event for _, event in self.alone)
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         """How much still differs."""
         return sum(1 for _ in self.differences()) + len(self.unmapped) + len(self.alone)
 
@@ -9321,9 +9327,9 @@ def _note_hidden(comparison: Comparison, evidence: _Evidence) -> None:
             evidence.alone += [(run, walk.sides[side].event(position)) for calls, position in floats if not calls]
 
 
-def _note_left_fields(comparison: Comparison, evidence: _Evidence) -> tuple[bool, list[_Different]]:
+def _note_remaining_fields(comparison: Comparison, evidence: _Evidence) -> tuple[bool, list[_Different]]:
     """Takes fields that still differ for evidence; whether any do, and the differences that are of another sort."""
-    found, others = False, []
+    is_any, others = False, []
     pools: defaultdict[int, Both[list[Event]]] = defaultdict(lambda: Both([], []))
     for walk, step in comparison.differences():
         if step.kind is StepKind.REST and all(step.positions):
@@ -9338,26 +9344,26 @@ def _note_left_fields(comparison: Comparison, evidence: _Evidence) -> tuple[bool
         elif calls.canary == calls.ours:
             pairs = itertools.starmap(Both, zip(*events, strict=True))
             noise = [evidence.note_fields(comparison.runs, pair, comparison.names) for pair in pairs]
-        found |= any(noise)
+        is_any |= any(noise)
         others += [] if any(noise) else [(walk, step)]
-    for left_over in pools.values():
-        by_call = left_over.map(_by_call)
+    for unmatched in pools.values():
+        by_call = unmatched.map(_by_call)
         for call in sorted(by_call.canary.keys() & by_call.ours.keys(), key=str):
-            for pair in _alike(*(side[call][:_LEFT_OVER_MOST] for side in by_call)):
-                found |= evidence.note_fields(comparison.runs, pair, comparison.names)
-    return found, others
+            for pair in _alike(*(side[call][:_MOST_UNMATCHED] for side in by_call)):
+                is_any |= evidence.note_fields(comparison.runs, pair, comparison.names)
+    return is_any, others
 
 
-def _in_other_order(walk: PairWalk, places: Both[list[int]]) -> Both[set[int]]:
+def _in_other_order(walk: PairWalk, positions: Both[list[int]]) -> Both[set[int]]:
     """Those of some events of two threads that do not stand in the same order in both."""
-    longer = Side.CANARY if len(places.canary) > len(places.ours) else Side.OURS
-    prints = [[walk.sides[side].stream.fingerprints[at] for at in places[side]] for side in (longer.other, longer)]
+    longer = Side.CANARY if len(positions.canary) > len(positions.ours) else Side.OURS
+    prints = [[walk.sides[side].stream.fingerprints[at] for at in positions[side]] for side in (longer.other, longer)]
     common = _common_pairs(*prints) if all(prints) else []
     alike = {longer.other: {pair[0] for pair in common}, longer: {pair[1] for pair in common}}
-    return Both(*({at for nth, at in enumerate(places[side]) if nth not in alike[side]} for side in Side))
+    return Both(*({at for nth, at in enumerate(positions[side]) if nth not in alike[side]} for side in Side))
 
 
-def _note_structure(left: Iterable[tuple[Comparison, list[_Different]]], evidence: _Evidence) -> None:
+def _note_structure(remaining: Iterable[tuple[Comparison, list[_Different]]], evidence: _Evidence) -> None:
     """Takes blocks that differ as a whole for evidence: loops first, then what is missing, then what moved.
 
     Where a call has moved past others, all of them stand in the block. Only those float of which one run has more, of a
@@ -9366,7 +9372,7 @@ def _note_structure(left: Iterable[tuple[Comparison, list[_Different]]], evidenc
     balance: defaultdict[object, Counter[_CallKey]] = defaultdict(Counter)
     blocks: list[tuple[_Runs, PairWalk, Both[list[int]]]] = []
     alone: list[tuple[int, Event]] = []
-    for comparison, others in left:
+    for comparison, others in remaining:
         alone += comparison.alone
         for walk, step in others:
             blocks.append((comparison.runs, walk, Both(*(staying(walk, step, side) for side in Side))))
@@ -9376,10 +9382,10 @@ def _note_structure(left: Iterable[tuple[Comparison, list[_Different]]], evidenc
                 count((event.kind, event.name) for event in map(walk.sides[side].event, blocks[-1][2][side]))
     varying = {call for of_group in balance.values() for call, count in of_group.items() if count}
     known = set(evidence.turns)
-    for runs, walk, places in blocks:
-        moved = Both(set[int](), set[int]()) if varying else _in_other_order(walk, places)
+    for runs, walk, positions in blocks:
+        moved = Both(set[int](), set[int]()) if varying else _in_other_order(walk, positions)
         for run, side in zip(runs, Side, strict=True):
-            events = {at: walk.sides[side].event(at) for at in places[side]}
+            events = {at: walk.sides[side].event(at) for at in positions[side]}
             chosen = [at for at, event in events.items() if at in moved[side] or (event.kind, event.name) in varying]
             turns = [turn for part in _runs(chosen) if (turn := _turn(walk.sides[side], part))]
             evidence.turns += [(turn, runs) for turn in turns]
@@ -9399,7 +9405,7 @@ _NAMES_OF_LOGS: Final[tuple[_FieldKey, ...]] = (
 
 
 def _listed(rules: Iterable[ProfileRule]) -> list[ProfileRule]:
-    """Rules as a profile lists them, whatever the order in which they were found."""
+    """Rules as a profile lists them, whatever the order in which they were learned."""
 
     def key(rule: ProfileRule) -> tuple[object, ...]:
         values = json_text([*rule.values, *map(str, rule.where)])
@@ -9411,7 +9417,7 @@ def _listed(rules: Iterable[ProfileRule]) -> list[ProfileRule]:
 
 
 class _Learner:
-    """Compares runs of one program, pair by pair, and makes rules from what that leaves over and hides."""
+    """Compares runs of one program, pair by pair, and makes rules from what still differs and what is hidden."""
 
     def __init__(self, sources: Sequence[LogSource], progress: Progress) -> None:
         self.sources, self._progress = sources, progress
@@ -9509,15 +9515,15 @@ class _Learner:
         return comparison
 
     def learn(self, *, beginning: bool) -> list[Comparison]:
-        """Finds the narrowest rules under which nothing is left over of the runs, or of their beginnings.
+        """Finds the narrowest rules under which nothing differs between the runs, or their beginnings.
 
         Returns the comparisons under them.
         """
         comparisons = self.compared(self.rules, beginning=beginning)
         for _ in range(MOST_ROUNDS):
-            if not any(comparison.left for comparison in comparisons):
+            if not any(comparison.remaining for comparison in comparisons):
                 break
-            self._note_left(comparisons)
+            self._note_remaining(comparisons)
             before, self.rules = self.rules, self._made(self.evidence, self._pools)
             if self.rules == before:
                 break
@@ -9529,7 +9535,7 @@ class _Learner:
         for pools in ([], self._pools):
             rules = self._made(evidence, pools)
             under = comparisons if rules == self.rules else self.compared(rules, beginning=beginning)
-            if not any(comparison.left for comparison in under):
+            if not any(comparison.remaining for comparison in under):
                 self.rules, self.evidence, comparisons = rules, evidence, under
                 break
         while not beginning and (needed := self._used(comparisons)) != self.rules:
@@ -9556,19 +9562,19 @@ class _Learner:
         self._refused |= known.keys() - {key for key, _ in named}
         return named
 
-    def _note_left(self, comparisons: Sequence[Comparison]) -> None:
-        """Takes what is left over for evidence."""
+    def _note_remaining(self, comparisons: Sequence[Comparison]) -> None:
+        """Takes what still differs for evidence."""
         self.evidence.named += self._named(comparisons)
-        noted = [(comparison, *_note_left_fields(comparison, self.evidence)) for comparison in comparisons]
-        if not any(found for _, found, _ in noted):
+        noted = [(comparison, *_note_remaining_fields(comparison, self.evidence)) for comparison in comparisons]
+        if not any(is_any for _, is_any, _ in noted):
             _note_structure([(comparison, others) for comparison, _, others in noted], self.evidence)
 
-    def left_without(self, run: int, comparisons: Iterable[Comparison]) -> int:
+    def remaining_without(self, run: int, comparisons: Iterable[Comparison]) -> int:
         """What a run still shows against the others under what they alone teach; given what all of them teach."""
         pools = [rule for rule in self.rules if rule.sort is RuleSort.POOL]
         taught = _listed([*self.evidence.without(run).rules(self.counts), *pools])
         under = comparisons if taught == self.rules else self.compared(taught, run=run)
-        return sum(comparison.left for comparison in under if run in comparison.runs)
+        return sum(comparison.remaining for comparison in under if run in comparison.runs)
 
     def reason(self, number: int, rule: ProfileRule, comparisons: Sequence[Comparison]) -> str:
         """In how many pairs of runs, and how often, a rule was used."""
@@ -9605,9 +9611,9 @@ class Calibration(NamedTuple):
     """For each run what it still shows against the others, if the profile is learned without it; none for two runs."""
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         """What still differs between runs."""
-        return sum(comparison.left for comparison in self.comparisons)
+        return sum(comparison.remaining for comparison in self.comparisons)
 
 
 def _compared_fields(events: Iterable[Event], profile: Profile) -> tuple[int, int, int]:
@@ -9681,7 +9687,7 @@ def calibrate(paths: Sequence[str], progress: Progress | None = None) -> Calibra
         marks = (of for log in learner.logs for of in log.index.marks.values() if of.floats)
         floating_events = sum(len(of.indexes) for of in marks)
         names = [source.path for source in learner.sources]
-        alarms = {names[run]: learner.left_without(run, comparisons) for run in range(len(paths))}
+        alarms = {names[run]: learner.remaining_without(run, comparisons) for run in range(len(paths))}
         left_out = {path: alarms[path] for path in paths} if len(paths) > 2 else {}
         return Calibration(tuple(names), profile, tuple(comparisons), events, floating_events, *shares, left_out)
 
@@ -9723,7 +9729,7 @@ def rules_toml(rules: Iterable[ProfileRule], heading: str) -> str:
 
 
 def profile_toml(calibration: Calibration) -> str:
-    """The profile that was learned, in an order that hangs on the rules alone."""
+    """The profile that was learned, in an order that depends on the rules alone."""
     heading = f"What may differ between two runs of one program, learned from {len(calibration.names)} runs."
     return rules_toml(calibration.profile.rules, heading)
 
@@ -9815,8 +9821,8 @@ def _field_changes(events: list[Event], at: int, rules: Sequence[ProfileRule]) -
                 yield f"{name} ({pair[0]})", path, Both(*(_with_value(events, at, path, one) for one in pair[1:]))
 
 
-def _place_changes(events: list[Event], at: int) -> Iterator[_Change]:
-    """What may become of the place of one event among others."""
+def _order_changes(events: list[Event], at: int) -> Iterator[_Change]:
+    """One event dropped, doubled, and swapped with the next."""
     before, event, after = events[:at], events[at], events[at + 1 :]
     if before or after:  # else its thread would be gone
         yield "(dropped)", (), Both(events, [*before, *after])
@@ -9881,7 +9887,7 @@ class _Auditor:
         self._places = shared | first
 
     def _around(self, tid: int, at: int) -> tuple[dict[int, list[Event]], int]:
-        """The threads of the small log about one event, and its place in its own."""
+        """The threads of the small log about one event, and its position in its own thread."""
         thread = self._threads[tid]
         start = max(0, at - _AROUND)
         first = [event for event in thread[:start] if event.kind == "kernel.call"][:1]  # by which pools are known
@@ -9907,7 +9913,7 @@ class _Auditor:
             if rules or not only_under_rules:
                 threads, at = self._around(tid, position)
                 stream = threads[tid]
-                for change in (*_field_changes(stream, at, rules), *_place_changes(stream, at)):
+                for change in (*_field_changes(stream, at, rules), *_order_changes(stream, at)):
                     yield self._row(stream[at], threads, change)
 
     def rows_of_floating(self) -> Iterator[AuditRow]:
@@ -9943,7 +9949,7 @@ class _Auditor:
 def audit_log(path: str, options: DiffOptions, only_under_rules: bool = False) -> Iterator[AuditRow]:
     """What a comparison with these options would see of changes in a log, and what not. Raises `InputError`.
 
-    ``only_under_rules`` leaves out the kinds and calls that no rule of the profile for fields or places is about.
+    ``only_under_rules`` leaves out the kinds and calls that no rule of the profile for fields or positions is about.
     """
     import tempfile  # here, so that only who audits waits for it
 
@@ -11673,7 +11679,7 @@ def audit_document(rows: Sequence[AuditRow]) -> list[Block]:
 
 def calibration_document(calibration: Calibration, audit: Iterable[AuditRow]) -> list[Block]:
     """What was learned, and how far it can be trusted."""
-    names, left = calibration.names, calibration.left
+    names, left = calibration.names, calibration.remaining
     rest = f"**{_counted(left, 'difference')} left over**" if left else "nothing is left over in any pair of runs"
     examples = []
     for compared in calibration.comparisons if left else ():
@@ -17053,7 +17059,7 @@ def calibrate_command(options: argparse.Namespace, streams: Streams) -> ExitCode
     if not options.quiet:
         audit = list(audit_log(options.runs[0], DiffOptions(profile=calibration.profile), only_under_rules=True))
         streams.write(MarkdownWriter().written(calibration_document(calibration, audit)))
-    return ExitCode.GATE if calibration.left else ExitCode.OK
+    return ExitCode.GATE if calibration.remaining else ExitCode.OK
 
 
 def audit_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
