@@ -6255,6 +6255,7 @@ class Divergence(ComparedEvents):
     mismatch: Mismatch
     change: Change
     context: tuple[Both[Event | None], ...]
+    following: Both[Event | None]
     block: Both[tuple[Event, ...]]
     """The events that have no counterpart, up to where the streams are together again or end; of many, only the
     first `FIRST_OF_BLOCK` and the last `LAST_OF_BLOCK`."""
@@ -8485,7 +8486,7 @@ def _shown_places(walk: PairWalk, side: Side, options: DiffOptions, detailed: in
     for number, difference in enumerate(walk.differences):
         start, end = difference.starts[side], difference.ends[side]
         before = options.context if number < detailed else 0
-        first = range(max(0, start - before), max(start + 1, min(end, start + FIRST_OF_BLOCK)))
+        first = range(max(0, start - before), max(start + 2, min(end, start + FIRST_OF_BLOCK)))
         shown = {*first, *range(max(start, end - LAST_OF_BLOCK), end + 1)}
         yield from ((cursor.tid, position) for position in shown if position < len(cursor.stream))
 
@@ -8568,6 +8569,7 @@ def _divergences(walk: PairWalk, found: Sequence[Found], options: DiffOptions, d
     for number, one in enumerate(found[: options.max_divergences or None]):
         difference, shown, is_detailed = one.difference, one.shown, number < detailed
         ends, counts = difference.ends, difference.counts
+        following = (_event_at(sides[side], difference.starts[side] + 1) for side in Side)
         rejoin = Both(*(_event_at(sides[side], ends[side]) for side in Side))
         block = Both(*(tuple(_ends_of_block(sides[s], difference.positions[s], is_detailed)) for s in Side))
         changed = itertools.starmap(_compared, zip(*block, strict=True))
@@ -8578,6 +8580,7 @@ def _divergences(walk: PairWalk, found: Sequence[Found], options: DiffOptions, d
             mismatch=one.mismatch,
             change=difference.change,
             context=_context(walk, difference, options.context) if is_detailed else (),
+            following=Both(*following) if is_detailed else Both(None, None),
             block=block,
             counts=counts,
             rejoin=rejoin if rejoin.canary and rejoin.ours else None,
@@ -10881,7 +10884,7 @@ _register(
 _register(
     Divergence,
     f"class=mismatch {_PLACES} fields sort explained_by novelty change canary_count=counts.canary "
-    "ours_count=counts.ours matched_before matched_after rejoin event=events context block "
+    "ours_count=counts.ours matched_before matched_after rejoin event=events next=following context block "
     "block_omitted fields_omitted changed explanation",
     block_omitted=lambda one: Both(*(one.counts[side] - len(one.block[side]) for side in Side)),
     changed=lambda one: [
@@ -11812,6 +11815,11 @@ class AlignedRows:
             nth -= 1
         return self._starts[nth] + position - self.walk.steps[nth].starts[side]
 
+    def differing(self, rows: range) -> int:
+        """How many of some rows match nothing."""
+        bounds = zip(itertools.pairwise(self._starts), self.walk.steps, strict=True)
+        return sum(len(range(max(rows.start, a), min(rows.stop, b))) for (a, b), step in bounds if step.differs)
+
     def _from(self, rows: range, count: int) -> Iterator[int]:
         """So many rows in either direction; of a long stretch that matches, only those at its ends."""
         keep = max(_LEAST_KEPT, count // 4)
@@ -11925,6 +11933,8 @@ class ViewRow(NamedTuple):
     """``matched``, ``floated``, ``differed`` or ``other_threads``: what those did meanwhile, events of one side."""
     events: Both[Event | None] = Both(None, None)
     omitted: int = 0
+    differing: int = 0
+    """How many of those left out match nothing."""
 
 
 class View(NamedTuple):
@@ -11993,8 +12003,8 @@ def view_around(compared: Compared, target: Target, around: int, *, grep: str | 
 
     shown: list[ViewRow] = []
     for before, this in itertools.pairwise((-1, *sorted({number, *numbers}), len(rows))):
-        if this > before + 1:
-            shown.append(ViewRow("", omitted=this - before - 1))
+        if between := range(before + 1, this):
+            shown.append(ViewRow("", omitted=len(between), differing=rows.differing(between)))
         if this < len(rows):
             shown.append(view_row(this))
     marked = view_row(number)
@@ -12009,7 +12019,8 @@ def _view_rows(row: ViewRow, mark: str) -> Iterator[DiffRow]:
     """A row for people. What stands side by side in a difference is compared if it is the same call."""
     if row.omitted:
         what = _counted(row.omitted, "more event") + " of other threads" if row.name else _counted(row.omitted, "row")
-        yield gap(f"… {what} …")
+        differing = f", {row.differing:,} of them without a match" if row.differing else ""
+        yield gap(f"… {what}{differing} …")
         return
     canary, ours = row.events
     floats, matched, compared = row.name == "floated", row.name == "matched", False
@@ -12034,7 +12045,7 @@ def view_document(view: View) -> list[Block]:
 def _view_row_form(row: ViewRow) -> dict[str, object]:
     form: dict[str, object] = {"row": row.name} if row.name else {}
     if row.omitted:
-        return {"omitted": row.omitted, **form}
+        return {"omitted": row.omitted, **(form or {"differing": row.differing})}
     event = row.events.canary or row.events.ours
     tid = {"tid": event.tid} if event and row.name == "other_threads" else {}
     return {**form, **tid, **json_fields(row.events, "canary ours")}
@@ -17074,6 +17085,18 @@ def audit_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     return ExitCode.GATE if any(row.sight is Sight.UNSEEN for row in rows) else ExitCode.OK
 
 
+def sid_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
+    """``sid``: prints the semantic id of a shared-global object, for the tests of emitters."""
+    text: str = options.pointer
+    pointer = guest_pointer(int(text) if re.fullmatch(r"[0-9]{1,20}", text) else text)
+    if pointer is None:
+        raise UsageError(f"POINTER {printable(text)}: expected 32 bits, as 0x828f0010 or decimal")
+    if not OBJECT_TYPE.accepts(options.type):
+        raise UsageError(f"TYPE {printable(options.type)}: expected {OBJECT_TYPE.expected}")
+    streams.write(shared_global_sid(pointer, options.type) + "\n")
+    return ExitCode.OK
+
+
 # ── agent traces, corpora, files ──
 
 
@@ -17219,7 +17242,7 @@ Finds where two engines' logs of one program first part ways, thread by thread.
 LOG is JSON Lines (schema v1), also as .gz, .bz2, .xz or .zst; - is standard
 input. What can be read only once is copied to a temporary file (in $TMPDIR).
 Other commands, each with a --help of its own: show, cut, calibrate, audit,
-parity (in short: diff), corpus, coverage, validate.
+parity (in short: diff), corpus, coverage, validate, sid.
 {_LOGS}
 gate:
     --validate-identical    exit 1 on any divergence
@@ -17338,6 +17361,15 @@ schemas.
 
 exit codes: 0 every file conforms, 1 one does not, 2 one could not be read
 """
+_SID_HELP: Final = """
+The shared-global SID of a guest pointer and an object type: 16 hex digits.
+
+    pointer POINTER         the guest pointer, 32 bits: 0x828f0010 or decimal
+    type TYPE               the object's type: Event, Semaphore, Mutant, …
+
+exit codes: 0 it was printed, 2 there is no such pointer or type
+"""
+
 COMMANDS: Final[Mapping[str, tuple[Callable[[argparse.Namespace, Streams], ExitCode], str]]] = {
     "": (diff_command, _COMPARISON_HELP),
     "show": (show_command, _SHOW_HELP),
@@ -17349,6 +17381,7 @@ COMMANDS: Final[Mapping[str, tuple[Callable[[argparse.Namespace, Streams], ExitC
     "corpus": (corpus_command, _CORPUS_HELP),
     "coverage": (coverage_command, _COVERAGE_HELP),
     "validate": (validate_command, _VALIDATE_HELP),
+    "sid": (sid_command, _SID_HELP),
 }
 """What the first argument may name, and its help; without a name it is the comparison of two logs."""
 

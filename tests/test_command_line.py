@@ -139,6 +139,8 @@ class Options(CommandLineTestCase):
             divergence = json.loads(run(*argv).out)["threads"][0]["divergence"]
             context = [pair["canary"]["idx"] for pair in divergence["context"]]
             self.assertEqual(context, list(range(10 - expected, 10)), count)
+            self.assertEqual(divergence["next"]["canary"]["idx"], 11)
+            self.assertIsNone(divergence["next"]["ours"])
         for bad in ("-1", "1.5", "", "x", "٣", "1" * 19, "0x1", "1\n"):
             with self.subTest(bad=bad):
                 self.assert_refused(run(*self.logs, f"--context={bad}"), "--context")
@@ -217,11 +219,11 @@ class Options(CommandLineTestCase):
         self.assert_refused(run(self.canary, self.ours), f"--canary {self.canary} --ours {self.ours}")
         self.assert_refused(run(self.canary), f"--canary {self.canary} --ours LOG")
         self.assert_refused(run("gone.jsonl", "gone-too.jsonl", "--quiet"), "--canary gone.jsonl --ours gone-too.jsonl")
-        for typed, meant in (("validte", "validate"), ("prity", "parity"), ("corpora", "corpus"), ("CUT", "cut")):
+        for typed, meant in (("validte", "validate"), ("prity", "parity"), ("corpora", "corpus"), ("SID", "sid")):
             self.assert_refused(run(typed, "--json"), f"there is no command '{typed}': {meant}?")
         for typed, meant in (("vaildate", "validate"), ("calibarte", "calibrate")):
             self.assert_refused(run(typed, "x"), f"there is no command '{typed}': {meant}?")
-        self.assert_refused(run("xyz"), "corpus, coverage, validate?")
+        self.assert_refused(run("xyz"), "corpus, coverage, validate, sid")
         self.assert_refused(run("validate", "--jsno", "x"), "diff_events.py validate --help")
         misspelled = run("--canry", self.canary, "--ours", self.ours)  # and not: --canary is required
         self.assert_refused(misspelled, "there is no option --canry: --canary?")

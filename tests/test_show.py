@@ -140,6 +140,14 @@ class Rows(Show):
         self.assertRegex(text, r"(?s)\n- #5 line 7 ◀ .*«\s*y».*\n\+ +#5 line 7 ◀ .*«\s*z»")
         self.assertLessEqual(max(map(len, text.splitlines())), 60)
 
+    def test_what_is_folded_says_how_much_of_it_differs(self) -> None:
+        ours = [*NAMES[:20], *NAMES[21:150], *NAMES[152:]]
+        self.pair(thread(6, NAMES), thread(1, ours))
+        rows = self.rows("--at", "6:80", "--around", "2")
+        folds = [(row["omitted"], row["differing"]) for row in rows if "omitted" in row]
+        self.assertEqual(folds, [(78, 1), (117, 2)])
+        self.assertIn("… 78 rows, 1 of them without a match …", self.show("--at", "6:80", "--around", "2"))
+
     def test_long_runs_that_match_are_folded_and_what_is_left_out_is_counted(self) -> None:
         rows = self.rows("--at", "6:20", "--around", "10")
         shown = [row["canary"]["idx"] for row in rows if row.get("canary")]

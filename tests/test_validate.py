@@ -414,6 +414,19 @@ class Command(ValidateCase):
         out = self.run_tool("validate", "--json", str(self.folder / "none"))[1]
         self.assertIn("cannot be read", json.loads(out)["files"][0]["unreadable"])
 
+    def test_sid(self) -> None:
+        for pointer, object_type, sid in (
+            ("0x828f0010", "Event", "59fe0438b2bb0cfb"),
+            ("0x828F0010", "Semaphore", "7c08e3d416ce4109"),
+            ("0x82a4c000", "Event", "91ea6738412a462e"),
+            ("0", "Event", "dcb75f55d4f50558"),
+            ("4294967295", "Mutant", "4ff09bd302b87649"),
+        ):
+            self.assertEqual(self.run_tool("sid", pointer, object_type), (0, sid + "\n", ""))
+        for argv in (["0x1ffffffff", "Event"], ["-5", "Event"], ["ff", "Event"], ["0x1", "event"], ["0x1"]):
+            with self.subTest(argv=argv):
+                self.refused("sid", *argv)
+
     def test_random_files_never_raise(self) -> None:
         rng = random.Random(9)
         values: list[object] = [None, True, 0, -1, 1.5, "", "x", [], {}, 1 << 70]
