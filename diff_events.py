@@ -12068,7 +12068,7 @@ def view_json(view: View) -> Iterator[str]:
 _STOP_REASONS: Final = "end_turn|max_tokens|stop_sequence|tool_use"
 
 RECORD_FIELDS: Final[Mapping[str, tuple[Field, ...]]] = {
-    kind: fields(notation)
+    kind: fields(f"v:version {notation}")
     for kind, notation in {
         "session_start": "session_id:str ts:time actor:claude-code|apr-code model:str cwd_sha256:sha256 cwd:str?",
         "user_prompt": "turn:int>=0 text:str",
@@ -12091,22 +12091,19 @@ BLOCK_FIELDS: Final[Mapping[str, tuple[Field, ...]]] = {
     "tool_use": fields("id:str name:str input:object"),
 }
 
-_VERSION_FIELD: Final = fields("v:version")
 _SIDE_EFFECT_FIELDS: Final = fields("files_read:array? files_written:array? exit_code:int? post_state_sha256:sha256?")
 
 
 def _variant_problems(
-    value: object, key: str, variants: Mapping[str, Sequence[Field]], path: str = "", common: Sequence[Field] = ()
+    value: object, key: str, variants: Mapping[str, Sequence[Field]], path: str = ""
 ) -> Iterator[Problem]:
-    """What is wrong with an object whose ``key`` says which fields it has besides ``common`` ones."""
+    """What is wrong with an object whose ``key`` says which fields it has."""
+    variant = value.get(key, MISSING) if isinstance(value, dict) else MISSING
     if not isinstance(value, dict):
         yield Problem(Finding.FIELD, path or None, f"expected an object, found {described(value)}")
-        return
-    variant = value.get(key, MISSING)
-    if isinstance(variant, str) and variant in variants:
-        yield from field_problems(value, (*common, *variants[variant]), path, [key])
+    elif isinstance(variant, str) and variant in variants:
+        yield from field_problems(value, variants[variant], path, [key])
     else:
-        yield from field_problems({one.name: value.get(one.name, MISSING) for one in common}, common, path)
         text = f"expected one of {', '.join(variants)}, found {described(variant)}"
         yield Problem(Finding.FIELD, member_path(path, key), text)
 
@@ -12117,7 +12114,7 @@ def record_problems(record: object) -> Iterator[Problem]:
     >>> [problem.field for problem in record_problems({"v": 1, "kind": "user_prompt", "turn": -1})]
     ['turn', 'text']
     """
-    yield from _variant_problems(record, "kind", RECORD_FIELDS, common=_VERSION_FIELD)
+    yield from _variant_problems(record, "kind", RECORD_FIELDS)
     if not isinstance(record, dict):
         return
     kind = record.get("kind")
@@ -13341,19 +13338,16 @@ def _canonical_host(host: str) -> str:
     import socket  # here, so that only who compares agent traces waits for it
 
     name = host.lower().rstrip(".").strip("[]")
-    if re.fullmatch(r"[0-9a-fx.]+", name):
-        with contextlib.suppress(OSError):
-            name = socket.inet_ntoa(socket.inet_aton(name))
+    with contextlib.suppress(OSError, ValueError):
+        name = socket.inet_ntoa(socket.inet_aton(name))
     address = ip_address(name)
     return str(getattr(address, "ipv4_mapped", None) or address or name)
 
 
 def _matches(host: str, patterns: Iterable[str]) -> bool:
     """Whether a canonical host is one of ``patterns``: an exact name, or ``*.domain`` for the names under it."""
-    return any(
-        host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
-        for pattern in map(_canonical_host, patterns)
-    )
+    canonical = map(_canonical_host, patterns)
+    return any(host.endswith(one[1:]) if one.startswith("*.") else host == one for one in canonical)
 
 
 class Policy(NamedTuple):
@@ -13376,9 +13370,7 @@ class Policy(NamedTuple):
         """
         name = _canonical_host(host)
         address = ip_address(name)
-        is_local = name == "localhost" or name.endswith(".localhost")
-        if address is not None:
-            is_local = address.is_loopback or address.is_unspecified
+        is_local = address.is_loopback or address.is_unspecified if address else f".{name}".endswith(".localhost")
         return not self.forbids(host) and (is_local or _matches(name, self.allow_hosts))
 
     def forbids(self, host: str) -> bool:
@@ -14053,8 +14045,8 @@ class _CommandInspector:
 
     def __init__(self, policy: Policy, budget: Budget | None = None) -> None:
         self._policy, self._budget = policy, budget or Budget()
-        self._later: dict[int, tuple[list[Command], _ShellState]] = {}
-        """Traps, and functions that were not called yet, by their identity, with the shell that they belong to."""
+        self._later: dict[int, Callable[[], object]] = {}
+        """What runs traps, and functions that were not called yet, by their identity."""
         self._violations: dict[Violation, None] = {}
         self._undecided: dict[Undecided, None] = {}
 
@@ -14108,8 +14100,7 @@ class _CommandInspector:
 
     def _run_later(self) -> None:
         while self._later:
-            body, shell = self._later.pop(next(iter(self._later)))
-            self._run_commands(body, self._subshell(shell))
+            self._later.pop(next(iter(self._later)))()
 
     def _run_commands(self, commands: Iterable[Command], state: _ShellState, stdin: str | None = None) -> str:
         """Runs commands one after the other; returns what they write, as far as it is known."""
@@ -14126,7 +14117,7 @@ class _CommandInspector:
         written = ""
         if command.kind == "function":
             state.functions[" ".join(words)] = command.body
-            self._later[id(command.body)] = command.body, state
+            self._later[id(command.body)] = lambda: self._run_commands(command.body, self._subshell(state))
         elif command.kind:
             written = self._run_group(command, words, state, stdin)
         elif words:
@@ -14301,12 +14292,12 @@ class _CommandInspector:
             self.doubt(UndecidedReason.UNKNOWN_SCRIPT, path)
 
     def _run_text(self, text: str, row: Program, state: _ShellState) -> None:
-        """A text that is run by a shell or an interpreter; ``source`` runs it in the same shell."""
+        """A text that is run by a shell or an interpreter; ``source`` and ``eval`` run it in the same shell."""
         if text == _UNKNOWN_TEXT:
             self.doubt(UndecidedReason.UNKNOWN_SCRIPT, f"what {row.name} is given to run")
         elif row.runs == "code":
             self._code(text, row, self._subshell(state))
-        elif row.runs == "shell":
+        elif row.runs:
             self._script(text, state if row.builtin else self._subshell(state))
 
     def _run_shell(self, call: _ProgramCall) -> None:
@@ -14327,6 +14318,11 @@ class _CommandInspector:
             self._run_text(call.stdin, row, call.state)
 
     _run_code = _run_shell
+
+    def _run_words(self, call: _ProgramCall) -> None:
+        """The text of a script: the value of an option, or the operands."""
+        for text in call.values(call.row.code) if call.row.code else [" ".join(call.operands)]:
+            self._run_text(text, call.row, call.state)
 
     def _run_command(self, call: _ProgramCall) -> None:
         """The command behind a prefix such as ``sudo`` or ``timeout 5``, with the variables that it sets."""
@@ -14351,16 +14347,8 @@ class _CommandInspector:
                 self.doubt(*doubt)
 
     def _run_trap(self, call: _ProgramCall) -> None:
-        for text in call.operands[:-1][:1]:
-            words: list[Word] = [(Part(PartKind.LITERAL, word),) for word in ("eval", text)]
-            body = [Command(words=words)]
-            self._later[id(body)] = body, call.state
-
-    def _run_words(self, call: _ProgramCall) -> None:
-        """The text of a script: the value of an option, or the operands."""
-        texts = call.values(call.row.code) if call.row.code else [" ".join(call.operands)]
-        for text in texts:
-            self._script(text, call.state if call.row.builtin else self._subshell(call.state))
+        if len(call.operands) > 1:
+            self._later[id(call)] = lambda: self._run_text(call.operands[0], call.row, self._subshell(call.state))
 
     def _run_declare(self, call: _ProgramCall) -> None:
         for name, equals, value in (word.partition("=") for word in call.operands):
@@ -14505,24 +14493,13 @@ _LEAVES_FILES_ALONE: Final = _names("Glob Grep LS NotebookRead TodoRead TodoWrit
 
 
 class FileState(NamedTuple):
-    """A file after a call that wrote to it: what the trace says of it, and what follows from the calls before it.
+    """A file after a call that wrote to it: the SHA-256 that it can have, none at all where nothing is known.
 
-    ``replayed`` are the SHA-256 that it can have by what the calls wrote; none at all: nothing is known.
+    ``is_contradictory``: the trace gives a hash that cannot be that of what it wrote.
     """
 
-    call: ToolCall
-    given: str | None
-    replayed: frozenset[str]
-
-    @property
-    def is_contradictory(self) -> bool:
-        """Whether the trace gives a hash that cannot be that of what it wrote."""
-        return self.given is not None and bool(self.replayed) and self.given not in self.replayed
-
-    @property
-    def known(self) -> frozenset[str]:
-        """The hashes that the file can have."""
-        return frozenset([self.given]) if self.given is not None else self.replayed
+    known: frozenset[str]
+    is_contradictory: bool
 
 
 def _edited(text: str, edit: object) -> Iterator[str]:
@@ -14581,8 +14558,10 @@ def replay_files(actions: Iterable[Action]) -> dict[int, FileState]:
         if budget < 0:
             break
         if action.name != "Read":
-            state = states[position] = FileState(action, _state_of(action), frozenset(map(sha256, after)))
-            after = [text for text in after if sha256(text) in state.known]
+            given, replayed = _state_of(action), frozenset(map(sha256, after))
+            known = frozenset([given]) if given else replayed
+            states[position] = FileState(known, bool(given and replayed) and given not in replayed)
+            after = [text for text in after if sha256(text) in known]
         texts[key] = after
     return states
 
@@ -14739,10 +14718,6 @@ _COMPARED: Final = 64
 """An action is compared with so many different ones of its sort that stand before it, so that the work has a bound."""
 
 
-def _equivalent(teacher: Action, student: Action) -> bool:
-    return next(action_differences(teacher, student), None) is None
-
-
 def _sort_of(action: Action) -> object:
     """What equivalent actions have in common."""
     if not isinstance(action, ToolCall):
@@ -14759,7 +14734,7 @@ def _numbered(*traces: Sequence[Action]) -> list[list[int]]:
     in_order = (one for place in itertools.zip_longest(*traces) for one in enumerate(place))
     for new, (side, action) in enumerate(one for one in in_order if one[1]):
         known = seen.setdefault(_sort_of(action), deque(maxlen=_COMPARED))
-        number = next((number for number, other in known if _equivalent(other, action)), new)
+        number = next((number for number, other in known if not any(action_differences(other, action))), new)
         if number == new:
             known.append((new, action))
         numbers[side].append(number)
@@ -14770,7 +14745,7 @@ def align_actions(teacher: Sequence[Action], student: Sequence[Action]) -> Align
     """The alignment of two lists of actions in which as many as can be are equivalent."""
     numbers = _numbered(teacher, student)
     # Reads of ranges that overlap pairwise may have one number and no line in common: hence the comparison.
-    pairs = [(x, y) for x, y in matching_pairs(*numbers) if _equivalent(teacher[x], student[y])]
+    pairs = [(x, y) for x, y in matching_pairs(*numbers) if not any(action_differences(teacher[x], student[y]))]
     insertions, deletions, paired = list[int](), list[int](), len(pairs)
     alone = Counter(numbers[0]), Counter(numbers[1])
     alone[0].subtract(numbers[0][x] for x, _ in pairs)
@@ -15287,7 +15262,7 @@ _LOG_FILES: Final = ("canary.jsonl", "ours.jsonl")
 _META_FILE: Final = "meta.toml"
 _META_FIELDS: Final = fields(
     "id:name covers:str[]? allow_hosts:host[]|null? description:str? "
-    "profile:str? match_names:bool? check_identity:bool?",
+    "tid_map:str? profile:str? match_names:bool? check_identity:bool?",
     _SETTINGS_TYPES,
 )
 
@@ -15360,18 +15335,6 @@ def parse_tid_map(text: str) -> dict[int, int]:
     return pairs
 
 
-def _tid_map(value: object, source: str) -> dict[int, int]:
-    """``tid_map`` as a table of canary = ours, or as the text that the main command takes: ``6=1,7=2``."""
-    text = ",".join(f"{canary}={ours}" for canary, ours in value.items()) if isinstance(value, dict) else value
-    if not isinstance(text, str):
-        problem = f'expected a table canary = ours, or "6=1,7=2", found {described(value)}'
-        raise InputError(source, problem, field="fixture.tid_map")
-    try:
-        return parse_tid_map(text) if text else {}
-    except UsageError as error:
-        raise InputError(source, str(error).removeprefix("--tid-map: "), field="fixture.tid_map") from error
-
-
 def read_meta(folder: str, name: str = "") -> Meta:
     """The ``meta.toml`` of a fixture; without one, the fixture has a ``name`` and covers nothing."""
     source = os.path.join(folder, _META_FILE)
@@ -15379,11 +15342,15 @@ def read_meta(folder: str, name: str = "") -> Meta:
         return Meta(name)
     fixture = checked_fields(read_settings(source).get("fixture", MISSING), _META_FIELDS, source, "fixture")
     asked = {option: fixture.get(option, False) for option in ("match_names", "check_identity")}
+    try:
+        tid_map = parse_tid_map(fixture["tid_map"]) if "tid_map" in fixture else {}
+    except UsageError as error:
+        raise InputError(source, str(error).removeprefix("--tid-map: "), field="fixture.tid_map") from error
     return Meta(
         fixture["id"],
         tuple(fixture.get("covers", ())),
         tuple(fixture.get("allow_hosts") or ()),
-        DiffOptions(_tid_map(fixture.get("tid_map", {}), source), **asked),
+        DiffOptions(tid_map, **asked),
         (os.path.join(folder, fixture["profile"]),) if "profile" in fixture else (),
     )
 
@@ -15397,32 +15364,27 @@ def _fixture_files(folder: str) -> tuple[str, ...]:
     raise InputError(folder, f"expected {expected}, found {' and '.join(there) or 'neither'}")
 
 
-def _fixtures_below(folder: str) -> Iterator[str]:
-    """The folders that hold any file of a fixture: this one, and those below it at any depth, by name."""
+def fixture_folders(directory: str) -> list[str]:
+    """The folders of a corpus that hold any file of a fixture, at any depth, by name.
+
+    One at the top that holds none at any depth is as good as a broken one. Raises `InputError` where there is no
+    folder at all.
+    """
 
     def refuse(error: OSError) -> NoReturn:
-        raise error
-
-    for path, folders, files in os.walk(folder, onerror=refuse):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if not {*_TRACE_FILES, *_LOG_FILES}.isdisjoint(files):
-            yield path
-
-
-def fixture_folders(directory: str) -> list[str]:
-    """The folders of a corpus that hold a fixture; one that holds none at any depth is as good as a broken one.
-
-    Raises `InputError` where there is no folder at all.
-    """
-    try:
-        paths = (os.path.join(directory, name) for name in sorted(os.listdir(directory)) if not name.startswith("."))
-        tops = filter(os.path.isdir, paths)
-        folders = [folder for top in tops for folder in [*_fixtures_below(top)] or [top]]
-    except OSError as error:
         raise InputError(directory, f"cannot be read: {error.strerror}") from error
-    if not folders:
+
+    found, empty = list[str](), set[str]()
+    for path, folders, files in os.walk(directory, onerror=refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if path == directory:
+            empty.update(os.path.join(path, name) for name in folders)
+        elif not {*_TRACE_FILES, *_LOG_FILES}.isdisjoint(files):
+            found.append(path)
+            empty = {top for top in empty if not f"{path}{os.sep}".startswith(f"{top}{os.sep}")}
+    if not (found or empty):
         raise InputError(directory, "expected a folder with one folder a fixture, found no fixture")
-    return folders
+    return sorted([*found, *empty], key=lambda path: path.split(os.sep))
 
 
 def _score_traces(result: FixtureResult, contract: Contract, *, strict: bool) -> FixtureResult:
@@ -15592,19 +15554,6 @@ class CorpusReport(NamedTuple):
         return not self.failures
 
 
-def _with_unique_ids(fixtures: Iterable[FixtureResult]) -> Iterator[FixtureResult]:
-    """The fixtures, a second one of the same id turned into a broken one."""
-    owners: dict[str, str] = {}
-    for fixture in fixtures:
-        owner = owners.setdefault(fixture.id, fixture.folder)
-        if owner == fixture.folder:
-            yield fixture
-        else:
-            problem = f"{fixture.folder}: fixture.id: {fixture.id} is that of {owner} already"
-            meta = fixture.meta._replace(id=fixture.folder)
-            yield FixtureResult(meta, fixture.folder, error=fixture.error or problem)
-
-
 def corpus_coverage(directory: str, matrix: Mapping[str, str], oos: Collection[str] = ()) -> Coverage:
     """Which rows the fixtures of a corpus say they cover, without scoring them. Raises `InputError`."""
     covers = [read_meta(folder).covers for folder in fixture_folders(directory)]
@@ -15626,14 +15575,18 @@ def score_corpus(
     ``strict`` makes a broken fixture of two traces that do not belong together; ``strict_sovereignty`` lets no fixture
     pass of which something is undecided.
     """
-    scored = (
-        _score_fixture(folder, os.path.relpath(folder, directory).replace(os.sep, "/"), contract, strict=strict)
-        for folder in fixture_folders(directory)
-    )
-    fixtures = tuple(_with_unique_ids(scored))
+    fixtures, owners = list[FixtureResult](), dict[str, str]()
+    for folder in fixture_folders(directory):
+        name = os.path.relpath(folder, directory).replace(os.sep, "/")
+        result = _score_fixture(folder, name, contract, strict=strict)
+        owner = owners.setdefault(result.id, name)
+        if owner != name:
+            problem = f"{name}: fixture.id: {result.id} is that of {owner} already"
+            result = FixtureResult(result.meta._replace(id=name), name, error=result.error or problem)
+        fixtures.append(result)
     covers = {row for fixture in fixtures for row in fixture.meta.covers}
     coverage = None if matrix is None else measure_coverage(matrix, covers, oos)
-    return CorpusReport(directory, fixtures, contract, must_fail, coverage, strict_sovereignty=strict_sovereignty)
+    return CorpusReport(directory, tuple(fixtures), contract, must_fail, coverage, None, strict_sovereignty)
 
 
 _EARLIER_FIXTURE: Final = fields("id:str score:share|null", _SETTINGS_TYPES)
@@ -16332,13 +16285,13 @@ def _validate_event_log(lines: Iterable[tuple[int, object]], notes: Notes) -> in
 
 def _state_problems(actions: Sequence[Action]) -> Iterator[Problem]:
     """The hashes that a trace gives of files and that cannot be those of what it wrote to them."""
-    for state in replay_files(actions).values():
-        if state.is_contradictory:
-            result = state.call.result
-            field, lineno = "blocks", state.call.lineno
-            if result and "post_state_sha256" not in state.call.input:
-                field, lineno = "side_effects.post_state_sha256", result.lineno
-            text = f"what was written to {printable(str(_path_of(state.call)))} has another hash"
+    for position, state in replay_files(actions).items():
+        call = actions[position]
+        if state.is_contradictory and isinstance(call, ToolCall):
+            field, lineno = "blocks", call.lineno
+            if call.result and "post_state_sha256" not in call.input:
+                field, lineno = "side_effects.post_state_sha256", call.result.lineno
+            text = f"what was written to {printable(str(_path_of(call)))} has another hash"
             yield Problem(Finding.FILE_STATE, field, text, lineno)
 
 
