@@ -13580,9 +13580,9 @@ poetry pip pipx pipenv pdm hatch rye conda mamba easy_install | hosts=any-url
   values=rcetmP,requirement,constraint,target,env-file directory=C,directory,project offline=,no-index,no-sync
   outward=+,wheel,inject,build endpoints=if,index-url,extra-index-url,find-links,proxy,index,default-index
 uv | like=pip outward=+,remove,build,tool,python/install,pip/install,pip/sync,pip/compile
-uv/run | outward=* offline=,no-sync,frozen runs=command leading directory=,directory,project
+uv/run | outward=* offline=,no-sync,frozen runs=command leading
   values=p,python,with,env-file,extra,group,package endpoints=,index,default-index
-poetry/run bundle/exec | runs=command leading values=n directory=C,directory
+poetry/run bundle/exec | runs=command leading values=n
 cargo | values=jpF,manifest-path,package,features,target,bin,example,test endpoints=,git,index,registry directory=C
   offline=,frozen outward=+,build,b,check,c,test,t,run,r,clippy,doc,bench,nextest,tree,metadata,vendor,audit,fix
 go | hosts=listed directory=C offline=,-mod values=,-mod
@@ -13639,8 +13639,8 @@ mapfile readarray | hosts=none reads=nothing builtin runs=read values=dnOsuCc
 """A row a program or subcommand (or several that are alike): its names, then the fields of `Program`.
 
 The first options of a list are letters, as in ``values=ab,user``, which is -a, -b and --user. The blank in a name is
-written ``/``. The first name of a row is the one by which its subcommands are looked up. ``like=NAME`` begins with the
-fields of another row. ``outward=+`` are the words by which package managers fetch. For a program without ``hosts``, an
+written ``/``. The first name of a row is the one by which its subcommands are looked up. It has their options that name hosts
+or directories, too. ``like=NAME`` begins with the fields of another row. ``outward=+`` are the words by which package managers fetch. For a program without ``hosts``, an
 operand is no host; with ``hosts=none`` its words are text, so that a URL among them is only mentioned.
 """
 _FETCHING: Final = "install add update up upgrade publish download sync lock fetch pull push search outdated get login"
@@ -13685,6 +13685,8 @@ def programs() -> Mapping[str, Program]:
         given = {name: value for name, _, value in (one.partition("=") for one in texts[0].split())}
         fields = dict(rows.get(given.pop("like", ""), {}), name=alike[0])
         fields |= {name: _field_value(name, value) for name, value in given.items()}
+        for name in ("endpoints", "directory"):
+            fields[name] = fields.get(name, frozenset()) | rows.get(alike[0].rpartition(" ")[0], {}).get(name, set())
         rows |= dict.fromkeys(alike, fields)
     for fields in rows.values():
         with_value = (fields.get(name, ()) for name in ("values", "endpoints", "lists", "directory", "code", "module"))
@@ -13791,14 +13793,12 @@ class _ShellState:
 
 
 class _ProgramCall(NamedTuple):
-    """One program that a command starts. ``endpoints`` and ``directories`` are the values of such options."""
+    """One program that a command starts."""
 
     row: Program
     words: Sequence[str]
     operands: Sequence[str]
     options: Sequence[tuple[str, str]]
-    endpoints: Sequence[str]
-    directories: Sequence[str]
     state: _ShellState
     stdin: str | None
 
@@ -13843,14 +13843,14 @@ class _ProgramCall(NamedTuple):
 
     def hosts(self) -> Iterator[str]:
         """The hosts that its words name."""
-        form = self.row.hosts
-        for value in self.endpoints:
+        form, endpoints = self.row.hosts, self.values(self.row.endpoints)
+        for value in endpoints:
             yield from hosts_in("url", value)
         operands = [word for word in self.named() if not re.fullmatch(_NO_HOST, word)]
         if form in ("listed", "any-url"):
             operands += [value for name, value in self.options if name not in _MESSAGES | self.row.endpoints]
         elif form == "database":
-            operands = [*([] if self.endpoints else operands), *(value for _, value in self.options if ":" in value)]
+            operands = [*([] if endpoints else operands), *(value for _, value in self.options if ":" in value)]
         for word in operands[: 1 if self.row.first else None] if form else ():
             yield from hosts_in(form, word)
         for value in self.values(self.row.lists):
@@ -13867,17 +13867,14 @@ class _ProgramCall(NamedTuple):
 
 def _parse_call(words: Sequence[str], row: Program, state: _ShellState, stdin: str | None) -> _ProgramCall:
     """Tells the words of a command apart, those of a subcommand by its own row."""
-    endpoints, directories = list[str](), list[str]()
-    rest = words[1:]
+    earlier, rest = list[tuple[str, str]](), words[1:]
     while True:
         operands, options = split_arguments(rest, row, leading=True)
         inner = programs().get(f"{row.name} {operands[0]}") if operands and row.name else None
         if inner is None:
             operands, options = split_arguments(rest, row, leading=row.leading)
-        endpoints += [value for name, value in options if name in row.endpoints]
-        directories += [value for name, value in options if name in row.directory]
-        if inner is None:
-            return _ProgramCall(row, words, operands, options, endpoints, directories, state, stdin)
+            return _ProgramCall(row, words, operands, [*earlier, *options], state, stdin)
+        earlier += options
         row, rest = inner, operands[1:]
 
 
@@ -14047,11 +14044,8 @@ class _CommandInspector:
         self._policy, self._budget = policy, budget or Budget()
         self._later: dict[int, Callable[[], object]] = {}
         """What runs traps, and functions that were not called yet, by their identity."""
-        self._violations: dict[Violation, None] = {}
-        self._undecided: dict[Undecided, None] = {}
-
-    def check(self) -> SovereigntyCheck:
-        return SovereigntyCheck(tuple(self._violations), tuple(self._undecided))
+        self.violations: dict[Violation, None] = {}
+        self.undecided: dict[Undecided, None] = {}
 
     def command(self, text: str, state: _ShellState) -> None:
         """Looks at a whole command; a shell that it leaves outside the cwd starts the next program there."""
@@ -14060,15 +14054,15 @@ class _CommandInspector:
             self._run_later()
         except ShellLimitError as error:
             self.doubt(UndecidedReason.LIMIT, str(error))
-        started_outside = any(found.reason is Reason.SPAWN_OUTSIDE_CWD for found in self._violations)
+        started_outside = any(found.reason is Reason.SPAWN_OUTSIDE_CWD for found in self.violations)
         if state.is_outside(state.directory) and not started_outside:
             self.violate(Reason.SPAWN_OUTSIDE_CWD, f"the shell is left in {state.directory}")
 
     def violate(self, reason: Reason, what: str) -> None:
-        self._violations[Violation(reason, what)] = None
+        self.violations[Violation(reason, what)] = None
 
     def doubt(self, reason: UndecidedReason, detail: str) -> None:
-        self._undecided[Undecided(reason, detail[:200])] = None
+        self.undecided[Undecided(reason, detail[:200])] = None
 
     def reach(self, hosts: Iterable[str], *, is_used: bool = True) -> None:
         """Judges the hosts that an action names; ``is_used`` is false where it may only mention them."""
@@ -14112,7 +14106,10 @@ class _CommandInspector:
         stdin = self._redirected_input(command, state, stdin)
         names = [word_text(word).partition("=")[0] for word in command.assignments if command.words]
         temporary = [name for name in names if name not in state.variables]
-        assigned = [self._assign(word, state) for word in command.assignments]
+        assigned: list[str] = []
+        for word in command.assignments:
+            assigned.append(self._text(word, state))
+            state.set(*assigned[-1].split("=", 1))
         words = self._expanded(command.words, state)
         written = ""
         if command.kind == "function":
@@ -14161,11 +14158,6 @@ class _CommandInspector:
         return stdin
 
     # ── words ──
-
-    def _assign(self, word: Word, state: _ShellState) -> str:
-        name, _, value = self._text(word, state).partition("=")
-        state.set(name, value)
-        return f"{name}={value}"
 
     def _expanded(self, words: Iterable[Word], state: _ShellState) -> list[str]:
         """The words that a command gets: a known variable by its value, any other as ``$name``."""
@@ -14258,7 +14250,7 @@ class _CommandInspector:
     def _started(self, call: _ProgramCall, endpoints: Sequence[str]) -> _ProgramCall:
         """Judges the directory in which a program starts and the hosts that its variables name."""
         inner = call.state
-        for target in call.directories:
+        for target in call.values(call.row.directory):
             inner = replace(inner, directory=inner.resolve(target))
             if inner.directory is None:
                 self.doubt(UndecidedReason.UNKNOWN_DIRECTORY, target)
@@ -14341,8 +14333,8 @@ class _CommandInspector:
             words = ["sh", "-c", " ".join(words).removeprefix("-- ")] if words else ["sh"]
         inner._run_command(call._replace(operands=[host, *words], state=self._subshell(call.state)))
         inner._run_later()
-        self.reach(found.what for found in inner._violations if found.reason is Reason.NETWORK_EGRESS)
-        for doubt in inner._undecided:
+        self.reach(found.what for found in inner.violations if found.reason is Reason.NETWORK_EGRESS)
+        for doubt in inner.undecided:
             if doubt.reason is not UndecidedReason.UNKNOWN_DIRECTORY:
                 self.doubt(*doubt)
 
@@ -14462,7 +14454,7 @@ def check_sovereignty(action: Action, policy: Policy) -> SovereigntyCheck:
     """
     inspector, state = _CommandInspector(policy), _ShellState(policy)
     if not isinstance(action, ToolCall):
-        return inspector.check()
+        return SovereigntyCheck()
     if action.name in ("Bash", "Shell"):
         for name in ("cwd", "workdir", "working_directory"):
             if isinstance(directory := action.input.get(name), str):
@@ -14478,7 +14470,7 @@ def check_sovereignty(action: Action, policy: Policy) -> SovereigntyCheck:
         inspector.reach(host for text in texts for host in hosts_in("url", text))
         if not texts and re.fullmatch(r"(?i)web_?search|mcp__.*", action.name):
             inspector.doubt(UndecidedReason.UNNAMED_ENDPOINT, action.name)
-    return inspector.check()
+    return SovereigntyCheck(tuple(inspector.violations), tuple(inspector.undecided))
 
 
 # ══ parity ════════════════════════════════════════════════════════════════════════════════════════════════════════
