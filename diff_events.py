@@ -13639,9 +13639,10 @@ mapfile readarray | hosts=none reads=nothing builtin runs=read values=dnOsuCc
 """A row a program or subcommand (or several that are alike): its names, then the fields of `Program`.
 
 The first options of a list are letters, as in ``values=ab,user``, which is -a, -b and --user. The blank in a name is
-written ``/``. The first name of a row is the one by which its subcommands are looked up. It has their options that name hosts
-or directories, too. ``like=NAME`` begins with the fields of another row. ``outward=+`` are the words by which package managers fetch. For a program without ``hosts``, an
-operand is no host; with ``hosts=none`` its words are text, so that a URL among them is only mentioned.
+written ``/``. The first name of a row is the one by which its subcommands are looked up, which have its options that
+name hosts or directories, too. ``like=NAME`` begins with the fields of another row. ``outward=+`` are the words by
+which package managers fetch. For a program without ``hosts``, an operand is no host; with ``hosts=none`` its words are
+text, so that a URL among them is only mentioned.
 """
 _FETCHING: Final = "install add update up upgrade publish download sync lock fetch pull push search outdated get login"
 
@@ -15953,13 +15954,16 @@ class Notes:
     def __init__(self, *, strict: bool = False) -> None:
         self._kept: list[Problem] = []
         self._strict = strict
+        self._said: set[tuple[Finding, str]] = set()
         self.torn_tail = Finding.TORN_TAIL
         self.counts: Counter[Finding] = Counter()
 
-    def add(self, finding: Finding, lineno: int, field: str | None, text: str) -> None:
-        """Counts a problem, and keeps it if not too many of its kind are kept."""
-        if finding is Finding.SESSION_ID and not self._strict:
+    def add(self, finding: Finding, lineno: int, field: str | None, text: str, once: object = None) -> None:
+        """Counts a problem, and keeps it if not too many of its kind are kept; ``once``: a matter that is said once."""
+        if (finding is Finding.SESSION_ID and not self._strict) or (finding, str(once)) in self._said:
             return
+        if once is not None:
+            self._said.add((finding, str(once)))
         self.counts[finding] += 1
         if self.counts[finding] <= SHOWN_PER_FINDING:
             self._kept.append(Problem(finding, field, text, lineno))
@@ -16099,20 +16103,16 @@ class _EventLogValidator:
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
         self._streams: dict[int, _Stream] = {}
-        self._said: set[tuple[Finding, object]] = set()
-        self._handles: set[int] = set()
-        """The raw handles of ordinary objects that live."""
-        self._raw_handles: set[int] = set()
-        """All that were ever created."""
+        self._handles: dict[int, bool] = {}
+        """Of each raw handle that was created: whether it is that of an ordinary object that lives."""
         self._unknown: dict[int, tuple[int, str, str, object]] = {}
         """Where an argument first looked like a handle that was not created so far."""
-        self._created: set[str] = set()
-        """The ids of all objects,"""
-        self._ordinary: set[str] = set()
-        """of those that are not shared-global,"""
+        self._created: dict[str, bool] = {}
+        """Of each object that was created: whether it is an ordinary one, and not shared-global."""
         self._named: set[str | None] = set()
-        """and those that other events name."""
+        """The ids that other events name,"""
         self._destroyed: dict[str, int] = {}
+        """and the lines on which objects are destroyed."""
         self._shared: dict[tuple[object, object], str] = {}
         """The shared-global SIDs by pointer and type,"""
         self._unshared: dict[tuple[object, object], tuple[int, str]] = {}
@@ -16141,12 +16141,11 @@ class _EventLogValidator:
     def _place(self, lineno: int, tid: int, index: int, kind: str, host_ns: object) -> None:
         """Follows the indexes of a thread, its waits and its clock."""
         stream = self._streams.setdefault(tid, _Stream(lineno))
-        was_in_order = not stream.out_of_order
         if not stream.see(index):
             self._notes.add(Finding.DOUBLED_INDEX, lineno, "tid_event_idx", f"index {index} of tid {tid} a second time")
-        elif was_in_order and stream.out_of_order:
+        elif stream.out_of_order:
             text = f"index {index} of tid {tid} comes after a later one; said once per tid"
-            self._notes.add(Finding.OUT_OF_ORDER, lineno, "tid_event_idx", text)
+            self._notes.add(Finding.OUT_OF_ORDER, lineno, "tid_event_idx", text, tid)
         stream.open_waits += (kind == "wait.begin") - (kind == "wait.end")
         if stream.open_waits < 0 and not stream.out_of_order:
             stream.open_waits = 0
@@ -16155,7 +16154,7 @@ class _EventLogValidator:
             last_idx, last_ns = stream.clock
             if index > last_idx >= 0 and host_ns < last_ns:
                 early = f"index {index} of tid {tid} is {last_ns - host_ns} ns before index {last_idx}"
-                self._advise(Finding.FALLING_CLOCK, lineno, "host_ns", f"{early}: take a monotonic clock", tid)
+                self._notes.add(Finding.FALLING_CLOCK, lineno, "host_ns", f"{early}: take a monotonic clock", tid)
             stream.clock = index, host_ns
 
     def _payload(self, lineno: int, kind: str, payload: dict[str, object]) -> None:
@@ -16169,65 +16168,68 @@ class _EventLogValidator:
             if type(value) is int and -(1 << 31) <= value < 0:
                 if path.rpartition(".")[2] in _STATUS_FIELDS:
                     text = f"{value} is {value & 0xFFFFFFFF} to the engine that counts without a sign: write that"
-                    self._advise(Finding.NEGATIVE_STATUS, lineno, path, text, (kind, path))
+                    self._notes.add(Finding.NEGATIVE_STATUS, lineno, path, text, (kind, path))
             elif kind == "kernel.call" and path != "payload.name":
                 self._argument(lineno, payload.get("name"), path, value)
 
     def _argument(self, lineno: int, call: object, path: str, value: object) -> None:
-        handle = handle_number(value)
-        is_live = handle in self._handles
-        if is_live or (0 < handle < _PSEUDO_HANDLES and _HANDLE_ARGUMENT.fullmatch(path)):
-            matter = call, re.sub(r"\[[0-9]+\]", "", path)
-            if is_live:
-                text = f"{json.dumps(value)} is a live handle: two engines give other ones, and it is compared"
-                self._advise(Finding.RAW_HANDLE, lineno, path, text, matter)
-            elif handle not in self._unknown:
-                text = f"{json.dumps(value)} seems to be a handle, but has no handle.create: it is compared as it is"
-                self._unknown[handle] = lineno, path, text, matter
+        handle, matter = handle_number(value), (call, re.sub(r"\[[0-9]+\]", "", path))
+        if self._handles.get(handle):
+            text = f"{json.dumps(value)} is a live handle: two engines give other ones, and it is compared"
+            self._notes.add(Finding.RAW_HANDLE, lineno, path, text, matter)
+        elif 0 < handle < _PSEUDO_HANDLES and handle not in self._unknown and _HANDLE_ARGUMENT.fullmatch(path):
+            text = f"{json.dumps(value)} seems to be a handle, but has no handle.create: it is compared as it is"
+            self._unknown[handle] = lineno, path, text, matter
 
     def _objects(self, lineno: int, kind: str, payload: Mapping[str, object]) -> None:
         """Follows ids and handles: where they are created, and whether they come back."""
         sid, raw = semantic_id(payload.get("handle_semantic_id")), payload.get("raw_handle_id")
+        handle = handle_number(raw)
         if kind == "handle.create":
-            self._raw_handles.add(handle_number(raw))
-        if kind == "handle.create" and sid:
-            self._created.add(sid)
             pointer, object_type = thing = guest_pointer(raw), payload.get("object_type")
             is_shared = shared_global_of(payload) is not None
-            if is_shared:
-                self._shared[thing] = sid
-            elif pointer is not None and isinstance(object_type, str):
-                self._unshared.setdefault(thing, (lineno, sid))
-            if handle_number(raw) and not is_shared:
-                self._ordinary.add(sid)
-                self._handles.add(handle_number(raw))
-        elif kind == "handle.destroy":
-            self._handles.discard(handle_number(raw))
-            self._named.add(sid)
+            is_ordinary = bool(sid and handle) and not is_shared
+            self._handles[handle] = is_ordinary
             if sid:
-                self._destroyed.setdefault(sid, lineno)
+                self._created[sid] = self._created.get(sid) or is_ordinary
+            if sid and is_shared:
+                self._shared[thing] = sid
+            elif sid and pointer is not None and isinstance(object_type, str):
+                self._unshared.setdefault(thing, (lineno, sid))
+        elif kind == "handle.destroy":
+            self._handles.update({handle: False} if handle in self._handles else {})
+            self._named.add(sid)
+            self._destroyed.setdefault(sid or "", lineno)
         waited = payload.get("handles_semantic_ids")
         named = waited if isinstance(waited, list) else [payload.get("woken_by_semantic_id")]
         self._named.update(map(semantic_id, named))
 
-    def _advise(self, finding: Finding, lineno: int, field: str, text: str, matter: object = "") -> None:
-        if (finding, str(matter)) not in self._said:
-            self._said.add((finding, str(matter)))
-            self._notes.add(finding, lineno, field, text)
-
     def finish(self) -> None:
         """Notes what only the whole log can tell."""
-        count = len(self._ordinary)
-        if count > _FEW_IDS and not self._ordinary & self._named:
-            text = f"none of the {count} ids of created objects is named again: one id for the object's life"
-            self._advise(Finding.LONELY_IDS, 1, "payload.handle_semantic_id", text)
+        ordinary = {sid for sid, is_ordinary in self._created.items() if is_ordinary}
+        if len(ordinary) > _FEW_IDS and not ordinary & self._named:
+            text = f"none of the {len(ordinary)} ids of created objects is named again: one id for the object's life"
+            self._notes.add(Finding.LONELY_IDS, 1, "payload.handle_semantic_id", text)
         if len(self._streams) > 1 and not self._kinds["thread.create"]:
             text = "several threads and no thread.create: threads are then paired by what they do alone"
-            self._advise(Finding.NO_CREATIONS, 1, "kind", text)
+            self._notes.add(Finding.NO_CREATIONS, 1, "kind", text)
         if len(self._distinct) == _NONE_ALIKE:
             text = f"of the first {_NONE_ALIKE} events no two are equal: is a clock or an address in the payloads?"
-            self._advise(Finding.NOTHING_REPEATS, 1, "payload", text)
-        self._odd_objects()
+            self._notes.add(Finding.NOTHING_REPEATS, 1, "payload", text)
+        for handle, unknown in self._unknown.items():
+            if handle not in self._handles:
+                self._notes.add(Finding.RAW_HANDLE, *unknown)
+        for thing, (lineno, sid) in self._unshared.items():
+            if right := self._shared.get(thing):
+                text = f"{sid}, but others use {thing[0]:#010x} ({thing[1]}) as shared: expected {right}"
+                self._notes.add(Finding.WRONG_SID, lineno, "payload.handle_semantic_id", text)
+        for sid, lineno in self._destroyed.items():
+            if sid and sid not in self._created:
+                text = f"{sid} is destroyed, but was never created"
+                self._notes.add(Finding.NEVER_CREATED, lineno, "payload.handle_semantic_id", text)
+        self._odd_streams()
+
+    def _odd_streams(self) -> None:
         for tid, stream in self._streams.items():
             if holes := stream.holes():
                 first = f"{holes[0][0]}-{holes[0][1]}"
@@ -16236,19 +16238,6 @@ class _EventLogValidator:
             if stream.open_waits < 0:
                 text = f"tid {tid} has {-stream.open_waits} wait.end more than wait.begin"
                 self._notes.add(Finding.WAIT_NOT_BEGUN, stream.first_line, "kind", text)
-
-    def _odd_objects(self) -> None:
-        for handle, (lineno, path, text, matter) in self._unknown.items():
-            if handle not in self._raw_handles:
-                self._advise(Finding.RAW_HANDLE, lineno, path, text, matter)
-        for (pointer, object_type), (lineno, sid) in self._unshared.items():
-            if right := self._shared.get((pointer, object_type)):
-                text = f"{sid}, but others use {pointer:#010x} ({object_type}) as shared: expected {right}"
-                self._notes.add(Finding.WRONG_SID, lineno, "payload.handle_semantic_id", text)
-        for sid, lineno in self._destroyed.items():
-            if sid not in self._created:
-                text = f"{sid} is destroyed, but was never created"
-                self._notes.add(Finding.NEVER_CREATED, lineno, "payload.handle_semantic_id", text)
 
 
 def _validate_event_log(lines: Iterable[tuple[int, object]], notes: Notes) -> int:
