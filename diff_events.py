@@ -13184,45 +13184,28 @@ def _found_paths(call: ToolCall, result: ToolResult) -> list[str]:
     return sorted(max(canonical_paths(line, call.cwd)) for line in lines if line)
 
 
-_GREP_DEFAULTS: Final = {"output_mode": "files_with_matches", "head_limit": 0, "offset": 0, "flags": []}
-
-
-def _switches(words: Iterable[str]) -> dict[str, str]:
-    """The switches with the words behind each; ``-in`` is ``-i`` and ``-n``. Context of no lines is left out.
-
-    ``-C 2`` is ``-A 2`` and ``-B 2``, which give way to those of their own.
-    """
-    found: dict[str, str] = {}
-    last = ""
-    for word in words:
-        if last and not word.startswith("-"):
-            found[last] += f" {word}"
-        else:
-            names = [f"-{letter}" for letter in word[1:]] if re.fullmatch(r"-[a-zEFGHILPRTUZ]+", word) else [word]
-            found = {**dict.fromkeys(names, ""), **found}
-            last = names[-1]
-    context = found.pop("-C", found.pop("--context", " 0"))
-    found = {"-A": context, "-B": context, **found}
-    return {name: value for name, value in found.items() if name not in ("-A", "-B") or value != " 0"}
+_GREP_DEFAULTS: Final = {"output_mode": "files_with_matches", "head_limit": 0, "offset": 0, "-A": "0", "-B": "0"}
 
 
 def _grep_flags(call: ToolCall) -> dict[str, object]:
-    """Every flag of a Grep that is not at its default; a switch that is off and ``null`` are so."""
-    flags: dict[str, object] = {}
-    words: list[str] = []
-    for name, value in call.input.items():
-        is_default = value is None or value is False or json_equal(value, _GREP_DEFAULTS.get(name))
-        if is_default or name in ("pattern", *_PATH_FIELDS):
-            continue
-        if name.startswith("-") or name == "context":
-            words += ["-C" if name == "context" else name, *([] if value is True else [json_text(value)])]
-        elif name == "flags" and isinstance(value, str):
-            words += value.split()
-        elif name == "flags" and isinstance(value, list) and all(isinstance(flag, str) for flag in value):
-            words += value
-        else:
-            flags[name] = value
-    return flags | _switches(words)
+    """Every flag that is not at its default. One in ``flags`` is as good as a field of its own; ``-C`` is -A and -B."""
+    switched_on = ((name, value) for name, value in call.input.items() if value is not None and value is not False)
+    found = {name: value for name, value in switched_on if name not in ("pattern", *_PATH_FIELDS)}
+    given, last = found.get("flags"), ""
+    words = given.split() if isinstance(given, str) else given
+    if isinstance(words, list) and all(isinstance(word, str) for word in words):
+        del found["flags"]
+        for word in words:
+            if last and not word.startswith("-"):
+                found[last] = word if found[last] is True else f"{found[last]} {word}"
+                continue
+            for last in [f"-{letter}" for letter in word[1:]] if re.fullmatch("-[a-zEFGHILPRTUZ]+", word) else [word]:
+                found.setdefault(last, True)
+    if context := next((name for name in ("-C", "--context", "context") if name in found), None):
+        lines = found.pop(context)
+        found = {"-A": lines, "-B": lines, **found}
+    found = {name: str(value) if name[:1] == "-" else value for name, value in found.items()}
+    return {name: value for name, value in found.items() if not json_equal(value, _GREP_DEFAULTS.get(name))}
 
 
 RULES: Final[Mapping[str, Sequence[Rule]]] = {
