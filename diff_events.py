@@ -641,10 +641,6 @@ def _is_timestamp(value: object) -> bool:
         return False
 
 
-def _is_sha256(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[0-9a-fA-F]{64}", value) is not None
-
-
 FIELD_TYPES: Final[Mapping[str, FieldType]] = {
     "any": FieldType("a value", lambda value: value is not MISSING),
     "array": FieldType("an array", lambda value: isinstance(value, list)),
@@ -652,7 +648,7 @@ FIELD_TYPES: Final[Mapping[str, FieldType]] = {
     "int": FieldType("a whole number", lambda value: type(value) is int),
     "null": FieldType("null", lambda value: value is None),
     "object": FieldType("an object", lambda value: isinstance(value, dict)),
-    "sha256": FieldType("64 hex digits", _is_sha256),
+    "sha256": FieldType("64 hex digits", lambda v: isinstance(v, str) and bool(re.fullmatch("[0-9a-fA-F]{64}", v))),
     "str": FieldType("a string", lambda value: isinstance(value, str)),
     "time": FieldType("an ISO-8601 timestamp", _is_timestamp),
     "version": FieldType("the version 1", lambda value: type(value) is int and value == 1),
@@ -12097,7 +12093,6 @@ _SIDE_EFFECT_FIELDS: Final = fields("files_read:array? files_written:array? exit
 def _variant_problems(
     value: object, key: str, variants: Mapping[str, Sequence[Field]], path: str = ""
 ) -> Iterator[Problem]:
-    """What is wrong with an object whose ``key`` says which fields it has."""
     variant = value.get(key, MISSING) if isinstance(value, dict) else MISSING
     if not isinstance(value, dict):
         yield Problem(Finding.FIELD, path or None, f"expected an object, found {described(value)}")
@@ -12157,9 +12152,9 @@ class HookEvent:
     """One hook that ran; ``call`` is the tool call that triggered it, where it was a tool's."""
 
     event: str
-    matcher: str | None
-    decision: str
-    exit_code: int
+    matcher: str | None = None
+    decision: str = "allow"
+    exit_code: int = 0
     output: str = ""
     turn: int = 0
     lineno: int = 0
@@ -12331,7 +12326,6 @@ class TraceReader:
             yield Problem(Finding.SESSION_ID, "session_id", f"expected a UUID, found {described(session)}")
 
     def _id_problems(self, record: Mapping[str, Any]) -> Iterator[Problem]:
-        """What is wrong with the ids of tool uses, and with those that results are for."""
         is_turn, blocks, answered = record["kind"] == "assistant_turn", record.get("blocks"), record.get("tool_use_id")
         for place, block in enumerate(blocks if is_turn and isinstance(blocks, list) else ()):
             if isinstance(block, dict) and block.get("type") == "tool_use" and isinstance(use := block.get("id"), str):
@@ -12363,12 +12357,9 @@ class TraceReader:
                     self._actions.append(ToolCall(block["name"], block["input"], None, turn, lineno, self._cwd))
         elif kind == "tool_result":
             self._add_result(lineno, record)
-        elif kind == "hook_event":
-            what = (record["event"], record.get("matcher"), record["decision"], record["exit_code"])
-            self._actions.append(HookEvent(*what, record.get("output", ""), turn, lineno))
-        elif kind == "skill_invocation":
-            injected, args = record.get("instructions_injected", False), record.get("args")
-            self._actions.append(SkillInvocation(record["name"], record["source"], injected, args, turn, lineno))
+        elif kind in ("hook_event", "skill_invocation"):
+            said = {one.name: record[one.name] for one in RECORD_FIELDS[kind] if one.name in record and one.name != "v"}
+            self._actions.append((HookEvent if kind == "hook_event" else SkillInvocation)(**said, lineno=lineno))
 
     def _add_result(self, lineno: int, record: dict[str, Any]) -> None:
         """Puts a result to the tool use that it answers: of several with one id, the first without one, or the last."""
@@ -12750,8 +12741,6 @@ class Command:
 
 
 class _CommandReader:
-    """Makes commands of tokens, as far as they make any."""
-
     def __init__(self, tokens: Iterable[Word], budget: Budget) -> None:
         self.rest, self._budget = deque(tokens), budget
 
@@ -12767,7 +12756,6 @@ class _CommandReader:
         return found
 
     def group(self) -> list[Command]:
-        """The commands up to what closes a group."""
         found: list[Command] = []
         chain: list[Command] = []
         with self._budget.deeper():
@@ -12775,18 +12763,15 @@ class _CommandReader:
                 if operator in _SKIPPED:
                     self.rest.popleft()
                     continue
-                chain.append(self._pipe())
+                members = [self._command()]
+                while self._next() in ("|", "|&"):
+                    self.rest.popleft()
+                    members += [self._command()] if self.rest else []
+                chain.append(members[0] if len(members) == 1 else Command("|", body=members))
                 if self._next() not in ("&&", "||"):
                     found += [Command("&", body=chain)] if self._next() == "&" else chain
                     chain = []
         return found + chain
-
-    def _pipe(self) -> Command:
-        members = [self._command()]
-        while self._next() in ("|", "|&"):
-            self.rest.popleft()
-            members += [self._command()] if self.rest else []
-        return members[0] if len(members) == 1 else Command("|", body=members)
 
     def _command(self) -> Command:
         command = Command()
@@ -13179,7 +13164,6 @@ def _found_lines(result: ToolResult) -> list[str]:
 
 
 def _found_paths(call: ToolCall, result: ToolResult) -> list[str]:
-    """The paths that a Glob found, each in its canonical form, sorted."""
     lines = (line.strip() for line in _found_lines(result))
     return sorted(max(canonical_paths(line, call.cwd)) for line in lines if line)
 
@@ -13328,7 +13312,6 @@ def _canonical_host(host: str) -> str:
 
 
 def _matches(host: str, patterns: Iterable[str]) -> bool:
-    """Whether a canonical host is one of ``patterns``: an exact name, or ``*.domain`` for the names under it."""
     canonical = map(_canonical_host, patterns)
     return any(host.endswith(one[1:]) if one.startswith("*.") else host == one for one in canonical)
 
@@ -13646,7 +13629,6 @@ _MESSAGES: Final = _options("m,message,body,title,description,notes,comment,subj
 
 
 def _field_value(name: str, text: str) -> object:
-    """The value of one field in a row of the table."""
     if name == "outward":
         words = frozenset(text.replace("/", " ").split(","))
         return words | frozenset(_FETCHING.split()) if "+" in words else words
@@ -13758,7 +13740,6 @@ class _ShellState:
         self.variables[name.rstrip("+").partition("[")[0]] = value[:_MAX_VALUE]
 
     def home(self) -> str:
-        """The home directory, as far as the cwd lies in it."""
         found = re.match(r"/root|/(?:home|Users)/[^/]+", self.policy.cwd or "")
         return found[0] if found else "/~"
 
@@ -13826,7 +13807,6 @@ class _ProgramCall(NamedTuple):
         return [self.state.remotes.get(word, word) for word in self.operands or default]
 
     def hosts(self) -> Iterator[str]:
-        """The hosts that its words name."""
         form, endpoints = self.row.hosts, self.values(self.row.endpoints)
         for value in endpoints:
             yield from hosts_in("url", value)
@@ -13840,13 +13820,6 @@ class _ProgramCall(NamedTuple):
         for value in self.values(self.row.lists):
             is_known = value == "-" and self.stdin is not None and self.stdin != _UNKNOWN_TEXT
             yield from hosts_in("any-url", self.stdin or "") if is_known else [f"${value}"]
-
-    def reaches_out(self) -> bool:
-        """Whether it reaches out even though no host is named."""
-        names = [word for word in self.named() if word[:1] != "+"]
-        is_local = self.row.hosts == "remote" and names and re.match(r"[./~$]|file:", names[0])
-        asked = {"*", *names[:1], " ".join(names[:2])} if len(self.words) > 1 else {"*", ""}
-        return not is_local and not self.row.outward.isdisjoint(asked)
 
 
 def _parse_call(words: Sequence[str], row: Program, state: _ShellState, stdin: str | None) -> _ProgramCall:
@@ -13975,7 +13948,6 @@ def _code_aliases(code: str) -> dict[str, str]:
 
 
 def _hosts_of_call(callee: str, positional: Sequence[str], keywords: Mapping[str, str]) -> list[str]:
-    """The hosts that a call in a piece of code reaches."""
     names_client, names_host = re.fullmatch(_URL_CLIENT, callee), re.fullmatch(_HOST_CLIENT, callee)
     texts = [*positional, *keywords.values()]
     if not (names_client or names_host):
@@ -14081,7 +14053,6 @@ class _CommandInspector:
             self._later.pop(next(iter(self._later)))()
 
     def _run_commands(self, commands: Iterable[Command], state: _ShellState, stdin: str | None = None) -> str:
-        """Runs commands one after the other; returns what they write, as far as it is known."""
         return "\n".join(self._run_one(command, state, stdin) for command in commands)
 
     def _run_one(self, command: Command, state: _ShellState, stdin: str | None) -> str:
@@ -14252,7 +14223,10 @@ class _CommandInspector:
             return
         hosts = [*call.hosts()]
         self.reach(hosts, is_used=call.row is not _UNKNOWN_PROGRAM)
-        if not hosts and call.reaches_out():
+        names = [word for word in call.named() if word[:1] != "+"]
+        is_local = call.row.hosts == "remote" and names and re.match(r"[./~$]|file:", names[0])
+        asked = {"*", *names[:1], " ".join(names[:2])} if len(call.words) > 1 else {"*", ""}
+        if not hosts and not is_local and not call.row.outward.isdisjoint(asked):
             self.doubt(UndecidedReason.UNNAMED_ENDPOINT, " ".join([call.program, *call.words[1:]]))
 
     # ── what a program runs: `_run_xargs` for a row with ``runs=xargs`` ──
@@ -14296,7 +14270,6 @@ class _CommandInspector:
     _run_code = _run_shell
 
     def _run_words(self, call: _ProgramCall) -> None:
-        """The text of a script: the value of an option, or the operands."""
         for text in call.values(call.row.code) if call.row.code else [" ".join(call.operands)]:
             self._run_text(text, call.row, call.state)
 
@@ -14999,7 +14972,6 @@ class PlainYaml:
         return value
 
     def _text_block(self, parent: int) -> str:
-        """A ``>`` or ``|`` text: the lines below that are indented like the first of them, or more."""
         header = self._take(rf"[|>](?:[1-9][+-]?|[+-][1-9]?)?{_YAML_LINE_END}")[:3]
         width, given = max(parent + 1, 1), re.search("[1-9]", header)
         if given:
@@ -15017,7 +14989,6 @@ class PlainYaml:
         return body + line_ends
 
     def _key(self, pattern: str) -> str | None:
-        """The key that stands here, as it is written, where one does."""
         key = self._match(pattern)
         return key[0] if key and "\n" not in key[0] and len(key[0]) <= _YAML_KEY_CHARACTERS else None
 
@@ -15059,7 +15030,6 @@ class PlainYaml:
         return value
 
     def _collection(self) -> object:
-        """``[…]`` or ``{…}``, on one line or on several."""
         start, is_list = self._at, self._text[self._at] == "["
         closing, items, found = "]" if is_list else "}", list[object](), dict[object, object]()
         self._at += 1
@@ -15543,13 +15513,14 @@ def score_corpus(
     must_fail: bool = False,
     matrix: Mapping[str, str] | None = None,
     oos: Collection[str] = (),
+    before: Mapping[str, float | None] | None = None,
     strict: bool = False,
     strict_sovereignty: bool = False,
 ) -> CorpusReport:
     """Scores every fixture of a corpus; a broken one is in the report. Raises `InputError` where there is none.
 
-    ``strict`` makes a broken fixture of two traces that do not belong together; ``strict_sovereignty`` lets no fixture
-    pass of which something is undecided.
+    ``before`` are the scores of an earlier run to compare with. ``strict`` makes a broken fixture of two traces that do
+    not belong together; ``strict_sovereignty`` lets no fixture pass of which something is undecided.
     """
     fixtures, owners = list[FixtureResult](), dict[str, str]()
     for folder in fixture_folders(directory):
@@ -15562,7 +15533,12 @@ def score_corpus(
         fixtures.append(result)
     covers = {row for fixture in fixtures for row in fixture.meta.covers}
     coverage = None if matrix is None else measure_coverage(matrix, covers, oos)
-    return CorpusReport(directory, tuple(fixtures), contract, must_fail, coverage, None, strict_sovereignty)
+    changes = None
+    if before is not None:
+        now = {fixture.id: fixture.score for fixture in fixtures}
+        scores = ((name, before.get(name), now.get(name)) for name in dict.fromkeys([*now, *before]))
+        changes = tuple(ScoreChange(*each) for each in scores if each[1] != each[2])
+    return CorpusReport(directory, tuple(fixtures), contract, must_fail, coverage, changes, strict_sovereignty)
 
 
 _EARLIER_FIXTURE: Final = fields("id:str score:share|null", _SETTINGS_TYPES)
@@ -15579,13 +15555,6 @@ def read_scores(path: str) -> dict[str, float | None]:
         fixture = checked_fields(value, _EARLIER_FIXTURE, path, f"fixtures[{place}]")
         scores[fixture["id"]] = fixture["score"]
     return scores
-
-
-def compare_scores(report: CorpusReport, before: Mapping[str, float | None]) -> CorpusReport:
-    """The report, with the scores that are other than ``before``."""
-    now = {fixture.id: fixture.score for fixture in report.fixtures}
-    changes = (ScoreChange(name, before.get(name), now.get(name)) for name in dict.fromkeys([*now, *before]))
-    return report._replace(changes=tuple(change for change in changes if change.before != change.now))
 
 
 # ══ cut ═══════════════════════════════════════════════════════════════════════════════════════════════════════════
@@ -16122,7 +16091,6 @@ class _EventLogValidator:
             self._distinct.add(json.dumps([kind, payload], sort_keys=True))
 
     def _place(self, lineno: int, tid: int, index: int, kind: str, host_ns: object) -> None:
-        """Follows the indexes of a thread, its waits and its clock."""
         stream = self._streams.setdefault(tid, _Stream(lineno))
         if not stream.see(index):
             self._notes.add(Finding.DOUBLED_INDEX, lineno, "tid_event_idx", f"index {index} of tid {tid} a second time")
@@ -16455,12 +16423,6 @@ def coverage_json(coverage: Coverage) -> Iterator[str]:
     """The JSON report of the coverage alone."""
     required, passes = len(coverage.required), not coverage.uncovered
     return json_report("diff-events-coverage", coverage, f"passes {_OF_COVERAGE}", required=required, passes=passes)
-
-
-def coverage_gap_json(coverage: Coverage) -> str:
-    """The structured error of a coverage gap, on one line."""
-    names, count = "error uncovered required covered oos", len(coverage.required)
-    return json.dumps(json_fields(coverage, names, error="coverage_gap", required=count))
 
 
 def corpus_json(report: CorpusReport) -> Iterator[str]:
@@ -17060,7 +17022,9 @@ def _coverage_exit(coverage: Coverage | None, streams: Streams) -> ExitCode:
     """A row that is not covered is an error with a structure of its own."""
     if coverage is None or not coverage.uncovered:
         return ExitCode.OK
-    streams.err.write(coverage_gap_json(coverage) + "\n")
+    gap = {"error": "coverage_gap", "required": len(coverage.required)}
+    form = json_fields(coverage, "error uncovered required covered oos", **gap)
+    streams.err.write(json.dumps(form) + "\n")
     return ExitCode.ERROR
 
 
@@ -17084,8 +17048,7 @@ def corpus_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
         oos = _rows_out_of_scope(options, matrix, contract.oos_rows) if matrix is not None else ()
         before = read_scores(options.baseline) if options.baseline is not None else None
         asked = {name: getattr(options, name) for name in ("must_fail", "strict", "strict_sovereignty")}
-        report = score_corpus(options.directory, contract, matrix=matrix, oos=oos, **asked)
-        report = report if before is None else compare_scores(report, before)
+        report = score_corpus(options.directory, contract, matrix=matrix, oos=oos, before=before, **asked)
         slips = options.ratchet and any(change.is_worse for change in report.changes or ())
         write(report, options.baseline if slips else None)
     code = _coverage_exit(report.coverage, streams)
