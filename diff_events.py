@@ -753,7 +753,7 @@ def without_changes(text: str) -> str:
 
 
 def _equal_beginning_of(one: str, other: str) -> int:
-    different = (n for n, (left, right) in enumerate(zip(one, other, strict=False)) if left != right)
+    different = (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
     return next(different, min(len(one), len(other)))
 
 
@@ -785,9 +785,9 @@ class Table(NamedTuple):
 
 
 class DiffLine(NamedTuple):
-    """An event of one side: where it stands, and what it says (foreign text, perhaps that of `differing`)."""
+    """An event of one side: its index and line, and what it says (foreign text, perhaps that of `differing`)."""
 
-    place: str
+    location: str
     text: str
 
 
@@ -800,7 +800,7 @@ class DiffRow(NamedTuple):
 
 
 def gap(text: str) -> DiffRow:
-    """A row without a place, which says what is left out there."""
+    """A row without a location, which says what is omitted there."""
     return DiffRow(Both(DiffLine("", text), None), matches=True)
 
 
@@ -830,18 +830,18 @@ def section(*blocks: Block) -> list[Block]:
 
 def _written_line(mark: str, lines: Both[DiffLine | None], widths: Both[int]) -> str:
     """One line of a diff: an event of one side, or of both where they match."""
-    places = (f"{line.place if line else '':<{widths[side]}}" for side, line in zip(Side, lines, strict=True))
+    locations = (f"{line.location if line else '':<{widths[side]}}" for side, line in zip(Side, lines, strict=True))
     shown = lines.canary or lines.ours
-    return f"{mark} {'  '.join(places)}  {shown.text if shown else ''}"
+    return f"{mark} {'  '.join(locations)}  {shown.text if shown else ''}"
 
 
-def _place_widths(rows: Sequence[DiffRow]) -> Both[int]:
-    return Both(*(max((len(line.place) for row in rows if (line := row.lines[side])), default=0) for side in Side))
+def _location_widths(rows: Sequence[DiffRow]) -> Both[int]:
+    return Both(*(max((len(line.location) for row in rows if (line := row.lines[side])), default=0) for side in Side))
 
 
 def diff_lines(rows: Sequence[DiffRow]) -> Iterator[str]:
     """A diff line by line: ``-`` is canary, ``+`` is ours, and what matches stands there once."""
-    widths = _place_widths(rows)
+    widths = _location_widths(rows)
 
     def group(row: DiffRow) -> object:
         """Two events that are compared, or all of a block: written one side after the other."""
@@ -943,7 +943,7 @@ class TextWriter:
         return self.text(text)
 
     def _bounded(self, rows: Iterable[Sequence[object]], written: Callable[[str], str]) -> list[list[str]]:
-        """The texts of rows, of as many as there is room for; then how many are left out."""
+        """The texts of rows, of as many as there is room for; then how many are omitted."""
         texts = [[written(cell) if isinstance(cell, str) else f"{cell:,}" for cell in row] for row in rows]
         sizes = itertools.accumulate(len("".join(row)) for row in texts)
         shown = sum(size <= self._most_characters for size in sizes)
@@ -992,7 +992,7 @@ class TextWriter:
     def _diff(self, rows: Sequence[DiffRow]) -> str:
         if self._width and self._width >= _SIDE_BY_SIDE:
             return "\n".join(self._side_by_side(rows, self._width))
-        looks, indent = {"-": _CANARY_COLOUR, "+": _OURS_COLOUR}, " " * (6 + sum(_place_widths(rows)))
+        looks, indent = {"-": _CANARY_COLOUR, "+": _OURS_COLOUR}, " " * (6 + sum(_location_widths(rows)))
         lines: list[str] = []
         for line in map(self._with_marks, diff_lines(rows)):
             look, width = looks.get(line[0]), self._width
@@ -1008,7 +1008,7 @@ class TextWriter:
         return text.replace(_CHANGE, "«").replace(_CHANGE_ENDS, "»") if self._marked and not self._colour else text
 
     def _side_by_side(self, rows: Sequence[DiffRow], width: int) -> Iterator[str]:
-        widths, half = _place_widths(rows), (width - 3) // 2
+        widths, half = _location_widths(rows), (width - 3) // 2
         yield f"  {'canary':<{half - 2}}   ours"
         for row in rows:
             if row.matches:
@@ -1017,7 +1017,9 @@ class TextWriter:
             cells = []
             for side, mark, look in ((Side.CANARY, "-", _CANARY_COLOUR), (Side.OURS, "+", _OURS_COLOUR)):
                 line = row.lines[side] or DiffLine("", "")
-                text = self._with_marks(f"{mark if line.place else ' '} {line.place:<{widths[side]}}  {line.text}")
+                text = self._with_marks(
+                    f"{mark if line.location else ' '} {line.location:<{widths[side]}}  {line.text}"
+                )
                 parts = (_padded(part, half) for part in _wrapped(text, half, "  "))
                 cells.append([self._styled(look, self._code(part)) for part in parts])
             both = itertools.zip_longest(*cells, fillvalue=" " * half)
@@ -1082,13 +1084,13 @@ class HtmlWriter(TextWriter):
         )
 
     def _diff_row(self, row: DiffRow) -> str:
-        if row.lines.canary and not row.lines.canary.place:
+        if row.lines.canary and not row.lines.canary.location:
             return f'<tr class="fold"><td colspan="4">{self._literal(row.lines.canary.text)}</td></tr>'
         cells = ['<td colspan="2"></td>'] * 2
         for n, (look, line) in enumerate(zip(("minus", "plus"), row.lines, strict=True)):
             if line is not None:
-                place, text = map(super()._code, line)
-                cells[n] = f'<td class="{look} place">{place}</td><td class="{look}">{text}</td>'
+                location, text = map(super()._code, line)
+                cells[n] = f'<td class="{look} place">{location}</td><td class="{look}">{text}</td>'
         look = ' class="same"' if row.matches else ""
         return f"<tr{look}>{''.join(cells)}</tr>"
 
@@ -1276,10 +1278,10 @@ def json_fields(value: object, names: str, **instead: object) -> dict[str, objec
     form: dict[str, object] = {}
     for notation in names.split():
         name, _, path = notation.partition("=")
-        found = instead.get(name, value)
+        part = instead.get(name, value)
         for step in (path or name).split(".") if name not in instead else ():
-            found = None if found is None else getattr(found, step)
-        form[name] = found
+            part = None if part is None else getattr(part, step)
+        form[name] = part
     return form
 
 
@@ -6044,7 +6046,7 @@ class DiffOptions:
     profile: Profile = NO_PROFILE
     """What may differ. A rule about names turns ``match_names`` on."""
     references: tuple[str, ...] = ()
-    """Further runs of canary, which tell what is novel and what is lost."""
+    """Further runs of canary, against which events are novel or lost."""
     until: ThreadPlace | None = None
     """Up to where `Gate.UNTIL` asks for a thread without a divergence."""
 
@@ -6246,7 +6248,7 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Divergence(ComparedEvents):
-    """A place where the two sides of a pair differ, by its first events; what surrounds it, and what became of it."""
+    """Where the two sides of a pair differ, by the first events; what surrounds them, and how it goes on."""
 
     mismatch: Mismatch
     change: Change
@@ -6276,7 +6278,7 @@ class Divergence(ComparedEvents):
 
 
 class DivergenceMark(NamedTuple):
-    """A divergence in short, by which a later run tells whether it has the same one."""
+    """A divergence in short, by which a later run recognises the same one."""
 
     start: int
     """Canary's index where it begins,"""
@@ -6305,8 +6307,8 @@ class ParityScore:
 
     def is_worse_than(self, before: ParityScore, room: float) -> bool:
         """Whether the part that does not match is more than ``room`` times what it was."""
-        lost, had = self.comparable - self.matched, before.comparable - before.matched
-        return lost * max(before.comparable, 1) > room * had * max(self.comparable, 1)
+        now, then = self.comparable - self.matched, before.comparable - before.matched
+        return now * max(before.comparable, 1) > room * then * max(self.comparable, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -6341,7 +6343,7 @@ class ThreadReport:
     lines: Both[tuple[int, int]] = Both((0, 0), (0, 0))
     """Where the first and the last event of each side stand in its log."""
     creator: int | None = None
-    """The tid of canary's thread that created this one, where the log tells."""
+    """The tid of canary's thread that created this one, if it is known."""
 
     @property
     def divergence(self) -> Divergence | None:
@@ -6461,9 +6463,9 @@ class ThreadProgress:
     new: tuple[int, ...] = ()
     """Canary's indexes of the divergences, the first among them, that the earlier run did not have."""
     fixed: int = 0
-    """How many divergences of the earlier run are gone; in another recording of canary they are not told apart."""
+    """How many divergences of the earlier run are gone; not counted where canary is another recording."""
     parity_fell: bool = False
-    """Whether less of it matches; not told of another recording, which may be longer, its loops with more turns."""
+    """Whether less of it matches; never where canary is another recording, which may be longer."""
 
     @property
     def is_worse(self) -> bool:
@@ -6477,7 +6479,7 @@ class BaselineComparison:
 
     name: str
     same_canary: bool
-    """Whether both are of the same canary log, as far as its size tells."""
+    """Whether both are of the same canary log, as far as its size shows."""
     threads: tuple[ThreadProgress, ...]
     new_unmapped: int
     """By how much the number of threads without a partner grew."""
@@ -8439,20 +8441,20 @@ def _lines_of_ends(log: Log) -> dict[int, tuple[int, int]]:
 
 
 def _context(walk: PairWalk, difference: Step, count: int) -> tuple[Both[Event | None], ...]:
-    """The last ``count`` places of a walk between a difference and the one before, oldest first."""
+    """The last ``count`` rows of a walk between a difference and the one before, oldest first."""
     rows: list[Both[Event | None]] = []
     for step in reversed(walk.steps[: walk.steps.index(difference)]):
         if step.kind is StepKind.DIFFERED or len(rows) == count:
             break
-        places = itertools.zip_longest(*(reversed(side) for side in step.positions))
-        for canary, ours in itertools.islice(places, count - len(rows)):
+        pairs = itertools.zip_longest(*(reversed(side) for side in step.positions))
+        for canary, ours in itertools.islice(pairs, count - len(rows)):
             rows.append(Both(_event_at(walk.canary, canary), _event_at(walk.ours, ours)))
     return tuple(reversed(rows))
 
 
-def _ends_of_block(cursor: Cursor, places: range, is_detailed: bool) -> Iterator[Event]:
+def _ends_of_block(cursor: Cursor, positions: range, is_detailed: bool) -> Iterator[Event]:
     """The first and the last events of a block that do not float: all, where these are few."""
-    forth, back = (itertools.filterfalse(cursor.shared.__contains__, way) for way in (places, reversed(places)))
+    forth, back = (itertools.filterfalse(cursor.shared.__contains__, way) for way in (positions, reversed(positions)))
     first = itertools.islice(forth, FIRST_OF_BLOCK if is_detailed else 1)
     last = itertools.islice(back, LAST_OF_BLOCK if is_detailed else 0)
     return map(cursor.event, sorted({*first, *last}))
@@ -8462,9 +8464,9 @@ _Fields: TypeAlias = Callable[[Event, Event], Iterable[FieldDifference]]
 
 
 def _compared(canary: Event, ours: Event, fields_of: _Fields = payload_differences) -> ComparedEvents:
-    found = iter(fields_of(canary, ours))
-    fields = tuple(itertools.islice(found, MOST_FIELDS))
-    return ComparedEvents(Both(canary, ours), fields, sum(1 for _ in found))
+    differences = iter(fields_of(canary, ours))
+    fields = tuple(itertools.islice(differences, MOST_FIELDS))
+    return ComparedEvents(Both(canary, ours), fields, sum(1 for _ in differences))
 
 
 def _first_events(difference: Step, canary: Event, ours: Event, fields_of: _Fields) -> tuple[Mismatch, ComparedEvents]:
@@ -8488,13 +8490,13 @@ def _shown_places(walk: PairWalk, side: Side, options: DiffOptions, detailed: in
 
 
 class _Remainder(NamedTuple):
-    """What is left of a difference but for names."""
+    """What remains of a difference if names match."""
 
     change: Change
     positions: Both[int]
-    """Of its first events; where nothing is left, of two that are the same but for names."""
+    """Of its first events; where nothing remains, of two that are the same but for names."""
     is_name: bool = False
-    """Whether nothing is left."""
+    """Whether nothing remains."""
 
 
 def _renamed_events(names: NameTable, walk: PairWalk, difference: Step) -> _Remainder:
@@ -8510,32 +8512,32 @@ def _renamed_events(names: NameTable, walk: PairWalk, difference: Step) -> _Rema
 
 
 def _where_names_match(names: NameTable, walk: PairWalk, named: PairWalk) -> dict[int, _Remainder]:
-    """What is left of the differences of a walk, by number, as the walk shows in which names match.
+    """What remains of the differences of a walk, by number, in the walk in which names match.
 
     Equal values that name different objects can lead the one walk astray. What the other one still finds belongs to the
-    difference at the same place, or else to the last one before it.
+    difference that begins at the same events, or else to the last one before them.
     """
     numbers = [number for number, step in enumerate(walk.differences) if not step.lost]
     if walk.steps == named.steps or not numbers:
         return {}
-    at_place = {walk.differences[number].starts: number for number in numbers}
-    starts = [at.canary for at in at_place]
-    left: dict[int, _Remainder] = {}
+    number_at = {walk.differences[number].starts: number for number in numbers}
+    starts = [at.canary for at in number_at]
+    remaining: dict[int, _Remainder] = {}
     for step in named.differences:
         if not step.lost:
             before = numbers[max(0, bisect.bisect_right(starts, step.starts.canary) - 1)]
-            left.setdefault(at_place.get(step.starts, before), _Remainder(step.change, step.starts))
+            remaining.setdefault(number_at.get(step.starts, before), _Remainder(step.change, step.starts))
     is_known_to = named.rest.canary.start if named.end is PairStatus.DIVERGED else len(walk.canary.stream)
     if named.differences and named.differences[-1].change is Change.UNRECOVERED:
         is_known_to = named.differences[-1].starts.canary
-    for at, number in at_place.items():
+    for at, number in number_at.items():
         difference = walk.differences[number]
-        if number not in left and difference.change is Change.UNRECOVERED:
+        if number not in remaining and difference.change is Change.UNRECOVERED:
             ends = Both(*(min(named.rest[s].start, len(walk.sides[s].stream) - 1) for s in Side))
-            left[number] = _Remainder(difference.change, ends, is_name=True)
-        elif number not in left and at.canary < is_known_to:
-            left[number] = _renamed_events(names, walk, difference)
-    return left
+            remaining[number] = _Remainder(difference.change, ends, is_name=True)
+        elif number not in remaining and at.canary < is_known_to:
+            remaining[number] = _renamed_events(names, walk, difference)
+    return remaining
 
 
 def _found(
@@ -8546,8 +8548,8 @@ def _found(
     strict = names.fields if options.match_names else lambda *events: options.profile.judge(*events)[1]
     for number, difference in enumerate(walk.differences):
         rest = otherwise.get(number) or _Remainder(difference.change, difference.starts)
-        places = difference.starts, rest.positions
-        first, events = ((walk.canary.event(at.canary), walk.ours.event(at.ours)) for at in places)
+        positions = difference.starts, rest.positions
+        first, events = ((walk.canary.event(at.canary), walk.ours.event(at.ours)) for at in positions)
         mismatch, shown = _first_events(difference, *first, strict)
         _, compared = _first_events(difference, *events, strict if rest.is_name else names.fields)
         when = Both(timelines.canary.of(events[0]), timelines.ours.of(events[1]))
@@ -8717,13 +8719,13 @@ def match_by_name(names: NameTable, again: Callable[[Callable[[Event, Event], bo
 
 def _by_value(cursor: Cursor, position: int) -> dict[tuple[bytes, str], list[int]]:
     """The positions of some events from one on, by kind and canonical text of the payload."""
-    found: dict[tuple[bytes, str], list[int]] = {}
+    positions: dict[tuple[bytes, str], list[int]] = {}
     for at in range(position, min(position + _SPELLINGS_LOOKED_AT, len(cursor.stream))):
         with contextlib.suppress(NotJsonError):  # a payload that nobody had to read so far
             _, raw = cursor.log.raw_event(cursor.tid, at)
             [text] = canonical_texts(parse_payloads([raw.payload]))
-            found.setdefault((raw.kind, text), []).append(at)
-    return found
+            positions.setdefault((raw.kind, text), []).append(at)
+    return positions
 
 
 class _Spellings:
@@ -8825,8 +8827,8 @@ class Compared:
         for walk, of_thread in zip(self.walks, found, strict=True):
             streams = [walk.sides[side].stream.fingerprints for side in Side]
             for one in of_thread:
-                places = zip(streams, one.difference.positions, strict=True)
-                blocks.append((one, Both(*({*stream[at.start : at.stop]} for stream, at in places))))
+                ranges = zip(streams, one.difference.positions, strict=True)
+                blocks.append((one, Both(*({*stream[at.start : at.stop]} for stream, at in ranges))))
         wanted = {fingerprint for _, block in blocks for side in block for fingerprint in side}
         indexes = [self.logs.ours.index, self.logs.canary.index, *self._references]
         logs = ([stream.fingerprints for stream in index.streams.values()] for index in indexes)
@@ -8863,8 +8865,8 @@ class Compared:
         breaks = [*self._breaks_by_name(), *(broken for one in found for broken in one.breaks)]
         names = self._names.report(breaks) if found or self._options.match_names else Names()
         causes = CauseAnalysis(self._names, self._timelines, self.walks, threads, found)
-        told = {broken.place for one in found for broken in one.breaks}
-        causes.take_wrong_objects(identity, (broken for broken in names.breaks if broken.place not in told))
+        known = {broken.place for one in found for broken in one.breaks}
+        causes.take_wrong_objects(identity, (broken for broken in names.breaks if broken.place not in known))
         unmapped = Both(
             _unmapped(canary, {pair.canary_tid for pair in self._pairs}),
             _unmapped(ours, {pair.ours_tid for pair in self._pairs}),
@@ -10042,12 +10044,12 @@ def _indexes(place: Place | StartHere | Both[Event]) -> str:
     return f"#{place.canary_idx} ↔ #{place.ours_idx}"
 
 
-def _place(event: Event) -> str:
+def _location(event: Event) -> str:
     return f"#{event.idx} line {event.lineno}"
 
 
-def _places(events: Both[Event]) -> str:
-    return ", ".join(f"{side} {_place(event)}" for side, event in events.items())
+def _locations(events: Both[Event]) -> str:
+    return ", ".join(f"{side} {_location(event)}" for side, event in events.items())
 
 
 # ── events ──
@@ -10080,7 +10082,7 @@ def _event_parts(event: Event) -> dict[str | None, str]:
 
 
 def _on_one_line(parts: Mapping[str | None, str], unequal: Container[str | None] = ()) -> str:
-    """The parts of an event; where it would be too long, equal ones are left out."""
+    """The parts of an event; where it would be too long, equal ones are omitted."""
     room = _EVENT_WIDTH - sum(len(text) + 1 for key, text in parts.items() if key in unequal)
     shown: list[str] = []
     for key, text in parts.items():
@@ -10122,7 +10124,7 @@ def compared_texts(events: Both[Event]) -> Both[str]:
 
 
 def _event_words(event: Event, side: Side, text: str | None = None) -> str:
-    return f"{quoted_changes(text or event_text(event))} ({side.value} {_place(event)})"
+    return f"{quoted_changes(text or event_text(event))} ({side.value} {_location(event)})"
 
 
 def diff_row(
@@ -10132,7 +10134,7 @@ def diff_row(
     canary, ours = events
     texts = compared_texts(Both(canary, ours)) if compared and canary and ours else Both("", "")
     lines = (
-        DiffLine(_place(event) + mark, (text or event_text(event)) + note) if event else None
+        DiffLine(_location(event) + mark, (text or event_text(event)) + note) if event else None
         for event, text in zip(events, texts, strict=True)
     )
     return DiffRow(Both(*lines), matches, compared)
@@ -10208,18 +10210,18 @@ def _profile_words(report: Report) -> str:
 
 
 def rule_words(rule: ProfileRule) -> str:
-    """What a rule of a profile is about; its place tells the rest."""
+    """What a rule of a profile is about; the file has the rest."""
     return " ".join(_given(rule.sort.value, *rule.labels, *rule.calls, rule.first_call, rule.entry_point))
 
 
-def _rule_place(rule: ProfileRule) -> str:
+def _rule_origin(rule: ProfileRule) -> str:
     return f"{os.path.basename(rule.source)}:{rule.lineno}" if rule.lineno else rule.source
 
 
 def _overuse(report: Report) -> list[str]:
     """Each rule that hid more than it may, and how much."""
     return [
-        f"{literal(_rule_place(rule))} hid {_counted(count, 'difference')}, and may hide {rule.at_most:,}"
+        f"{literal(_rule_origin(rule))} hid {_counted(count, 'difference')}, and may hide {rule.at_most:,}"
         for rule, count in report.rule_uses
         if rule in report.overused
     ]
@@ -10229,7 +10231,7 @@ def _profile_blocks(report: Report, columns: int | None = None) -> list[Block]:
     headings = ("place", "rule", "hid>", "at most>", "reason")
     rows = [
         (
-            literal(_rule_place(rule)),
+            literal(_rule_origin(rule)),
             _shortened(rule_words(rule)),
             count,
             "" if rule.at_most is None else rule.at_most,
@@ -10261,10 +10263,10 @@ def _verdict_sentence(report: Report) -> str:
         "shared-global objects in one log only": sum(map(len, report.lone_globals)),
         "mistaken objects in matching events": len(report.identity),
     }
-    found = [", ".join(f"{count:,} {words}" for words, count in parts.items() if count)]
-    found += [f"{words}: {count:,}" for words, count in others.items() if count]
-    found += _overuse(report)
-    return f"**Divergent:** of {pairs}, {'; '.join(found)}. Parity: {percent(report.parity)}."
+    counts = [", ".join(f"{count:,} {words}" for words, count in parts.items() if count)]
+    counts += [f"{words}: {count:,}" for words, count in others.items() if count]
+    counts += _overuse(report)
+    return f"**Divergent:** of {pairs}, {'; '.join(counts)}. Parity: {percent(report.parity)}."
 
 
 def _progress_words(progress: ThreadProgress) -> str:
@@ -10306,11 +10308,11 @@ def _baseline_words(baseline: BaselineComparison) -> str:
 
 
 def _condition(report: Report, gate: Gate) -> tuple[str, str]:
-    """What was asked for, and what was found."""
+    """What was asked for, and the result."""
     options, until = report.options, report.options.until
     status, idx = report.stop_before_until or (None, 0)
     stopped = f"{_words(status)} at #{idx}" if status else "no partner"
-    found = {
+    results = {
         Gate.IDENTICAL: f"the logs are {report.verdict.value}",
         Gate.IDENTITY: _counted(sum(finding.certain for finding in report.identity), "certain identity finding"),
         Gate.PARITY: f"parity is {percent(report.parity)}",
@@ -10323,12 +10325,12 @@ def _condition(report: Report, gate: Gate) -> tuple[str, str]:
     if until:
         values[Gate.UNTIL] = f" {until.thread}:{until.idx}"
     option = gate.value if gate is Gate.AT_MOST else f"--{gate.value.replace('_', '-')}{values.get(gate, '')}"
-    return option, found[gate]
+    return option, results[gate]
 
 
 def _gate_words(report: Report, gate: Gate) -> str:
-    wanted, found = _condition(report, gate)
-    return f"{quoted(wanted)}: {found}"
+    wanted, result = _condition(report, gate)
+    return f"{quoted(wanted)}: {result}"
 
 
 def gate_sentence(report: Report) -> str:
@@ -10354,13 +10356,13 @@ def _verdict_blocks(report: Report) -> list[Block]:
 def _object_words(known: KnownObject) -> str:
     payload = known.event.payload if known.created else {}
     named = [json_text(payload[key]) for key in ("object_type", "object_name") if payload.get(key)]
-    where = f"{'created' if known.created else 'first named'} by tid {known.event.tid} at {_place(known.event)}"
+    where = f"{'created' if known.created else 'first named'} by tid {known.event.tid} at {_location(known.event)}"
     return f"{' '.join(map(_shortened, [known.sid, *named]))} ({where})"
 
 
 def _finding_sentence(finding: IdentityFinding) -> str:
     what = finding.objects.map(_object_words)
-    about = f"{_shortened(finding.events.canary.kind)} at {_places(finding.events)} is about {what.canary} on canary"
+    about = f"{_shortened(finding.events.canary.kind)} at {_locations(finding.events)} is about {what.canary} on canary"
     should = f"; the counterpart of canary's is {_object_words(finding.expected)}" if finding.expected else ""
     return f"{about}, but about {what.ours} on ours{should}"
 
@@ -10384,7 +10386,7 @@ def _broken_sentence(broken: NameBreak) -> str:
 def _call_lines(calls: Both[Event | None]) -> list[str]:
     canary, ours = calls
     if canary and ours and event_text(canary) == event_text(ours):
-        return [f"It belongs to {quoted(event_text(canary))} ({_places(Both(canary, ours))})."]
+        return [f"It belongs to {quoted(event_text(canary))} ({_locations(Both(canary, ours))})."]
     return [f"On {side.value} it belongs to {_event_words(call, side)}." for side in Side if (call := calls[side])]
 
 
@@ -10564,10 +10566,10 @@ def _divergence_evidence(thread: ThreadReport, nth: int) -> list[Block]:
     matched, after = (_counted(n, "matching event") for n in (divergence.matched_before, divergence.matched_after))
     canary, ours = divergence.rejoin or (None, None)
     lines = _given(
-        f"After {matched}, at {_places(divergence.events)}: **{_short_change(divergence)}** ({counts}).",
+        f"After {matched}, at {_locations(divergence.events)}: **{_short_change(divergence)}** ({counts}).",
         divergence.mismatch is Mismatch.MISSING and "The indexes differ: one log lost events here.",
         divergence.change is Change.INDEX_GAP and "No event is missing: the writer left out an index.",
-        canary and ours and f"Together again at {_places(Both(canary, ours))}, for {after}.",
+        canary and ours and f"Together again at {_locations(Both(canary, ours))}, for {after}.",
     )
     return ["\n".join([*lines, *_relation_lines(thread, nth)]), *_alignment_blocks(divergence)]
 
@@ -11027,17 +11029,17 @@ def _partners(old: Iterable[_Standing], now: Iterable[_Standing], *, same_canary
 
     In another recording the work of one thread is another's: threads that start alike are taken in order.
     """
-    found: dict[_Standing, _Standing] = {}
+    partners: dict[_Standing, _Standing] = {}
     for name in ("key", "canary_tid") if same_canary else ("start",):
         groups: defaultdict[object, tuple[list[_Standing], list[_Standing]]] = defaultdict(lambda: ([], []))
-        for side, threads, taken in ((0, old, found.values()), (1, now, found.keys())):
+        for side, threads, taken in ((0, old, partners.values()), (1, now, partners.keys())):
             for thread in sorted(threads, key=lambda one: (one.status != PairStatus.IDENTICAL.value, one.key)):
                 if thread not in taken:
                     groups[getattr(thread, name)][side].append(thread)
         for earlier, later in groups.values():
             if not same_canary or len(earlier) == len(later) == 1:
-                found.update(zip(later, earlier, strict=False))
-    return found
+                partners.update(zip(later, earlier, strict=False))
+    return partners
 
 
 def _calls_of_sort(essence: Essence) -> list[str]:
@@ -11053,11 +11055,11 @@ _SPLIT_WITHIN: Final = 5
 class _Ratchet:
     """Tells which divergences are new since an earlier run.
 
-    In the same canary log a divergence has its place: it is new where events matched before, or where another sort
+    In the same canary log a divergence stands at an index: it is new where events matched before, or where another sort
     stood, unless one of its sort that stood earlier is gone. In another recording indexes shift, and noise differs in
-    values, fields and places: there a divergence is known by where its thread starts and by its calls, and is new where
-    they diverge more than half as often again as before. What is more often timing than behaviour is new there only
-    in a thread of which all matched.
+    values, fields and indexes: there a divergence is known by where its thread starts and by its calls, and is new
+    where they diverge more than half as often again as before (half: measured on recordings of nine programs). What is
+    more often timing than behaviour is new there only in a thread of which all matched.
     """
 
     def __init__(self, before: Baseline, now: Baseline) -> None:
@@ -11076,7 +11078,7 @@ class _Ratchet:
         (*earlier, had), (*later, has) = self._before[before.sort], self._now[now.sort]
         return set(has) <= set(had) if earlier == later else later[0] is Change.CHANGED is not earlier[0]
 
-    def _out_of_place(self, before: Sequence[DivergenceMark], now: Sequence[DivergenceMark]) -> tuple[list[int], int]:
+    def _new_at_index(self, before: Sequence[DivergenceMark], now: Sequence[DivergenceMark]) -> tuple[list[int], int]:
         """Where divergences are new in the same canary log, and how many more are gone than came."""
         still = {mark.start for mark in now}
         gone: defaultdict[int, deque[DivergenceMark]] = defaultdict(deque)  # by sort, the first in front
@@ -11099,7 +11101,7 @@ class _Ratchet:
                 new.append(mark.start)
         return new, max(0, sum(map(len, gone.values())) - len(new))
 
-    def _unheard_of(self, start: str, marks: Iterable[DivergenceMark], *, spare_doubtful: bool) -> Iterator[int]:
+    def _new_by_calls(self, start: str, marks: Iterable[DivergenceMark], *, spare_doubtful: bool) -> Iterator[int]:
         """Where divergences are new in another recording of canary."""
         known_to: dict[str, int] = {}  # where the last known divergence of a call ends
         for mark in marks:
@@ -11119,11 +11121,11 @@ class _Ratchet:
         is_cut = before.parity and not before.parity.complete  # at a divergence that it did not look at any more
         compared = [mark for mark in now.marks if mark.start < before.compared_to + (not is_cut)]
         if self.same_canary:
-            new, gone = self._out_of_place(before.marks, compared)
+            new, gone = self._new_at_index(before.marks, compared)
             return tuple(new), gone
         to_the_end = before.parity and before.parity.complete and before.ended_in is None
         known = before.status != PairStatus.IDENTICAL.value
-        return tuple(self._unheard_of(now.start, now.marks if to_the_end else compared, spare_doubtful=known)), 0
+        return tuple(self._new_by_calls(now.start, now.marks if to_the_end else compared, spare_doubtful=known)), 0
 
     def progress(self, before: _Standing | None, now: _Standing) -> ThreadProgress:
         """How one thread stands against the earlier run, which may not have paired it."""
@@ -11745,7 +11747,7 @@ def _other_cases(report: Report) -> Iterator[TestCase]:
             yield TestCase("threads", f"{side} {thread.key}", skipped=f"{reason} (the gate counts this)")
     for rule, hid in report.rule_uses:
         failure = f"hid {hid:,}, may hide {rule.at_most:,}" if rule in report.overused else None
-        name, unused = f"{_rule_place(rule)} {_short(rule_words(rule))}", None if hid else "this rule hid nothing"
+        name, unused = f"{_rule_origin(rule)} {_short(rule_words(rule))}", None if hid else "this rule hid nothing"
         yield TestCase("profile", name, failure, "profile", skipped=unused, output=f"hid {hid:,} ({rule.reason})")
     if count := sum(map(len, report.lone_globals)):
         message = f"{_counted(count, 'shared-global object')} in one log only"
@@ -11840,18 +11842,20 @@ class AlignedRows:
         """The rows nearest to one, so many before and behind, that have a text, as it is or as JSON escapes it."""
         needles = {text.encode("utf-8", "surrogatepass"), json.dumps(text)[1:-1].encode()}
         step, nth = self._step_of(number)
-        found: set[int] = set()
+        hits: set[int] = set()
         for side, cursor in zip(Side, self.walk.sides, strict=True):
             start = cursor.stream.chunk_of(min(step.starts[side] + nth, len(cursor.stream) - 1))
             for direction, chunks in ((1, range(start, len(cursor.log.index.chunks))), (-1, range(start, -1, -1))):
-                hits = (
+                of_log = (
                     self.find(side, cursor.stream.position_of(idx))
                     for indexes in cursor.log.indexes_with_any(needles, cursor.tid, chunks)
                     for idx in indexes[::direction]
                 )
-                found.update(itertools.islice((hit for hit in hits if direction * hit >= direction * number), most + 1))
-        before, behind = ([hit for hit in sorted(found) if (hit < number) is earlier] for earlier in (True, False))
-        return [*before[-most:], *behind[: most + (number in found)]]
+                hits.update(
+                    itertools.islice((hit for hit in of_log if direction * hit >= direction * number), most + 1)
+                )
+        before, behind = ([hit for hit in sorted(hits) if (hit < number) is earlier] for earlier in (True, False))
+        return [*before[-most:], *behind[: most + (number in hits)]]
 
 
 class Target(NamedTuple):
@@ -11869,21 +11873,21 @@ def _start_target(compared: Compared) -> Target:
         walk = next((walk for walk in walks if walk.differences), None)
         if walk is None:
             raise UsageError("--at start: nothing differs; name an event, as --at 6:1234")
-        places = walk.differences[0].starts
+        positions = walk.differences[0].starts
     elif start.canary_tid is None or start.ours_tid is None:
         side, tid = (Side.CANARY, start.canary_tid) if start.ours_tid is None else (Side.OURS, start.ours_tid)
         assert tid is not None
         return Target(side, tid, compared.logs[side].position(tid, start.lone.idx) if start.lone else 0)
     else:
         walk = next(walk for walk in walks if walk.canary.tid == start.canary_tid)
-        places = walk.rest.map(lambda rest: rest.start)
+        positions = walk.rest.map(lambda rest: rest.start)
         if start.events:
-            places = Both(*(walk.sides[side].stream.position_of(start.events[side].idx) for side in Side))
+            positions = Both(*(walk.sides[side].stream.position_of(start.events[side].idx) for side in Side))
     for step, side in itertools.product(walk.steps, Side):
-        is_there = step.differs and all(step.starts[each] <= places[each] <= step.ends[each] for each in Side)
-        if is_there and places[side] in step.positions[side]:
-            return Target(side, walk.sides[side].tid, places[side])
-    return Target(Side.CANARY, walk.canary.tid, min(places.canary, len(walk.canary.stream) - 1))
+        is_there = step.differs and all(step.starts[each] <= positions[each] <= step.ends[each] for each in Side)
+        if is_there and positions[side] in step.positions[side]:
+            return Target(side, walk.sides[side].tid, positions[side])
+    return Target(Side.CANARY, walk.canary.tid, min(positions.canary, len(walk.canary.stream) - 1))
 
 
 def target_of(compared: Compared, text: str) -> Target:
@@ -11940,7 +11944,7 @@ class View(NamedTuple):
     calls: Both[Event | None]
     """Of the row that was asked for: the call that each side's event belongs to."""
     at: int
-    """The place of that row among the rows."""
+    """The number of that row among the rows."""
     rows: Sequence[ViewRow]
     sought: str | None
     """The text that rows were to have, and none has."""
@@ -11954,7 +11958,7 @@ def _others_between(log: Log, timeline: Timeline, one: Event, other: Event) -> I
             when = functools.partial(timeline.at, tid)
             behind = range(bisect.bisect_right(range(len(stream)), after, key=when), len(stream))
             there = ((when(position), (tid, position)) for position in behind if tid != one.tid)
-            yield from itertools.takewhile(lambda found: found[0] < before, there)
+            yield from itertools.takewhile(lambda event: event[0] < before, there)
         return
     chunk_of = functools.partial(bisect.bisect_right, log.index.chunks, key=lambda chunk: chunk.first_lineno)
     for number in range(chunk_of(one.lineno) - 1, chunk_of(other.lineno)):
@@ -11973,11 +11977,11 @@ def _with_others(rows: Sequence[ViewRow], at: int, logs: Both[Log]) -> Iterator[
         for side in Side:
             event = row.events[side]
             if event and side in last:
-                found = sorted(_others_between(logs[side], timelines[side], last[side], event))
-                nearest = found[-_MOST_OTHERS:] if number <= at else found[:_MOST_OTHERS]
+                others = sorted(_others_between(logs[side], timelines[side], last[side], event))
+                nearest = others[-_MOST_OTHERS:] if number <= at else others[:_MOST_OTHERS]
                 events = (logs[side].event(*place) for _, place in nearest)
                 pairs = (Both(one, None) if side is Side.CANARY else Both(None, one) for one in events)
-                fold = [ViewRow("other_threads", omitted=len(found) - len(nearest))] * (len(found) > len(nearest))
+                fold = [ViewRow("other_threads", omitted=len(others) - len(nearest))] * (len(others) > len(nearest))
                 shown = [ViewRow("other_threads", pair) for pair in pairs]
                 yield from fold + shown if number <= at else shown + fold
             if event:
@@ -11994,8 +11998,8 @@ def view_around(compared: Compared, target: Target, around: int, *, grep: str | 
 
     def view_row(number: int) -> ViewRow:
         positions, kind = rows[number]
-        places = zip(walk.sides, positions, strict=True)
-        return ViewRow(kind.name.lower(), Both(*(None if at is None else cursor.event(at) for cursor, at in places)))
+        ends = zip(walk.sides, positions, strict=True)
+        return ViewRow(kind.name.lower(), Both(*(None if at is None else cursor.event(at) for cursor, at in ends)))
 
     shown: list[ViewRow] = []
     for before, this in itertools.pairwise((-1, *sorted({number, *numbers}), len(rows))):
@@ -15561,7 +15565,7 @@ def read_scores(path: str) -> dict[str, float | None]:
 
 
 _ROWS_AROUND: Final = ((40, False), (400, False), (4000, False), (40, True))
-"""Rows before and behind the place that are tried in turn, and whether those behind may differ."""
+"""Rows before and behind what is to be shown that are tried in turn, and whether those behind may differ."""
 _CONTEXT_KEPT: Final = 3
 """Rows before and behind it that stay whatever happens: for who reads the fixture."""
 _WHOLE_BLOCK: Final = 200
@@ -15575,12 +15579,12 @@ _SAYS_NOTHING: Final = re.compile(r"0[xX][0-9a-fA-F]{1,16}|[0-9a-fA-F]{16}|-?[0-
 """Numbers, ids and sorts of waits."""
 _STATUS_TEXT: Final = re.compile(r"[A-Z][A-Z0-9_]+(?: \([A-Za-z ]+\))?")
 _TELLING: Final = {"object_type": re.compile("[A-Za-z]+"), "status": _STATUS_TEXT, "return_value": _STATUS_TEXT}
-"""Payload fields that tell what happened, and what they say if it is no secret."""
+"""Payload fields that say what happened, and which of their texts are no secret."""
 _KEPT_MEMBERS: Final = ("schema_version", "tid", "tid_event_idx", *SKIPPED_OF_EVERY_EVENT)
 """Members of events that stay beside kind and payload where texts are hidden; others count for nothing."""
 
 Unit: TypeAlias = "tuple[tuple[Side, EventPlace], ...]"
-"""Events that are kept or left out together."""
+"""Events that are kept or dropped together."""
 
 
 class CutFixture(NamedTuple):
@@ -15610,8 +15614,8 @@ def _scrubber() -> Callable[[bytes], bytes]:
         shown.update((key, hidden(event[key])) for key in _KEPT_MEMBERS if key in event)
         if isinstance(payload := event.get("payload"), dict):
             telling = {**_TELLING, **({"name": re.compile("(?s).*")} if event.get("kind") in _CALLS else {})}
-            told = {key: text for key, text in payload.items() if key in telling and isinstance(text, str)}
-            kept = {key: text for key, text in told.items() if telling[key].fullmatch(text)}
+            candidates = {key: text for key, text in payload.items() if key in telling and isinstance(text, str)}
+            kept = {key: text for key, text in candidates.items() if telling[key].fullmatch(text)}
             shown["payload"] = hidden({**payload, **dict.fromkeys(kept)}) | kept
         return json_text(shown).encode()
 
@@ -15638,7 +15642,7 @@ class _Sign(NamedTuple):
     """What of it must be the same in the fixture."""
     description: str
     events: Sequence[tuple[Side, Event]] = ()
-    """Further events that it may hang on."""
+    """Further events that it may depend on."""
 
 
 def _calls(*events: Event | None) -> list[tuple[str, str | None] | None]:
@@ -15694,8 +15698,8 @@ def _signs(report: Report, tid: int, scrub: bool) -> Iterator[_Sign]:
     for finding in report.identity:
         if finding.pair.canary_tid == tid:
             known = [*zip(Side, finding.objects, strict=True), *([(Side.OURS, e)] if (e := finding.expected) else [])]
-            essence = _calls(*finding.events), [thing.sid for _, thing in known], finding.certain
-            events = [(side, thing.event) for side, thing in known]
+            essence = _calls(*finding.events), [one.sid for _, one in known], finding.certain
+            events = [(side, one.event) for side, one in known]
             yield _Sign(finding, essence, _described("wrong object", finding.events), events)
     for broken in report.names.breaks:
         if broken.pair.canary_tid == tid:
@@ -15714,10 +15718,10 @@ class _Cutter:
         target = target_of(compared, at)
         self._rows = AlignedRows(walk_with(compared, target))
         self._walk, self._tid = self._rows.walk, self._rows.walk.canary.tid
-        of, self._place = self._part_at(target, compared.report.start_here if at == "start" else None)
+        of, self._shown = self._part_at(target, compared.report.start_here if at == "start" else None)
         self._sign = next(sign for sign in _signs(compared.report, self._tid, scrub) if sign.of is of)
         self._counterparts = Counterparts(compared.walks)
-        self._left = _MOST_COMPARISONS
+        self._tries = _MOST_COMPARISONS
 
     def _part_at(self, target: Target, start: StartHere | None) -> tuple[object, range]:
         """The part of the report that an event belongs to, or else the next one behind it; and its rows."""
@@ -15726,8 +15730,8 @@ class _Cutter:
             return of, range(number, number + 1)
         thread = next(one for one in self._compared.report.threads if one.pair.canary_tid == self._tid)
         for divergence, step in zip(thread.divergences, self._walk.differences, strict=True):
-            places = step.positions[target.side]
-            if target.position < places.stop or target.position <= places.start:
+            positions = step.positions[target.side]
+            if target.position < positions.stop or target.position <= positions.start:
                 return divergence, self._rows.rows_of(step)
         if thread.ending is None:
             raise UsageError(f"--at: canary's tid {self._tid} has no divergence there or behind it")
@@ -15736,8 +15740,8 @@ class _Cutter:
     # -- the events that may be needed -----------------------------------------------------------------------------
 
     def _unit(self, number: int) -> Unit:
-        places = zip(Side, self._walk.sides, self._rows[number][0], strict=True)
-        return tuple((side, (cursor.tid, position)) for side, cursor, position in places if position is not None)
+        ends = zip(Side, self._walk.sides, self._rows[number][0], strict=True)
+        return tuple((side, (cursor.tid, position)) for side, cursor, position in ends if position is not None)
 
     def _with_counterpart(self, side: Side, place: EventPlace) -> Unit:
         """An event of any thread, and the one that stands against it."""
@@ -15746,17 +15750,17 @@ class _Cutter:
         return pair if side is Side.CANARY else pair[::-1]
 
     def _around(self, count: int, whatever: bool) -> Iterator[int]:
-        """So many rows before the place and behind it, as far as nothing else differs, the nearest last."""
-        before, behind = range(self._place.start - 1, -1, -1), range(self._place.stop, len(self._rows))
+        """So many rows before and behind what is shown, as far as nothing else differs, the nearest last."""
+        before, behind = range(self._shown.start - 1, -1, -1), range(self._shown.stop, len(self._rows))
         for numbers in (before, behind):
             alike: Iterable[int] = itertools.takewhile(lambda n: self._rows[n][1] is not StepKind.DIFFERED, numbers)
-            if self._options.profile.of_sort(RuleSort.POOL):  # what differs or floats hangs on other threads
+            if self._options.profile.of_sort(RuleSort.POOL):  # what differs or floats depends on other threads
                 alike = (number for number in numbers if self._rows[number][1] is StepKind.MATCHED)
             chosen = behind if whatever and numbers == behind else alike
             yield from reversed([*itertools.islice(chosen, count)])
 
     def _elsewhere(self) -> Iterator[Unit]:
-        """The events of other threads that it may hang on."""
+        """The events of other threads that it may depend on."""
         for side, event in self._sign.events:
             yield self._with_counterpart(side, (event.tid, self._compared.logs[side].position(event.tid, event.idx)))
         others = (walk for walk in self._compared.walks if walk is not self._walk)
@@ -15773,13 +15777,13 @@ class _Cutter:
             productions = Productions(log, self._options.profile)
             for event in (log.event(*place) for of, place in places if of is side):
                 values = (name_value(value) for _, value in payload_leaves(event.payload, ""))
-                found = (productions.last(value, event.lineno) for value in values if value is not None)
-                yield from (self._with_counterpart(side, (one.tid, one.position)) for one in found if one)
+                producers = (productions.last(value, event.lineno) for value in values if value is not None)
+                yield from (self._with_counterpart(side, (one.tid, one.position)) for one in producers if one)
 
     def _candidates(self) -> Iterator[tuple[list[Unit], list[Unit]]]:
         """What stays and what may go, the fewest events first."""
         near = {number for number in self._around(_CONTEXT_KEPT, False) if self._rows[number][1] is StepKind.MATCHED}
-        block = list(map(self._unit, self._place))
+        block = list(map(self._unit, self._shown))
         whole = len(block) <= _WHOLE_BLOCK
         kept = [*map(self._unit, sorted(near)), *(block if whole else block[:1])]
         for surroundings in _ROWS_AROUND:
@@ -15791,8 +15795,8 @@ class _Cutter:
     # -- trying ----------------------------------------------------------------------------------------------------
 
     def _first_index(self, side: Side, tid: int, position: int) -> int:
-        """Where a thread's indexes begin: at 0, but behind what its log alone lost if the place is its start."""
-        if position or self._place.start or tid != self._walk.sides[side].tid:
+        """Where a thread's indexes begin: at 0, but behind what its log alone lost if what is shown is its start."""
+        if position or self._shown.start or tid != self._walk.sides[side].tid:
             return 0
         starts = self._walk.sides.map(lambda cursor: cursor.stream.idx_at(0))
         return starts[side] - min(starts)
@@ -15815,7 +15819,7 @@ class _Cutter:
         return b"".join((scrub(line) if self._scrub else line) + b"\n" for line in in_order), set(positions)
 
     def _attempt(self, units: Sequence[Unit]) -> CutFixture | None:
-        self._left -= 1
+        self._tries -= 1
         scrub = _scrubber()
         (canary, tids), (ours, of_ours) = (self._text(side, units, scrub) for side in Side)
         pairs = ((walk.canary.tid, walk.ours.tid) for walk in self._compared.walks)
@@ -15841,14 +15845,16 @@ class _Cutter:
             if best := self._attempt([*kept, *loose]):
                 return self._smaller(kept, loose, best)
         where = f"{self._sign.description}, canary's tid {self._tid}"
-        raise UsageError(f"no few events show it alone ({where}): it hangs on what is far away; hand on the whole logs")
+        raise UsageError(
+            f"no few events show it alone ({where}): it depends on what is far away; pass on the whole logs"
+        )
 
     def _smaller(self, kept: list[Unit], loose: list[Unit], best: CutFixture) -> CutFixture:
         """Leaves out what can go: all of it, halves, quarters, and so on down to single units."""
         size = len(loose)
         while size:
             start = 0
-            while start < len(loose) and self._left > 0:
+            while start < len(loose) and self._tries > 0:
                 rest = loose[:start] + loose[start + size :]
                 if smaller := self._attempt([*kept, *rest]):
                     loose, best = rest, smaller
@@ -16605,7 +16611,7 @@ class OptionParser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see {self.prog} --help)")
 
     def refuse_unknown(self, words: Sequence[str]) -> None:
-        """Names a misspelled option as such; else what is missed for it would be told first. Raises `UsageError`."""
+        """Names a misspelled option as such; else a missing one would be reported first. Raises `UsageError`."""
         for option in (word.partition("=")[0] for word in words if re.match("--[a-z]", word)):
             if option not in self._option_string_actions:
                 meant = nearest(option, self._option_string_actions)
@@ -16675,14 +16681,14 @@ def _percentage(text: str) -> Fraction:
     return value
 
 
-def _thread_place(text: str) -> ThreadPlace:
+def _until_of(text: str) -> ThreadPlace:
     thread, _, idx = text.rpartition(":")
     return ThreadPlace(thread, int(idx))
 
 
 _VALUES: Final[Mapping[str, Callable[[str], object]]] = {
     "HOST": _host,
-    "KEY:IDX": _value("the key or tid of a thread and an index", ".+:[0-9]{1,18}", _thread_place),
+    "KEY:IDX": _value("the key or tid of a thread and an index", ".+:[0-9]{1,18}", _until_of),
     "N": _value("a whole number of 0 or more, of at most 18 digits", "[0-9]{1,18}", int),
     "PCT": _value("a percentage from 0 to 100", r"(?:100(?:\.0{1,9})?|[0-9]{1,2}(?:\.[0-9]{1,9})?)%?", _percentage),
     "SCORE": _value(SHARE.expected, r"(?=\.?[0-9])0?(?:\.[0-9]{0,17})?|1(?:\.0{0,17})?", float),
@@ -16764,7 +16770,7 @@ def report_requests(options: argparse.Namespace, formats: Collection[str], input
     """The reports that the options ask for: by path, the format; ``inputs`` are read beside what the options name.
 
     Standard output takes one document: a report that asks for it (``-``, ``--json``), or else Markdown, unless
-    ``--out`` has that. Raises `UsageError`, also for two documents in one place or an input as output.
+    ``--out`` has that. Raises `UsageError`, also for two documents in one file or an input as output.
     """
     asked = [text.partition(":")[::2] for text in options.report]
     for (name, path), text in zip(asked, options.report, strict=True):
@@ -16781,11 +16787,11 @@ def report_requests(options: argparse.Namespace, formats: Collection[str], input
     for name, given in asked:
         # the stream, be it a pipe, a terminal or a file that is appended to
         path = STANDARD_STREAM if given == "/dev/stdout" else given
-        place = path if path == STANDARD_STREAM else os.path.realpath(path)
-        if place in taken and (taken[place], name, place) != ("an input", *next_baseline):
-            where = "standard output" if place == STANDARD_STREAM else path
-            raise UsageError(f"{where} is {taken[place]} already: it takes one document")
-        taken[place], requests[path] = "an output", name
+        target = path if path == STANDARD_STREAM else os.path.realpath(path)
+        if target in taken and (taken[target], name, target) != ("an input", *next_baseline):
+            where = "standard output" if target == STANDARD_STREAM else path
+            raise UsageError(f"{where} is {taken[target]} already: it takes one document")
+        taken[target], requests[path] = "an output", name
     if options.out is None and not options.quiet:
         requests.setdefault(STANDARD_STREAM, "markdown")
     return requests
@@ -16957,9 +16963,9 @@ def audit_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     settings = DiffOptions(profile=read_profile(options.profile), match_names=options.match_names)
     paths = [path for path in (options.canary, options.ours) if path is not None]
     with told_what_it_is(FileFormat.EVENT_LOG):
-        found = [row for path in paths for row in audit_log(path, settings)]
-    found.sort(key=lambda row: -list(Sight).index(row.sight))  # of what both logs have, the worse
-    rows = list({(row.kind, row.call, row.change): row for row in found}.values())
+        audited = [row for path in paths for row in audit_log(path, settings)]
+    audited.sort(key=lambda row: -list(Sight).index(row.sight))  # of what both logs have, the worse
+    rows = list({(row.kind, row.call, row.change): row for row in audited}.values())
     streams.write(write_markdown(audit_document(rows)))
     return ExitCode.GATE if any(row.sight is Sight.UNSEEN for row in rows) else ExitCode.OK
 
