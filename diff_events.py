@@ -3443,7 +3443,8 @@ class Log:
         stream = self.index.streams[tid]
         number, idx = stream.chunk_of(position), stream.idx_at(position)
         text = self._text(number)
-        for needle in (b'"tid_event_idx":%d' % idx, b'"tid_event_idx": %d' % idx):
+        side_by_side = (b'"tid":%d,"tid_event_idx":%d' % (tid, idx), b'"tid": %d, "tid_event_idx": %d' % (tid, idx))
+        for needle in (*side_by_side, b'"tid_event_idx":%d' % idx, b'"tid_event_idx": %d' % idx):
             end = 0
             while (at := text.find(needle, end)) >= 0:
                 start, end = text.rfind(b"\n", 0, at) + 1, text.index(b"\n", at)
@@ -8206,8 +8207,8 @@ class CauseAnalysis:
     def _event(self, side: Side, event: EventId) -> Event:
         return self._logs[side].event(event[0], self._logs[side].position(*event))
 
-    def _cause(self, stop: _Stop) -> Cause:
-        """What a thread follows; where no relation is known, what stands earlier in both logs."""
+    def _cause(self, stop: _Stop, divergences: Sequence[_Stop]) -> Cause:
+        """What a thread follows; where no relation is known, which of the ``divergences`` stands first in both logs."""
         link = self._chosen.get(stop.tid)
         if link:
             via = self._event(link.side, link.via) if link.via and link.side else None
@@ -8216,21 +8217,20 @@ class CauseAnalysis:
             echoes = stop.divergence.echoes if stop.divergence else ()
             of_source = tuple(echo for echo in echoes if echo.upstream.canary_tid == link.source)
             return Cause(link.relation, source.thread.pair, at, link.side, via, of_source)
-        divergences = (one for one in self._stops.values() if one.divergence)
-        others = [one for one in divergences if all(one.when[side] < stop.when[side] for side in Side)]
-        if not others:
-            return Cause(Relation.UNKNOWN)
-        earliest = min(others, key=lambda one: one.when.ours)
-        return Cause(Relation.EARLIER_IN_LOG, earliest.thread.pair, earliest.place)
+        earlier = (one for one in divergences if all(one.when[side] < stop.when[side] for side in Side))
+        if earliest := next(earlier, None):
+            return Cause(Relation.EARLIER_IN_LOG, earliest.thread.pair, earliest.place)
+        return Cause(Relation.UNKNOWN)
 
     def threads(self) -> tuple[ThreadReport, ...]:
         """The threads with what they follow."""
         first = self._candidates[0].tid if self._candidates else None
+        in_order = sorted((one for one in self._stops.values() if one.divergence), key=lambda one: one.when.ours)
         explained = []
         for tid, (_, thread) in self._threads.items():
             stop, ending, cause = self._stops.get(tid), thread.ending, None
             if stop and (tid in self._chosen or (stop.divergence and tid != first)):
-                cause = self._cause(stop)
+                cause = self._cause(stop, in_order)
             if ending and tid in self._missing_signals:
                 ending = replace(ending, signaller=self._event(Side.CANARY, self._missing_signals[tid]))
             explained.append(replace(thread, cause=cause, ending=ending))
