@@ -8943,6 +8943,7 @@ def _compare(
     if not canonical and (spelled_differently := spellings.count(walks)):
         if spelled_differently > _FEW_SPELLED_DIFFERENTLY:
             raise FormatsDifferError
+        pairs = paired(logs, options)  # as if the two writers had spelled all events alike
         walks = walk_pairs(logs, pairs, options.profile, most_walked(options), progress, spellings.equal)
     return Compared(logs, pairs, walks, options, progress, indexes[2:])
 
