@@ -455,21 +455,19 @@ class FieldDifference:
     """One leaf that differs. A side that lacks it is `MISSING`."""
 
     path: str
-    left: object
-    right: object
+    values: Both[object]
 
     @property
     def is_spelling(self) -> bool:
         """Whether both sides have one value in two spellings: signed or unsigned, number or text, case of hex digits.
 
         >>> values = ((-1, 0xFFFFFFFF), (-1, "0xffffffffffffffff"), ("255", 255), ("00FFAA11", "00ffaa11"), (-1, 255))
-        >>> [FieldDifference("payload.status", *sides).is_spelling for sides in values]
+        >>> [FieldDifference("payload.status", Both(*pair)).is_spelling for pair in values]
         [True, True, True, True, False]
         """
-        sides = self.left, self.right
-        if all(isinstance(side, str) and re.fullmatch(r"[0-9a-fA-F]{8,}", side) for side in sides):
-            return str(self.left).lower() == str(self.right).lower()
-        low, high = (_spelled_integer(side) for side in sides)
+        if all(isinstance(side, str) and re.fullmatch(r"[0-9a-fA-F]{8,}", side) for side in self.values):
+            return str(self.values.canary).lower() == str(self.values.ours).lower()
+        low, high = self.values.map(_spelled_integer)
         if low is None or high is None:
             return False
         low, high = min(low, high), max(low, high)
@@ -487,21 +485,21 @@ def member_path(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def field_differences(left: object, right: object, path: str) -> Iterator[FieldDifference]:
-    """Every leaf in which two values differ, in the order of the left one, then what only the right one has.
+def field_differences(canary: object, ours: object, path: str) -> Iterator[FieldDifference]:
+    """Every leaf in which two values differ, in the order of canary's, then what only ours has.
 
     >>> list(field_differences({"a": 1, "b": [1, 2]}, {"a": 1, "b": [1, 3]}, "payload"))
-    [FieldDifference(path='payload.b[1]', left=2, right=3)]
+    [FieldDifference(path='payload.b[1]', values=Both(canary=2, ours=3))]
     """
-    if isinstance(left, dict) and isinstance(right, dict):
-        for key in (*left, *(key for key in right if key not in left)):
-            yield from field_differences(left.get(key, MISSING), right.get(key, MISSING), member_path(path, key))
-    elif isinstance(left, list) and isinstance(right, list):
-        for place in range(max(len(left), len(right))):
-            one, other = (side[place] if place < len(side) else MISSING for side in (left, right))
-            yield from field_differences(one, other, f"{path}[{place}]")
-    elif not json_equal(left, right):
-        yield FieldDifference(path, left, right)
+    if isinstance(canary, dict) and isinstance(ours, dict):
+        for key in (*canary, *(key for key in ours if key not in canary)):
+            yield from field_differences(canary.get(key, MISSING), ours.get(key, MISSING), member_path(path, key))
+    elif isinstance(canary, list) and isinstance(ours, list):
+        for number in range(max(len(canary), len(ours))):
+            one, other = (side[number] if number < len(side) else MISSING for side in (canary, ours))
+            yield from field_differences(one, other, f"{path}[{number}]")
+    elif not json_equal(canary, ours):
+        yield FieldDifference(path, Both(canary, ours))
 
 
 # ══ text that is safe to show ═════════════════════════════════════════════════════════════════════════════════════
@@ -2567,8 +2565,7 @@ class Profile:
         about = [(number, rule) for number, rule in self.rules_about(canary.kind, canary.name) if rule.is_of_fields]
         for difference in field_differences(compared_payload(canary), compared_payload(ours), "payload"):
             path = parse_field_path(difference.path.removeprefix("payload").removeprefix(".")) if about else ()
-            values = difference.left, difference.right
-            number = next((number for number, rule in about if rule.allows(path, *values)), None)
+            number = next((number for number, rule in about if rule.allows(path, *difference.values)), None)
             if number is None:
                 yield difference
             else:
@@ -6157,7 +6154,10 @@ class ComparedEvents:
     def meanings(self) -> tuple[Both[Meaning | None], ...]:
         """What the values of each field stand for."""
         canary, ours = self.events
-        return tuple(Both(meaning_of(canary, f.path, f.left), meaning_of(ours, f.path, f.right)) for f in self.fields)
+        return tuple(
+            Both(meaning_of(canary, f.path, f.values.canary), meaning_of(ours, f.path, f.values.ours))
+            for f in self.fields
+        )
 
 
 class Novelty(enum.Enum):
@@ -7186,7 +7186,7 @@ class NameTable:
 
     def judge(self, events: Both[Event], difference: FieldDifference) -> NameJudgement | None:
         """What two values in a field of two aligned events are to each other; None if they are no names."""
-        canary, ours = name_value(difference.left), name_value(difference.right)
+        canary, ours = map(name_value, difference.values)
         if canary is None or ours is None:
             return None
         producers = Both(
@@ -7236,8 +7236,7 @@ class NameTable:
         for f in fields:
             judged = self.judge(events, f)
             if judged and not judged.is_same:
-                values = Both(f.left, f.right)
-                yield NameBreak(pair, events, f.path, values, judged.expected, judged.stands_for, matching=False)
+                yield NameBreak(pair, events, f.path, f.values, judged.expected, judged.stands_for, matching=False)
 
     def equal(self, canary: Event, ours: Event) -> bool:
         """Whether two events are the same behaviour, whatever the engines call the objects."""
@@ -7248,7 +7247,7 @@ class NameTable:
     def fields(self, canary: Event, ours: Event) -> tuple[FieldDifference, ...]:
         """The fields of two events of one kind that differ in more than a name."""
         mistaken = self._mistaken.get((canary.tid, canary.idx), ())
-        wrong = tuple(FieldDifference(broken.path, *broken.values) for broken in mistaken)
+        wrong = tuple(FieldDifference(broken.path, broken.values) for broken in mistaken)
         judged = ((f, self.judge(Both(canary, ours), f)) for f in self.profile.judge(canary, ours)[1])
         return (*(f for f, judgement in judged if not judgement or not judgement.is_same), *wrong)
 
@@ -7375,7 +7374,7 @@ class NameTable:
         """The fields in which two equal events have the same value for different objects."""
         leaves = events.map(lambda event: dict(payload_leaves(compared_payload(event), "payload")))
         alike = (
-            FieldDifference(path, value, leaves.ours[path])
+            FieldDifference(path, Both(value, leaves.ours[path]))
             for path, value in leaves.canary.items()
             if path in leaves.ours and json_equal(value, leaves.ours[path])
         )
@@ -7517,9 +7516,9 @@ def _is_failure(event: Event, path: str, value: object) -> bool:
 def _fails_on_ours(divergence: Found) -> bool:
     """Whether ours fails where canary succeeds."""
     return any(
-        _is_failure(divergence.events.ours, f.path, f.right)
-        and name_value(f.left) is not None
-        and not _is_failure(divergence.events.canary, f.path, f.left)
+        _is_failure(divergence.events.ours, f.path, f.values.ours)
+        and name_value(f.values.canary) is not None
+        and not _is_failure(divergence.events.canary, f.path, f.values.canary)
         for f in divergence.fields
     )
 
@@ -7582,7 +7581,7 @@ def _are_local_texts(one: str, other: str) -> bool:
 
 def _is_engine_local(difference: FieldDifference, pair: ThreadPair) -> bool:
     """Whether a field says little of behaviour: only one side has it, or what differs is an address or so."""
-    values = difference.left, difference.right
+    values = difference.values
     one, other = map(name_value, values)
     if any(value is MISSING or value == "" for value in values):
         return True  # its record may be cut short
@@ -7691,7 +7690,7 @@ def note_news(logs: Both[Log], walks: Iterable[PairWalk], divergences: Iterable[
                 for events in itertools.starmap(Both, zip(*block, strict=False))
                 for difference in payload_differences(events.canary[1], events.ours[1])
                 if not _is_contention(events.canary[1]) and not _is_engine_local(difference, one.pair)
-                for side, value in zip(Side, (difference.left, difference.right), strict=True)
+                for side, value in zip(Side, difference.values, strict=True)
             ]
         one.news = any(elsewhere.is_new(*event) for event in said)
         one.moved = not said or (not one.news and elsewhere.is_moved(block, 0 if is_changed else 1))
@@ -7952,7 +7951,7 @@ def note_echoes(divergences: Iterable[Found], logs: Both[Log]) -> None:
     again: list[tuple[Found, FieldDifference, tuple[int | None, int | None]]] = []
     for one in divergences:
         for field_ in one.fields if one.counts and one.compares_one_call else ():
-            pair = name_value(field_.left), name_value(field_.right)
+            pair = name_value(field_.values.canary), name_value(field_.values.ours)
             sides = zip(one.events, pair, strict=True)
             is_proof = all(_is_distinctive(event, field_.path, number) for event, number in sides)
             if is_proof and not field_.is_spelling and first.setdefault(pair, (one, field_.path))[0] is not one:
@@ -7969,9 +7968,8 @@ def note_echoes(divergences: Iterable[Found], logs: Both[Log]) -> None:
         if pair[1] in known or not all(upstream.when[side] < one.when[side] for side in Side):
             continue
         upstream.used_later = True
-        values = Both(field_.left, field_.right)
         if len(one.echoes) < _MOST_ECHOES:
-            one.echoes += (Echo(upstream.place, path, field_.path, one.events.ours, values),)
+            one.echoes += (Echo(upstream.place, path, field_.path, one.events.ours, field_.values),)
         one.source = one.source or upstream
         if one.explained_by is None and one.change is Change.CHANGED:
             one.explained_by = Explained.UPSTREAM_VALUE
@@ -8473,7 +8471,7 @@ def _first_events(difference: Step, canary: Event, ours: Event, fields_of: _Fiel
     """In what two events differ: the class, as schema v1 has it, and the fields."""
     if not difference.lost and canary.kind == ours.kind:
         return Mismatch.PAYLOAD, _compared(canary, ours, fields_of)
-    kinds = () if difference.lost else (FieldDifference("kind", canary.kind, ours.kind),)
+    kinds = () if difference.lost else (FieldDifference("kind", Both(canary.kind, ours.kind)),)
     mismatch = Mismatch.MISSING if difference.lost else Mismatch.KIND
     return mismatch, ComparedEvents(Both(canary, ours), kinds, 0)
 
@@ -9212,7 +9210,7 @@ class _Evidence:
             judged = names.judge(events, difference) if has_names else None
             if not judged or not judged.is_same:
                 path = parse_field_path(difference.path.removeprefix("payload").removeprefix("."))
-                seen = _Seen(runs, events.canary.lineno, difference.left, difference.right)
+                seen = _Seen(runs, events.canary.lineno, *difference.values)
                 self.fields.append(((events.canary.kind, events.canary.name, path), seen))
                 is_noise = True
         return is_noise
@@ -10175,7 +10173,7 @@ _SAME_VALUE: Final = "same value, spelled differently"
 def _value_cells(
     difference: FieldDifference, meanings: Both[Meaning | None], width: int = _VALUE_WIDTH
 ) -> Iterator[str]:
-    values = Both(difference.left, difference.right)
+    values = difference.values
     texts = differing(values.map(json_text), width)
     endings = "", f", {_SAME_VALUE}" if difference.is_spelling else ""
     for value, text, meaning, ending in zip(values, texts, meanings, endings, strict=True):
@@ -10827,7 +10825,7 @@ def _event_form(event: Event) -> dict[str, object]:
 @json_form.register(FieldDifference)
 def _difference_form(difference: FieldDifference) -> dict[str, object]:
     form: dict[str, object] = {"path": difference.path}
-    for side, value in Both(difference.left, difference.right).items():
+    for side, value in difference.values.items():
         form |= {} if value is MISSING else _bounded_value(side, value)
     return {**form, "same_value": True} if difference.is_spelling else form
 
@@ -13086,7 +13084,7 @@ def _same_inputs(*ignored: str) -> Rule:
         left_out = {*ignored, *(name for names in paths if have_paths for name in names)}
         inputs = [{name: call.input[name] for name in call.input if name not in left_out} for call in calls]
         for difference in field_differences(inputs[0], inputs[1], "input"):
-            yield ActionDifference(Reason.TOOL_INPUT, difference.path, difference.left, difference.right)
+            yield ActionDifference(Reason.TOOL_INPUT, difference.path, *difference.values)
 
     return rule
 
@@ -15673,7 +15671,7 @@ def _of_divergence(report: Report, divergence: Divergence, scrub: bool) -> _Sign
         for broken in report.names.breaks
         if (broken.events.canary.tid, broken.events.canary.idx) == (canary.tid, canary.idx)
     ]
-    values = [() if scrub else (f.path, json_text(f.left), json_text(f.right)) for f in divergence.fields]
+    values = [() if scrub else (f.path, *f.values.map(json_text)) for f in divergence.fields]
     paths = [_path_without_keys(f.path) for f in divergence.fields]
     calls = _calls(*divergence.events)
     return _Sign(divergence, (divergence.mismatch, change, calls, paths, values, by_name, breaks), description)

@@ -143,7 +143,7 @@ class NamesOfOtherObjects(unittest.TestCase):
         self.assertEqual([thread.ending for thread in strict.threads], [None])
         for sort in strict.sorts:
             (differing,) = sort.differing  # the same object, by the name that each engine gives it
-            self.assertEqual(int(str(differing.right), 16) - int(str(differing.left), 16), 4)
+            self.assertEqual(int(str(differing.values.ours), 16) - int(str(differing.values.canary), 16), 4)
         self.assertIn("`--match-names` lets them match", render_markdown(strict))
 
     def test_the_wrong_object_is_told_by_what_each_engine_calls_it(self) -> None:

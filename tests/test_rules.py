@@ -119,7 +119,7 @@ class JsonValues(LogTestCase):
         right = {"a": [1, {}, 3], "b": True, "same": [1.0], "type": [], "0only": None}
         missing = diff_events.MISSING
         self.assertEqual(
-            [(one.path, one.left, one.right) for one in diff_events.field_differences(left, right, "p")],
+            [(one.path, *one.values) for one in diff_events.field_differences(left, right, "p")],
             [
                 ("p.b", 1, True),
                 ("p.a[1].x", None, missing),
