@@ -2609,17 +2609,18 @@ def _is_limit(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
-def _is_path(value: object, start: str = "") -> bool:
+def _is_path(value: object) -> bool:
     with contextlib.suppress(ValueError):
-        if isinstance(value, str) and value.startswith(start):
-            path = value.removeprefix(start)
-            return bool(parse_field_path(path)) and not path.startswith("payload.")
+        return isinstance(value, str) and bool(parse_field_path(value)) and not value.startswith("payload.")
     return False
 
 
+def _is_payload_path(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("payload.") and _is_path(value.removeprefix("payload."))
+
+
 def _is_where(value: object) -> bool:
-    is_table = isinstance(value, dict) and bool(value) and _is_json(value)
-    return is_table and all(_is_path(path, "payload.") for path in cast("dict[str, object]", value))
+    return isinstance(value, dict) and bool(value) and _is_json(value) and all(map(_is_payload_path, value))
 
 
 def _is_list(value: object, accepts: Callable[[object], bool]) -> bool:
@@ -2635,7 +2636,7 @@ _RULE_TYPES: Final[Mapping[str, FieldType]] = {
     "start": FieldType("a text or a whole number", lambda value: _is_text(value) or type(value) is int),
     "text": FieldType("a text that is not blank", _is_text),
     "values": FieldType("a list of one or more JSON values", lambda value: _is_list(value, _is_json)),
-    "where": FieldType('a table of "payload.path" = JSON value', _is_where),
+    "where": FieldType('a table of "payload.path" = value', _is_where),
 }
 
 _RULE_FIELDS: Final[Mapping[RuleSort, tuple[Field, ...]]] = {
@@ -2672,6 +2673,8 @@ RULE_KEYS: Final[tuple[tuple[str, str, Callable[[Any], Any], Callable[[Any], Any
     ("reason", "reason", str, str),
 )
 """The keys of a rule, in the order in which they are written: each with its field, and how to read and write that."""
+_ITEMS: Final = {"calls": _is_text, "values": _is_json, "where": _is_payload_path}
+"""What an item of a list must be, or a key of a table."""
 _ONE_OF: Final = {RuleSort.TOLERANCE: ("abs", "rel"), RuleSort.POOL: ("entry_point", "first_call")}
 
 
@@ -2717,6 +2720,9 @@ class _ProfileReader:
             text = problem.text if problem.is_error else f"unknown key: expected {known}"
             if problem.field not in table:
                 raise InputError(self._path, text, lineno=lineno, field=problem.field)
+            value, accepts = table[str(problem.field)], _ITEMS.get(str(problem.field))
+            if problem.is_error and accepts and isinstance(value, list | dict):
+                text += "".join(f" in which {item} does not fit" for item in value if not accepts(item))
             raise self._error(text, str(problem.field), lineno)
         names = _ONE_OF.get(sort, ())
         if names and sum(name in table for name in names) != 1:

@@ -454,9 +454,9 @@ class BadProfiles(LogTestCase):
             ("misspelled key", "feild: unknown key: expected reason, at_most, kind, call, field, only, values"),
             ("empty reason", 'reason: expected a text that is not blank, found a string: " "'),
             ("no call", "calls: expected a list of one or more names of calls, found an empty array"),
-            ("call that is none", "calls: expected a list of one or more names of calls, found an array"),
-            ("a date", "values: expected a list of one or more JSON values, found an array"),
-            ("where without payload", 'where: expected a table of "payload.path" = JSON value, found an object'),
+            ("call that is none", "names of calls, found an array in which 2 does not fit"),
+            ("a date", "values, found an array in which 2020-01-01 does not fit"),
+            ("where without payload", '"payload.path" = value, found an object in which a does not fit'),
         ):
             with self.assertRaisesRegex(InputError, re.escape(expected)):
                 read_profile([self.write("p.toml", whole(self.BAD[name][0]))])
