@@ -8072,10 +8072,6 @@ def _chain(chosen: Mapping[int, _Link], tid: int) -> list[int]:
     return chain
 
 
-_PLAUSIBLE_CAUSE: Final = StartReason.EVENTS_REPLACED
-"""Whatever is less grave than this says nothing by standing before another divergence, unless its value is new."""
-
-
 class CauseAnalysis:
     """Where to start among the divergences, and what each thread's first one, or its end, follows."""
 
@@ -8263,17 +8259,12 @@ class CauseAnalysis:
         return divergence.is_minor, not (divergence.novelty or divergence.news), rarity, when
 
     def _depth(self, stop: _Stop) -> int:
-        """How far from where to start: 0 if no plausible cause comes before it, 1 by order only, 2 if it is proven."""
+        """How far from where to start: 0 if no cause comes before it, 1 by order only, 2 if it is proven."""
         link = self._chosen.get(stop.tid)
-        if link is None or stop.wrong:
-            return 0
-        if link.relation.is_proof:
+        if link and link.relation.is_proof and not stop.wrong:
             return 2
-        if self._pooled >= {link.source, stop.tid}:
-            return 0  # which of them had its work first is timing
-        source = self._stops[link.source]
-        is_news = source.divergence is not None and source.divergence.news
-        return int(is_news or source.reason.gravity <= _PLAUSIBLE_CAUSE.gravity)
+        # Which member of a pool had its work first is timing.
+        return int(link is not None and not stop.wrong and not self._pooled >= {link.source, stop.tid})
 
     @functools.cached_property
     def _proven(self) -> dict[int, _Link]:
