@@ -7774,7 +7774,7 @@ _LEAVE_LOCK: Final = "RtlLeaveCriticalSection"
 _TAKE_LOCK: Final = frozenset({"RtlEnterCriticalSection", "RtlTryEnterCriticalSection"})
 _WAITING_CALLS: Final = re.compile(r"(?:Ke|Nt)WaitFor")
 _ORDERING: Final = {
-    **dict.fromkeys((b"wait.begin", b"wait.end", b"handle.create"), re.compile(b"")),
+    **dict.fromkeys((b"wait.begin", b"wait.end"), re.compile(b"")),
     b"kernel.call": re.compile(
         f'"(?:{"|".join(sorted(SIGNALLING_CALLS | _TAKE_LOCK))})"|WAKE|"(?:Ke|Nt)WaitFor'.encode()
     ),
@@ -7829,7 +7829,6 @@ class _HandoverFinder:
         refs = log.index.objects
         created = zip(refs.sids, refs.raws, refs.roles, strict=True)
         self._addresses = {sid: raw for sid, raw, role in created if sid and raw and role == ObjectRole.CREATED}
-        self._addresses.update((int(made.sid, 16), made.pointer) for made in log.index.shared_globals)
 
     def find(self) -> list[Handover]:
         """All of them, in the order in which they happened."""
@@ -7862,11 +7861,7 @@ class _HandoverFinder:
 
     def _take(self, kind: bytes, event: EventId, payload: dict[str, object]) -> None:
         tid = event[0]
-        if kind == b"handle.create":
-            ids = [*_numbers(payload.get("handle_semantic_id")), *_numbers(payload.get("raw_handle_id"))]
-            if len(ids) == 2:
-                self._addresses[ids[0]] = ids[1]
-        elif kind == b"wait.begin":
+        if kind == b"wait.begin":
             self._waits[tid] = _numbers(payload.get("handles_semantic_ids"))
         elif kind == b"wait.end":
             self._wake(event, payload.get("status"), _numbers(payload.get("woken_by_semantic_id")))
