@@ -4009,7 +4009,8 @@ def _results(
     """What comes of each task: in several processes where there is enough to do, and they can be started."""
     first = list(itertools.islice(tasks, max(processes, _FEW_SEGMENTS) + 1))
     tasks, workers = itertools.chain(first, tasks), None
-    if processes > 1 and len(first) > _FEW_SEGMENTS:
+    is_enough = len(first) > _FEW_SEGMENTS and sum(segment.length for *_, segment in first) > SEGMENT_BYTES
+    if processes > 1 and is_enough:
         with contextlib.suppress(OSError):
             workers = _Workers(min(processes, len(first)), canonical, profile)
     if workers is None:
@@ -9835,9 +9836,10 @@ def _write_log(path: str, threads: Mapping[int, Sequence[Event]]) -> None:
         file.write("\n".join(lines) + "\n")
 
 
-def _sight(event: Event, path: FieldPath, report: Report) -> tuple[Sight, ProfileRule | None]:
+def _sight(event: Event, path: FieldPath, compared: Compared) -> tuple[Sight, ProfileRule | None]:
     """Whether a change was seen, and what hid it: of the rules that hid something, rather one about the event."""
-    if report.verdict is Verdict.DIVERGENT:
+    known = any(walk.status is not PairStatus.IDENTICAL for walk in compared.walks)  # mostly, without a report
+    if known or compared.report.verdict is Verdict.DIVERGENT:
         return Sight.CAUGHT, None
     if path and path[0] in SKIPPED_FIELDS.get(event.kind, frozenset()):
         return Sight.SCHEMA, None
@@ -9846,7 +9848,7 @@ def _sight(event: Event, path: FieldPath, report: Report) -> tuple[Sight, Profil
         is_about = rule.kind == event.kind and rule.call in (None, event.name)
         return not ((is_about and (not rule.field or rule.names_field(path))) or event.name in rule.calls)
 
-    hiding = min((rule for rule, count in report.rule_uses if count), key=is_of_others, default=None)
+    hiding = min((rule for rule, count in compared.report.rule_uses if count), key=is_of_others, default=None)
     return (Sight.UNSEEN if hiding is None else Sight.RULE), hiding
 
 
@@ -9894,7 +9896,8 @@ class _Auditor:
         for path, events in zip(self._paths, sides, strict=True):
             _write_log(path, {**threads, event.tid: events})
         options = replace(self._options, tid_map={tid: tid for tid in threads}, max_divergences=1)
-        sight, rule = _sight(event, field_path, diff_logs(*self._paths, options))
+        with compared_logs(*self._paths, options, Progress()) as compared:
+            sight, rule = _sight(event, field_path, compared)
         values = self._fields[event.kind, event.name].get(field_path, Counter())
         return AuditRow(event.kind, event.name, words, sight, rule, len(values), values.total())
 

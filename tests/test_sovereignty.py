@@ -834,7 +834,7 @@ class Bounds(unittest.TestCase):
             ("values", "a=x; " + "a=$a$a$a$a; " * 30 + "eval $a$a$a;" * 1000),
             ("here-documents", "cat <<A <<A <<A\n" * 20_000),
             ("pipes", "echo x | " * 2_000 + "sh"),
-            ("exports", "".join(f"export A{n}_URL=x; " for n in range(400)) + "a; " * 400),
+            ("exports", "".join(f"export A{n}_URL=x; " for n in range(200)) + "a; " * 200),
             ("code", "python3 - <<'E'\n" + '"\\"' * 40_000 + "\nE\n"),
             ("calls", "python3 - <<'E'\n" + "f(" * 20_000 + "\nE\n"),
             ("names", "python3 - <<'E'\nenviron['" + "A" * 100_000 + "'] = 1\nE\n"),
