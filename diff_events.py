@@ -20,7 +20,7 @@ A definition uses only what stands above it. The four parts, from top to bottom:
 
 Common:
 
-    vocabulary · enums, limits and exit codes
+    vocabulary · shared enums, kinds of warnings, limits and exit codes
     errors · what the user can mend
     JSON values · strict reading, equality by value, the fields that differ
     text that is safe to show · escapes, shortening
@@ -36,7 +36,7 @@ Event logs:
     profile · what may differ, and why: rules that a person reviews
     fingerprints · 64 bits that stand for what counts of an event
     index · one pass over a log: streams, and where to find an event again
-    two logs at once · formats, processes, progress
+    two logs at once · spellings of payloads, processes, progress
     pairing · which thread of ours is which thread of canary
     alignment · where two streams match after a difference, and what happened between
     walk · a pair of threads, event by event
@@ -354,7 +354,7 @@ def _nesting(text: str) -> int:
 
 
 _STRICT_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=finite_float)
-"""`json.loads` with options makes one for each text, which takes as long as to read an event."""
+"""`json.loads` with options builds a new decoder at each call, which takes as long as to read an event."""
 
 
 def parse_json(text: bytes | str) -> object:
@@ -386,7 +386,7 @@ def parse_json(text: bytes | str) -> object:
 
 
 def is_json_object(text: bytes) -> bool:
-    """Whether ``text`` is a whole JSON object, be its values past what `parse_json` bears."""
+    """Whether ``text`` is a whole JSON object, even if numbers or depth exceed what `parse_json` accepts."""
     try:
         return isinstance(json.loads(text.decode(), parse_int=str, parse_float=str), dict)  # numbers of any length
     except ValueError:
@@ -1418,7 +1418,7 @@ def pending_folder(target: str) -> Iterator[Callable[[Mapping[str, bytes]], None
 
 
 CHUNK_BYTES: Final = 1 << 18
-"""How much text is looked at in one go: small enough for the processor's cache, large enough to forget the calls."""
+"""How much text is looked at in one go: it fits the processor's cache, and the cost of calls does not matter."""
 
 SEGMENT_BYTES: Final = 4 << 20
 """How much text a process takes at a time."""
@@ -1489,7 +1489,7 @@ class _Pieces(io.RawIOBase):
 
 
 def _decompressed(stream: io.BufferedIOBase, new_decompressor: Callable[[], Any]) -> Iterator[bytes]:
-    """What compressed streams one after the other hold; the files of `bz2` and `lzma` skip what is damaged later on.
+    """Decompresses streams that follow one another; the files of `bz2` and `lzma` would skip what is damaged later on.
 
     Raises `EOFError` where one of them stops short, and what its decompressor raises where it is damaged.
     """
@@ -1599,7 +1599,7 @@ class LogSource:
             self._raw = io.BufferedReader(file, CHUNK_BYTES)
             on_failure.callback(self._raw.close)
             self._status = os.fstat(self._raw.fileno())
-            regular = stat.S_ISREG(self._status.st_mode) and path != STANDARD_STREAM  # of that, a part may be read
+            regular = stat.S_ISREG(self._status.st_mode) and path != STANDARD_STREAM  # which can be read in part
             self.size = self._status.st_size if regular else None
             head = self._head()
             module = next((name for magic, name in _COMPRESSIONS.items() if head.startswith(magic)), None)
@@ -1665,7 +1665,7 @@ class LogSource:
         return line
 
     def is_longer_than(self, segments: int) -> bool:
-        """Whether it has more than so many segments, of which some may be read and the others not."""
+        """Whether it has more than so many segments and can be read in part: a plain file."""
         return self._spooled is None and self.size is not None and self.size > segments * SEGMENT_BYTES
 
     def segments(self) -> Iterator[Segment]:
@@ -1972,7 +1972,7 @@ _FORMS: Final = tuple(map(_value_pattern, (0, 1, 2, 4)))
 
 
 def _form_of(key: str, value: str) -> str:
-    """The pattern of a value: what only has to be JSON, and is no integer, is taken for one that never changes."""
+    """The pattern of a value: an integer, or just this text; `_widened` loosens it when another value comes."""
     form = _INTEGER if re.fullmatch(_INTEGER, value) else re.escape(value)
     return _EVENT_FIELD_PATTERNS.get(key, form)
 
@@ -1982,7 +1982,7 @@ def _first_form(value: str) -> int:
 
 
 def _widened(key: str, form: str, value: str) -> str:
-    """The narrowest form that another value has as well."""
+    """The narrowest pattern that fits the values so far and this one."""
     if key in _EVENT_FIELD_PATTERNS or re.fullmatch(form, value):
         return form
     literal = "0" if form == _INTEGER else re.sub(r"\\(.)", r"\1", form)
@@ -2038,16 +2038,16 @@ _ANY_STRING = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"')
 
 @functools.lru_cache(maxsize=1024)
 def _closes(structure: bytes) -> bool:
-    """Whether quotes and braces, all else left out, are strings and braces that close."""
+    """Whether quotes and braces balance, all else left out."""
     braces = _ANY_STRING.sub(b"", structure)
     depths = [0, *itertools.accumulate({ord("{"): 1, ord("}"): -1}.get(char, -len(braces)) for char in braces)]
     return (
         b"\\" not in structure and min(depths) == depths[-1] == 0
-    )  # of escapes, only those of a broken string are left
+    )  # a backslash is left of a string that does not close
 
 
 def _unbalanced(payloads: Sequence[bytes]) -> list[int]:
-    """The numbers of those texts in which strings or braces do not close, or close what is outside."""
+    """The numbers of those texts in which strings or braces do not balance."""
     structure = b"\n".join(payloads).translate(None, _NO_STRUCTURE)
     quotes = structure.translate(None, b"{}\\")
     are_even = len(quotes) + 1 == 2 * quotes.count(b'""') + len(payloads)
@@ -2065,7 +2065,7 @@ def _unbalanced(payloads: Sequence[bytes]) -> list[int]:
 
 
 class _Kinds(dict[bytes, bytes]):
-    """The kinds that stand in the text of strings, by that text. Raises `NotJsonError` for one that is no JSON."""
+    """Cache: the text between a kind's quotes → the kind. Raises `NotJsonError` for a text that is no JSON."""
 
     MOST: ClassVar = 4096
 
@@ -2127,9 +2127,9 @@ class LayoutReader:
     def _matched(
         self, text: bytes, layouts: tuple[_Layout, ...], *other: str
     ) -> tuple[list[list[bytes]], Sequence[bytes | None]]:
-        """What some layouts make of each line, field by field, and what text is left between these lines.
+        """The fields of the lines that have one of some layouts, and the leftovers: the texts between these lines.
 
-        With a pattern for other lines, fields of these are empty, and what is left is told for each line.
+        With a pattern for ``other`` lines there is one leftover a line, None where it matched, else empty fields.
         """
         if not layouts and not other:
             return [[] for _ in RawEvent._fields], [text]
@@ -2141,7 +2141,7 @@ class LayoutReader:
         in_use = []
         for start, layout in zip(range(1, step, size), layouts, strict=False):
             columns = [parts[start + n :: step] for n in layout.places()]
-            absent = columns[0].count(None) if step > size + 1 else 0  # a single layout leaves none out
+            absent = columns[0].count(None) if step > size + 1 else 0  # of a single layout, every match has this field
             if absent < len(columns[0]):
                 in_use.append(layout)
                 both = zip(columns, fields, strict=True)
@@ -2160,7 +2160,7 @@ class LayoutReader:
             new = known._replace(forms=tuple(map(_widened, keys, known.forms, values)))
         if new == known or (not known and len(self._layouts) >= self.MOST_LAYOUTS):
             return False
-        # A line is taken by the first layout whose end it has: the longest ends first.
+        # Layouts with most fields behind the payload come first: the payload of another would swallow these fields.
         layouts = (*(layout for layout in self._layouts if layout != known), new)
         self._layouts = tuple(sorted(layouts, key=lambda layout: layout.keys.index("payload") - len(layout.keys)))
         return True
@@ -2795,7 +2795,7 @@ _SKIPPED_BY_KIND: Final = {kind.encode(): keys for kind, keys in SKIPPED_FIELDS.
 
 
 class _WholeNumber(int):
-    """A number with a fraction or an exponent that is equal to an integer; where one is asked for, it is none."""
+    """1.0 or 1e2: equal to an integer, with the same hash, but its type is not `int`."""
 
 
 def _canonical_number(text: str) -> int | float:
@@ -2845,21 +2845,21 @@ def canonical_texts(values: Sequence[object]) -> list[str]:
 #
 # Where no object is nested in payloads and no character escaped, their texts tell where a field begins and ends. So
 # the payloads of one call are joined, a line each with a comma at its end, and each rule cuts its field out of all of
-# them at once. Other payloads are parsed.
+# them at once. Payloads that are *unclear*, nested, escaped or with a key twice, are parsed. Both ways give the same.
 
 
 class MaskedPayloads(NamedTuple):
     """What rules leave of some payloads, and what they let differ there."""
 
     numbers: Sequence[int]
-    """Of these payloads among those given."""
+    """Positions of these payloads in the list that was passed to `masked`."""
     fingerprints: Sequence[int]
     """Of the kind and of what must be equal."""
     taken: Mapping[int, Sequence[int]]
     """By number of a rule, of each payload a hash of what it lets differ, 0 for nothing."""
 
 
-_PLAIN: Final = bytes(set(range(256)) - set(b"{\\\n"))
+_ALL_BUT_BRACES_AND_ESCAPES: Final = bytes(set(range(256)) - set(b"{\\\n"))
 _NUMBER_TEXT: Final = r"-?[1-9][0-9]{0,17}|0|-?(?!0\.0000)(?:[1-9][0-9]{0,7}|0)\.[0-9]{0,6}[1-9]"
 _SCALAR: Final = rf'(?:"[^"\\\n]*"|{_NUMBER_TEXT}|true|false|null)'
 """Values whose texts are canonical."""
@@ -2890,9 +2890,9 @@ class _TextField:
         return bool(is_plain) and (len(path) == 1 or (len(path) == 2 and not isinstance(path[1], str)))
 
     def find(self, text: bytes, count: int) -> tuple[list[bytes], Sequence[int], set[int]]:
-        """So many lines, taken apart: what stands before a field, what of it stays, its value, and so on.
+        """Splits ``count`` lines at a field: the parts, the line number of each value, the lines that must be parsed.
 
-        Further the number of the line that each value stands in, and the lines that do not tell where the field is.
+        The parts are, again and again: the text before the field, what of the field stays, its value.
         """
         parts = self._pattern.split(text)
         steps = list(map(bytes.count, parts[:-1:3], _LINE_ENDS))
@@ -2923,7 +2923,7 @@ class _TextRule:
         return _TextField.can_be_at(rule.field) and are_plain and not is_list
 
     def apply(self, text: bytes, count: int) -> tuple[bytes, Sequence[int], set[int]]:
-        """What the rule leaves of so many lines, a hash of what it takes from each, and those that do not tell it."""
+        """What the rule leaves of ``count`` lines, a hash of what it takes from each, the lines that must be parsed."""
         if self._field is None:
             return text, [0] * count, set()
         parts, lines, unclear = self._field.find(text, count)
@@ -2934,7 +2934,8 @@ class _TextRule:
             parts = parts[::3]
         else:
             is_last = [after[:1] == b"]" for after in parts[3::3]]
-            parts[2::3] = [b"" if last else b"NaN" for last in is_last]  # as in what is left of parsed ones
+            # As `Profile.mask` does, so that both ways give the same hash.
+            parts[2::3] = [b"" if last else b"NaN" for last in is_last]
             heads = zip(parts[1::3], is_last, strict=True)
             parts[1::3] = [head.rstrip(b", ") if last else head for head, last in heads]
             values = [b",".join(_SCALARS.findall(value)) for value in values]
@@ -2959,7 +2960,7 @@ class PayloadMasker:
 
     def masked(self, payloads: Sequence[bytes]) -> Iterator[MaskedPayloads]:
         """What is left of the payloads that a rule may be about. Raises `NotJsonError`."""
-        unclear = self._odd(payloads)
+        unclear = self._nested_or_escaped(payloads)
         for name, rows in self._by_name(payloads, set(unclear)) if self._reads_texts else ():
             rules = self._rules_about(name)
             if rules is None:
@@ -2969,25 +2970,26 @@ class PayloadMasker:
         unclear = [row for row in unclear if self._pattern.search(payloads[row])]
         yield from self._parsed(unclear, list(map(payloads.__getitem__, unclear)))
 
-    def _odd(self, payloads: Sequence[bytes]) -> list[int]:
+    def _nested_or_escaped(self, payloads: Sequence[bytes]) -> list[int]:
         """The numbers of payloads in which an object is nested or a character is escaped."""
         if not self._reads_texts:
             return list(range(len(payloads)))
         joined = b"\n".join(payloads)
         if b"{" not in joined and b"\\" not in joined:
             return []
-        return list(itertools.compress(range(len(payloads)), joined.translate(None, _PLAIN).split(b"\n")))
+        marks = joined.translate(None, _ALL_BUT_BRACES_AND_ESCAPES).split(b"\n")
+        return list(itertools.compress(range(len(payloads)), marks))
 
-    def _by_name(self, payloads: Sequence[bytes], odd: set[int]) -> Iterable[tuple[bytes | None, Sequence[int]]]:
-        """The numbers of payloads that are not odd, by the text of their call's name."""
+    def _by_name(self, payloads: Sequence[bytes], unclear: set[int]) -> Iterable[tuple[bytes | None, Sequence[int]]]:
+        """The numbers of payloads that are not nested or escaped, by the text of their call's name."""
         if not self._names_calls:
-            return [(None, [n for n in range(len(payloads)) if n not in odd])]
+            return [(None, [n for n in range(len(payloads)) if n not in unclear])]
         first_members: defaultdict[bytes, list[int]] = defaultdict(list)
         for row, (first, _, _) in enumerate(map(bytes.partition, payloads, itertools.repeat(b","))):
             first_members[first].append(row)
         by_name: defaultdict[bytes | None, list[int]] = defaultdict(list)
         for first, rows in first_members.items():
-            clear = [row for row in rows if row not in odd] if odd else rows
+            clear = [row for row in rows if row not in unclear] if unclear else rows
             if name := self._NAME.fullmatch(first):
                 by_name[name[1]] += clear
             else:
@@ -3011,22 +3013,22 @@ class PayloadMasker:
     def _applied(
         self, rules: Iterable[_TextRule], rows: Sequence[int], payloads: Sequence[bytes], unclear: list[int]
     ) -> MaskedPayloads:
-        """What rules make of texts; those that do not tell it become unclear."""
+        """What rules make of texts; the rows that must be parsed instead are added to ``unclear``."""
         once = dict.fromkeys(payloads)
-        text, taken, odd = b",\n".join(once) + b",", {}, set[int]()
+        text, taken, unclear_lines = b",\n".join(once) + b",", {}, set[int]()
         if text.count(b'"name"') > len(once):  # it may be another call
-            odd.update(n for n, line in enumerate(once) if line.count(b'"name"') > 1)
+            unclear_lines.update(n for n, line in enumerate(once) if line.count(b'"name"') > 1)
         for rule in rules:
-            text, taken[rule.number], odd_now = rule.apply(text, len(once))
-            odd |= odd_now
+            text, taken[rule.number], unclear_now = rule.apply(text, len(once))
+            unclear_lines |= unclear_now
         text = (text + b"\n").replace(b", \n", b",\n")  # where the last field was cut out
         hashes = list(map(fingerprint, zip(itertools.repeat(self._kind), text.split(b"\n")[:-1])))
-        if not odd and len(once) == len(payloads):
+        if not unclear_lines and len(once) == len(payloads):
             return MaskedPayloads(rows, hashes, taken)
         numbers = list(map(dict(zip(once, itertools.count(), strict=False)).__getitem__, payloads))
-        if odd:
-            unclear += (row for row, n in zip(rows, numbers, strict=True) if n in odd)
-            is_clear = [n not in odd for n in numbers]
+        if unclear_lines:
+            unclear += (row for row, n in zip(rows, numbers, strict=True) if n in unclear_lines)
+            is_clear = [n not in unclear_lines for n in numbers]
             rows, numbers = (list(itertools.compress(column, is_clear)) for column in (rows, numbers))
         of_all = {rule: list(map(column.__getitem__, numbers)) for rule, column in taken.items()}
         return MaskedPayloads(rows, list(map(hashes.__getitem__, numbers)), of_all)
@@ -3034,7 +3036,7 @@ class PayloadMasker:
     def _left(
         self, texts: Sequence[bytes], payloads: Sequence[dict[str, object]], sids: Sequence[str | None]
     ) -> Iterable[tuple[object, ...]]:
-        """What is left of payloads as fingerprints are made of it: the same as `_applied` leaves, where it could."""
+        """What is left of parsed payloads, for fingerprints: the bytes that `_applied` leaves, where it can do it."""
         if not self._reads_texts:
             return zip(itertools.repeat(self._kind), canonical_texts(payloads), sids, strict=False)
         encoders = (_AS_WRITTEN[b'": ' in text] for text in texts)
@@ -3087,7 +3089,7 @@ class SharedGlobal:
     pointer: int
     object_type: str
     lineno: int = 0
-    """Looked up for a report only."""
+    """0 until a report needs it."""
 
 
 class Creation(NamedTuple):
@@ -3101,13 +3103,13 @@ class Creation(NamedTuple):
 
 
 class ObjectRole(enum.IntEnum):
-    """As what an event names an object."""
+    """What an event does with the object that it names."""
 
     CREATED = 0
     DESTROYED = 1
     WAITED_FOR = 2
     WAITED_FOR_WITH_OTHERS = 3
-    """All of several: which of them ends the wait is timing."""
+    """A wait for all of several handles: which of them ends it is timing."""
     WOKE = 4
 
 
@@ -3158,15 +3160,15 @@ class ObjectRefs:
     def __init__(self) -> None:
         self._numbers: dict[int, int] = {}
         self.threads = array("i")
-        """Of each reference: the number of its thread in `tids`,"""
+        """Of each reference: the number of its thread in `tids`."""
         self.indexes = array("q")
-        """its index there,"""
+        """Of each reference: the index of its event."""
         self.sids = array("Q")
-        """the object's semantic id, 0 where it has none,"""
+        """Of each reference: the object's semantic id, 0 where it has none."""
         self.roles = array("b")
-        """its `ObjectRole`,"""
+        """Of each reference: its `ObjectRole`."""
         self.raws = array("Q")
-        """and where it is created or destroyed, its raw handle; else 0."""
+        """Of each reference: the raw handle where the object is created or destroyed, else 0."""
 
     def __len__(self) -> int:
         return len(self.sids)
@@ -3202,7 +3204,7 @@ class ObjectRefs:
         self.raws += other.raws
 
     def into_index_order(self, tid: int) -> None:
-        """Puts what a thread wrote out of order in order: it keeps its rows here, now by index."""
+        """Sorts the references of one thread by index; they stay in the same rows of the columns."""
         number = self._number(tid)
         rows = [row for row, thread in enumerate(self.threads) if thread == number]
         ordered = sorted(rows, key=self.indexes.__getitem__)
@@ -3224,9 +3226,9 @@ class Stream:
         self.fingerprints = array("q")
         self.reordered = False
         """Whether the file has events of this thread out of order."""
-        self._positions = array("q")  # of each run: the position of its first event,
-        self._indexes = array("q")  # its index,
-        self._chunks = array("i")  # and the number of its chunk
+        self._positions = array("q")  # of each run: the position of its first event
+        self._indexes = array("q")  # of each run: the index of its first event
+        self._chunks = array("i")  # of each run: the number of its chunk
         self._gaps = array("q")  # the positions before which indexes are missing
 
     def __len__(self) -> int:
@@ -3386,7 +3388,8 @@ class LogIndex:
             self.marks.setdefault(of_thread, RuleMarks(marks.floats)).extend(marks)
         self.chunks += [chunk._replace(first_lineno=self.next_lineno + chunk.first_lineno) for chunk in other.chunks]
         for warning in other.warnings:
-            self.warnings.append(replace(warning, lineno=self.next_lineno + (warning.lineno or 0)))
+            lineno = None if warning.lineno is None else self.next_lineno + warning.lineno
+            self.warnings.append(replace(warning, lineno=lineno))
         self.next_lineno += other.next_lineno
         self.bytes += other.bytes
         self.exact_lines += other.exact_lines
@@ -3403,7 +3406,7 @@ class Log:
 
     _CHUNKS_AT_HAND: ClassVar = 32
     _ROWS_AT_HAND: ClassVar = 8
-    _READ_TOGETHER: ClassVar = 8  # so many events of a chunk are found faster by reading all of it
+    _READ_TOGETHER: ClassVar = 8  # from so many events of a chunk on, all of it is decoded
 
     def __init__(self, source: LogSource, index: LogIndex, events_at_hand: int = 4096) -> None:
         self.source, self.index = source, index
@@ -3641,7 +3644,7 @@ class _SegmentIndexer:
                         parse_payload(raw.payload)
             except NotJsonError as error:
                 return InputError(self._name, str(error), lineno=lineno, field=error.field)
-        raise AssertionError("a text is refused none of whose lines is")
+        raise AssertionError("a chunk was refused, but none of its lines is")
 
     def _add_events(self, columns: Columns, indexes: list[int], values: list[int]) -> None:
         """Deals the events out to the threads: each gets all of its fingerprints, then all of its indexes."""
@@ -3705,7 +3708,7 @@ class _SegmentIndexer:
             self._index.creations.append(Creation(tid, idx, child, *start))
 
     def _apply_rules(self, columns: Columns, indexes: Sequence[int], values: list[int]) -> None:
-        """Gives the events that rules name a fingerprint of what must be equal alone, and marks them."""
+        """Gives the events that rules name a fingerprint of only what must be equal, and marks them."""
         for kind in sorted(self._maskers.keys() & set(columns.kinds)):
             rows = list(itertools.compress(range(len(values)), map(kind.__eq__, columns.kinds)))
             for masked in self._maskers[kind].masked(list(map(columns.payloads.__getitem__, rows))):
@@ -3732,7 +3735,7 @@ class _LogBuilder:
     def __init__(self, source: LogSource) -> None:
         self._source = source
         self._index = LogIndex()
-        self._error: InputError | None = None  # the first one, once everything before it is there
+        self._error: InputError | None = None  # the earliest one; set when all segments before it are there
         self._waiting: dict[int, LogIndex | InputError] = {}
         self._added = 0
 
@@ -3798,7 +3801,7 @@ class _LogBuilder:
         index, log = self._index, Log(self._source, self._index)
         if self._source.has_grown():
             index.warnings.append(LogWarning(WarningKind.GROWN))
-        if self._source.ended_early and not index.warnings:
+        if self._source.ended_early and all(one.kind is not WarningKind.TORN_TAIL for one in index.warnings):
             index.warnings.append(LogWarning(WarningKind.TORN_TAIL, lineno=index.next_lineno))
         for tid, stream in index.streams.items():
             doubled = stream.into_index_order()
@@ -3959,7 +3962,7 @@ class _Workers:
 
         task = next(tasks, None)
         while True:
-            # A second task waits beside each process, unless it has text: both sides might wait for the other to read.
+            # Two tasks a process are under way, but only one that carries its text: two might fill both pipes.
             for most in (1, 2):
                 for connection, at_work in self._busy.items():
                     if task and len(at_work) < most and (task[2].text is None or not at_work):
@@ -4000,7 +4003,7 @@ def _in_turn(builders: Sequence[_LogBuilder], most_segments: int | None) -> Iter
 
 
 _FEW_SEGMENTS: Final = 2
-"""So many are indexed before other processes would have started."""
+"""For no more than these, starting processes costs more than it saves."""
 
 
 def _results(
@@ -4035,7 +4038,7 @@ def index_logs(
     """The indexes of some logs, or of so much of them, made in one pass over each, in as many processes as pay.
 
     With ``canonical``, fingerprints are of values and not of bytes: slower, and right for writers that format payloads
-    differently. Raises `InputError`: the first of the first log that has one.
+    differently. Raises `InputError`: the earliest error, canary's before that of ours.
     """
     meter = progress or Progress()
     total = sum(source.size or 0 for source in sources)
