@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
 
-from tests import benchmark, generator, rivals
+from tests import benchmark, generator, reference, rivals
 from tests.support import compiled, run
 
 EVENTS = 2_000
@@ -92,6 +92,9 @@ class Benchmark(unittest.TestCase):
             self.assertEqual(benchmark.right_pairs(self.directory / "pool", 1), (16, 16))
         with contextlib.redirect_stderr(io.StringIO()):
             self.assertGreater(benchmark.pool_seconds(benchmark.Bench(self.directory, EVENTS, 4, 1)), 0)
+
+    def test_rivals_skip_what_is_skipped(self) -> None:
+        self.assertEqual(rivals.SKIPPED, reference.SKIPPED)
 
     def test_rivals_see_a_divergence(self) -> None:
         self.addCleanup(gc.enable)  # one of them does without

@@ -62,6 +62,14 @@ class ChangingLogs(LogTestCase):
         self.assertEqual(code, 0)
         self.assertIn("ours: it grew while it was read", err)
 
+    def test_grown_where_compressed_data_ends_early(self) -> None:
+        """One warning does not hide the other."""
+        cut = gzip.compress(log_bytes(calls(9)))[:-8]
+        with mock.patch.object(diff_events.LogSource, "has_grown", return_value=True):
+            outcome = run("--canary", self.write("canary", cut), "--ours", self.write("ours", calls(9)))
+        self.assertIn("canary: it grew while it was read", outcome.err)
+        self.assertIn("the compressed data ends early", outcome.err)
+
     def test_changed_before_an_event_is_read_back(self) -> None:
         canary, other = self.write("canary", calls(9)), calls(9)
         other[4]["payload"]["name"] = "other"

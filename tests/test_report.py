@@ -88,6 +88,13 @@ def golden_texts() -> Iterator[tuple[Path, str]]:
                 yield GOLDEN / f"{name}.{suffix}", text
 
 
+class Warnings(unittest.TestCase):
+    def test_every_kind_has_words(self) -> None:
+        for kind in diff_events.WarningKind:
+            text = diff_events.warning_text(diff_events.LogWarning(kind, tid=6, lineno=7, idx=8, count=9))
+            self.assertRegex(text, r"\A\S.{15,}", f"give {kind} its words in warning_text")
+
+
 class Golden(unittest.TestCase):
     maxDiff = None
 

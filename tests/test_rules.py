@@ -186,7 +186,7 @@ class Sensitivity(LogTestCase):
             for name in names:
                 nested = ([event(0, kind, {"x": {name: value}})] for value in (1, 2))
                 self.assertEqual(self.gate(*nested), 1, (kind, name))
-                for other in ("kernel.call", "thread.exit", kind + "d", kind.upper()):
+                for other in ("kernel.call", "of.no.rule", kind + "d", kind.upper()):
                     logs = ([event(0, other, {"name": "f", name: value})] for value in (1, 2))
                     self.assertEqual(self.gate(*logs), 1, (other, name))
 
