@@ -4065,15 +4065,13 @@ def index_logs(
 # same logs, same pairs.
 
 
-_LOOKED_AT: Final = 1 << 19
-"""So many events of both logs are looked at, as many of each thread, and no fewer than this:"""
-_LOOKED_AT_MIN: Final = 1 << 13
+_LOOKED_AT: Final = 1 << 14
+"""So many events of each thread are looked at."""
 _SAMPLED_EVENTS: Final = 16_384
 """About as many events of each log are looked for in all threads."""
-_EARLY_EVENTS: Final = 32_768
-"""Events of both logs of which the order counts, too: the first ones of each thread."""
-_EARLY_EVENTS_MIN: Final = 32
-_EARLY_EVENTS_MAX: Final = 1024
+_EARLY_EVENTS: Final = 1 << 15
+"""Events of both logs of which the order counts, too: the first ones of each thread, and no more than this:"""
+_EARLY_EVENTS_MAX: Final = 1 << 10
 _RUN_EVENTS: Final = 4
 _MEETINGS_MAX: Final = 400_000
 """Times that two threads meet in an event or a run; rare ones come first."""
@@ -4139,11 +4137,12 @@ class _Threads:
         """Of each creator, the children by entry point."""
         self.rank = {thread.tid: number for number, thread in enumerate(threads)}
         """Among siblings; of a thread without a creator: among all threads."""
-        for thread in sorted(threads, key=lambda thread: thread.creator or (-1, 0)):
-            if thread.creator is not None:
-                siblings = self.families.setdefault(thread.creator[0], {}).setdefault(thread.entry_point, [])
-                self.rank[thread.tid] = len(siblings)
-                siblings.append(thread)
+        births = sorted((thread.creator, number) for number, thread in enumerate(threads) if thread.creator)
+        for (creator, _), number in births:
+            thread = threads[number]
+            siblings = self.families.setdefault(creator, {}).setdefault(thread.entry_point, [])
+            self.rank[thread.tid] = len(siblings)
+            siblings.append(thread)
         self.with_own_context: set[int] = set()
         """The threads that have a start context which none of their siblings has."""
         for siblings in (siblings for children in self.families.values() for siblings in children.values()):
@@ -4177,10 +4176,9 @@ def _likeness(canary: Sequence[ThreadEvidence], ours: Sequence[ThreadEvidence]) 
     work.
     """
     threads = [*canary, *ours]
-    most = max(_LOOKED_AT_MIN, _LOOKED_AT // max(1, len(threads)))
-    events = [thread.fingerprints[:most] for thread in threads]
+    events = [thread.fingerprints[:_LOOKED_AT] for thread in threads]
     sample = _spread_events(events[: len(canary)]) | _spread_events(events[len(canary) :])
-    early = max(_EARLY_EVENTS_MIN, min(_EARLY_EVENTS_MAX, _EARLY_EVENTS // max(1, len(threads))))
+    early = min(_EARLY_EVENTS_MAX, _EARLY_EVENTS // max(1, len(threads)))
     holders: defaultdict[int, list[int]] = defaultdict(list)
     for number, of_thread in enumerate(events):
         for item in sample.intersection(of_thread) | _beginning(of_thread, early):
@@ -4193,7 +4191,7 @@ def _likeness(canary: Sequence[ThreadEvidence], ours: Sequence[ThreadEvidence]) 
         work += sum(of_canary * (count - of_canary) for _, of_canary in met)
         if work > _MEETINGS_MAX:
             break
-        weight = 2 / max(2, count)
+        weight = 1 / max(2, count)
         for numbers, of_canary in met:
             for number in numbers:
                 totals[number] += weight
@@ -4232,7 +4230,7 @@ class _Pairing:
             self._pair_by_first_call()
             if self.pairs == before:
                 break
-        if not self.pairs and len(self.canary.by_tid) == len(self.ours.by_tid) == 1:
+        if len(self.canary.by_tid) == len(self.ours.by_tid) == 1:
             self._pair(*self.canary.by_tid, *self.ours.by_tid)  # to show what differs
 
     def _pair(self, c: int, o: int) -> bool:
@@ -4246,8 +4244,8 @@ class _Pairing:
         """Swaps partners where two pairs gain by it: what is best first need not be best together."""
         partners = {o: c for c, o in self.pairs.items()}
         for (c, o), score in scores.items():
-            other_c, other_o = partners.get(o, -1), self.pairs.get(c, -1)
-            if c in self._pins or other_c in self._pins or other_o < 0 or other_c < 0:
+            other_c, other_o = partners.get(o), self.pairs.get(c)
+            if other_c is None or other_o is None or c in self._pins or other_c in self._pins:
                 continue
             now = scores.get((c, other_o), 0.0) + scores.get((other_c, o), 0.0)
             if score + scores.get((other_c, other_o), 0.0) > now + _LEAST_GAIN:
@@ -4326,9 +4324,9 @@ class _Pairing:
         for c in self.canary.by_tid.values():
             if c.tid not in self.pairs:
                 free = (o for o in waiting[c.first_call] if o.tid not in self._taken)
-                fitting = (o for o in free if not self.has_other_entry(c, o))
-                for o in itertools.islice(fitting, 1):
-                    self._pair(c.tid, o.tid)
+                fitting = next((o for o in free if not self.has_other_entry(c, o)), None)
+                if fitting:
+                    self._pair(c.tid, fitting.tid)
                     self._pair_children([c.tid])
 
 
@@ -4665,18 +4663,15 @@ def _common_pairs(columns: Sequence[int], rows: Sequence[int]) -> list[tuple[int
 
 def _single_places(events: Sequence[int]) -> dict[int, int]:
     """Where the events stand that are there once."""
-    positions = dict(zip(events, range(len(events)), strict=True))
-    if len(positions) < len(events):
-        counts = Counter(events)
-        positions = {event: position for event, position in positions.items() if counts[event] == 1}
-    return positions
+    counts = Counter(events)
+    return {event: position for position, event in enumerate(events) if counts[event] == 1}
 
 
 def _longest_rising(numbers: Sequence[int]) -> list[int]:
     """The positions of a longest rising subsequence of different numbers.
 
-    >>> _longest_rising([5, 1, 2, 9, 3])
-    [1, 2, 4]
+    >>> _longest_rising([1, 5, 2, 9, 3])
+    [0, 2, 4]
     """
     tails: list[int] = []
     last: list[int] = []
@@ -4783,12 +4778,9 @@ def _is_turns(events: Events, start: int, end: int) -> bool:
     >>> _is_turns(events, 3, 9), _is_turns(events, 4, 7), _is_turns(events, 4, 6)
     (True, True, False)
     """
-    block = events[start:end]
-    for period in range(1, len(block) + 1):
-        if len(block) % period == 0 and block[period:] == block[:-period]:
-            turn = block[:period]
-            return turn in (events[max(0, start - period) : start], events[end : end + period])
-    return False
+    block, size = events[start:end], end - start
+    period = next(n for n in itertools.count(1) if size % n == 0 and block[n:] == block[:-n])
+    return block[:period] in (events[max(0, start - period) : start], events[end : end + period])
 
 
 def _is_rotation(one: Sequence[int], other: Sequence[int]) -> bool:
@@ -4797,7 +4789,7 @@ def _is_rotation(one: Sequence[int], other: Sequence[int]) -> bool:
     >>> _is_rotation([1, 2, 3, 4], [3, 4, 1, 2]), _is_rotation([1, 2, 3], [3, 2, 1])
     (True, False)
     """
-    if len(one) != len(other) or len(one) > _LONGEST_ROTATED or sorted(one) != sorted(other):
+    if len(one) > _LONGEST_ROTATED or sorted(one) != sorted(other):
         return False
     if not one:
         return True
@@ -4865,19 +4857,19 @@ class _Window:
     def _meet(self, first: Hunk, second: Hunk, steps: int) -> bool:
         """Whether two hunks can be slid together, the first one by so many steps; what is known as changed stays."""
         is_known = Change.CHANGED in (first.change, second.change)
-        return not is_known and 0 < second.c_start - first.c_end <= steps + self._steps_back(first, second)
+        return not is_known and second.c_start - first.c_end <= steps + self._steps_back(first, second)
 
     def _steps(self, first: Hunk, second: Hunk) -> int:
         """How far the first hunk can be slid over what matches between the two."""
         run = second.c_start - first.c_end if first.is_one_sided else 0
-        pairs = zip(range(first.c_start, first.c_start + run), range(first.o_start, first.o_start + run), strict=True)
-        return next((n for n, (c, o) in enumerate(pairs) if self.canary[c] != self.ours[o]), run)
+        c, o = first.c_start, first.o_start
+        return next((n for n in range(run) if self.canary[c + n] != self.ours[o + n]), run)
 
     def _steps_back(self, first: Hunk, second: Hunk) -> int:
         """How far the second hunk can be slid back."""
         run = second.c_start - first.c_end if second.is_one_sided else 0
-        back = range(1, run + 1)
-        return next((n - 1 for n in back if self.canary[second.c_end - n] != self.ours[second.o_end - n]), run)
+        c, o = second.c_end - 1, second.o_end - 1
+        return next((n for n in range(run) if self.canary[c - n] != self.ours[o - n]), run)
 
     def _weighed(self, hunks: Sequence[Hunk]) -> tuple[list[int], list[float]]:
         """By dynamic programming, for each hunk: at which one the best joined hunk begins that ends with it, and what
@@ -4943,15 +4935,14 @@ class _Window:
         if block not in self._surprises:
             start = block * _SURPRISE_EVENTS
             canary = self.canary[start : start + _SURPRISE_EVENTS + _SURPRISING_EVENTS]
-            ours_start = max(0, hunk.o_end - (hunk.c_end - start))
-            ours = self.ours[ours_start : ours_start + _SURPRISE_EVENTS]
+            ours = self.ours[start : start + _SURPRISE_EVENTS]
             self._surprises[block] = _Surprise(canary, ours)
         run = self.canary[hunk.c_end : hunk.c_end + min(length, _SURPRISING_EVENTS)]
         return self._surprises[block].bits(run) + _length_bits(length)
 
     def is_changed(self, hunk: Hunk) -> bool:
         """Whether the hunk is some events against the same calls with other arguments."""
-        return 0 < hunk.canary_events == hunk.ours_events <= _LONGEST_CHANGED and all(
+        return hunk.canary_events == hunk.ours_events <= _LONGEST_CHANGED and all(
             self._alike(hunk.c_start + n, hunk.o_start + n) is not Likeness.OTHER for n in range(hunk.canary_events)
         )
 
@@ -4973,24 +4964,23 @@ class _Window:
         """
         if self._complete:
             return hunks
-        is_open = bool(hunks) and (hunks[-1].c_end == len(self.canary) or hunks[-1].o_end == len(self.ours))
-        ends = hunks if is_open else [*hunks, self._end]  # the last one may go on behind the window
         if size == _WINDOWS[-2]:
-            return hunks[: len(ends) - 1]
+            is_open = hunks[-1].c_end == len(self.canary)  # it may go on behind the window
+            return hunks[:-1] if is_open else hunks
         least = size // 4 if size < _WINDOWS[2] else _UNIQUE_RUN_MIN
-        for last in range(len(ends) - 2, max(-1, len(ends) - 2 - _RUNS_TRIED), -1):
-            length = ends[last + 1].c_start - hunks[last].c_end
-            if length >= least and self._is_single(ends[last + 1].c_start, min(length, _UNIQUE_RUN)):
-                return hunks[: last + 1]
+        ends = [*hunks, self._end]
+        for count in range(len(hunks), 0, -1)[:_RUNS_TRIED]:
+            end = ends[count].c_start
+            length = end - hunks[count - 1].c_end
+            if length >= least and self._is_single(end, min(length, _UNIQUE_RUN)):
+                return hunks[:count]
         return []
 
     def _is_single(self, end: int, length: int) -> bool:
         """Whether both sides have the events before a position of canary just once."""
         sought = array("q", self.canary[end - length : end]).tobytes()
-        return all(
-            (first := text.find(sought)) >= 0 and text.find(sought, first + 8) < 0
-            for text in (array("q", side).tobytes() for side in (self.canary, self.ours))
-        )
+        texts = (array("q", side).tobytes() for side in (self.canary, self.ours))
+        return all(text.find(sought) == text.rfind(sought) for text in texts)
 
     # -- the shape and the class of hunks --------------------------------------------------------------------
 
@@ -5059,7 +5049,7 @@ class _Window:
     def _changes(self, hunk: Hunk) -> Iterator[Hunk]:
         """A hunk of changed calls without those that are equal. The first also counts what matches crosswise."""
         alike = [self._alike(hunk.c_start + n, hunk.o_start + n) for n in range(hunk.canary_events)]
-        common = self._common(hunk) - alike.count(Likeness.EQUAL) if len(alike) > 1 else 0
+        common = self._common(hunk) - alike.count(Likeness.EQUAL)
         start = 0
         for likeness, group in itertools.groupby(alike):
             count = sum(1 for _ in group)
@@ -5259,8 +5249,8 @@ class Step(NamedTuple):
     @property
     def is_paired(self) -> bool:
         """Whether its events stand against each other one by one."""
-        same = self.change is Change.CHANGED and len(self.positions.canary) == len(self.positions.ours)
-        return self.kind is StepKind.MATCHED or (self.kind is StepKind.DIFFERED and same)
+        changed = self.change is Change.CHANGED and len(self.positions.canary) == len(self.positions.ours)
+        return self.kind is StepKind.MATCHED or changed
 
     @property
     def is_counted(self) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from diff_events import PairingMethod, ThreadEvidence, ThreadPair, pair_threads
+from tests.golden_cases import PAIRS, cases, found_in
 from tests.pairing_evidence import POOLS, UNTELLING, Shape, generate, outcome, pool_sides
 from tests.support import seeds
 
@@ -239,11 +240,27 @@ class ByHand(unittest.TestCase):
         ]
         self.assertEqual(mapping(pair_threads(loop, loop, {})), {1: 1, 2: 2, 3: 3, 4: 4})
 
+    def test_what_too_many_threads_have_is_left_out(self) -> None:
+        """Of two threads' own events and runs of events, half are the same; of those that all have, 37 still count."""
+        for common, likeness in ((20, (2 + 37 / 100) / (4 + 37 / 100)), (25, 2 / 4)):
+            canary = [thread(n, [1000 + n, *range(common), 2000 + n]) for n in range(100)]
+            ours = [thread(n, [1000 + n, *range(common), 3000 + n]) for n in range(100)]
+            pairs = pair_threads(canary, ours, {})
+            self.assertEqual(mapping(pairs), {n: n for n in range(100)})
+            self.assertEqual({round(pair.confidence, 6) for pair in pairs}, {round(likeness, 6)})
+
     def test_a_thousand_threads(self) -> None:
         rng = random.Random(5)
         canary = [thread(n, [*range(20), *(rng.getrandbits(60) for _ in range(60))]) for n in range(1000)]
         ours = rng.sample(canary, 1000)
         self.assertEqual(mapping(pair_threads(canary, ours, {})), {n: n for n in range(1000)})
+
+
+class SmallLogs(unittest.TestCase):
+    def test_golden_pairs(self) -> None:
+        for given, found in cases(PAIRS):
+            with self.subTest(given):
+                self.assertEqual(found_in(PAIRS, given), found)
 
 
 class Generated(unittest.TestCase):

@@ -4,7 +4,7 @@ import random
 import unittest
 from array import array
 
-from diff_events import Likeness, StreamAlignment, common_events
+from diff_events import Likeness, StreamAlignment, common_events, matching_pairs
 from tests import streams
 from tests.small_logs import compare
 from tests.support import event, log_bytes, seeds
@@ -60,9 +60,24 @@ class LongestCommonSubsequence(unittest.TestCase):
     def test_long_sequences_are_searched_near_the_diagonal(self) -> None:
         rng = random.Random(2)
         one = [rng.randrange(50) for _ in range(20_000)]
-        other = [event for event in one if rng.random() < 0.99]
-        self.assertEqual(common_events(one, other), len(other))
-        self.assertEqual(common_events(other, [*range(100, 200), *one]), len(other))
+        kept = [place for place in range(len(one)) if rng.random() < 0.99]
+        other = [one[place] for place in kept]
+        for place in range(0, len(other), 150):
+            other[place:place] = [100 + place]
+        self.assertLess(len(other), len(one))
+        self.assertEqual(common_events(one, other), len(kept))
+        self.assertEqual(common_events(other, [*range(50_000, 50_100), *one]), len(kept))
+        pairs = matching_pairs(one, other)
+        self.assertEqual(len(pairs), len(kept))
+        self.assertEqual([one[c] for c, _ in pairs], [other[o] for _, o in pairs])
+
+    def test_events_that_are_there_once_divide_long_sequences(self) -> None:
+        one = [*range(3000), *range(4000, 7000)]
+        kept = [place for place, event in enumerate(one) if event % 7]
+        other = [one[place] for place in kept]
+        self.assertEqual(matching_pairs(one, other), [*zip(kept, range(len(kept)), strict=True)])
+        moved = [*one[2000:], *one[:2000]]
+        self.assertEqual(matching_pairs(one, moved), [*zip(range(2000, 6000), range(4000), strict=True)])
 
 
 class TheScore(unittest.TestCase):
