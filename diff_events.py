@@ -2441,7 +2441,7 @@ class ProfileRule:
         return any(json_equal(value, listed) for listed in self.values)
 
     def names_field(self, path: FieldPath) -> bool:
-        """Whether it is about the field at a path, or one that is in a field that is not compared."""
+        """Whether it covers the field at a path; a rule that ignores a field covers all that is in it."""
         if len(path) < len(self.field) or (len(path) > len(self.field) and not self.is_whole):
             return False
         return all(step in (AnyElement.ANY, at) for step, at in zip(self.field, path, strict=False))
@@ -2523,13 +2523,13 @@ class Profile:
 
     @functools.cached_property
     def _stand_ins(self) -> dict[int, int]:
-        """Of each rule with a list of values, the first that shares one: what both let pass is masked alike."""
+        """Of each rule with a list of values, the first rule that shares one of them: both mask values alike."""
         lists = [(number, rule) for number, rule in enumerate(self.rules) if rule.values]
         return {n: next(m for m, other in lists if m == n or any(map(rule.lists, other.values))) for n, rule in lists}
 
     @functools.cached_property
     def asked(self) -> frozenset[int]:
-        """The rules that do not let everything pass that is masked alike: two events have to be read."""
+        """The rules whose masks do not prove that events are equal: both events have to be read."""
         sharing = Counter(self._stand_ins.values())
         return frozenset(
             number
@@ -2538,7 +2538,7 @@ class Profile:
         )
 
     def mask(self, payload: object, rules: Iterable[tuple[int, ProfileRule]]) -> dict[int, list[object]]:
-        """Takes what may differ out of a payload: two that are equal under the rules become the same, and few others.
+        """Removes what may differ from a payload: those that are equal under the rules become the same, and few others.
 
         Returns by number of a rule for fields what it has let differ.
         """
@@ -2572,7 +2572,7 @@ class Profile:
                 used.add(number)
 
     def judge(self, canary: Event, ours: Event) -> tuple[set[int], tuple[FieldDifference, ...]]:
-        """By which rules fields of two events of one kind may differ, and what differs beyond."""
+        """The rules that allow two events of one kind to differ, and the differences that no rule allows."""
         used: set[int] = set()
         beyond = tuple(self._beyond(canary, ours, used))
         return used, beyond
@@ -2689,7 +2689,7 @@ class _ProfileReader:
         return (n for n, line in enumerate(self._lines[start:], start + 1) if re.match(rf"\s*(?:{pattern})", line))
 
     def _error(self, problem: str, key: str, start: int = 0) -> InputError:
-        """What is wrong with the first key behind ``start`` lines, which is that of a table or of a value in one."""
+        """An error at the first line behind ``start`` lines that has a key, of a table or of a value."""
         lines = self._lines_of(rf'[\[\s"]*{re.escape(key)}\b|\[[\w.]*\.{re.escape(key)}\b', start)
         return InputError(self._path, problem, lineno=next(lines, start), field=key)
 
@@ -2734,7 +2734,7 @@ class _ProfileReader:
 
 
 def _are_opposite(one: ProfileRule, other: ProfileRule) -> bool:
-    """Whether two rules for one field cannot both be meant; one for all calls may be wider than that for one call."""
+    """Whether two rules for one field contradict each other; one for all calls may be wider than one for one call."""
     narrow = [rule.sort is RuleSort.IGNORE and not rule.is_whole for rule in (one, other)]  # only some values pass
     if one.call != other.call:
         is_name = RuleSort.NAME in (one.sort, other.sort) and one.sort is not other.sort
@@ -5561,10 +5561,10 @@ def walk_pair(walker: Walker, most_differences: int) -> PairWalk:
 
 # ══ hiding ════════════════════════════════════════════════════════════════════════════════════════════════════════
 #
-# A walk under a profile matches what is equal under its rules and lets float what they let float. That is also how
-# often in a row a loop runs the same turn, where a rule says so. Two steps follow: a block that is turns of such a
-# loop, as the other side has them too, is no difference; and an event without a match on one member of a pool is none
-# where another member has it. What is hidden so becomes a stretch that floats.
+# A walk under a profile matches events that are equal under its rules and floats those that a rule floats. Where a
+# loop may run more or fewer turns, turns that equal the turn before them float, too. Two steps follow: a block that is
+# turns of such a loop, as the other side has them too, is no difference; and an event without a match on one member of
+# a pool is none where another member has it. What is hidden so becomes a stretch that floats.
 
 
 class Hidden(NamedTuple):
@@ -5585,7 +5585,7 @@ def staying(walk: PairWalk, step: Step, side: Side) -> list[int]:
 
 
 def floating(walk: PairWalk, side: Side) -> Iterator[tuple[int, int]]:
-    """The events of one side that float and match nothing, of a turn the first: position, and the rule's number."""
+    """The events of one side that float without a match: position and rule number. Of a turn, only the first event."""
     shared = walk.sides[side].shared
     for step in walk.steps if shared else ():
         for position in step.positions[side] if step.kind is not StepKind.MATCHED else ():
@@ -5595,7 +5595,7 @@ def floating(walk: PairWalk, side: Side) -> Iterator[tuple[int, int]]:
 
 
 def same_under_rules(walk: PairWalk, profile: Profile) -> Iterator[tuple[int, int, int, object]]:
-    """Where a rule lets something differ: its number, the positions of both events, which match, and what it is."""
+    """Where matching events differ because a rule allows it: its number, both positions, and the values."""
     uses = RuleUses(walk.sides, profile)
     for step in walk.steps if profile.of_events else ():
         shift = step.starts.ours - step.starts.canary
@@ -5616,18 +5616,18 @@ def _is_whole_turns(block: Sequence[Event], calls: Sequence[str]) -> bool:
 
 
 _OF_TURN: Final = "turn of "
-"""With its length, what lets the further events of a turn float; the first has the number of the rule, which counts."""
+"""Followed by the turn's length: floats the events of a turn but the first, which has the rule's number and counts."""
 _EVENTS_PER_CALL: Final = 4
 """At most so many events stand in a turn for each of its calls."""
 
 
 def _is_asked(event: Event, profile: Profile) -> bool:
-    """Whether two events of one fingerprint have to be read to see that they are the same."""
+    """Whether an equal fingerprint does not prove that an event is equal under the profile."""
     return any(number in profile.asked for number, _ in profile.rules_about(event.kind, event.name))
 
 
 def turns_in_a_row(log: Log, tid: int, profile: Profile) -> dict[int, str | int]:
-    """The turns of loops that may run more or fewer, each equal to the turn before: what lets their events float."""
+    """By position, what floats the events of turns that equal the turn before, of loops that may run more or fewer."""
     floats: dict[int, str | int] = {}
     events = log.index.streams[tid].fingerprints
     known: dict[tuple[int, ...], list[Event]] = {}
@@ -5654,7 +5654,7 @@ def turns_in_a_row(log: Log, tid: int, profile: Profile) -> dict[int, str | int]
 
 
 def keep_begun_turns(walk: PairWalk, turns: Both[dict[int, str | int]]) -> bool:
-    """Lets no turn of a row float of which only a part has no match; whether there was one, so the walk is void."""
+    """Floats no turns of a row if a part of a turn has no match. Returns whether so: then the walk is void."""
     begun: Both[set[int]] = Both(set(), set())
     for side in Side if any(turns) else ():
         for is_matched, steps in itertools.groupby(walk.steps, lambda step: step.kind is StepKind.MATCHED):
@@ -5690,7 +5690,7 @@ def _count_of_turns(block: Iterable[Event], rule: ProfileRule) -> int:
 
 
 def _turns(walk: PairWalk, step: Step, loops: Sequence[tuple[int, ProfileRule]], profile: Profile) -> tuple[Step, ...]:
-    """A difference that is turns of a loop, as the other side has them too; nothing if it is none."""
+    """The steps for a difference that is turns of a loop which the other side has, too; none if it is not."""
     ends = step.ends
     one, other = (cursor.stream.fingerprints for cursor in walk.sides)
     while all(map(int.__gt__, ends, step.starts)) and one[ends.canary - 1] == other[ends.ours - 1]:
@@ -5739,7 +5739,7 @@ class _Unmatched(NamedTuple):
     """An event that differs, in the order in which those of a pool are matched: the fullest first."""
 
     emptiness: int
-    """The fewer fields it has, the greater: an event whose list was cut short may equal several."""
+    """Minus the number of its fields: an event whose list was cut short may equal several."""
     text: str
     tid: int
     """Canary's, of the walk that it is of."""
@@ -5769,7 +5769,7 @@ def _unmatched(walks: Iterable[PairWalk], side: Side) -> dict[int, list[_Unmatch
 
 
 def _pool_pairs(group: Both[Sequence[_Unmatched]], profile: Profile) -> Iterator[Both[_Unmatched]]:
-    """What matches of one group: full events that are the same, then what is equal by rules."""
+    """The events of a group that cancel each other: the fullest that are the same, then those equal under rules."""
     fullest = min(one.emptiness for one in (*group.canary, *group.ours))
     same: dict[str, list[_Unmatched]] = {}
     for one in group.ours:
@@ -6621,7 +6621,7 @@ _UNKNOWN: Final = -1
 _ITSELF: Final = -2
 """The counterpart of a shared-global object that the other log does not name."""
 _NEAR: Final = 2
-"""So many objects of one id before or after count as the same: lines of different threads may be swapped."""
+"""An object may be one of so many before or after it with the same id: lines of threads may be swapped."""
 MOST_IDENTITY_FINDINGS: Final = 100
 
 
@@ -7180,7 +7180,7 @@ class NameTable:
                 yield production.value, other
 
     def mislead(self) -> bool:
-        """Whether an object's name on one side is another object's on the other, so that equal values are no sign."""
+        """Whether an object's name in one log names another object in the other one: then equal values mean nothing."""
         renamed = ((name, other.value) for name, other in self._bindings() if name != other.value)
         return any(ours in self._productions.canary or name in self._productions.ours for name, ours in renamed)
 
@@ -7252,7 +7252,7 @@ class NameTable:
         return (*(f for f, judgement in judged if not judgement or not judgement.is_same), *wrong)
 
     def align_by_objects(self, again: Callable[[Callable[[Event, Event], bool]], list[PairWalk]]) -> None:
-        """Takes the walk for the alignment to which the values of names mean nothing, but the objects do.
+        """Aligns again by the objects that names stand for, whatever the values of the names.
 
         Which objects are the same is known from a walk in which any name matches any other. The events of ours that
         turn out to be the same but for names have the fingerprints of their counterparts from then on.
@@ -7413,7 +7413,7 @@ class Found:
     shown: ComparedEvents
     """Its first events, and what differs in them."""
     change: Change
-    """What remains of its change behind events that are the same but for names, if anything is,"""
+    """Its change without the first events, where these are the same but for names,"""
     compared: ComparedEvents
     """the first events there,"""
     positions: Both[int]
@@ -7531,7 +7531,7 @@ _REASON_OF_CHANGE: Final = {
     Change.REPEATED: StartReason.EVENTS_REPEATED,
 }
 _ENOUGH_EVENTS: Final = 16
-"""With fewer events to the end of a log it says nothing that two streams do not come together again."""
+"""With fewer events until the end of a log, it means nothing that two streams do not come together again."""
 
 
 def _reason_of(divergence: Found) -> StartReason:
@@ -7555,7 +7555,7 @@ _CONTENTION_CALLS: Final = frozenset({
     "KeDelayExecutionThread", "KfAcquireSpinLock", "KfReleaseSpinLock", "NtYieldExecution", "RtlEnterCriticalSection",
     "RtlLeaveCriticalSection", "RtlTryEnterCriticalSection", "futex", "sched_yield",
 })  # fmt: skip
-"""Calls that a thread makes more or less often as others are in its way: timing, and most of all calls there are."""
+"""Calls that a thread makes more or less often as other threads are in its way: timing. They are the most frequent."""
 _CONTENTION_KINDS: Final = frozenset({"wait.begin", "wait.end"})
 _SMALLEST_LOCAL: Final = 0x10000
 """Two numbers from here on that differ are more often addresses or times than behaviour."""
@@ -7639,7 +7639,7 @@ def _block(one: Found) -> Both[range]:
 
 
 def _shapes(event: Event) -> tuple[str, str]:
-    """An event as text; and without addresses and small numbers, which may be counts or descriptors."""
+    """An event as text: whole, and without addresses and small numbers, which may be counts or descriptors."""
     text = event.kind + json.dumps(compared_payload(event))
     return text, "~" + _SMALL_NUMBER.sub("", _LOCAL_PART.sub("", text))
 
@@ -7666,7 +7666,7 @@ class _Elsewhere:
         return not is_there and any(value[-1] and value not in known for value in values)
 
     def is_moved(self, block: Both[list[_Printed]], precision: int) -> bool:
-        """Whether all of these events have no match on both sides as often: exactly (0), or but for descriptors (1)."""
+        """Whether both logs have as many unmatched events like each of these: exactly (0), or but for numbers (1)."""
         events = (event for side in block for _, event in side if not _is_contention(event))
         return not any(self._surplus[_shapes(event)[precision]] for event in events)
 
@@ -7728,7 +7728,7 @@ def _sort(members: Sequence[Found]) -> DivergenceSort:
 
 
 def sort_divergences(divergences: Sequence[Found]) -> tuple[DivergenceSort, ...]:
-    """The sorts, those to look at first in front; notes with each divergence how grave it is, and its sort's number."""
+    """The sorts, those to look at first in front. Sets the reason, the doubt and the sort of each divergence."""
     groups: dict[object, list[Found]] = {}
     for one in divergences:
         one.reason, one.doubtful = _reason_of(one), _is_doubtful(one)
@@ -7848,7 +7848,7 @@ class _HandoverFinder:
         return sorted(number for number in numbers if number < len(self._log.index.chunks))
 
     def _ordering_events(self, number: int) -> Iterator[tuple[When, bytes, EventId, bytes]]:
-        """When they happened, kind and text. They are many: what is made of them is made one by one."""
+        """Time, kind and payload of the events in a chunk that may order threads: many, so none is parsed here."""
         for lineno, line, (kind, tid, idx, text) in self._log.raw_events(number):
             if kind in _ORDERING and _ORDERING[kind].search(text):
                 yield self._timeline.of_line(lineno, line), kind, (int(tid), int(idx)), text
@@ -7938,7 +7938,7 @@ def _spelled_before(log: Log, limits: Mapping[int, int]) -> set[int]:
 
 
 def note_echoes(divergences: Iterable[Found], logs: Both[Log]) -> None:
-    """Notes in each divergence which of its values first differed in another one. They come in the order of ours.
+    """Notes in each divergence which of its values first differed in another one; they are in the order of ours.
 
     A value proves that only if it was nowhere before: else both may have it from somewhere else.
     """
@@ -8090,7 +8090,7 @@ class CauseAnalysis:
 
     def _first_stops(self) -> Iterator[_Stop]:
         def order(one: Found) -> tuple[object, ...]:
-            # A doubtful one is no cause of what differs behind it, and where a member of a pool has an event is timing.
+            # A doubtful one causes nothing behind it, and the position of an event on a member of a pool is timing.
             weight = (one.reason.gravity, not one.news) if one.pair.canary_tid in self._pooled else ()
             return one.is_minor, weight, one.positions.canary
 
@@ -8177,7 +8177,7 @@ class CauseAnalysis:
         return signal_
 
     def _is_possible(self, link: _Link) -> bool:
-        """Whether in ours the effect does not stand before its cause, whatever canary's log shows."""
+        """Whether the effect does not stand before its cause in ours, whatever the order in canary."""
         target = self._stops[link.target]
         ended = target.reason is StartReason.LOG_ENDED
         if target.divergence is None and (link.relation is Relation.MISSING_SIGNAL or ended):
@@ -8266,7 +8266,7 @@ class CauseAnalysis:
         Before each stands the divergence that is proven to be its cause.
         """
         weights = {tid: stop.reason.gravity for tid, stop in self._stops.items()}
-        # A place weighs what is proven to follow from it, and no less than a value that is used later.
+        # A stop is as grave as what is proven to follow from it, and no less grave than a value that is used later.
         for tid in self._proven:
             least = min(self._stops[tid].reason.gravity, StartReason.VALUE_USED_LATER.gravity)
             for upstream in _chain(self._proven, tid)[1:]:
