@@ -2313,7 +2313,7 @@ class AnyElement(enum.Enum):
 
 
 FieldPath: TypeAlias = "tuple[str | int | AnyElement, ...]"
-_PATH_STEP: Final = re.compile(r'(?:^|\.)([^\W\d]\w*)|\[(?:([0-9]{1,9})|(\*)|("(?:[^"\\]|\\.)*"))\]')
+_PATH_STEP: Final = re.compile(r'(?:^|\.)([^.[]+)|\[(?:([0-9]{1,9})|(\*)|("(?:[^"\\]|\\.)*"))\]')
 
 
 @functools.lru_cache(maxsize=4096)
@@ -2326,9 +2326,9 @@ def parse_field_path(text: str) -> FieldPath:
     steps: list[str | int | AnyElement] = []
     end = 0
     for match in _PATH_STEP.finditer(text):
-        if match.start() != end:
-            break
         member, index, any_element, quoted_key = match.groups()
+        if match.start() != end or (member and not member.isidentifier()):
+            break
         steps.append(member or (AnyElement.ANY if any_element else int(index) if index else json.loads(quoted_key)))
         end = match.end()
     if not steps or end != len(text):
@@ -9029,17 +9029,14 @@ _Counts: TypeAlias = "Mapping[_CallKey, Mapping[FieldPath, Counter[str]]]"
 _Different: TypeAlias = "tuple[PairWalk, Step]"
 
 
-def _leaves_at(value: object, path: FieldPath) -> Iterator[tuple[FieldPath, object]]:
-    if isinstance(value, dict | list):
-        for step, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _leaves_at(item, (*path, step))
-    else:
-        yield path, value
+def _leaves_of(payload: Mapping[str, object]) -> Iterator[tuple[FieldPath, object]]:
+    """Every value of a payload that holds no others, with its path."""
+    return ((parse_field_path(path), value) for path, value in payload_leaves(payload, ""))
 
 
 def _fields_of(event: Event) -> dict[FieldPath, object]:
     """Every leaf of what is compared of an event."""
-    return dict(_leaves_at(compared_payload(event), ()))
+    return dict(_leaves_of(compared_payload(event)))
 
 
 def _grouped(pairs: Iterable[tuple[_T, _U]]) -> dict[_T, list[_U]]:
@@ -9047,10 +9044,6 @@ def _grouped(pairs: Iterable[tuple[_T, _U]]) -> dict[_T, list[_U]]:
     for key, value in pairs:
         groups.setdefault(key, []).append(value)
     return groups
-
-
-def _by_call(events: Iterable[Event]) -> dict[_CallKey, list[Event]]:
-    return _grouped(((event.kind, event.name), event) for event in events)
 
 
 def _alike(canary: Sequence[Event], ours: Sequence[Event]) -> list[Both[Event]]:
@@ -9333,7 +9326,7 @@ def _note_remaining_fields(comparison: Comparison, evidence: _Evidence) -> tuple
         is_any |= any(noise)
         others += [] if any(noise) else [(walk, step)]
     for unmatched in pools.values():
-        by_call = unmatched.map(_by_call)
+        by_call = unmatched.map(lambda side: _grouped(((event.kind, event.name), event) for event in side))
         for call in sorted(by_call.canary.keys() & by_call.ours.keys(), key=str):
             for pair in _alike(*(side[call][:_MOST_UNMATCHED] for side in by_call)):
                 is_any |= evidence.note_fields(comparison.runs, pair, comparison.names)
@@ -9793,7 +9786,7 @@ def _field_changes(events: list[Event], at: int, rules: Sequence[ProfileRule]) -
     event = events[at]
     skipped = SKIPPED_FIELDS.get(event.kind, frozenset()) if event_shared_global(event) else frozenset[str]()
     handles = [made.payload.get("raw_handle_id") for made in events[:at] if made.kind == "handle.create"]
-    for path, value in _leaves_at(event.payload, ()):
+    for path, value in _leaves_of(event.payload):
         name, last = path_text(path), path[-1]
         if path[0] not in skipped:  # they make a shared-global object what it is
             yield name, path, Both(events, _with_value(events, at, path, _other_value(value)))
@@ -9869,7 +9862,7 @@ class _Auditor:
             if event.kind == "thread.create":
                 self._created.setdefault(event.payload.get("child_tid"), event)
             of_call = self._fields.setdefault(call, {})
-            for path, value in _leaves_at(event.payload, ()):
+            for path, value in _leaves_of(event.payload):
                 of_call.setdefault(path, Counter())[json_text(value)] += 1
         self._places = shared | first
 

@@ -84,6 +84,13 @@ class FieldRules(ProfileTestCase):
         """Two logs that differ in the second argument of a call."""
         return [*START, call(name, 3, one), *END], [*START, call(name, 3, other), *END]
 
+    def test_a_field_may_have_a_combining_mark_in_its_name(self) -> None:
+        """What is a word to Python is more than what is one to its patterns."""
+        logs = self.sides({"cafe\u0301": 1}, {"cafe\u0301": 2})
+        about = 'kind = "kernel.call"', 'call = "Read"'
+        self.assert_passes(rule("ignore", *about, 'field = "args[1].cafe\u0301"'), *logs, hidden=1)
+        self.assert_fails(rule("ignore", *about, 'field = "args[0]"'), *logs)
+
     def test_an_ignored_field_may_have_any_value_or_none(self) -> None:
         profile = rule("ignore", 'kind = "kernel.call"', 'call = "Read"', 'field = "args[1]"')
         self.assert_passes(profile, *self.sides(1, 2), 1)
@@ -490,7 +497,7 @@ class BadProfiles(LogTestCase):
 
 class Paths(LogTestCase):
     def test_a_path_is_read_as_it_is_written(self) -> None:
-        for text in ("status", "args[2]", "args[*].name", '["odd key"][0]', 'a["b.c"].d[10]'):
+        for text in ("status", "args[2]", "args[*].name", '["odd key"][0]', 'a["b.c"].d[10]', "cafe\u0301.l\u00b7l[0]"):
             self.assertEqual(path_text(parse_field_path(text)), text)
 
 
