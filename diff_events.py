@@ -13172,7 +13172,7 @@ def _grep_flags(call: ToolCall) -> dict[str, object]:
     if context := next((name for name in ("-C", "--context", "context") if name in found), None):
         lines = found.pop(context)
         found = {"-A": lines, "-B": lines, **found}
-    found = {name: str(value) if name[:1] == "-" else value for name, value in found.items()}
+    found = {name: str(value) if name[:1] == "-" and value is not True else value for name, value in found.items()}
     return {name: value for name, value in found.items() if not json_equal(value, _GREP_DEFAULTS.get(name))}
 
 
@@ -15192,7 +15192,7 @@ _LOG_FILES: Final = ("canary.jsonl", "ours.jsonl")
 _META_FILE: Final = "meta.toml"
 _META_FIELDS: Final = fields(
     "id:name covers:str[]? allow_hosts:host[]|null? description:str? "
-    "tid_map:str? profile:str? match_names:bool? check_identity:bool?",
+    "tid_map:str|object? profile:str? match_names:bool? check_identity:bool?",
     _SETTINGS_TYPES,
 )
 
@@ -15272,8 +15272,10 @@ def read_meta(folder: str, name: str = "") -> Meta:
         return Meta(name)
     fixture = checked_fields(read_settings(source).get("fixture", MISSING), _META_FIELDS, source, "fixture")
     asked = {option: fixture.get(option, False) for option in ("match_names", "check_identity")}
+    pairs = fixture.get("tid_map", {})  # a table canary = ours, or the text that the main command takes: "6=1,7=2"
+    text = ",".join(f"{canary}={ours}" for canary, ours in pairs.items()) if isinstance(pairs, dict) else pairs
     try:
-        tid_map = parse_tid_map(fixture["tid_map"]) if "tid_map" in fixture else {}
+        tid_map = parse_tid_map(text) if text else {}
     except UsageError as error:
         raise InputError(source, str(error).removeprefix("--tid-map: "), field="fixture.tid_map") from error
     return Meta(

@@ -354,10 +354,14 @@ class Broken(CorpusCase):
         self.assertIn("found neither", self.refused("corpus", str(self.folder)))
 
     def test_a_tid_twice(self) -> None:
-        for pairs in ("6=6,6=7", "6=6,7=6"):
-            self.logs("a", meta=f"tid_map = '{pairs}'\n")
+        for pairs in ('"6=6,6=7"', '"6=6,7=6"', "{6 = 6, 06 = 7}", "{6 = 1, 7 = 1}"):
+            self.logs("a", meta=f"tid_map = {pairs}\n")
             message = self.refused("corpus", str(self.folder))
             self.assertRegex(message, r"fixture.tid_map: \d=\d names a thread that an earlier pair has")
+
+    def test_tables_as_tid_map(self) -> None:
+        self.logs("a", meta="tid_map = {6 = 6}\n")
+        self.assertEqual(self.corpus()[0], 0)
 
     def test_usage(self) -> None:
         for argv in (["--jobs", "2"], ["--oos", "a"], ["--must"]):
