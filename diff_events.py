@@ -12047,8 +12047,9 @@ def view_json(view: View) -> Iterator[str]:
 
 _STOP_REASONS: Final = "end_turn|max_tokens|stop_sequence|tool_use"
 
+_VERSION_FIELD: Final = fields("v:version")
 RECORD_FIELDS: Final[Mapping[str, tuple[Field, ...]]] = {
-    kind: fields(f"v:version {notation}")
+    kind: (*_VERSION_FIELD, *fields(notation))
     for kind, notation in {
         "session_start": "session_id:str ts:time actor:claude-code|apr-code model:str cwd_sha256:sha256 cwd:str?",
         "user_prompt": "turn:int>=0 text:str",
@@ -12093,10 +12094,12 @@ def record_problems(record: object) -> Iterator[Problem]:
     >>> [problem.field for problem in record_problems({"v": 1, "kind": "user_prompt", "turn": -1})]
     ['turn', 'text']
     """
+    kind = record.get("kind") if isinstance(record, dict) else None
+    if isinstance(record, dict) and not (isinstance(kind, str) and kind in RECORD_FIELDS):
+        yield from field_problems({"v": record.get("v", MISSING)}, _VERSION_FIELD)
     yield from _variant_problems(record, "kind", RECORD_FIELDS)
     if not isinstance(record, dict):
         return
-    kind = record.get("kind")
     if kind == "assistant_turn" and isinstance(blocks := record.get("blocks"), list):
         for place, block in enumerate(blocks):
             yield from _variant_problems(block, "type", BLOCK_FIELDS, f"blocks[{place}]")
@@ -12228,20 +12231,24 @@ def _with_triggers(actions: Sequence[Action]) -> Iterator[Action]:
     That is the call of the same turn (or whose result is of that turn) that the matcher means; where hooks of one
     sort run several times in a turn, the first belongs to the first such call, and so on.
     """
-    calls: dict[int, dict[str, list[tuple[int, ToolCall]]]] = {}
-    for position, call in enumerate(actions):
+    calls: dict[int, list[ToolCall]] = {}
+    names: dict[int, dict[str, None]] = {}
+    for call in actions:
         if isinstance(call, ToolCall):
             for turn in {call.turn, call.result.turn if call.result else call.turn}:
-                calls.setdefault(turn, {}).setdefault(call.name, []).append((position, call))
-    waiting: dict[object, deque[tuple[int, ToolCall]]] = {}
+                calls.setdefault(turn, []).append(call)
+                names.setdefault(turn, {})[call.name] = None
+    meant: dict[object, list[ToolCall]] = {}
+    hooks = Counter[object]()
     for action in actions:
         if isinstance(action, HookEvent) and "ToolUse" in action.event:
-            key, of_turn = (action.turn, action.event, action.matcher), calls.get(action.turn, {})
-            if key not in waiting:
-                named = (of_turn[tool] for tool in matching_tools(action.matcher, of_turn))
-                waiting[key] = deque(sorted(itertools.chain(*named), key=lambda one: one[0]))
-            left = waiting[key]
-            yield replace(action, call=(left.popleft() if len(left) > 1 else left[0])[1]) if left else action
+            turn, sort = action.turn, (action.turn, action.event, action.matcher)
+            tools = frozenset(matching_tools(action.matcher, names.get(turn, {})))
+            if (turn, tools) not in meant:
+                meant[turn, tools] = [call for call in calls.get(turn, []) if call.name in tools]
+            candidates = meant[turn, tools]
+            yield replace(action, call=candidates[min(hooks[sort], len(candidates) - 1)] if candidates else None)
+            hooks[sort] += 1
         else:
             yield action
 
@@ -12274,7 +12281,7 @@ class TraceReader:
         self._actions: list[Action] = []
         self._uses: dict[str, list[int]] = {}
         """The places of the actions that have an id: one, where the writer made no mistake."""
-        self._counts: dict[str, list[int]] = {}
+        self._use_count, self._result_count = Counter[str](), Counter[str]()
         """How many tool uses an id has, and how many results."""
         self._last_kind: object = None
         self.records, self.is_good = 0, True
@@ -12313,19 +12320,17 @@ class TraceReader:
         is_turn, blocks, answered = record["kind"] == "assistant_turn", record.get("blocks"), record.get("tool_use_id")
         for place, block in enumerate(blocks if is_turn and isinstance(blocks, list) else ()):
             if isinstance(block, dict) and block.get("type") == "tool_use" and isinstance(use := block.get("id"), str):
-                count = self._counts.setdefault(use, [0, 0])
-                if count[0]:
+                if self._use_count[use]:
                     text = f"expected an id that no earlier tool use has, found {described(use)}"
                     yield Problem(Finding.REUSED_ID, f"blocks[{place}].id", text)
-                count[0] += 1
+                self._use_count[use] += 1
         if not is_turn and isinstance(answered, str):
-            count = self._counts.setdefault(answered, [0, 0])
-            if not count[0]:
+            if not self._use_count[answered]:
                 text = f"expected the id of an earlier tool use, found {described(answered)}"
                 yield Problem(Finding.UNKNOWN_TOOL_USE, "tool_use_id", text)
-            elif count[1] >= count[0]:
+            elif self._result_count[answered] >= self._use_count[answered]:
                 yield Problem(Finding.SECOND_RESULT, "tool_use_id", f"a second result for {described(answered)}")
-            count[1] += 1
+            self._result_count[answered] += 1
 
     def _take(self, lineno: int, record: dict[str, Any]) -> None:
         """Gathers what a good record says."""
@@ -12350,8 +12355,8 @@ class TraceReader:
         effects = record.get("side_effects") or {}
         state = effects.get("post_state_sha256")
         result = ToolResult(record["content"], record["ok"], record["turn"], state.lower() if state else None, lineno)
-        uses, results = self._counts[record["tool_use_id"]]
-        place = self._uses[record["tool_use_id"]][min(uses, results) - 1]
+        uses, results = self._uses[record["tool_use_id"]], self._result_count[record["tool_use_id"]]
+        place = uses[min(len(uses), results) - 1]
         self._actions[place] = replace(cast(ToolCall, self._actions[place]), result=result)
 
     def trace(self) -> Trace:

@@ -323,7 +323,7 @@ class Broken(CorpusCase):
             ("a/meta.toml", "[fixture]\nid = 'a'\ntid_map = 6", "fixture.tid_map"),
             ("a/meta.toml", "[fixture]\nid = 'a'\nallow_hosts = [1]", "fixture.allow_hosts[0]"),
             ("a/meta.toml", "[fixture]\nid = 'a'\nmatch_names = 1", "fixture.match_names: expected"),
-            ("a/student.ccpa-trace.jsonl", "{}", "a/student.ccpa-trace.jsonl:1: kind: expected"),
+            ("a/student.ccpa-trace.jsonl", "{}", "a/student.ccpa-trace.jsonl:1: v: expected"),
         ):
             with self.subTest(problem=problem):
                 self.traces("a")

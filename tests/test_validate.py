@@ -326,7 +326,7 @@ class Traces(ValidateCase):
     def test_deviations(self) -> None:
         for records, expected in (
             ([{"v": 1, "kind": "user_prompt"}], [("field", 2, "turn"), ("field", 2, "text")]),
-            ([{"v": 2, "kind": "x"}], [("field", 2, "kind")]),
+            ([{"v": 2, "kind": "x"}], [("field", 2, "v"), ("field", 2, "kind")]),
             ([[]], [("field", 2, None)]),
             ([result("a")], [("tool_result", 2, "tool_use_id")]),
             (
