@@ -707,12 +707,12 @@ def field_problems(
     for one in expected:
         value = record.get(one.name, MISSING)
         if (one.required or value is not MISSING) and not one.type.accepts(value):
-            place, accepted = member_path(path, one.name), one.type
+            at, accepted = member_path(path, one.name), one.type
             if accepted.item and isinstance(value, list):
                 accepted = accepted.item
                 n, value = next((n, item) for n, item in enumerate(value) if not accepted.accepts(item))
-                place += f"[{n}]"
-            yield Problem(Finding.FIELD, place, f"expected {accepted.expected}, found {described(value)}")
+                at += f"[{n}]"
+            yield Problem(Finding.FIELD, at, f"expected {accepted.expected}, found {described(value)}")
     names = {*known, *(one.name for one in expected)}
     for name in record:
         if name not in names:
@@ -12101,8 +12101,8 @@ def record_problems(record: object) -> Iterator[Problem]:
     if not isinstance(record, dict):
         return
     if kind == "assistant_turn" and isinstance(blocks := record.get("blocks"), list):
-        for place, block in enumerate(blocks):
-            yield from _variant_problems(block, "type", BLOCK_FIELDS, f"blocks[{place}]")
+        for number, block in enumerate(blocks):
+            yield from _variant_problems(block, "type", BLOCK_FIELDS, f"blocks[{number}]")
     if kind == "tool_result" and isinstance(effects := record.get("side_effects"), dict):
         yield from field_problems(effects, _SIDE_EFFECT_FIELDS, "side_effects")
 
@@ -12219,10 +12219,10 @@ def matching_tools(matcher: str | None, tools: Collection[str]) -> set[str]:
     [True, True, True, True, True, False]
     """
     alternatives = re.sub(r"\(\?:|[()^$\s]", "", matcher or "*").replace(".*", "*").split("|")
-    found = {name for name in alternatives if name in tools}
+    matched = {name for name in alternatives if name in tools}
     for pattern in {name for name in alternatives if re.search(r"[*?\[]", name)}:
-        found.update(fnmatch.filter(itertools.islice(tools, _MATCHED_TOOLS), pattern))
-    return found
+        matched.update(fnmatch.filter(itertools.islice(tools, _MATCHED_TOOLS), pattern))
+    return matched
 
 
 def _with_triggers(actions: Sequence[Action]) -> Iterator[Action]:
@@ -12259,9 +12259,9 @@ def temporary_directories(command: str) -> Iterator[str]:
     >>> list(temporary_directories("f=$(mktemp -p build/tmp) && mktemp --tmpdir=/var/tmp"))
     ['build/tmp', '/var/tmp']
     """
-    for found in re.finditer(r"\bmktemp\b([^|;&\n()`]*)", command):
-        for place in re.finditer(r"(?:\s-[dqtu]*p\s*|\s--tmpdir=)(['\"]?)([^\s'\"$]+)\1", found[1]):
-            yield place[2].rstrip("/")
+    for call in re.finditer(r"\bmktemp\b([^|;&\n()`]*)", command):
+        for directory in re.finditer(r"(?:\s-[dqtu]*p\s*|\s--tmpdir=)(['\"]?)([^\s'\"$]+)\1", call[1]):
+            yield directory[2].rstrip("/")
 
 
 _UUID: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
@@ -12270,7 +12270,7 @@ _UUID: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 class TraceReader:
     """Takes the records of one trace in the order of the file: says what is wrong with each, and gathers the actions.
 
-    It is the one place that knows what is wrong with a trace: the parser stops at the first error, `validate_file`
+    It alone knows what is wrong with a trace: the parser stops at the first error, `validate_file`
     lists everything. Actions are gathered as long as there was no error.
     """
 
@@ -12280,7 +12280,7 @@ class TraceReader:
         self._prompts: list[str] = []
         self._actions: list[Action] = []
         self._uses: dict[str, list[int]] = {}
-        """The places of the actions that have an id: one, where the writer made no mistake."""
+        """The positions of the actions that have an id: one, where the writer made no mistake."""
         self._use_count, self._result_count = Counter[str](), Counter[str]()
         """How many tool uses an id has, and how many results."""
         self._last_kind: object = None
@@ -12289,14 +12289,14 @@ class TraceReader:
     def problems(self, lineno: int, record: object) -> list[Problem]:
         """Takes the next record; what is wrong with it."""
         self.records += 1
-        found = [*record_problems(record), *(self._order_problems(record) if isinstance(record, dict) else ())]
-        self.is_good &= not any(problem.is_error for problem in found)
+        problems = [*record_problems(record), *(self._order_problems(record) if isinstance(record, dict) else ())]
+        self.is_good &= not any(problem.is_error for problem in problems)
         if self.is_good:
             self._take(lineno, cast(dict[str, Any], record))
-        return found
+        return problems
 
     def problems_at_end(self) -> Iterator[Problem]:
-        """What only the whole trace can tell."""
+        """What is known only at the end of a trace."""
         if self._last_kind != "session_end":
             yield Problem(Finding.NO_END, None, "no session_end at the end: the run may have been cut off")
 
@@ -12318,11 +12318,11 @@ class TraceReader:
 
     def _id_problems(self, record: Mapping[str, Any]) -> Iterator[Problem]:
         is_turn, blocks, answered = record["kind"] == "assistant_turn", record.get("blocks"), record.get("tool_use_id")
-        for place, block in enumerate(blocks if is_turn and isinstance(blocks, list) else ()):
+        for number, block in enumerate(blocks if is_turn and isinstance(blocks, list) else ()):
             if isinstance(block, dict) and block.get("type") == "tool_use" and isinstance(use := block.get("id"), str):
                 if self._use_count[use]:
                     text = f"expected an id that no earlier tool use has, found {described(use)}"
-                    yield Problem(Finding.REUSED_ID, f"blocks[{place}].id", text)
+                    yield Problem(Finding.REUSED_ID, f"blocks[{number}].id", text)
                 self._use_count[use] += 1
         if not is_turn and isinstance(answered, str):
             if not self._use_count[answered]:
@@ -12356,15 +12356,15 @@ class TraceReader:
         state = effects.get("post_state_sha256")
         result = ToolResult(record["content"], record["ok"], record["turn"], state.lower() if state else None, lineno)
         uses, results = self._uses[record["tool_use_id"]], self._result_count[record["tool_use_id"]]
-        place = uses[min(len(uses), results) - 1]
-        self._actions[place] = replace(cast(ToolCall, self._actions[place]), result=result)
+        position = uses[min(len(uses), results) - 1]
+        self._actions[position] = replace(cast(ToolCall, self._actions[position]), result=result)
 
     def trace(self) -> Trace:
         """All that was taken."""
         start, actions = self._start, self._actions
         commands = (str(action.input.get("command")) for action in actions if isinstance(action, ToolCall))
-        if places := frozenset(itertools.chain.from_iterable(map(temporary_directories, commands))):
-            actions = [replace(one, temporary_dirs=places) if isinstance(one, ToolCall) else one for one in actions]
+        if temporary := frozenset(itertools.chain.from_iterable(map(temporary_directories, commands))):
+            actions = [replace(one, temporary_dirs=temporary) if isinstance(one, ToolCall) else one for one in actions]
         about = (start["actor"], self._cwd, start["cwd_sha256"].lower(), tuple(self._prompts))
         return Trace(self._source, tuple(_with_triggers(actions)), *about)
 
@@ -12373,7 +12373,7 @@ def parse_trace(source: TraceSource, *, cwd: str | None = None) -> Trace:
     """Reads one ``.ccpa-trace.jsonl``: from its path, its text (a string that begins with a brace) or an open file.
 
     ``cwd`` is the agent's working directory for a trace that does not say it. Raises `InputError` with file, line and
-    field at the first thing that the schema does not allow; fields that it does not know are tolerated.
+    field at the first deviation from the schema; fields that it does not know are tolerated.
 
     >>> parse_trace('{"v": 1, "kind": "user_prompt", "turn": 0, "text": "Hi"}')
     Traceback (most recent call last):
@@ -12436,7 +12436,7 @@ Word: TypeAlias = tuple[Part, ...]
 
 
 class ShellSyntaxError(ValueError):
-    """A command that is not whole: an open quote, say. ``tokens`` are those up to the place."""
+    """A command that is not whole: an open quote, say. ``tokens`` are those before its beginning."""
 
     tokens: Sequence[Word] = ()
 
@@ -12453,7 +12453,7 @@ class Budget:
     depth: int = 0
 
     def spend(self, steps: int = 1) -> None:
-        """Takes ``steps`` away. Raises `ShellLimitError` where fewer are left."""
+        """Takes ``steps`` away. Raises `ShellLimitError` where fewer remain."""
         self.remaining -= steps
         if self.remaining < 0:
             raise ShellLimitError("more steps than one command may take")
@@ -12517,7 +12517,7 @@ _QUOTED_PIECE = re.compile(
 _LITERALS: Final[Mapping[str, Callable[[str], str]]] = {
     **dict.fromkeys(("literal", "single", "char"), str),
     "escape": lambda text: {"": "\\", "\n": ""}.get(text, text),
-    "ansi": lambda text: re.sub(_ANSI_ESCAPE, lambda found: found[0].encode().decode("unicode_escape"), text),
+    "ansi": lambda text: re.sub(_ANSI_ESCAPE, lambda escape: escape[0].encode().decode("unicode_escape"), text),
 }
 """The groups of a piece that stand for themselves, and how."""
 
@@ -12564,12 +12564,12 @@ class _ShellReader:
         """Adds all tokens, or those up to the parenthesis that closes a substitution."""
         opened: list[str] = []  # parentheses, and the "case" in which one closes a pattern
         is_first = True  # whether a command may begin here
-        while found := _BETWEEN_WORDS.match(self._text, self._pos):
+        while match := _BETWEEN_WORDS.match(self._text, self._pos):
             self._budget.spend()
-            self._pos = found.end()
-            operator = found["operator"]
-            if found["redirection"]:
-                self._read_redirection(tokens, found["redirection"])
+            self._pos = match.end()
+            operator = match["operator"]
+            if match["redirection"]:
+                self._read_redirection(tokens, match["redirection"])
             elif operator == ")" and nested and not opened:
                 break
             elif operator:
@@ -12623,14 +12623,14 @@ class _ShellReader:
         raw = self._text[start : self._pos]
         if not raw:  # an operator where a word must stand, as in "<< ;"
             raise ShellSyntaxError("a word is missing")
-        if operator.lstrip("0123456789") in ("<<", "<<-"):  # the text takes the place of its delimiter
+        if operator.lstrip("0123456789") in ("<<", "<<-"):  # the text replaces its delimiter
             self._heredocs.append((tokens, len(tokens) + 1, raw, r"\t*" if operator[-1] == "-" else ""))
             operator, word = operator + word_text(word), ()
         tokens += [(Part(PartKind.OPERATOR, operator),), word]
 
     def _read_heredocs(self) -> None:
         """Reads the here-documents that the line before began. The end of the text ends one, too."""
-        for tokens, place, raw, tabs in self._heredocs:
+        for tokens, position, raw, tabs in self._heredocs:
             delimiter = re.sub(r"['\"\\]", "", raw)
             end = re.compile(rf"^{tabs}{re.escape(delimiter)}(?:\n|\Z)", re.MULTILINE).search(self._text, self._pos)
             body = self._text[self._pos : end.start() if end else None]
@@ -12640,7 +12640,7 @@ class _ShellReader:
             if raw == delimiter:  # its expansions are made as between double quotes
                 with self._budget.deeper():
                     parts = _ShellReader(body, self._budget)._parts(_QUOTED_PIECE)
-            tokens[place] = _merged(parts)
+            tokens[position] = _merged(parts)
         self._heredocs = []
 
     def _word(self) -> Word:
@@ -12652,20 +12652,20 @@ class _ShellReader:
     def _parts(self, pattern: re.Pattern[str], end: str = "") -> list[Part]:
         """The pieces that stand next, up to ``end``: a double quote."""
         parts: list[Part] = []
-        while found := pattern.match(self._text, self._pos):
-            if found[0] == end:
+        while match := pattern.match(self._text, self._pos):
+            if match[0] == end:
                 self._pos += 1
                 return parts
-            self._add_piece(found, parts, quoted=pattern is _QUOTED_PIECE)
+            self._add_piece(match, parts, quoted=pattern is _QUOTED_PIECE)
         if end or (pattern is _QUOTED_PIECE and self._pos < len(self._text)):
             raise ShellSyntaxError("an open quote or brace")
         return parts
 
-    def _add_piece(self, found: re.Match[str], parts: list[Part], *, quoted: bool) -> None:
+    def _add_piece(self, match: re.Match[str], parts: list[Part], *, quoted: bool) -> None:
         self._budget.spend()
-        kind, text, self._pos = found.lastgroup or "", found[0], found.end()
+        kind, text, self._pos = match.lastgroup or "", match[0], match.end()
         if kind in _LITERALS:
-            parts.append(Part(PartKind.LITERAL, _LITERALS[kind](found[kind])))
+            parts.append(Part(PartKind.LITERAL, _LITERALS[kind](match[kind])))
         elif kind == "double":
             parts += self._parts(_QUOTED_PIECE, '"')
         elif kind in ("pattern", "parameter", "arithmetic"):
@@ -12675,7 +12675,7 @@ class _ShellReader:
             tokens: list[Word] = []
             with self._budget.deeper():
                 if kind == "backticks":
-                    _ShellReader(re.sub(r"\\([$`\\])", r"\1", found[kind]), self._budget).read(tokens)
+                    _ShellReader(re.sub(r"\\([$`\\])", r"\1", match[kind]), self._budget).read(tokens)
                 else:
                     self.read(tokens, nested=True)
             parts.append(Part(PartKind.COMMAND, text[:2], quoted, tuple(tokens)))
@@ -12716,7 +12716,7 @@ def shell_tokens(text: str, budget: Budget | None = None) -> list[Word]:
 
 @dataclass(slots=True)
 class Command:
-    """A simple command, or a group of them, which ``kind`` tells: the word or parenthesis that opens it.
+    """A simple command, or a group of them; ``kind`` is the word or parenthesis that opens it.
 
     ``body`` is what a group, a loop or a function holds; what ``|`` joins is a group of that kind, what runs in the
     background one of the kind ``&``. Redirections are operators with their targets, or the texts of here-documents.
@@ -12739,13 +12739,13 @@ class _CommandReader:
 
     def _words_to(self, ends: Container[str]) -> list[Word]:
         """The words and operators up to one of these, which is passed."""
-        found: list[Word] = []
+        words: list[Word] = []
         while self.rest and word_text(word := self.rest.popleft()) not in ends:
-            found.append(word)
-        return found
+            words.append(word)
+        return words
 
     def group(self) -> list[Command]:
-        found: list[Command] = []
+        commands: list[Command] = []
         chain: list[Command] = []
         with self._budget.deeper():
             while self.rest and (operator := self._next()) not in _CLOSING:
@@ -12758,9 +12758,9 @@ class _CommandReader:
                     members += [self._command()] if self.rest else []
                 chain.append(members[0] if len(members) == 1 else Command("|", body=members))
                 if self._next() not in ("&&", "||"):
-                    found += [Command("&", body=chain)] if self._next() == "&" else chain
+                    commands += [Command("&", body=chain)] if self._next() == "&" else chain
                     chain = []
-        return found + chain
+        return commands + chain
 
     def _command(self) -> Command:
         command = Command()
@@ -12840,7 +12840,7 @@ _VOLATILE: Final = (
     rf"|(?<!\d)(?P<timestamp>{_ISO_TIMESTAMP % '[Tt]'})(?!\d)"
     r"|(?<![\w./-])/proc/(?P<proc>[1-9]\d*)(?![^/])|^--pid=(?P<pid>[1-9]\d*)$"
 )
-"""What may differ: a path made by mktemp, a timestamp, a PID where its text tells that it is one."""
+"""What may differ: a path made by mktemp, a timestamp, a PID whose text says that it is one."""
 
 
 def comparable_tokens(tokens: Iterable[Word], temporary_dirs: frozenset[str] = frozenset()) -> tuple[Word, ...]:
@@ -12853,12 +12853,12 @@ def comparable_tokens(tokens: Iterable[Word], temporary_dirs: frozenset[str] = f
     >>> comparable_tokens(shell_tokens("sleep 41")) == comparable_tokens(shell_tokens("sleep 977"))
     False
     """
-    pattern = _VOLATILE % "|".join(re.escape(place) for place in sorted({"/tmp", *temporary_dirs}))
-    found: list[Word] = []
+    pattern = _VOLATILE % "|".join(re.escape(directory) for directory in sorted({"/tmp", *temporary_dirs}))
+    comparable_words: list[Word] = []
 
     def comparable(part: Part) -> Part:
         if part.kind is PartKind.LITERAL:
-            return part._replace(text=re.sub(pattern, lambda found: f"\0{found.lastgroup}", part.text))
+            return part._replace(text=re.sub(pattern, lambda match: f"\0{match.lastgroup}", part.text))
         return part._replace(tokens=comparable_tokens(part.tokens, temporary_dirs)) if part.tokens else part
 
     before, is_prefix, is_kill = "", True, False
@@ -12866,16 +12866,16 @@ def comparable_tokens(tokens: Iterable[Word], temporary_dirs: frozenset[str] = f
         text, operator = word_text(word), _operator_of(word)
         is_signal = before in ("-s", "-n") or (before == "kill" and text[:1] == "-")
         if (before == "--pid" or (is_kill and not is_signal)) and re.fullmatch(_PID, text):
-            found.append((Part(PartKind.LITERAL, "\0pid"),))
+            comparable_words.append((Part(PartKind.LITERAL, "\0pid"),))
         else:
-            found.append(tuple(map(comparable, word)))
+            comparable_words.append(tuple(map(comparable, word)))
         if operator and not re.search("[<>]", operator):
             before, is_prefix, is_kill = "", True, False
         else:
             is_kill |= is_prefix and text == "kill"
             is_prefix &= text in _BEFORE_KILL or text[:1] == "-" or "=" in text
             before = text
-    return tuple(found)
+    return tuple(comparable_words)
 
 
 # ══ equivalence rules ═════════════════════════════════════════════════════════════════════════════════════════════
@@ -13148,7 +13148,7 @@ _NOTHING_FOUND: Final = frozenset({"", "No files found", "No matches found"})
 
 
 def _found_lines(result: ToolResult) -> list[str]:
-    """The lines of a search's result; that nothing was found is no line."""
+    """The lines of a search's result; a message that there is no match is no line."""
     return [] if result.content.strip() in _NOTHING_FOUND else _lines(result.content)
 
 
@@ -13163,22 +13163,22 @@ _GREP_DEFAULTS: Final = {"output_mode": "files_with_matches", "head_limit": 0, "
 def _grep_flags(call: ToolCall) -> dict[str, object]:
     """Every flag that is not at its default. One in ``flags`` is as good as a field of its own; ``-C`` is -A and -B."""
     switched_on = ((name, value) for name, value in call.input.items() if value is not None and value is not False)
-    found = {name: value for name, value in switched_on if name not in ("pattern", *_PATH_FIELDS)}
-    given, last = found.get("flags"), ""
+    flags = {name: value for name, value in switched_on if name not in ("pattern", *_PATH_FIELDS)}
+    given, last = flags.get("flags"), ""
     words = given.split() if isinstance(given, str) else given
     if isinstance(words, list) and all(isinstance(word, str) for word in words):
-        del found["flags"]
+        del flags["flags"]
         for word in words:
             if last and not word.startswith("-"):
-                found[last] = word if found[last] is True else f"{found[last]} {word}"
+                flags[last] = word if flags[last] is True else f"{flags[last]} {word}"
                 continue
             for last in [f"-{letter}" for letter in word[1:]] if re.fullmatch("-[a-zEFGHILPRTUZ]+", word) else [word]:
-                found.setdefault(last, True)
-    if context := next((name for name in ("-C", "--context", "context") if name in found), None):
-        lines = found.pop(context)
-        found = {"-A": lines, "-B": lines, **found}
-    found = {name: str(value) if name[:1] == "-" and value is not True else value for name, value in found.items()}
-    return {name: value for name, value in found.items() if not json_equal(value, _GREP_DEFAULTS.get(name))}
+                flags.setdefault(last, True)
+    if context := next((name for name in ("-C", "--context", "context") if name in flags), None):
+        lines = flags.pop(context)
+        flags = {"-A": lines, "-B": lines, **flags}
+    flags = {name: str(value) if name[:1] == "-" and value is not True else value for name, value in flags.items()}
+    return {name: value for name, value in flags.items() if not json_equal(value, _GREP_DEFAULTS.get(name))}
 
 
 RULES: Final[Mapping[str, Sequence[Rule]]] = {
@@ -13210,7 +13210,7 @@ def _same_fields(reason: Reason, names: str, teacher: object, student: object) -
 
 
 def action_differences(teacher: Action, student: Action) -> Differences:
-    """In what two actions that stand at the same place are not equivalent.
+    """In what two actions at the same position are not equivalent.
 
     >>> warn = HookEvent("PreToolUse", "Bash", "warn", 1, "mind  the gap")
     >>> [[one.field for one in action_differences(warn, replace(warn, **other))]
@@ -13245,7 +13245,7 @@ def action_differences(teacher: Action, student: Action) -> Differences:
 
 
 class UndecidedReason(enum.StrEnum):
-    """Why a trace alone cannot tell whether an action breaks the sovereignty contract: a closed set."""
+    """Why it is not known from a trace alone whether an action breaks the sovereignty contract: a closed set."""
 
     UNNAMED_ENDPOINT = "unnamed_endpoint"  # it reaches out, but names no host: "git push origin", "npm ci"
     UNKNOWN_ENDPOINT = "unknown_endpoint"  # the host stands in a variable: "curl $URL"
@@ -13264,14 +13264,14 @@ class Violation(NamedTuple):
 
 
 class Undecided(NamedTuple):
-    """One reason for which it cannot be told whether an action breaks the sovereignty contract."""
+    """One reason why it is not known whether an action breaks the sovereignty contract."""
 
     reason: UndecidedReason
     detail: str
 
 
 class SovereigntyCheck(NamedTuple):
-    """What was found in one action; nothing at all means that it keeps the contract."""
+    """The result for one action; where both are empty, it keeps the contract."""
 
     violations: tuple[Violation, ...] = ()
     undecided: tuple[Undecided, ...] = ()
@@ -13335,7 +13335,7 @@ class Policy(NamedTuple):
     def contains(self, directory: str) -> bool:
         """Whether a directory is the working directory or below it; a relative one is relative to it.
 
-        Where the trace does not say its working directory, its ``cwd_sha256`` still tells whether it is one of the
+        Where the trace does not say its working directory, its ``cwd_sha256`` still shows whether it is one of the
         ancestors of an absolute path.
         """
         if self.cwd is not None:
@@ -13375,7 +13375,7 @@ def _host_of_authority(authority: str) -> str:
 def hosts_in(form: str, word: str) -> list[str]:
     """The hosts that a word names where a host stands in one of the forms of `_HOST_FORMS`, or ``any-url`` in its text.
 
-    A variable in the place of a host is handed on as it is written.
+    A variable where a host must stand is returned as it is written.
 
     >>> hosts_in("any-url", "git+ssh://git@example.org:22/x and http://localhost@evil.example/ and file:///x")
     ['example.org', 'evil.example']
@@ -13385,8 +13385,8 @@ def hosts_in(form: str, word: str) -> list[str]:
     word = word.strip()
     if form == "any-url" or re.match(_URL, word):
         is_text = form == "listed" and re.search(r"\s", word)
-        found = [] if is_text else re.findall(_ANY_URL, word)
-        hosts = [_host_of_authority(authority) for scheme, authority in found if scheme.lower() not in _LOCAL_SCHEMES]
+        urls = [] if is_text else re.findall(_ANY_URL, word)
+        hosts = [_host_of_authority(authority) for scheme, authority in urls if scheme.lower() not in _LOCAL_SCHEMES]
         return [*filter(None, hosts)][: None if form == "any-url" else 1]
     matched = re.match(_HOST_FORMS[form], word)
     return [*filter(None, [_host_of_authority(matched[matched.lastindex or 1])])] if matched else []
@@ -13660,7 +13660,7 @@ def _row(name: str) -> Program | None:
 def split_arguments(
     words: Sequence[str], row: Program, *, leading: bool = False
 ) -> tuple[list[str], list[tuple[str, str]]]:
-    """Operands, and options with their values, as getopt tells them; ``leading``: options end at the first operand.
+    """Operands, and options with their values, as getopt separates them; ``leading``: options end at the first operand.
 
     >>> split_arguments(["-sSo", "out", "--max-time=3", "http://x/"], programs()["curl"])
     (['http://x/'], [('-s', ''), ('-S', ''), ('-o', 'out'), ('--max-time', '3')])
@@ -13707,7 +13707,7 @@ _NO_HOST: Final = r"\d{1,5}|GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS"
 class _ShellState:
     """What a shell knows while it runs a command, as far as the command says it.
 
-    ``directory`` is relative to the trace's cwd, or absolute; none where it cannot be told. ``exported`` are variables
+    ``directory`` is relative to the trace's cwd, or absolute; none where it is not known. ``exported`` are variables
     that programs get. ``files`` are those that the command wrote, ``remotes`` those that it gave to git.
     """
 
@@ -13729,11 +13729,11 @@ class _ShellState:
         self.variables[name.rstrip("+").partition("[")[0]] = value[:_MAX_VALUE]
 
     def home(self) -> str:
-        found = re.match(r"/root|/(?:home|Users)/[^/]+", self.policy.cwd or "")
-        return found[0] if found else "/~"
+        match = re.match(r"/root|/(?:home|Users)/[^/]+", self.policy.cwd or "")
+        return match[0] if match else "/~"
 
     def resolve(self, target: str) -> str | None:
-        """The path that ``target`` names from here; none where that cannot be told."""
+        """The path that ``target`` names from here; none where that is not known."""
         if target.startswith("~"):
             target = f"{self.home()}/{target[1:].lstrip('/')}"
         if "$" in target or len(target) > _MAX_PATH or (self.directory is None and not target.startswith("/")):
@@ -13742,7 +13742,7 @@ class _ShellState:
         return path if len(path) <= _MAX_PATH else None
 
     def is_outside(self, directory: str | None) -> bool:
-        """Whether a directory lies outside the cwd; one that cannot be told does not."""
+        """Whether a directory lies outside the cwd; an unknown one does not."""
         return directory is not None and not self.policy.contains(directory)
 
 
@@ -13894,8 +13894,8 @@ _CODE_ASSIGNMENT: Final = r"(\$?\b[A-Za-z_]\w*)[ \t]*[=:]\s*(?:await |new )?([\w
 def code_calls(code: str) -> Iterator[tuple[str, list[str], dict[str, str]]]:
     """The calls in a piece of code without comments: what is called, the arguments, and those with a keyword.
 
-    They are the texts and (as ``$name``) the names in the parentheses; what a variable was given as a text stands in
-    its place.
+    They are the texts and (as ``$name``) the names in the parentheses; a variable that was given a text is
+    replaced by it.
 
     >>> [*code_calls("u = 'http://a/'; get(u, timeout=T)")]
     [('get', ['http://a/'], {'timeout': '$T'})]
@@ -13903,22 +13903,22 @@ def code_calls(code: str) -> Iterator[tuple[str, list[str], dict[str, str]]]:
     texts: list[str] = []
     variables: dict[str, str] = {}
 
-    def masked(found: re.Match[str]) -> str:
-        texts.append(found[found.lastindex or 0][:_MAX_VALUE])
+    def masked(literal: re.Match[str]) -> str:
+        texts.append(literal[literal.lastindex or 0][:_MAX_VALUE])
         return f'"{len(texts) - 1}"'
 
-    def text_of(place: str) -> str:
-        known = re.sub(r"\$?\{(\w+)\}", lambda part: variables.get(part[1], part[0]), texts[int(place)])
+    def text_of(number: str) -> str:
+        known = re.sub(r"\$?\{(\w+)\}", lambda part: variables.get(part[1], part[0]), texts[int(number)])
         return known[:_MAX_VALUE]
 
     bare = re.sub(_CODE_TEXT % "(?!)", masked, code)
-    for name, maker, place in re.findall(_CODE_ASSIGNMENT, bare):
-        if not maker or "://" in texts[int(place)]:  # "text = open('a.txt').read()" is not a.txt
-            variables[name] = text_of(place)
+    for name, maker, number in re.findall(_CODE_ASSIGNMENT, bare):
+        if not maker or "://" in texts[int(number)]:  # "text = open('a.txt').read()" is not a.txt
+            variables[name] = text_of(number)
     for call in re.finditer(_CODE_CALL, bare):
         arguments = [
-            (key, text_of(place) if place else variables.get(name, f"${name}"))
-            for key, place, name in re.findall(_ARGUMENT, call[2])
+            (key, text_of(number) if number else variables.get(name, f"${name}"))
+            for key, number, name in re.findall(_ARGUMENT, call[2])
         ]
         yield call[1], [text for key, text in arguments if not key], {key: text for key, text in arguments if key}
 
@@ -13978,7 +13978,7 @@ def _endpoints(assigned: Iterable[str]) -> list[str]:
 
 
 class _CommandInspector:
-    """Walks through one shell command as a shell would, and gathers what it breaks and what cannot be told.
+    """Walks through one shell command as a shell would, and gathers what it breaks and what is not decided.
 
     Nothing is run: programs are known by their rows in `programs`; what a row says that it ``runs`` is looked at by
     the method of that name, ``_run_xargs`` for xargs. What stands in a variable that the command itself sets is known.
@@ -13999,7 +13999,7 @@ class _CommandInspector:
             self._run_later()
         except ShellLimitError as error:
             self.doubt(UndecidedReason.LIMIT, str(error))
-        started_outside = any(found.reason is Reason.SPAWN_OUTSIDE_CWD for found in self.violations)
+        started_outside = any(violation.reason is Reason.SPAWN_OUTSIDE_CWD for violation in self.violations)
         if state.is_outside(state.directory) and not started_outside:
             self.violate(Reason.SPAWN_OUTSIDE_CWD, f"the shell is left in {state.directory}")
 
@@ -14025,7 +14025,7 @@ class _CommandInspector:
         return state.copy()
 
     def _script(self, text: str, state: _ShellState) -> None:
-        """A text that a shell runs. Of one without an end, what stands before the place is looked at."""
+        """A text that a shell runs. Of one without an end, the commands before that are inspected."""
         self._budget.spend(len(text) // 64)
         try:
             tokens: Sequence[Word] = shell_tokens(text, self._budget)
@@ -14105,12 +14105,12 @@ class _CommandInspector:
 
     def _expanded(self, words: Iterable[Word], state: _ShellState) -> list[str]:
         """The words that a command gets: a known variable by its value, any other as ``$name``."""
-        found: list[str] = []
+        expanded: list[str] = []
         for word in words:
             text = self._text(word, state)
             splits = any(part.kind in (PartKind.PARAMETER, PartKind.COMMAND) and not part.quoted for part in word)
-            found += text.split() if splits else [text]
-        return found
+            expanded += text.split() if splits else [text]
+        return expanded
 
     def _text(self, word: Word, state: _ShellState) -> str:
         text = "".join(self._value(part, state) for part in word)
@@ -14122,17 +14122,17 @@ class _CommandInspector:
         if part.kind is PartKind.COMMAND:
             with self._budget.deeper():
                 return self._run_commands(shell_commands(part.tokens, self._budget), self._subshell(state))
-        found = re.match(_PARAMETER_NAME, part.text)
-        operation = found[2] if found else ""
+        parameter = re.match(_PARAMETER_NAME, part.text)
+        operation = parameter[2] if parameter else ""
         for word in part.tokens:
             self._text(word, state)
         if part.kind in (PartKind.PARAMETER, PartKind.ARITHMETIC) and not operation.lstrip(":").startswith("+"):
             for name in re.findall(r"\$(?:\{!?)?(\w+)", re.split(r"(?<!^)\$\(|`", part.text)[0]):
                 if name not in state.variables:
                     self._read_variable(name)
-        if part.kind is not PartKind.PARAMETER or not found:
+        if part.kind is not PartKind.PARAMETER or not parameter:
             return "0" if part.kind is PartKind.ARITHMETIC else part.text
-        name = found[1]
+        name = parameter[1]
         if name in ("PWD", "HOME"):
             return state.home() if name == "HOME" else state.directory or "$PWD"
         default = operation.removeprefix(":")[1:] if re.match(":?[-=]", operation) else ""
@@ -14174,7 +14174,7 @@ class _CommandInspector:
     def _call_function(self, words: Sequence[str], state: _ShellState, stdin: str | None) -> None:
         body = state.functions.pop(words[0])  # a function that calls itself is followed once
         self._later.pop(id(body), None)
-        given = {"@": " ".join(words[1:]), **{str(place): word for place, word in enumerate(words[1:], 1)}}
+        given = {"@": " ".join(words[1:]), **{str(number): word for number, word in enumerate(words[1:], 1)}}
         outer = {name: state.variables.get(name, f"${name}") for name in given}
         state.variables.update({name: word[:_MAX_VALUE] for name, word in given.items()})
         self._run_commands(body, state, stdin)
@@ -14279,7 +14279,7 @@ class _CommandInspector:
             words = ["sh", "-c", " ".join(words).removeprefix("-- ")] if words else ["sh"]
         inner._run_command(call._replace(operands=[host, *words], state=self._subshell(call.state)))
         inner._run_later()
-        self.reach(found.what for found in inner.violations if found.reason is Reason.NETWORK_EGRESS)
+        self.reach(violation.what for violation in inner.violations if violation.reason is Reason.NETWORK_EGRESS)
         for doubt in inner.undecided:
             if doubt.reason is not UndecidedReason.UNKNOWN_DIRECTORY:
                 self.doubt(*doubt)
@@ -14339,7 +14339,7 @@ class _CommandInspector:
         """A piece of Python, JavaScript, Perl, …: only calls of known clients reach out."""
         self._budget.spend(len(code) // 16)
         pattern = _SLASH_COMMENTS if row.name in _SLASH_LANGUAGES else _HASH_COMMENTS
-        bare = re.sub(pattern, lambda found: " " if found["comment"] else found[0], code)
+        bare = re.sub(pattern, lambda match: " " if match["comment"] else match[0], code)
         aliases = _code_aliases(bare)
         for given, positional, keywords in code_calls(bare):
             self._budget.spend()
@@ -14389,8 +14389,8 @@ def check_sovereignty(action: Action, policy: Policy) -> SovereigntyCheck:
     Hooks and skills are not the agent's own doing.
 
     >>> def check(command):
-    ...     found = check_sovereignty(ToolCall("Bash", {"command": command}), Policy())
-    ...     return [str(violation.reason) for violation in found.violations], [str(u.reason) for u in found.undecided]
+    ...     result = check_sovereignty(ToolCall("Bash", {"command": command}), Policy())
+    ...     return [str(violation.reason) for violation in result.violations], [str(u.reason) for u in result.undecided]
     >>> check("curl -s https://example.com"), check("git commit -m 'see https://example.com'")
     ((['network_egress'], []), ([], []))
     >>> check("echo $API_KEY"), check("cd /etc && make"), check("cd src && make")
@@ -14581,7 +14581,7 @@ class Alignment(NamedTuple):
 
     ``paired`` actions stand side by side, of which ``matched`` are equivalent; ``insertions`` are positions of the
     student's list, ``deletions`` of the teacher's. ``turn_order_skew`` is how many actions both did, but at another
-    place in the order.
+    position.
     """
 
     matched: int
@@ -14601,10 +14601,10 @@ def passes_alone(score: float, worst_tier: int, individual_min: float = INDIVIDU
 
 
 class ParityReport(NamedTuple):
-    """What the comparison of two traces found. ``drifts`` are the positions above Tier 0, in order.
+    """The result of comparing two traces. ``drifts`` are the positions above Tier 0, in order.
 
     ``alignment`` is None where nothing drifts. ``undecided`` are the student's actions, by position, of which it
-    cannot be told whether they break the sovereignty contract.
+    is not known whether they break the sovereignty contract.
     """
 
     teacher: str
@@ -14669,7 +14669,7 @@ def _numbered(*traces: Sequence[Action]) -> list[list[int]]:
     """The actions as numbers, the same for equivalent ones."""
     numbers: list[list[int]] = [[] for _ in traces]
     seen: dict[object, deque[tuple[int, Action]]] = {}
-    in_order = (one for place in itertools.zip_longest(*traces) for one in enumerate(place))
+    in_order = (one for pair in itertools.zip_longest(*traces) for one in enumerate(pair))
     for new, (side, action) in enumerate(one for one in in_order if one[1]):
         known = seen.setdefault(_sort_of(action), deque(maxlen=_COMPARED))
         number = next((number for number, other in known if not any(action_differences(other, action))), new)
@@ -14730,17 +14730,17 @@ _SURPLUS: Final[Mapping[type, tuple[Reason, Reason]]] = {
 def _drifts(teacher: Trace, student: Trace, checks: Sequence[SovereigntyCheck], policy: Policy) -> Iterator[Drift]:
     """The drifts in order; what breaks the sovereignty contract comes before whatever else is different."""
     in_its_place = policy._replace(cwd=teacher.cwd, cwd_sha256=teacher.cwd_sha256)
-    theirs: set[Violation] = set()
+    of_teacher: set[Violation] = set()
     if any(check.violations for check in checks):
-        theirs.update(*(check_sovereignty(action, in_its_place).violations for action in teacher.actions))
+        of_teacher.update(*(check_sovereignty(action, in_its_place).violations for action in teacher.actions))
     pairs = itertools.zip_longest(teacher.actions, student.actions, checks)
     for position, (one, other, check) in enumerate(pairs):
         if check and check.violations:
-            found = check.violations
-            reached = (each.what for each in found if each.reason is Reason.NETWORK_EGRESS)
+            violations = check.violations
+            reached = (each.what for each in violations if each.reason is Reason.NETWORK_EGRESS)
             hosts = dict.fromkeys(host.lower() for host in reached if not policy.forbids(host))
-            category, too = DriftCategory.SOVEREIGNTY_VIOLATION, theirs.issuperset(found)
-            yield Drift(position, category, found[0].reason, one, other, (), found, False, too, tuple(hosts))
+            category, too = DriftCategory.SOVEREIGNTY_VIOLATION, of_teacher.issuperset(violations)
+            yield Drift(position, category, violations[0].reason, one, other, (), violations, False, too, tuple(hosts))
         elif one is None or other is None:
             reason = _SURPLUS[type(one or other)][one is None]
             yield Drift(position, DriftCategory.SEMANTIC, reason, one, other)
@@ -14775,8 +14775,8 @@ def compute_parity_score(
 
     ``allow_hosts`` are the hosts that the student may reach, besides localhost; ``forbidden_hosts`` are those that it
     may not, whoever allows them. ``individual_min`` is the score that passes; ``strict_sovereignty`` lets nothing pass
-    of which it cannot be told whether it breaks the sovereignty contract. The traces are left as they are. Raises
-    `TypeError` for what is no `Trace`, and for a string in place of a list of hosts.
+    of which it is not known whether it breaks the sovereignty contract. The traces are not changed. Raises
+    `TypeError` for what is no `Trace`, and for a string instead of a list of hosts.
 
     >>> one = Trace("t", (ToolCall("Bash", {"command": "make"}), ToolCall("Bash", {"command": "make test"})))
     >>> two = Trace("s", (ToolCall("Bash", {"command": "make"}),))
@@ -14878,7 +14878,7 @@ class PlainYaml:
     lines, ``>`` and ``|`` text, comments, one ``---`` before everything. Values are those of the YAML 1.2 core schema,
     so that ``yes`` and ``no`` are strings. Refused: anchors, aliases, tags, merge keys, several documents, ``? ``
     keys, keys without a value in ``{…}``, pairs in ``[…]``, tabs outside of texts, a key twice, and whatever the
-    standard and its well-known readers take for different things.
+    standard and its well-known readers read differently.
     """
 
     def __init__(self, text: str, source: str) -> None:
@@ -14887,8 +14887,8 @@ class PlainYaml:
 
     def document(self) -> object:
         """The value of the whole text, ``None`` where it is empty. Raises `InputError`."""
-        if odd := re.search(_YAML_REFUSED, self._text):
-            self._at = odd.start()
+        if refused := re.search(_YAML_REFUSED, self._text):
+            self._at = refused.start()
             raise self._refusal("a second document, a directive or a character that does not belong into YAML")
         try:
             value = None if self._skip() < 0 else self._block(-1)
@@ -14912,11 +14912,11 @@ class PlainYaml:
 
     def _take(self, pattern: str) -> str:
         """Passes what must stand here, and returns it."""
-        found = self._match(pattern)
-        if found is None:
+        match = self._match(pattern)
+        if match is None:
             raise self._refusal()
-        self._at = found.end()
-        return found[0]
+        self._at = match.end()
+        return match[0]
 
     def _skip(self) -> int:
         """Passes blanks, comments and line ends; the column of what follows, -1 at the end of the text."""
@@ -14928,17 +14928,17 @@ class PlainYaml:
         column, is_list = self._skip(), self._match(_YAML_DASH) is not None
         if not is_list and not self._key(_YAML_KEY):
             return self._inline(parent)
-        items, found = list[object](), dict[object, object]()
+        items, members = list[object](), dict[object, object]()
         while self._skip() == column and (self._match(_YAML_DASH) or not is_list):
             if is_list:
                 self._at += 1
                 items.append(self._value(column, is_list))
             else:
-                key = self._take_key(_YAML_KEY, found)
-                found[key] = self._value(column, is_list)
+                key = self._take_key(_YAML_KEY, members)
+                members[key] = self._value(column, is_list)
         if self._skip() > column:
             raise self._refusal("a line that is indented more than those before it")
-        return items if is_list else found
+        return items if is_list else members
 
     def _value(self, column: int, is_item: bool) -> object:
         """What stands behind the ``- `` or ``key:`` at a column, or in the lines below it.
@@ -14946,11 +14946,11 @@ class PlainYaml:
         A list may stand at the same column as the key that it belongs to.
         """
         start = self._at
-        place = self._skip()
-        if place >= 0 and "\n" not in self._text[start : self._at]:
+        indent = self._skip()
+        if indent >= 0 and "\n" not in self._text[start : self._at]:
             return self._block(column) if is_item else self._inline(column)
-        is_list = place == column and not is_item and self._match(_YAML_DASH)
-        return self._block(column) if place > column or is_list else None
+        is_list = indent == column and not is_item and self._match(_YAML_DASH)
+        return self._block(column) if indent > column or is_list else None
 
     def _inline(self, parent: int) -> object:
         """What is neither map nor list by indent, up to the end of its line."""
@@ -14972,7 +14972,7 @@ class PlainYaml:
         body = text.rstrip("\n")
         line_ends = text[len(body) :]
         if header[0] == ">":  # a line break between two lines that are not indented more is a space
-            body = re.sub(r"(?m)^([^ \t\n].*)\n(\n*)(?=[^ \t\n])", lambda found: found[1] + (found[2] or " "), body)
+            body = re.sub(r"(?m)^([^ \t\n].*)\n(\n*)(?=[^ \t\n])", lambda line: line[1] + (line[2] or " "), body)
         if "+" not in header:
             line_ends = line_ends[:1] if body and "-" not in header else ""
         return body + line_ends
@@ -14981,13 +14981,13 @@ class PlainYaml:
         key = self._match(pattern)
         return key[0] if key and "\n" not in key[0] and len(key[0]) <= _YAML_KEY_CHARACTERS else None
 
-    def _take_key(self, pattern: str, found: Mapping[object, object]) -> object:
+    def _take_key(self, pattern: str, members: Mapping[object, object]) -> object:
         """Passes a key and its colon; the key as a value."""
         text = self._key(pattern)
         if text is None or text == "<<":
             raise self._refusal("expected key: value")
         key = self._scalar(text)
-        if key in found:
+        if key in members:
             raise self._refusal(f"the key {json_text(key)} a second time")
         self._at = self._text.index(":", self._at + len(text)) + 1
         return key
@@ -15000,7 +15000,7 @@ class PlainYaml:
         if parent is None:
             parent, plain, ends = -1, _YAML_FLOW_PLAIN, _YAML_FLOW_ENDS
         text = self._take(rf"(?s){_YAML_QUOTED}|{plain}(?: *(?:\n *)*\n {{{parent + 1},}}{_yaml_words(ends)})*")
-        after, self._at = self._at, start  # where an error is told
+        after, self._at = self._at, start  # where an error is reported
         value = self._scalar(text)
         self._at = after
         return value
@@ -15009,7 +15009,7 @@ class PlainYaml:
         """The value of a scalar; between quotes, escapes are replaced and line breaks folded."""
         try:
             if text[0] not in "\"'":
-                text = re.sub(r" *\n[ \n]*", lambda found: _line_fold(found[0]), text)
+                text = re.sub(r" *\n[ \n]*", lambda white: _line_fold(white[0]), text)
                 return next((read(text) for pattern, read in _YAML_CORE.items() if re.fullmatch(pattern, text)), text)
             value = re.sub(_YAML_ESCAPE if text[0] == '"' else r"''|[ \t\n]+", _unescaped, text[1:-1])
             value.encode()  # half a surrogate pair is no text
@@ -15020,20 +15020,20 @@ class PlainYaml:
 
     def _collection(self) -> object:
         start, is_list = self._at, self._text[self._at] == "["
-        closing, items, found = "]" if is_list else "}", list[object](), dict[object, object]()
+        closing, items, members = "]" if is_list else "}", list[object](), dict[object, object]()
         self._at += 1
         while self._next(start) != closing:
             if is_list:
                 items.append(self._node(None))
             else:
-                key = self._take_key(_YAML_FLOW_KEY, found)
-                found[key] = None if self._next(start) in ",}" else self._node(None)
+                key = self._take_key(_YAML_FLOW_KEY, members)
+                members[key] = None if self._next(start) in ",}" else self._node(None)
             if self._next(start) == ",":
                 self._at += 1
             elif self._next(start) != closing:
                 raise self._refusal()
         self._at += 1
-        return items if is_list else found
+        return items if is_list else members
 
     def _next(self, start: int) -> str:
         """The next character in the flow collection that begins at ``start``."""
@@ -15062,7 +15062,7 @@ SETTINGS_FORMATS: Final[Mapping[str, Callable[[str, str], object]]] = {
 
 
 def read_settings(path: str) -> dict[str, object]:
-    """What a TOML, JSON or plain YAML file says, told by its ending. Raises `InputError`."""
+    """What a TOML, JSON or plain YAML file says; its name's ending is the format. Raises `InputError`."""
     parse = SETTINGS_FORMATS.get(os.path.splitext(path)[1].lower())
     if parse is None:
         raise InputError(path, f"expected a name that ends in {', '.join(SETTINGS_FORMATS)}")
@@ -15077,9 +15077,9 @@ def _settings_error(problem: str, path: str, field: str) -> InputError:
     text, end = re.sub(r"(?m)(?<!\S)#.*", "", read_text(path)), 0
     for name in field.partition("[")[0].split("."):
         key = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])[\"']?\s*[:=.\]]")
-        if (place := key.search(text, end)) is None:
+        if (match := key.search(text, end)) is None:
             return InputError(path, problem, field=field)
-        end = place.start() + len(name)
+        end = match.start() + len(name)
     return InputError(path, problem, lineno=text.count("\n", 0, end) + 1, field=field)
 
 
@@ -15142,11 +15142,11 @@ def read_contract(path: str) -> Contract:
         parent, _, name = section.rpartition(".")
         value = sections.get(parent, {}).get(name) if section else sections[""]
         if value is not None:
-            found = sections[section] = checked_fields(value, expected, path, section)
-            values |= {one.name: found[one.name] for one in expected if one.name in found}
-            for key in map(str, found if section else ()):
-                if (meant := nearest(key, homes, 0.75)) and homes.get(key) != section:
-                    problem = f"no such key; is {homes[meant]}.{meant} meant?"
+            members = sections[section] = checked_fields(value, expected, path, section)
+            values |= {one.name: members[one.name] for one in expected if one.name in members}
+            for key in map(str, members if section else ()):
+                if (likely := nearest(key, homes, 0.75)) and homes.get(key) != section:
+                    problem = f"no such key; is {homes[likely]}.{likely} meant?"
                     raise _settings_error(problem, path, f"{section}.{key}")
     hosts = [tuple(values.get(name) or ()) for name in ("allow_hosts", "forbidden_replay_egress")]
     limits = {name: float(values[name]) for name in ("aggregate_min", "individual_min") if name in values}
@@ -15168,21 +15168,21 @@ def _matrix_rows(value: object, path: str) -> Iterator[tuple[str, object]]:
         for name, member in value.items():
             yield from _matrix_rows(member, member_path(path, str(name)))
     elif isinstance(value, list):
-        places = [(f"{path}[{place}]", item) for place, item in enumerate(value)]
-        rows = [[*_matrix_rows(item, place)] for place, item in places]
-        for place, found in zip(places, rows, strict=True) if any(rows) else ():
-            yield from found or [place]
+        paths = [(f"{path}[{at}]", item) for at, item in enumerate(value)]
+        rows = [[*_matrix_rows(item, at)] for at, item in paths]
+        for item_at, inner in zip(paths, rows, strict=True) if any(rows) else ():
+            yield from inner or [item_at]
 
 
 def read_matrix(path: str) -> dict[str, str]:
     """The rows of a parity matrix, also those nested in others: the status of each by its id. Raises `InputError`."""
     categories = read_settings(path).get("categories")
     matrix: dict[str, str] = {}
-    for place, value in _matrix_rows(categories, "categories"):
-        row = checked_fields(value, _ROW_FIELDS, path, place)
+    for at, value in _matrix_rows(categories, "categories"):
+        row = checked_fields(value, _ROW_FIELDS, path, at)
         if row["id"] in matrix:
             problem = f"expected a name that no other row has, found {described(row['id'])}"
-            raise InputError(path, problem, field=f"{place}.id")
+            raise InputError(path, problem, field=f"{at}.id")
         matrix[row["id"]] = row["status"]
     if not matrix:
         raise InputError(path, f"expected rows with a status, found {described(categories)}", field="categories")
@@ -15311,17 +15311,17 @@ def fixture_folders(directory: str) -> list[str]:
     def refuse(error: OSError) -> NoReturn:
         raise InputError(directory, f"cannot be read: {error.strerror}") from error
 
-    found, empty = list[str](), set[str]()
+    fixtures, empty = list[str](), set[str]()
     for path, folders, files in os.walk(directory, onerror=refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         if path == directory:
             empty.update(os.path.join(path, name) for name in folders)
         elif not {*_TRACE_FILES, *_LOG_FILES}.isdisjoint(files):
-            found.append(path)
+            fixtures.append(path)
             empty = {top for top in empty if not f"{path}{os.sep}".startswith(f"{top}{os.sep}")}
-    if not (found or empty):
+    if not (fixtures or empty):
         raise InputError(directory, "expected a folder with one folder a fixture, found no fixture")
-    return sorted([*found, *empty], key=lambda path: path.split(os.sep))
+    return sorted([*fixtures, *empty], key=lambda path: path.split(os.sep))
 
 
 def _score_traces(result: FixtureResult, contract: Contract, *, strict: bool) -> FixtureResult:
@@ -15439,7 +15439,7 @@ class CorpusReport(NamedTuple):
     coverage: Coverage | None = None
     changes: tuple[ScoreChange, ...] | None = None
     strict_sovereignty: bool = False
-    """Whether an action of which it cannot be told whether it breaks sovereignty fails its fixture."""
+    """Whether an action of which it is not known whether it breaks sovereignty fails its fixture."""
 
     @property
     def broken(self) -> tuple[FixtureResult, ...]:
@@ -15453,7 +15453,7 @@ class CorpusReport(NamedTuple):
 
     @property
     def undecided_count(self) -> int:
-        """The findings of all fixtures of which it cannot be told whether they break sovereignty."""
+        """The actions of all fixtures of which it is not known whether they break sovereignty."""
         return sum(fixture.undecided_count for fixture in self.fixtures)
 
     @property
@@ -15542,8 +15542,8 @@ def read_scores(path: str) -> dict[str, float | None]:
         problem = f"expected the JSON report of a corpus, found {described(document['format'])}"
         raise InputError(path, problem, field="format")
     scores: dict[str, float | None] = {}
-    for place, value in enumerate(document["fixtures"]):
-        fixture = checked_fields(value, _EARLIER_FIXTURE, path, f"fixtures[{place}]")
+    for number, value in enumerate(document["fixtures"]):
+        fixture = checked_fields(value, _EARLIER_FIXTURE, path, f"fixtures[{number}]")
         scores[fixture["id"]] = fixture["score"]
     return scores
 
@@ -15883,7 +15883,7 @@ def fixture_files(name: str, fixture: CutFixture) -> dict[str, bytes]:
 
 
 class FileFormat(enum.Enum):
-    """What a file is, told by its first record."""
+    """What a file is, as its first record says."""
 
     EVENT_LOG = "event-log"
     AGENT_TRACE = "agent-trace"
@@ -15924,7 +15924,7 @@ class Notes:
 
 
 class FileValidation(NamedTuple):
-    """What the validation of one file found; ``unreadable`` says why there is nothing to say."""
+    """The result of checking one file; ``unreadable`` is why it could not be read."""
 
     source: str
     format: FileFormat | None = None
@@ -16011,15 +16011,15 @@ class _Stream:
 
     def see(self, index: int) -> bool:
         """Takes note of an index; false where it was there before."""
-        place = bisect.bisect_right(self.runs, index, key=itemgetter(0))
-        before, after = self.runs[place - 1 : place] if place else [], self.runs[place : place + 1]
+        row = bisect.bisect_right(self.runs, index, key=itemgetter(0))
+        before, after = self.runs[row - 1 : row] if row else [], self.runs[row : row + 1]
         if before and index < before[0][1]:
             return False
         self.out_of_order |= bool(after)
         before = [run for run in before if run[1] == index]
         after = [run for run in after if run[0] == index + 1]
         joined = before[0][0] if before else index, after[0][1] if after else index + 1
-        self.runs[place - len(before) : place + len(after)] = [joined]
+        self.runs[row - len(before) : row + len(after)] = [joined]
         return True
 
     def holes(self) -> list[tuple[int, int]]:
@@ -16040,7 +16040,7 @@ _NONE_ALIKE: Final = 200
 
 
 class _EventLogValidator:
-    """Reads the events of a log one by one and notes what is odd; it keeps sums and runs, never events.
+    """Reads the events of a log one by one and notes its problems; it keeps sums and runs, never events.
 
     Advice is what would make a log compare better: never an error, and said once for each matter.
     """
@@ -16130,16 +16130,16 @@ class _EventLogValidator:
         sid, raw = semantic_id(payload.get("handle_semantic_id")), payload.get("raw_handle_id")
         handle = handle_number(raw)
         if kind == "handle.create":
-            pointer, object_type = thing = guest_pointer(raw), payload.get("object_type")
+            pointer, object_type = key = guest_pointer(raw), payload.get("object_type")
             is_shared = shared_global_of(payload) is not None
             is_ordinary = bool(sid and handle) and not is_shared
             self._handles[handle] = is_ordinary
             if sid:
                 self._created[sid] = self._created.get(sid) or is_ordinary
             if sid and is_shared:
-                self._shared[thing] = sid
+                self._shared[key] = sid
             elif sid and pointer is not None and isinstance(object_type, str):
-                self._unshared.setdefault(thing, (lineno, sid))
+                self._unshared.setdefault(key, (lineno, sid))
         elif kind == "handle.destroy":
             self._handles.update({handle: False} if handle in self._handles else {})
             self._named.add(sid)
@@ -16149,7 +16149,7 @@ class _EventLogValidator:
         self._named.update(map(semantic_id, named))
 
     def finish(self) -> None:
-        """Notes what only the whole log can tell."""
+        """Notes what is known only at the end of the log."""
         ordinary = {sid for sid, is_ordinary in self._created.items() if is_ordinary}
         if len(ordinary) > _FEW_IDS and not ordinary & self._named:
             text = f"none of the {len(ordinary)} ids of created objects is named again: one id for the object's life"
@@ -16163,9 +16163,9 @@ class _EventLogValidator:
         for handle, unknown in self._unknown.items():
             if handle not in self._handles:
                 self._notes.add(Finding.RAW_HANDLE, *unknown)
-        for thing, (lineno, sid) in self._unshared.items():
-            if right := self._shared.get(thing):
-                text = f"{sid}, but others use {thing[0]:#010x} ({thing[1]}) as shared: expected {right}"
+        for key, (lineno, sid) in self._unshared.items():
+            if expected := self._shared.get(key):
+                text = f"{sid}, but others use {key[0]:#010x} ({key[1]}) as shared: expected {expected}"
                 self._notes.add(Finding.WRONG_SID, lineno, "payload.handle_semantic_id", text)
         for sid, lineno in self._destroyed.items():
             if sid and sid not in self._created:
@@ -16185,10 +16185,10 @@ class _EventLogValidator:
 
 
 def _validate_event_log(lines: Iterable[tuple[int, object]], notes: Notes) -> int:
-    """The number of events; what is odd about them goes to the notes."""
+    """The number of events; their problems go to the notes."""
     validator = _EventLogValidator(notes)
-    for place, (lineno, event) in enumerate(lines):
-        if place == 0:
+    for number, (lineno, event) in enumerate(lines):
+        if number == 0:
             version = event.get("schema_version", MISSING) if isinstance(event, dict) else MISSING
             if not FIELD_TYPES["version"].accepts(version):
                 text = f"expected a header with schema_version 1, found {described(version)}"
@@ -16221,7 +16221,7 @@ def _state_problems(actions: Sequence[Action]) -> Iterator[Problem]:
 
 
 def _validate_trace(lines: Iterable[tuple[int, object]], notes: Notes) -> int:
-    """The number of records; what is odd about them goes to the notes."""
+    """The number of records; their problems go to the notes."""
     reader = TraceReader()
     for lineno, record in lines:
         notes.add_all(lineno, reader.problems(lineno, record))
@@ -16244,7 +16244,7 @@ def _format_of(record: object) -> FileFormat | None:
 
 
 def format_of_file(path: str) -> FileFormat | None:
-    """What a file is, as far as its first line tells; None for anything else, and for what can be read once only."""
+    """What a file is, as far as its first line says; None for anything else, and for what can be read once only."""
     with contextlib.suppress(DiffEventsError, NotJsonError):
         if os.path.isfile(path):
             return next((_format_of(parse_json(line)) for _, line, _ in numbered_lines(_opened(path)[1])), None)
@@ -16342,9 +16342,9 @@ def _parity_items(report: ParityReport) -> Iterator[str]:
     alignment = report.alignment
     if alignment and (alignment.insertions or alignment.deletions) and alignment.matched > report.matched:
         edits = [
-            f"{_counted(len(places), what)} at {', '.join(map(str, places[:5]))}{', …' if len(places) > 5 else ''}"
-            for what, places in (("insertion", alignment.insertions), ("deletion", alignment.deletions))
-            if places
+            f"{_counted(len(where), what)} at {', '.join(map(str, where[:5]))}{', …' if len(where) > 5 else ''}"
+            for what, where in (("insertion", alignment.insertions), ("deletion", alignment.deletions))
+            if where
         ]
         yield f"with {' and '.join(edits)}, {alignment.matched:,} of {alignment.paired:,} match"
     if alignment and alignment.turn_order_skew:
