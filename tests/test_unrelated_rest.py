@@ -12,7 +12,7 @@ from tests import generator
 class UnrelatedRest(unittest.TestCase):
     def diverged(self, seed: int) -> list[diff_events.ThreadReport]:
         """The threads of a pool pair that part for good after 200 events."""
-        pair = generator.pool_pair(seed, threads=16, pool=6, lengths=(400, 600), diverging=0.6)
+        pair = generator.pool_pair(seed, threads=12, pool=5, lengths=(400, 600), diverging=0.8)
         with tempfile.TemporaryDirectory() as directory:
             paths = [Path(directory, name) for name in ("canary.jsonl", "ours.jsonl")]
             for path, log in zip(paths, (pair.canary, pair.ours), strict=True):
