@@ -15609,17 +15609,6 @@ def _scrubber() -> Callable[[bytes], bytes]:
     return line
 
 
-def _new_indexes(stream: Stream, positions: Sequence[int], first: int) -> dict[int, int]:
-    """New indexes for some of a thread's events, by position; a hole between neighbours stays as it is."""
-    indexes: dict[int, int] = {}
-    for before, position in zip((None, *positions), positions, strict=False):
-        step = 1
-        if before is not None and position == before + 1:
-            step = stream.idx_at(position) - stream.idx_at(before)
-        indexes[position] = first if before is None else indexes[before] + step
-    return indexes
-
-
 class _Sign(NamedTuple):
     """Something that a report shows on a pair of threads, and that a fixture can show as well."""
 
@@ -15702,6 +15691,11 @@ class _Cutter:
     def __init__(self, compared: Compared, at: str, folder: str, *, scrub: bool) -> None:
         self._compared, self._folder, self._scrub = compared, folder, scrub
         self._options = replace(compared.report.options, max_divergences=1)
+        if profile := self._options.profile:  # as it will be read from the fixture
+            path = os.path.join(folder, _PROFILE_FILE)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(rules_toml(profile.rules, _PROFILE_HEADING))
+            self._options = replace(self._options, profile=read_profile([path]))
         target = target_of(compared, at)
         self._rows = AlignedRows(walk_with(compared, target))
         self._walk, self._tid = self._rows.walk, self._rows.walk.canary.tid
@@ -15796,10 +15790,10 @@ class _Cutter:
                 positions[tid].add(position)
         header = log.source.read_back(0, log.index.chunks[0].offset).removeprefix(BYTE_ORDER_MARK)
         lines = {0: header.strip()}
-        for tid, of_thread in positions.items():
-            kept = sorted(of_thread)
-            first = self._first_index(side, tid, kept[0])
-            for position, idx in _new_indexes(log.index.streams[tid], kept, first).items():
+        for tid, kept in positions.items():
+            stream, idx = log.index.streams[tid], self._first_index(side, tid, min(kept)) - 1
+            for position in sorted(kept):  # a hole between neighbours stays as it is
+                idx += stream.idx_at(position) - stream.idx_at(position - 1) if position - 1 in kept else 1
                 lineno, line = log.line_of(tid, position)
                 lines[lineno] = with_members(line, {"tid_event_idx": str(idx)})
         in_order = (lines[lineno] for lineno in sorted(lines))
@@ -15811,16 +15805,13 @@ class _Cutter:
         (canary, tids), (ours, of_ours) = (self._text(side, units, scrub) for side in Side)
         pairs = ((walk.canary.tid, walk.ours.tid) for walk in self._compared.walks)
         tid_map = {one: other for one, other in pairs if one in tids and other in of_ours}
-        profile, logs = self._options.profile, Both(canary, ours)
-        paths = [os.path.join(self._folder, name) for name in ("canary", "ours", _PROFILE_FILE)]
-        rules = rules_toml(profile.rules, _PROFILE_HEADING).encode()
-        for path, data in zip(paths, (canary, ours, rules), strict=True):
+        logs = Both(canary, ours)
+        paths = Both("canary", "ours").map(lambda name: os.path.join(self._folder, name))
+        for path, log in zip(paths, logs, strict=True):
             with open(path, "wb") as file:
-                file.write(data)
-        if profile:  # as it will be read from the fixture
-            profile = read_profile(paths[2:])
+                file.write(log)
         try:
-            report = diff_logs(paths[0], paths[1], replace(self._options, tid_map=tid_map, profile=profile))
+            report = diff_logs(paths.canary, paths.ours, replace(self._options, tid_map=tid_map))
         except DiffEventsError:
             return None  # such as no event at all on one side
         shown = any(sign.essence == self._sign.essence for sign in _signs(report, self._tid, self._scrub))
