@@ -7280,12 +7280,14 @@ class NameTable:
                 streams.ours[ours[0]].fingerprints[ours[1]] = streams.canary[canary[0]].fingerprints[canary[1]]
         self.follow(again(self.equal))
 
-    def rename(self) -> bool:
+    def rename(self, most: int = sys.maxsize) -> bool:
         """Gives the events of ours that are the same but for names the fingerprints of their counterparts.
 
-        Returns whether there were any: then the next walk finds more that match.
+        Looks at so many events of each block at most, and returns whether there were any: then the next walk finds more
+        that match.
         """
-        blocks = [(walk, step.positions) for walk in self.walks for step in walk.steps if step.differs]
+        steps = ((walk, step) for walk in self.walks for step in walk.steps if step.differs and all(step.positions))
+        blocks = [(walk, step.positions.map(lambda block: block[:most])) for walk, step in steps]
         for side in Side:
             self.logs[side].hold((walk.sides[side].tid, at) for walk, block in blocks for at in block[side])
         return any([self._rename_block(walk, block) for walk, block in blocks])
@@ -8343,6 +8345,8 @@ _MOST_EVENTS_SUMMARIZED: Final = 2000
 """Of each thread so many blocks without counterpart, and so many events of each, count in the summary of calls."""
 _MOST_NAME_ROUNDS: Final = 4
 """Walks after each of which more names are known; the second nearly always knows all."""
+_MOST_RENAMED: Final = 256
+"""Events of a block that are looked at for what differs in names alone, where names are not to match."""
 _MOST_EQUAL_AFTER_ALL: Final = 64
 """More questions that the exact rules answer with "equal": the writers differ in format, index canonical bytes."""
 _FEW_SPELLED_DIFFERENTLY: Final = 8
@@ -8691,12 +8695,14 @@ class FormatsDifferError(Exception):
     """The fingerprints of bytes are of no use: the logs spell equal payloads differently. Never leaves `diff_logs`."""
 
 
-def match_by_name(names: NameTable, again: Callable[[Callable[[Event, Event], bool]], list[PairWalk]]) -> None:
-    """Walks again until no more events turn out to be the same but for names."""
+def match_by_name(
+    names: NameTable, again: Callable[[Callable[[Event, Event], bool]], list[PairWalk]], most: int = sys.maxsize
+) -> None:
+    """Walks again until no more events, of so many of each block, turn out to be the same but for names."""
     if names.mislead():
         names.align_by_objects(again)
     for _ in range(_MOST_NAME_ROUNDS):
-        if not names.rename():
+        if not names.rename(most):
             break
         names.follow(again(names.equal))
 
@@ -8784,8 +8790,9 @@ class Compared:
     def _match_names(self, progress: Progress) -> None:
         most, names = most_walked(self._options), self._names
         again = functools.partial(walk_pairs, self.logs, self._pairs, self._options.profile, most, progress)
-        match_by_name(names, again)
-        if names.find_mistaken():
+        before = names.walks
+        match_by_name(names, again, sys.maxsize if self._options.match_names else _MOST_RENAMED)
+        if (self._options.match_names or names.walks is not before) and names.find_mistaken():
             names.follow(again(names.equal))
 
     def _find(self) -> list[list[Found]]:
@@ -10885,7 +10892,11 @@ def report_json(report: Report) -> Iterator[str]:
     options = "tid_map auto_map context max_divergences check_identity match_names references"
     conditions = ((gate, holds, *_condition(report, gate)) for gate, holds in report.gate.items())
     rules = [
-        {"rule": rule_words(rule), **json_fields(rule, "file=source line=lineno reason at_most"), "hidden": count}
+        {
+            "rule": " ".join([rule.sort.value, *rule.labels, *rule.calls]),
+            **json_fields(rule, "file=source line=lineno reason at_most"),
+            "hidden": count,
+        }
         for rule, count in report.rule_uses
     ]
     profile = {"files": report.options.profile.names, "hidden": sum(report.hidden), "rules": rules}
