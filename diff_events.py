@@ -5615,10 +5615,38 @@ def _is_whole_turns(block: Sequence[Event], calls: Sequence[str]) -> bool:
     return any(turns[start : start + len(made)] == made for start in range(len(calls)))
 
 
-_OF_TURN: Final = "turn of "
-"""Followed by the turn's length: floats the events of a turn but the first, which has the rule's number and counts."""
+_OF_TURN: Final = "turn"
+"""What floats the events of a turn but the first, which has the rule's number and counts."""
 _EVENTS_PER_CALL: Final = 4
 """At most so many events stand in a turn for each of its calls."""
+
+
+class Turns(NamedTuple):
+    """Turns in a row of a loop that may run more or fewer, each equal to the turn before."""
+
+    positions: range
+    length: int
+    rule: int
+
+    def floats(self) -> Iterator[tuple[int, str | int]]:
+        """By position, what floats the event."""
+        for nth, position in enumerate(self.positions):
+            yield position, _OF_TURN if nth % self.length else self.rule
+
+
+def _runs(positions: Iterable[int]) -> list[range]:
+    """Positions in rising order as runs.
+
+    >>> _runs([1, 2, 4])
+    [range(1, 3), range(4, 5)]
+    """
+    runs: list[range] = []
+    for position in positions:
+        if runs and runs[-1].stop == position:
+            runs[-1] = range(runs[-1].start, position + 1)
+        else:
+            runs.append(range(position, position + 1))
+    return runs
 
 
 def _is_asked(event: Event, profile: Profile) -> bool:
@@ -5626,9 +5654,9 @@ def _is_asked(event: Event, profile: Profile) -> bool:
     return any(number in profile.asked for number, _ in profile.rules_about(event.kind, event.name))
 
 
-def turns_in_a_row(log: Log, tid: int, profile: Profile) -> dict[int, str | int]:
-    """By position, what floats the events of turns that equal the turn before, of loops that may run more or fewer."""
-    floats: dict[int, str | int] = {}
+def turns_in_a_row(log: Log, tid: int, profile: Profile) -> list[Turns]:
+    """All of a thread."""
+    rows: list[Turns] = []
     events = log.index.streams[tid].fingerprints
     known: dict[tuple[int, ...], list[Event]] = {}
     for number, rule in profile.of_sort(RuleSort.REPEAT):
@@ -5646,30 +5674,19 @@ def turns_in_a_row(log: Log, tid: int, profile: Profile) -> dict[int, str | int]
                 part = (match.end() - match.start()) % length  # of a turn that is only begun: it stays, in front
                 turn = turn[part:] + turn[:part]
                 asked = [at for at, event in enumerate(turn) if _is_asked(event, profile)]
-                for start in range(first.stop + part, match.end() + 1, length) if turn else ():
-                    if all(profile.equal(turn[at], log.event(tid, start + at)) for at in asked):
-                        floats.update(dict.fromkeys(range(start + 1, start + length), f"{_OF_TURN}{length}"))
-                        floats[start] = number
-    return floats
+                starts = range(first.stop + part, match.end() + 1, length) if turn else ()
+                equal = (s for s in starts if all(profile.equal(turn[at], log.event(tid, s + at)) for at in asked))
+                positions = itertools.chain.from_iterable(range(start, start + length) for start in equal)
+                rows += [Turns(run, length, number) for run in _runs(positions)]
+    return rows
 
 
-def keep_begun_turns(walk: PairWalk, turns: Both[dict[int, str | int]]) -> bool:
-    """Floats no turns of a row if a part of a turn has no match. Returns whether so: then the walk is void."""
-    begun: Both[set[int]] = Both(set(), set())
-    for side in Side if any(turns) else ():
-        for is_matched, steps in itertools.groupby(walk.steps, lambda step: step.kind is StepKind.MATCHED):
-            lengths: dict[int, list[int]] = {}
-            for at in (at for step in steps for at in step.positions[side] if not is_matched and at in turns[side]):
-                rest = next((what for what in (turns[side][at], turns[side].get(at + 1)) if isinstance(what, str)), "1")
-                lengths.setdefault(int(rest.removeprefix(_OF_TURN)), []).append(at)
-            for length, positions in lengths.items():
-                begun[side].update(positions if len(positions) % length else ())
-        for position in begun[side]:
-            for direction in (1, -1):
-                at = position
-                while turns[side].pop(at, None) is not None or at == position:
-                    at += direction
-    return any(begun)
+def whole_turns(walk: PairWalk, side: Side, rows: list[Turns]) -> list[Turns]:
+    """Those rows of turns of which no part of a turn is without a match."""
+    steps = walk.steps if rows else ()
+    unmatched = {at for step in steps if step.kind is not StepKind.MATCHED for at in step.positions[side]}
+    parts = [_runs(at for at in row.positions if at in unmatched) for row in rows]
+    return [row for row, runs in zip(rows, parts, strict=True) if not any(len(run) % row.length for run in runs)]
 
 
 def _has_turn(cursor: Cursor, turn: Sequence[Event], fingerprints: array[int], profile: Profile) -> bool:
@@ -5786,21 +5803,6 @@ def _pool_pairs(group: Both[Sequence[_Unmatched]], profile: Profile) -> Iterator
         nth = next((nth for nth, other in near if profile.equal(one.event, other.event)), None)
         if nth is not None:
             yield Both(one, rest.pop(nth))
-
-
-def _runs(positions: Iterable[int]) -> list[range]:
-    """Positions in rising order as runs.
-
-    >>> _runs([1, 2, 4])
-    [range(1, 3), range(4, 5)]
-    """
-    runs: list[range] = []
-    for position in positions:
-        if runs and runs[-1].stop == position:
-            runs[-1] = range(runs[-1].start, position + 1)
-        else:
-            runs.append(range(position, position + 1))
-    return runs
 
 
 def _without_taken(walk: PairWalk, step: Step, taken: Both[set[int]]) -> Iterator[Step]:
@@ -8667,16 +8669,15 @@ def walk_pairs(
     for number, pair in enumerate(pairs, 1):
         progress.show(f"comparing thread {number} of {len(pairs)}")
         tids = Both(pair.canary_tid, pair.ours_tid)
-        turns = Both(*(turns_in_a_row(logs[side], tids[side], profile) for side in Side))
-        is_done = False
-        while not is_done:
-            floats = (shared[side].get(tids[side], {}) for side in Side)
-            canary, ours = (
-                of_turns | others if of_turns else others for of_turns, others in zip(turns, floats, strict=True)
-            )
-            cursors = Both(Cursor(logs.canary, tids.canary, canary), Cursor(logs.ours, tids.ours, ours))
+        others = Both(*(shared[side].get(tids[side], {}) for side in Side))
+        rows: Both[list[Turns]] | None = None
+        whole = Both(*(turns_in_a_row(logs[side], tids[side], profile) for side in Side))
+        while rows != whole:  # what floats in part only floats not at all, and the walk is made once more
+            rows = whole
+            turns = rows.map(lambda of_side: dict(itertools.chain.from_iterable(row.floats() for row in of_side)))
+            cursors = Both(*(Cursor(logs[s], tids[s], turns[s] | others[s] if turns[s] else others[s]) for s in Side))
             walk = walk_pair(Walker(cursors, equal, RuleUses(cursors, profile)), most)
-            is_done = not keep_begun_turns(walk, turns)
+            whole = Both(*(whole_turns(walk, side, rows[side]) for side in Side))
         walks.append(walk)
     return walks
 
