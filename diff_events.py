@@ -224,6 +224,18 @@ class Both(Generic[_T_co]):
         return Both(function(self.canary), function(self.ours))
 
 
+def grouped(pairs: Iterable[tuple[_T, _U]]) -> dict[_T, list[_U]]:
+    """Values by key.
+
+    >>> grouped([("a", 1), ("b", 2), ("a", 3)])
+    {'a': [1, 3], 'b': [2]}
+    """
+    groups: dict[_T, list[_U]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return groups
+
+
 class WarningKind(enum.Enum):
     """What a reader of the report must know of a log, though it refuses nothing."""
 
@@ -6651,25 +6663,20 @@ class _Objects:
         self.counterparts = array("q", [_UNKNOWN]) * len(self.births)
         self.trusted = bytearray(len(self.births))
         self.of_shared = {sid: current[sid] for sid in shared if sid in current}
-        self.of_sid: dict[int, list[int]] = {}
+        self.of_sid = grouped((self.refs.sids[ref], number) for number, ref in enumerate(self.births))
         """By id: the objects that had it, one after the other."""
-        for number, ref in enumerate(self.births):
-            self.of_sid.setdefault(self.refs.sids[ref], []).append(number)
 
     @functools.cached_property
-    def _of_threads(self) -> list[array[int]]:
-        """Of each thread: the references of its events by a semantic id."""
-        of_thread = [array("q") for _ in self.refs.tids]
-        for ref, thread in enumerate(self.refs.threads):
-            if self.refs.sids[ref]:
-                of_thread[thread].append(ref)
-        return of_thread
+    def _of_threads(self) -> dict[int, list[int]]:
+        """By tid: the references of its events by a semantic id."""
+        threads = ((self.refs.tids[thread], ref) for ref, thread in enumerate(self.refs.threads))
+        return grouped((tid, ref) for tid, ref in threads if self.refs.sids[ref])
 
-    def of_thread(self, cursor: Cursor) -> tuple[array[int], list[int]]:
-        """The references of a thread, and the positions of their events in its stream."""
-        known = cursor.tid in self.refs.tids
-        refs = self._of_threads[self.refs.tids.index(cursor.tid)] if known else array("q")
-        return refs, cursor.stream.positions_of([self.refs.indexes[ref] for ref in refs])
+    def of_thread(self, cursor: Cursor) -> dict[int, list[int]]:
+        """The references of a thread by the position of the event in its stream."""
+        refs = self._of_threads.get(cursor.tid, [])
+        positions = cursor.stream.positions_of([self.refs.indexes[ref] for ref in refs])
+        return grouped(zip(positions, refs, strict=True))
 
     @functools.cached_property
     def _of_several_threads(self) -> set[int]:
@@ -6728,24 +6735,6 @@ _Conflict: TypeAlias = "tuple[_Run, int, int]"
 """Two matching references to objects that are not each other's counterparts."""
 
 
-def _matching_refs(step: Step, canary: list[int], ours: list[int]) -> Iterator[tuple[slice, slice]]:
-    """The references in a matched stretch, as many on both sides; given the positions of all of both threads."""
-
-    def within(positions: list[int], start: int, stop: int) -> slice:
-        return slice(bisect.bisect_left(positions, start), bisect.bisect_left(positions, stop))
-
-    one = within(canary, step.starts.canary, step.ends.canary)
-    other = within(ours, step.starts.ours, step.ends.ours)
-    shift = step.starts.ours - step.starts.canary
-    if list(map(shift.__add__, canary[one])) == ours[other]:
-        yield one, other
-        return
-    for position in sorted(set(canary[one])):  # one side lacks some ids, or names more objects in a wait
-        one, other = within(canary, position, position + 1), within(ours, position + shift, position + shift + 1)
-        if one.stop - one.start == other.stop - other.start:
-            yield one, other
-
-
 class _IdentityMap:
     """Which object of ours is which object of canary's, learnt along the walks, and what contradicts it."""
 
@@ -6768,16 +6757,19 @@ class _IdentityMap:
         return itertools.chain.from_iterable(map(self._check, runs))
 
     def _matched(self, walk: PairWalk, pair: ThreadPair) -> Iterator[_Run]:
-        canary, canary_positions = self._canary.of_thread(walk.canary)
-        ours, ours_positions = self._ours.of_thread(walk.ours)
+        """The references in matching events; not where one side lacks some ids, or names more objects in a wait."""
+        canary, ours = self._canary.of_thread(walk.canary), self._ours.of_thread(walk.ours)
         run = _Run(pair, pair.alternative is None, [], [])
         for step in walk.steps:
             if step.kind is StepKind.DIFFERED:
                 yield run
                 run = _Run(pair, False, [], [])
-            for one, other in _matching_refs(step, canary_positions, ours_positions) if step.matched else ():
-                run.canary.extend(canary[one])
-                run.ours.extend(ours[other])
+            shift = step.starts.ours - step.starts.canary
+            for position in filter(canary.__contains__, step.positions.canary) if step.matched else ():
+                refs, ours_refs = canary[position], ours.get(position + shift, [])
+                if len(refs) == len(ours_refs):
+                    run.canary.extend(refs)
+                    run.ours.extend(ours_refs)
         yield run
 
     def _learn(self, one: int, other: int, trusted: bool) -> None:
@@ -7733,11 +7725,9 @@ def _sort(members: Sequence[Found]) -> DivergenceSort:
 
 def sort_divergences(divergences: Sequence[Found]) -> tuple[DivergenceSort, ...]:
     """The sorts, those to look at first in front. Sets the reason, the doubt and the sort of each divergence."""
-    groups: dict[object, list[Found]] = {}
     for one in divergences:
         one.reason, one.doubtful = _reason_of(one), _is_doubtful(one)
-        groups.setdefault(one.essence, []).append(one)
-    ranked = sorted(groups.values(), key=_sort_rank)
+    ranked = sorted(grouped((one.essence, one) for one in divergences).values(), key=_sort_rank)
     for number, members in enumerate(ranked):
         for one in members:
             one.sort = number
@@ -9047,13 +9037,6 @@ def _fields_of(event: Event) -> dict[FieldPath, object]:
     return dict(_leaves_of(compared_payload(event)))
 
 
-def _grouped(pairs: Iterable[tuple[_T, _U]]) -> dict[_T, list[_U]]:
-    groups: dict[_T, list[_U]] = {}
-    for key, value in pairs:
-        groups.setdefault(key, []).append(value)
-    return groups
-
-
 def _alike(canary: Sequence[Event], ours: Sequence[Event]) -> list[Both[Event]]:
     """Pairs of events of one call that belong together, though they stand in no order.
 
@@ -9063,7 +9046,7 @@ def _alike(canary: Sequence[Event], ours: Sequence[Event]) -> list[Both[Event]]:
 
     def equal_but_for(path: FieldPath) -> list[Both[Event]]:
         rest = [[repr({**event, path: None}) for event in side] for side in fields]
-        waiting = _grouped(zip(rest[1], ours, strict=True))
+        waiting = grouped(zip(rest[1], ours, strict=True))
         return [Both(c, waiting[text].pop(0)) for text, c in zip(rest[0], canary, strict=True) if waiting.get(text)]
 
     paths = dict.fromkeys(path for side in fields for event in side for path in event)
@@ -9208,11 +9191,11 @@ class _Evidence:
         ``refused`` are fields that turned out to name nothing.
         """
         names, explained = self._names(counts, refused)
-        rest = _grouped((key, one) for key, one in self.fields if key not in names and one.names not in explained)
+        rest = grouped((key, one) for key, one in self.fields if key not in names and one.names not in explained)
         rules = [ProfileRule(RuleSort.NAME, "", *key) for key in names]
         rules += _field_rules(rest)
-        rules += [ProfileRule(RuleSort.REPEAT, "", calls=turn) for turn in _grouped(self.turns)]
-        for call, alone in _grouped(((event.kind, event.name), (run, event)) for run, event in self.alone).items():
+        rules += [ProfileRule(RuleSort.REPEAT, "", calls=turn) for turn in grouped(self.turns)]
+        for call, alone in grouped(((event.kind, event.name), (run, event)) for run, event in self.alone).items():
             rules += [ProfileRule(RuleSort.FLOAT, "", *call, where=it) for it in _where(alone, counts.get(call, {}))]
         return rules
 
@@ -9334,7 +9317,7 @@ def _note_remaining_fields(comparison: Comparison, evidence: _Evidence) -> tuple
         is_any |= any(noise)
         others += [] if any(noise) else [(walk, step)]
     for unmatched in pools.values():
-        by_call = unmatched.map(lambda side: _grouped(((event.kind, event.name), event) for event in side))
+        by_call = unmatched.map(lambda side: grouped(((event.kind, event.name), event) for event in side))
         for call in sorted(by_call.canary.keys() & by_call.ours.keys(), key=str):
             for pair in _alike(*(side[call][:_MOST_UNMATCHED] for side in by_call)):
                 is_any |= evidence.note_fields(comparison.runs, pair, comparison.names)
