@@ -7274,21 +7274,21 @@ class NameTable:
                 streams.ours[ours[0]].fingerprints[ours[1]] = streams.canary[canary[0]].fingerprints[canary[1]]
         self.follow(again(self.equal))
 
-    def rename(self, most: int = sys.maxsize) -> bool:
+    def rename(self, most: int = sys.maxsize, equal: Callable[[Event, Event], bool] | None = None) -> int:
         """Gives the events of ours that are the same but for names the fingerprints of their counterparts.
 
-        Looks at so many events of each block at most, and returns whether there were any: then the next walk finds more
-        that match.
+        Looks at so many events of each block at most, and returns how many there were: then the next walk finds more
+        that match. They are the same by `equal`, or by the rule that is given.
         """
         steps = ((walk, step) for walk in self.walks for step in walk.steps if step.differs and all(step.positions))
         blocks = [(walk, step.positions.map(lambda block: block[:most])) for walk, step in steps]
         for side in Side:
             self.logs[side].hold((walk.sides[side].tid, at) for walk, block in blocks for at in block[side])
-        return any([self._rename_block(walk, block) for walk, block in blocks])
+        return sum(self._rename_block(walk, block, equal or self.equal) for walk, block in blocks)
 
-    def _rename_block(self, walk: PairWalk, block: Both[range]) -> bool:
+    def _rename_block(self, walk: PairWalk, block: Both[range], equal: Callable[[Event, Event], bool]) -> int:
         waiting: defaultdict[str, deque[int]] = defaultdict(deque)
-        renamed = False
+        renamed = 0
         for position in block.canary:
             waiting[self._without_names(Side.CANARY, walk.canary.event(position))].append(position)
         fingerprints = Both(walk.canary.stream.fingerprints, walk.ours.stream.fingerprints)
@@ -7297,9 +7297,9 @@ class NameTable:
             if candidates := waiting.get(self._without_names(Side.OURS, event)):
                 canary = candidates.popleft()
                 wanted = fingerprints.canary[canary]
-                if wanted != fingerprints.ours[position] and self.equal(walk.canary.event(canary), event):
+                if wanted != fingerprints.ours[position] and equal(walk.canary.event(canary), event):
                     fingerprints.ours[position] = wanted
-                    renamed = True
+                    renamed += 1
         return renamed
 
     def _without_names(self, side: Side, event: Event, *, by_object: bool = False) -> str:
@@ -8332,6 +8332,7 @@ MOST_SCORED_DIFFERENCES: Final = 2000
 MOST_DETAILED: Final = 1000
 """Divergences that have all evidence, shared evenly by the pairs; of the others, where they are and how they begin."""
 _SPELLINGS_LOOKED_AT: Final = 64
+"""Events of a block that are looked at for those that only the bytes of their lines tell from a counterpart."""
 _MOST_BLOCKS_SUMMARIZED: Final = 2000
 _MOST_EVENTS_SUMMARIZED: Final = 2000
 """Of each thread so many blocks without counterpart, and so many events of each, count in the summary of calls."""
@@ -8698,17 +8699,6 @@ def match_by_name(
         names.follow(again(names.equal))
 
 
-def _by_value(cursor: Cursor, position: int) -> dict[tuple[bytes, str], list[int]]:
-    """The positions of some events from one on, by kind and canonical text of the payload."""
-    positions: dict[tuple[bytes, str], list[int]] = {}
-    for at in range(position, min(position + _SPELLINGS_LOOKED_AT, len(cursor.stream))):
-        with contextlib.suppress(NotJsonError):  # a payload that nobody had to read so far
-            _, raw = cursor.log.raw_event(cursor.tid, at)
-            [text] = canonical_texts(parse_payloads([raw.payload]))
-            positions.setdefault((raw.kind, text), []).append(at)
-    return positions
-
-
 class _Spellings:
     """Notes which events the exact rules find equal though their bytes differ, and gives up after too many."""
 
@@ -8724,26 +8714,6 @@ class _Spellings:
         if len(self.differ) > self._most:
             raise FormatsDifferError
         return True
-
-    def count(self, walks: Iterable[PairWalk]) -> int:
-        """How many are known in pairs of threads that diverge, or stand behind the first divergence of one.
-
-        They may have misled what happens behind the divergence: those there have equal fingerprints from now on.
-        """
-        diverged = [walk for walk in walks if walk.differences]
-        count = len(self.differ) if diverged else 0
-        for walk in diverged:
-            first = walk.differences[0].starts
-            ours = _by_value(walk.ours, first.ours)
-            for key, positions in _by_value(walk.canary, first.canary).items():
-                wanted = walk.canary.stream.fingerprints[positions[0]]
-                for cursor, of_cursor in ((walk.canary, positions), (walk.ours, ours.get(key, ()))):
-                    fingerprints = cursor.stream.fingerprints
-                    odd = [position for position in of_cursor if fingerprints[position] != wanted]
-                    for position in odd:
-                        fingerprints[position] = wanted
-                    count += len(odd)
-        return count
 
 
 class Compared:
@@ -8922,11 +8892,15 @@ def _compare(
         raise FormatsDifferError  # perhaps nothing was alike for that reason alone
     if not pairs:
         raise UsageError("nothing to compare: no thread of canary could be paired with one of ours; pin with --tid-map")
-    if not canonical and (spelled_differently := spellings.count(walks)):
-        if spelled_differently > _FEW_SPELLED_DIFFERENTLY:
+    if not canonical and any(walk.differences for walk in walks):
+        names = NameTable(logs, pairs, options.profile)
+        names.follow(walks)
+        odd = len(spellings.differ) + names.rename(_SPELLINGS_LOOKED_AT, events_equal)
+        if odd > _FEW_SPELLED_DIFFERENTLY:
             raise FormatsDifferError
-        pairs = paired(logs, options)  # as if the two writers had spelled all events alike
-        walks = walk_pairs(logs, pairs, options.profile, most_walked(options), progress, spellings.equal)
+        if odd:  # once more, as if the two writers had spelled all events alike
+            pairs = paired(logs, options)
+            walks = walk_pairs(logs, pairs, options.profile, most_walked(options), progress, spellings.equal)
     return Compared(logs, pairs, walks, options, progress, indexes[2:])
 
 
