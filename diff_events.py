@@ -6983,37 +6983,26 @@ class Timeline:
         return 0, event.lineno
 
 
-class _Piece(NamedTuple):
-    """Events of one thread that stand against as many of a thread of the other log, one by one."""
-
-    start: int
-    size: int
-    other_tid: int
-    other_start: int
-    equal: bool
-
-
 class Counterparts:
     """Which event of one log stands against which of the other."""
 
     def __init__(self, walks: Iterable[PairWalk]) -> None:
-        self._pieces: Both[dict[int, list[_Piece]]] = Both({}, {})
+        self._paired: Both[dict[int, tuple[int, list[Step]]]] = Both({}, {})
+        """By tid: the partner's tid, and the steps in which events stand against as many of the partner, one by one."""
         for walk in walks:
-            canary = self._pieces.canary[walk.canary.tid] = []
-            ours = self._pieces.ours[walk.ours.tid] = []
-            for step in walk.steps:
-                if step.is_paired:
-                    equal, size = step.kind is StepKind.MATCHED, len(step.positions.canary)
-                    canary.append(_Piece(step.starts.canary, size, walk.ours.tid, step.starts.ours, equal))
-                    ours.append(_Piece(step.starts.ours, size, walk.canary.tid, step.starts.canary, equal))
+            steps = [step for step in walk.steps if step.is_paired]
+            self._paired.canary[walk.canary.tid] = walk.ours.tid, steps
+            self._paired.ours[walk.ours.tid] = walk.canary.tid, steps
 
-    def of(self, side: Side, tid: int, position: int, *, equal: bool = False) -> tuple[int, int] | None:
+    def of(self, side: Side, tid: int, position: int, *, equal: bool = False) -> EventPlace | None:
         """Tid and position of what an event stands against; None where it is alone, or only alike and not ``equal``."""
-        pieces = self._pieces[side].get(tid, [])
-        nth = bisect.bisect_right(pieces, position, key=lambda piece: piece.start) - 1
-        if nth < 0 or position >= pieces[nth].start + pieces[nth].size or (equal and not pieces[nth].equal):
+        other_tid, steps = self._paired[side].get(tid, (0, []))
+        nth = bisect.bisect_right(steps, position, key=lambda step: step.positions[side].start) - 1
+        if nth < 0 or position not in steps[nth].positions[side]:
             return None
-        return pieces[nth].other_tid, pieces[nth].other_start + position - pieces[nth].start
+        if equal and steps[nth].kind is not StepKind.MATCHED:
+            return None
+        return other_tid, steps[nth].starts[side.other] + position - steps[nth].starts[side]
 
 
 # ══ names ═════════════════════════════════════════════════════════════════════════════════════════════════════════
