@@ -1410,11 +1410,11 @@ def pending_folder(target: str) -> Iterator[Callable[[Mapping[str, bytes]], None
     if os.path.exists(place) and (not os.path.isdir(place) or os.listdir(place)):
         raise OutputError(f"{target}: it is there already, and not empty")
     temporary = _temporary_beside(place)
-    with _writing(place):
+    with _writing(target):
         os.makedirs(temporary)
 
     def commit(files: Mapping[str, bytes]) -> None:
-        with _writing(place):
+        with _writing(target):
             for name, data in files.items():
                 with open(os.path.join(temporary, name), "wb") as file:
                     file.write(data)
@@ -15815,7 +15815,8 @@ def fixture_files(name: str, fixture: CutFixture) -> dict[str, bytes]:
     """The files of a fixture, by name."""
     options = fixture.report.options
     pins = ",".join(f"{canary}={ours}" for canary, ours in options.tid_map.items())
-    meta: dict[str, object] = {"id": name, "description": fixture.description, "tid_map": pins}
+    readable = name.encode(errors="replace").decode()  # the name of a folder may be no UTF-8
+    meta: dict[str, object] = {"id": readable, "description": fixture.description, "tid_map": pins}
     files = {f"{side}.jsonl": log for side, log in fixture.logs.items()}
     if options.match_names:
         meta["match_names"] = True
@@ -15824,7 +15825,7 @@ def fixture_files(name: str, fixture: CutFixture) -> dict[str, bytes]:
     if options.profile:
         meta["profile"] = _PROFILE_FILE
         files[_PROFILE_FILE] = rules_toml(options.profile.rules, _PROFILE_HEADING).encode()
-    lines = ["[fixture]", *(f"{key} = {json.dumps(value)}" for key, value in meta.items())]
+    lines = ["[fixture]", *(f"{key} = {_toml(value)}" for key, value in meta.items())]
     return {**files, _META_FILE: ("\n".join(lines) + "\n").encode()}
 
 
@@ -16548,7 +16549,8 @@ class OptionParser(argparse.ArgumentParser):
 
     def refuse_unknown(self, words: Sequence[str]) -> None:
         """Names a misspelled option as such; else a missing one would be reported first. Raises `UsageError`."""
-        for option in (word.partition("=")[0] for word in words if re.match("--[a-z]", word)):
+        options = itertools.takewhile("--".__ne__, words)
+        for option in (word.partition("=")[0] for word in options if re.match("--[a-z]", word)):
             if option not in self._option_string_actions:
                 meant = nearest(option, self._option_string_actions)
                 self.error(f"there is no option {printable(option)}{meant and f': {meant}?'}")
@@ -17224,7 +17226,7 @@ def _not_a_command(argv: Sequence[str]) -> UsageError:
 
 
 def _error_code(argv: Sequence[str]) -> ExitCode:
-    return ExitCode.SKIP if "--bisect" in argv else ExitCode.ERROR
+    return ExitCode.SKIP if "--bisect" in argv and argv[0] not in COMMANDS else ExitCode.ERROR
 
 
 def run(argv: Sequence[str], streams: Streams) -> ExitCode:

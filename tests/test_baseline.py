@@ -14,7 +14,7 @@ from unittest import mock
 
 import diff_events
 from diff_events import ExitCode, Streams
-from tests.support import compiled_file, not_tested
+from tests.support import compiled_file, not_tested, run
 
 README = Path(diff_events.__file__).with_name("README.md")
 
@@ -451,6 +451,7 @@ class UntilTest(BaselineFixture):
         self.assertEqual(self.gate("6:15", ours, "--bisect")[0], 1)
         self.assertEqual(self.gate("6:15", {}, "--bisect")[0], 125)
         self.assertEqual(self.gate("6:15", ours, "--bisect", "--unknown")[0], 125)
+        self.assertEqual(run("parity", "--bisect").code, 2)  # which has no such option
         code, _, err = self.run_tool(log(self.canary), log(ours), "--bisect")
         self.assertEqual(code, 125)
         self.assertIn("--bisect needs a gate", err)

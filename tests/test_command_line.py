@@ -228,6 +228,7 @@ class Options(CommandLineTestCase):
         misspelled = run("--canry", self.canary, "--ours", self.ours)  # and not: --canary is required
         self.assert_refused(misspelled, "there is no option --canry: --canary?")
         self.assert_refused(run(*self.logs, "--zzz=1"), "there is no option --zzz (see")
+        self.assertIn("--odd.jsonl: cannot be read", run("validate", "--", "--odd.jsonl").out)
 
     def test_logs_that_are_swapped(self) -> None:
         header = b'{"schema_version":1,"engine":"%b"}\n'

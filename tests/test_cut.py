@@ -61,6 +61,14 @@ class Fixtures(Cut):
         self.assertEqual([len(self.events(side)) for side in ("canary", "ours")], [7, 7])
         self.assertEqual(sorted(path.name for path in self.out.iterdir()), ["canary.jsonl", "meta.toml", "ours.jsonl"])
 
+    def test_a_folder_of_any_name_is_one_that_corpus_reads(self) -> None:
+        canary, ours = log_text(steps(1)), log_text(steps(1, Call0=5))
+        for name, known_as in (("\U0001f600", "\U0001f600"), ("\udcff", "?")):
+            self.out = self.directory / known_as / name
+            self.assertEqual(self.cut(canary, ours).code, 0)
+            corpus = run("corpus", str(self.out.parent), "--must-fail", "--json")
+            self.assertEqual([fixture["id"] for fixture in json.loads(corpus.out)["fixtures"]], [known_as])
+
     def test_lines_keep_their_bytes_but_for_the_index(self) -> None:
         self.cut(self.CANARY, self.OURS)
         for side, log in (("canary", self.CANARY), ("ours", self.OURS)):
