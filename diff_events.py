@@ -5340,7 +5340,6 @@ class Walker:
             if self.is_in_step and self._next_events_equal():
                 canary, ours = self.canary, self.ours
                 ours.stream.fingerprints[ours.position] = canary.stream.fingerprints[canary.position]
-                self._match(1)
             elif self.canary.sid is not None:
                 self._pass(StepKind.FLOATED, self.canary.position + 1, self.ours.position)
             elif self.ours.sid is not None:
@@ -5406,8 +5405,7 @@ class Walker:
             common=hunk.common,
             lost=lost,
         )
-        if not self.canary.at_end and not self.ours.at_end:
-            self.ours.shift += self.ours.adjusted_idx - self.canary.adjusted_idx
+        self.ours.shift += self.ours.adjusted_idx - self.canary.adjusted_idx
         return hunk.change
 
     @functools.cached_property
