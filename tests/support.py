@@ -111,9 +111,17 @@ def compiled() -> str:
     return directory
 
 
+@functools.cache
 def compiled_file() -> str:
-    """That bytecode, which Python runs as it does the file."""
-    return os.path.join(compiled(), "diff_events.pyc")
+    """A file that can be run and imported as the program can, from that bytecode; alone in its directory."""
+    path = Path(compiled(), "file", "diff_events.py")
+    path.parent.mkdir()
+    path.write_text(
+        f"import marshal\n__file__ = {PROGRAM!r}  # what is measured of the process belongs to that file\n"
+        f"with open({os.path.join(compiled(), 'diff_events.pyc')!r}, 'rb') as file:\n"
+        "    code = marshal.loads(file.read()[16:])\nexec(code)\n"
+    )
+    return str(path)
 
 
 _START = """

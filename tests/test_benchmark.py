@@ -15,7 +15,7 @@ from pathlib import Path
 from unittest import mock
 
 from tests import benchmark, generator, reference, rivals
-from tests.support import compiled, run
+from tests.support import run
 
 EVENTS = 2_000
 MEASURE = benchmark.measure
@@ -39,7 +39,7 @@ class Benchmark(unittest.TestCase):
     def measured_here(argv: Sequence[str]) -> benchmark.Sample:
         """One run of our program, which need not be started for it; what the others need is measured as it is."""
         if argv[1] != str(benchmark.TOOL):
-            return MEASURE([compiled() if word == str(benchmark.ROOT) else word for word in argv])
+            return MEASURE(argv)
         start = time.process_time()
         outcome = run(*argv[2:])
         spent = time.process_time() - start

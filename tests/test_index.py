@@ -23,7 +23,7 @@ from tests.support import (
     LogTestCase,
     Outcome,
     calls,
-    compiled,
+    compiled_file,
     event,
     log_bytes,
     run,
@@ -164,7 +164,8 @@ class Paths(LogTestCase):
         self.addCleanup(stop.set)
         started_afresh = mock.patch.object(os, "fork", side_effect=AssertionError)
         only_there = mock.patch.object(diff_events._SegmentIndexer, "index", side_effect=AssertionError)
-        self.enterContext(mock.patch.object(sys, "path", [compiled(), *sys.path]))  # theirs as well
+        where = os.path.dirname(compiled_file())
+        self.enterContext(mock.patch.object(sys, "path", [where, *sys.path]))  # theirs as well
         for seed in ("0", "random"):  # whatever this process has, theirs must be one
             with several_processes(), started_afresh, only_there, mock.patch.dict(os.environ, PYTHONHASHSEED=seed):
                 self.assertEqual(self.outcome(log_bytes(calls(3)), log_bytes(calls(3))).code, 0)

@@ -44,7 +44,7 @@ class Commands(unittest.TestCase):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.directory = Path(directory.name)
-        shutil.copy(compiled_file(), self.directory / "diff_events.py")  # Python looks inside
+        shutil.copy(compiled_file(), self.directory)
         (self.directory / "fixtures").symlink_to(ROOT / "fixtures")
 
     def run_command(self, command: str) -> Outcome:
