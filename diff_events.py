@@ -741,8 +741,8 @@ _CODE, _LITERAL, _FOREIGN_ENDS, _CHANGE, _CHANGE_ENDS = "\x02\x04\x03\x05\x06"
 def quoted(text: str) -> str:
     """Foreign text within a text of a document, to be shown as code.
 
-    >>> TextWriter().text(f"it ended inside {quoted('**NtClose**')}, **not** behind it")
-    'it ended inside **NtClose**, not behind it'
+    >>> TextWriter().text(f"it ended inside {quoted('**NtClose**')}, **not** after it")
+    'it ended inside **NtClose**, not after it'
     """
     return f"{_CODE}{printable(text)}{_FOREIGN_ENDS}"
 
@@ -821,12 +821,12 @@ class Diff(NamedTuple):
 
 
 Block: TypeAlias = "str | Sequence[str] | Table | Diff | Details"
-"""A part of a document. A text is a paragraph, or behind ``#``, ``##`` or ``###`` a heading: own words, ``**strong**``
+"""A part of a document. A text is a paragraph, or after ``#``, ``##`` or ``###`` a heading: own words, ``**strong**``
 or ``*emphasis*``, `quoted` and `literal`. Several texts are a list."""
 
 
 class Details(NamedTuple):
-    """Blocks that are folded behind a line."""
+    """Blocks that are folded under a line."""
 
     summary: str
     blocks: Sequence[Block]
@@ -971,7 +971,7 @@ class TextWriter:
         return printable(text)
 
     def _changed(self, text: str) -> str:
-        text = printable(text)  # in colour, what stands behind it stays in the colour of its line
+        text = printable(text)  # in colour, what follows it stays in the colour of its line
         return f"\x1b[{_REVERSE}m{text}\x1b[{_NOT_REVERSE}m" if self._colour else text
 
     def _code(self, text: str) -> str:
@@ -1148,7 +1148,7 @@ class MarkdownWriter(TextWriter):
         return md_code(without_changes(text))
 
     def _cell(self, text: str) -> str:
-        """In code, too, a pipe would end a cell; behind an odd number of backslashes it cannot be escaped."""
+        """In code, too, a pipe would end a cell; after an odd number of backslashes it cannot be escaped."""
 
         def escaped(run: re.Match[str]) -> str:
             return run[1] + ("\\x7c" if len(run[1]) % 2 else "\\|")
@@ -6337,7 +6337,7 @@ class ThreadReport:
     floated: Both[int]
     """Events that floated before the first divergence."""
     remaining: Both[int]
-    """Events behind the first divergence, or behind the end of the other side."""
+    """Events after the first divergence, or after the end of the other side."""
     divergences: tuple[Divergence, ...]
     """The first ones, as many as were asked for."""
     divergences_found: int
@@ -6350,7 +6350,7 @@ class ThreadReport:
     compared_to: int = 0
     """Canary's index up to which the walk came."""
     ending: Ending | None = None
-    """Where one side ended before the other, be it behind a divergence."""
+    """Where one side ended before the other, be it after a divergence."""
     cause: Cause | None = None
     """Of the first divergence that counts, or of the end; None where there is neither, and where to start."""
     lines: Both[tuple[int, int]] = Both((0, 0), (0, 0))
@@ -8574,7 +8574,7 @@ def _calls_alone(log: Log, blocks: Iterable[tuple[int, range]]) -> Iterator[str]
 def _call_summaries(logs: Both[Log], walks: Iterable[PairWalk], found: Iterable[Found]) -> tuple[CallSummary, ...]:
     """The calls that only one side makes and those whose results differ, the most frequent first.
 
-    What one writer lost, and what one side would have called behind its end, is not known, and not counted.
+    What one writer lost, and what one side would have called after its end, is not known, and not counted.
     """
     blocks: Both[list[tuple[int, range]]] = Both([], [])
     for walk in walks:
@@ -9902,9 +9902,9 @@ _VALUE_WIDTH: Final = 80
 _RELATION_WORDS: Final = {
     Relation.MISSING_SIGNAL: "whose signal ours never came to",
     Relation.SAME_VALUE: "whose value it repeats",
-    Relation.WOKEN_BY: "behind which a wait of this thread was ended",
-    Relation.CREATED_BY: "behind which this thread was created",
-    Relation.AFTER_LOCK: "behind which this thread took a lock",
+    Relation.WOKEN_BY: "after which a wait of this thread was ended",
+    Relation.CREATED_BY: "after which this thread was created",
+    Relation.AFTER_LOCK: "after which this thread took a lock",
     Relation.EARLIER_IN_LOG: "in both logs; no relation to it is known",
 }
 _START_WORDS: Final = {
@@ -9994,7 +9994,7 @@ def _meaning_text(meaning: Meaning, value: object) -> str:
 
 
 def _field_text(event: Event, key: str, text: str) -> str:
-    """A field of a payload; the name of a status stands behind it, but for success."""
+    """A field of a payload; followed by the name of a status, but for success."""
     value = event.payload[key]
     meaning = meaning_of(event, f"payload.{key}", value)
     note = f" ({_meaning_text(meaning, value)})" if meaning and meaning.name and meaning.code else ""
@@ -10342,7 +10342,7 @@ def _echo_words(echo: Echo) -> str:
 def _ending_sentence(ending: Ending) -> str:
     side, signaller = ending.side, ending.signaller
     if ending.call is None and ending.wait is None:
-        return f"{side.value} ended behind {_event_words(ending.last, side)}."
+        return f"{side.value} ended after {_event_words(ending.last, side)}."
     text = f"{side.value} ended inside {_event_words(ending.call, side) if ending.call else 'a wait'}"
     text += f", waiting: {_event_words(ending.wait, side)}" if ending.wait else ""
     if signaller:
@@ -10463,8 +10463,8 @@ def _short_change(divergence: Divergence) -> str:
 def _thread_sentence(thread: ThreadReport) -> str:
     if thread.divergence:
         return f"{_short_change(thread.divergence)} at {_indexes(thread.divergence.events)}"
-    behind = f", {_counted(sum(thread.remaining), 'event')} before the other"
-    return _words(thread.status) + (behind if thread.status is not PairStatus.IDENTICAL else "")
+    missing = f", {_counted(sum(thread.remaining), 'event')} before the other"
+    return _words(thread.status) + (missing if thread.status is not PairStatus.IDENTICAL else "")
 
 
 def _thread_table(threads: Iterable[ThreadReport], columns: int | None = None) -> Table:
@@ -10542,7 +10542,7 @@ def _divergence_blocks(report: Report) -> Iterator[Block]:
         yield f"Divergences that are not listed here: {left_out:,} ({quoted('--max-divergences 0')} lists all)."
 
 
-# ── what stands behind the divergences ──
+# ── names, objects, the rest ──
 
 
 def _names_sentence(report: Report) -> str:
@@ -10619,7 +10619,7 @@ def _not_compared(report: Report) -> list[str]:
     unmapped = report.unmapped.map(lambda threads: sum(thread.events for thread in threads))
     floats = Both(*(sum(thread.floated[side] for thread in report.threads) for side in Side))
     remaining = [
-        f"{_tids(thread.pair)}: {thread.remaining.canary:,} / {_counted(thread.remaining.ours, 'event')} behind the "
+        f"{_tids(thread.pair)}: {thread.remaining.canary:,} / {_counted(thread.remaining.ours, 'event')} after the "
         + ("first divergence (parity counts those that match)" if thread.divergence else "end of the other side")
         for thread in report.threads
         if any(thread.remaining)
@@ -10985,7 +10985,7 @@ def _calls_of_sort(essence: Essence) -> list[str]:
 
 
 _SPLIT_WITHIN: Final = 5
-"""So few events behind a known divergence of a call, another recording may show a part of it as one of its own."""
+"""So few events after a known divergence of a call, another recording may show a part of it as one of its own."""
 
 
 class _Ratchet:
@@ -11770,12 +11770,12 @@ class AlignedRows:
                 count -= size
 
     def around(self, number: int, count: int) -> list[int]:
-        """So many rows before and behind one."""
+        """So many rows before and after one."""
         directions = range(number + 1, len(self)), range(number - 1, -1, -1)
         return sorted({number}.union(*(self._from(rows, count) for rows in directions)))
 
     def with_text(self, text: str, number: int, most: int) -> list[int]:
-        """The rows nearest to one, so many before and behind, that have a text, as it is or as JSON escapes it."""
+        """The rows nearest to one, so many before and after, that have a text, as it is or as JSON escapes it."""
         needles = {text.encode("utf-8", "surrogatepass"), json.dumps(text)[1:-1].encode()}
         step, nth = self._step_of(number)
         hits: set[int] = set()
@@ -11790,8 +11790,8 @@ class AlignedRows:
                 hits.update(
                     itertools.islice((hit for hit in of_log if direction * hit >= direction * number), most + 1)
                 )
-        before, behind = ([hit for hit in sorted(hits) if (hit < number) is earlier] for earlier in (True, False))
-        return [*before[-most:], *behind[: most + (number in hits)]]
+        before, after = ([hit for hit in sorted(hits) if (hit < number) is earlier] for earlier in (True, False))
+        return [*before[-most:], *after[: most + (number in hits)]]
 
 
 class Target(NamedTuple):
@@ -11892,8 +11892,8 @@ def _others_between(log: Log, timeline: Timeline, one: Event, other: Event) -> I
         after, before = timeline.of(one), timeline.of(other)
         for tid, stream in log.index.streams.items():
             when = functools.partial(timeline.at, tid)
-            behind = range(bisect.bisect_right(range(len(stream)), after, key=when), len(stream))
-            there = ((when(position), (tid, position)) for position in behind if tid != one.tid)
+            later = range(bisect.bisect_right(range(len(stream)), after, key=when), len(stream))
+            there = ((when(position), (tid, position)) for position in later if tid != one.tid)
             yield from itertools.takewhile(lambda event: event[0] < before, there)
         return
     chunk_of = functools.partial(bisect.bisect_right, log.index.chunks, key=lambda chunk: chunk.first_lineno)
@@ -15508,9 +15508,9 @@ def read_scores(path: str) -> dict[str, float | None]:
 
 
 _ROWS_AROUND: Final = ((40, False), (400, False), (4000, False), (40, True))
-"""Rows before and behind what is to be shown that are tried in turn, and whether those behind may differ."""
+"""Rows before and after what is to be shown that are tried in turn, and whether those after may differ."""
 _CONTEXT_KEPT: Final = 3
-"""Rows before and behind it that stay whatever happens: for who reads the fixture."""
+"""Rows before and after it that stay whatever happens: for who reads the fixture."""
 _WHOLE_BLOCK: Final = 200
 """A block of more rows is made smaller, too."""
 _EVENTS_ELSEWHERE: Final = 12
@@ -15661,7 +15661,7 @@ class _Cutter:
         self._tries = _MOST_COMPARISONS
 
     def _part_at(self, target: Target, start: StartHere | None) -> tuple[object, range]:
-        """The part of the report that an event belongs to, or else the next one behind it; and its rows."""
+        """The part of the report that an event belongs to, or else the next one after it; and its rows."""
         if start and (of := start.finding or start.names or start.lone):
             number = self._rows.find(target.side, target.position)
             return of, range(number, number + 1)
@@ -15671,7 +15671,7 @@ class _Cutter:
             if target.position < positions.stop or target.position <= positions.start:
                 return divergence, self._rows.rows_of(step)
         if thread.ending is None:
-            raise UsageError(f"--at: canary's tid {self._tid} has no divergence there or behind it")
+            raise UsageError(f"--at: canary's tid {self._tid} has no divergence there or after it")
         return start or thread.ending, self._rows.rows_of(self._walk.steps[-1])[:_CONTEXT_KEPT]
 
     # -- the events that may be needed -----------------------------------------------------------------------------
@@ -15687,13 +15687,13 @@ class _Cutter:
         return pair if side is Side.CANARY else pair[::-1]
 
     def _around(self, count: int, whatever: bool) -> Iterator[int]:
-        """So many rows before and behind what is shown, as far as nothing else differs, the nearest last."""
-        before, behind = range(self._shown.start - 1, -1, -1), range(self._shown.stop, len(self._rows))
-        for numbers in (before, behind):
+        """So many rows before and after what is shown, as far as nothing else differs, the nearest last."""
+        before, after = range(self._shown.start - 1, -1, -1), range(self._shown.stop, len(self._rows))
+        for numbers in (before, after):
             alike: Iterable[int] = itertools.takewhile(lambda n: self._rows[n][1] is not StepKind.DIFFERED, numbers)
             if self._options.profile.of_sort(RuleSort.POOL):  # what differs or floats depends on other threads
                 alike = (number for number in numbers if self._rows[number][1] is StepKind.MATCHED)
-            chosen = behind if whatever and numbers == behind else alike
+            chosen = after if whatever and numbers == after else alike
             yield from reversed([*itertools.islice(chosen, count)])
 
     def _elsewhere(self) -> Iterator[Unit]:
@@ -15732,7 +15732,7 @@ class _Cutter:
     # -- trying ----------------------------------------------------------------------------------------------------
 
     def _first_index(self, side: Side, tid: int, position: int) -> int:
-        """Where a thread's indexes begin: at 0, but behind what its log alone lost if what is shown is its start."""
+        """Where a thread's indexes begin: at 0, but after what its log alone lost if what is shown is its start."""
         if position or self._shown.start or tid != self._walk.sides[side].tid:
             return 0
         starts = self._walk.sides.map(lambda cursor: cursor.stream.idx_at(0))
@@ -16630,7 +16630,7 @@ _VALUES: Final[Mapping[str, Callable[[str], object]]] = {
     "SCORE": _value(SHARE.expected, r"(?=\.?[0-9])0?(?:\.[0-9]{0,17})?|1(?:\.0{0,17})?", float),
     "WHEN": _value("always, never or auto", "always|never|auto", str),
 }
-"""What may stand behind an option, by the word that its help has for it; behind all others, any text."""
+"""What may follow an option, by the word that its help has for it; after all others, any text."""
 
 
 class _Once(argparse.Action):
@@ -16663,7 +16663,7 @@ _OPTION: Final = re.compile(
     r"(?m)^ {4}(?P<name>[a-z-]+)(?: (?P<metavar>\S+?)(?P<mark>[!*+]|=\w+)?)?  +(?P<meaning>\S.*(?:\n {10,}.+)*)"
     r"|^(?P<heading>[a-z ]+):$"
 )
-"""In the help of a command: an option, what stands behind it, and what it means; or the heading of further ones."""
+"""In the help of a command: an option, what follows it, and what it means; or the heading of further ones."""
 
 
 @functools.cache  # for whoever calls `run` again and again

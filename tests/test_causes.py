@@ -517,7 +517,7 @@ class Relations(unittest.TestCase):
         via = cause_of(report, 7).via
         assert via is not None
         self.assertEqual((via.kind, via.tid, via.idx), ("thread.create", 6, 4))
-        self.assertIn("behind which this thread was created: `thread.create child_tid=7", render_markdown(report))
+        self.assertIn("after which this thread was created: `thread.create child_tid=7", render_markdown(report))
 
     def test_a_reused_child_tid_belongs_to_its_first_creator(self) -> None:
         lines = [*worked(7), spawned(7, 9, "0x82400001"), *worked(9), *worked(6), spawned(6, 9, "0x82400002")]

@@ -392,7 +392,7 @@ class Refused(Cut):
 
     def test_nothing_is_written_where_there_is_nothing_to_cut(self) -> None:
         self.assertIn("nothing differs", self.refused(Fixtures.CANARY, Fixtures.CANARY))
-        self.assertIn("no divergence there or behind it", self.refused(Fixtures.CANARY, Fixtures.OURS, "--at", "6:500"))
+        self.assertIn("no divergence there or after it", self.refused(Fixtures.CANARY, Fixtures.OURS, "--at", "6:500"))
         self.assertFalse(self.out.exists())
 
     def test_a_folder_that_is_not_empty_stays_as_it_is(self) -> None:

@@ -135,7 +135,7 @@ class Structure(unittest.TestCase):
 
     def test_the_page_says_what_the_markdown_says(self) -> None:
         text = Page(diff_events.render_html(scattered_report(1, 1))).text()
-        for words in ("Divergent", "#20 line 22", "#20 ↔ #20", "recovers after 1", "payload.n", "60 / 60 events behi"):
+        for words in ("Divergent", "#20 line 22", "#20 ↔ #20", "recovers after 1", "payload.n", "60 / 60 events after"):
             self.assertIn(words, text)
 
     def test_it_opens_with_where_to_start_and_leads_to_the_evidence(self) -> None:
@@ -189,7 +189,7 @@ class Structure(unittest.TestCase):
     def test_what_ended_first_says_what_it_was_doing(self) -> None:
         text = Page(diff_events.render_html(report_of(log({1: steps(5)}), log({1: steps(3)})))).text()
         self.assertIn("Ended on one side first", text)
-        self.assertIn("canary tid 1 / ours tid 1: ours ended behind", text)
+        self.assertIn("canary tid 1 / ours tid 1: ours ended after", text)
 
     def test_an_ambiguous_pair_names_the_pin_that_settles_it(self) -> None:
         canary, ours = ({tid: [("KeStart", {}), ("KeRest", {"tid": tid})] for tid in tids} for tids in ((1, 2), (5, 6)))

@@ -63,7 +63,7 @@ class JUnit(unittest.TestCase):
 
     def test_it_says_what_a_thread_was_doing_when_its_log_ended(self) -> None:
         (case,) = self.suite(report_of(log({1: steps(5)}), log({1: steps(3)})))
-        self.assertIn("ours ended behind kernel.call KeStep n=2", case[0].text or "")
+        self.assertIn("ours ended after kernel.call KeStep n=2", case[0].text or "")
 
     def test_a_thread_without_a_partner_is_skipped_and_says_that_the_gate_counts_it(self) -> None:
         report = report_of(log({1: steps(3), 9: steps(4)}), log({1: steps(3)}), tid_map={1: 1}, auto_map=False)
