@@ -14008,8 +14008,9 @@ class _CommandInspector:
         temporary = [name for name in names if name not in state.variables]
         assigned: list[str] = []
         for word in command.assignments:
-            assigned.append(self._text(word, state))
-            state.set(*assigned[-1].split("=", 1))
+            text = self._text(word, state)
+            state.set(*text.split("=", 1))
+            assigned.append(text)
         words = self._expanded(command.words, state)
         written = ""
         if command.kind == "function":
@@ -14658,17 +14659,6 @@ def align_actions(teacher: Sequence[Action], student: Sequence[Action]) -> Align
 # ── the comparison ──
 
 
-def _mismatches(teacher: Trace, student: Trace) -> Iterator[TraceMismatch]:
-    """Why the two may not be runs of one task. What a trace does not say, it does not say otherwise either."""
-    roles = teacher.actor or "claude-code", student.actor or "apr-code"
-    if roles != ("claude-code", "apr-code"):
-        yield TraceMismatch.ROLES
-    if folded(teacher.prompts) != folded(student.prompts):
-        yield TraceMismatch.PROMPTS
-    if teacher.cwd_sha256 and student.cwd_sha256 and teacher.cwd_sha256 != student.cwd_sha256:
-        yield TraceMismatch.CWD
-
-
 def refuse_mismatches(report: ParityReport) -> None:
     """Raises `InputError` where the two traces may not belong together."""
     if report.mismatches:
@@ -14748,6 +14738,12 @@ def compute_parity_score(
             raise TypeError(f"{name}: expected a list of hosts, found {type(hosts).__name__}")
     policy = Policy(tuple(allow_hosts), student.cwd, student.cwd_sha256, tuple(forbidden_hosts))
     checks = [check_sovereignty(action, policy) for action in student.actions]
+    given = teacher.cwd_sha256 and student.cwd_sha256  # what a trace does not say does not contradict the other
+    mismatches = {
+        TraceMismatch.ROLES: teacher.actor == "apr-code" or student.actor == "claude-code",
+        TraceMismatch.PROMPTS: folded(teacher.prompts) != folded(student.prompts),
+        TraceMismatch.CWD: given and teacher.cwd_sha256 != student.cwd_sha256,
+    }
     drifts = tuple(_with_same_files([*_drifts(teacher, student, checks, policy)], teacher, student))
     return ParityReport(
         teacher.source,
@@ -14756,7 +14752,7 @@ def compute_parity_score(
         len(student.actions),
         drifts,
         individual_min,
-        tuple(_mismatches(teacher, student)),
+        tuple(mismatch for mismatch, is_one in mismatches.items() if is_one),
         align_actions(teacher.actions, student.actions) if drifts else None,
         tuple((position, doubt) for position, check in enumerate(checks) for doubt in check.undecided),
         strict_sovereignty,
@@ -15248,15 +15244,6 @@ def read_meta(folder: str, name: str = "") -> Meta:
     )
 
 
-def _fixture_files(folder: str) -> tuple[str, ...]:
-    """The pair of files that a fixture holds. Raises `InputError` where one is missing or two kinds are mixed."""
-    there = tuple(name for name in (*_TRACE_FILES, *_LOG_FILES) if os.path.isfile(os.path.join(folder, name)))
-    if there in (_TRACE_FILES, _LOG_FILES):
-        return there
-    expected = f"{' and '.join(_TRACE_FILES)}, or {' and '.join(_LOG_FILES)}"
-    raise InputError(folder, f"expected {expected}, found {' and '.join(there) or 'neither'}")
-
-
 def fixture_folders(directory: str) -> list[str]:
     """The folders of a corpus that hold any file of a fixture, at any depth, by name.
 
@@ -15325,7 +15312,10 @@ def _score_fixture(folder: str, name: str, contract: Contract, *, strict: bool) 
     result = FixtureResult(Meta(name), name)
     try:
         result = result._replace(meta=read_meta(folder, name))
-        files = _fixture_files(folder)
+        files = tuple(name for name in (*_TRACE_FILES, *_LOG_FILES) if os.path.isfile(os.path.join(folder, name)))
+        if files not in (_TRACE_FILES, _LOG_FILES):
+            expected = f"{' and '.join(_TRACE_FILES)}, or {' and '.join(_LOG_FILES)}"
+            raise InputError(folder, f"expected {expected}, found {' and '.join(files) or 'neither'}")
         result = result._replace(files=tuple(os.path.join(folder, file) for file in files))
         return _score_traces(result, contract, strict=strict) if files == _TRACE_FILES else _score_logs(result)
     except DiffEventsError as error:
