@@ -15116,7 +15116,7 @@ def _matrix_rows(value: object, path: str) -> Iterator[tuple[str, object]]:
     """Every map that has a ``status``, at any depth, with its path; and what stands in a list of such and is none."""
     if isinstance(value, dict) and "status" in value:
         yield path, value
-    elif isinstance(value, dict):
+    if isinstance(value, dict):
         for name, member in value.items():
             yield from _matrix_rows(member, member_path(path, str(name)))
     elif isinstance(value, list):

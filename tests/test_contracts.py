@@ -257,6 +257,7 @@ class Contracts(FolderCase):
             "- name: x\n  rows:\n  - {id: a, status: SHIPPED, tags: [t], notes: [{id: n}]}\n  - {id: b, status: NONE}\n"
             "- name: y\n  rows: [{id: c, status: PARTIAL}]\n",
             "  x:\n  - {id: a, status: SHIPPED}\n  - {id: b, status: NONE}\n  y: {z: {id: c, status: PARTIAL}}\n",
+            "- {id: a, status: SHIPPED, rows: [{id: b, status: NONE}]}\n- {id: c, status: PARTIAL}\n",
         ):
             self.assertEqual(d.read_matrix(self.put("m.yaml", "categories:\n" + text)), rows)
 
