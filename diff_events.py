@@ -569,7 +569,7 @@ class Severity(enum.Enum):
 
 
 class Finding(enum.Enum):
-    """The kinds of problems that a file can have, each with how grave it is: a closed set."""
+    """The kinds of problems that a file can have, each with its severity: a closed set."""
 
     severity: Severity
 
@@ -608,7 +608,7 @@ class Finding(enum.Enum):
     SESSION_ID = ("session_id", Severity.WARNING)
 
     def severity_if(self, strict: bool) -> Severity:
-        """The same where unknown fields and session ids of one's own are errors."""
+        """The severity; with ``strict``, unknown fields and session ids that are no UUID are errors."""
         return Severity.ERROR if strict and self in (Finding.UNKNOWN_FIELD, Finding.SESSION_ID) else self.severity
 
 
@@ -627,7 +627,7 @@ class Problem(NamedTuple):
 
 
 class FieldType(NamedTuple):
-    """What a field accepts, and how that is said to a reader; ``item`` is what each item of a list must be."""
+    """What a field accepts, how a message describes that, and for a list the type of its items."""
 
     expected: str
     accepts: Callable[[object], bool]
@@ -715,7 +715,7 @@ def described(value: object) -> str:
 def field_problems(
     record: Mapping[str, object], expected: Sequence[Field], path: str = "", known: Collection[str] = ()
 ) -> Iterator[Problem]:
-    """What is wrong with the fields of one object; ``known`` are keys that were looked at already."""
+    """What is wrong with the fields of one object; ``known`` are further keys that are allowed."""
     for one in expected:
         value = record.get(one.name, MISSING)
         if (one.required or value is not MISSING) and not one.type.accepts(value):
@@ -12045,7 +12045,7 @@ def _variant_problems(
 
 
 def record_problems(record: object) -> Iterator[Problem]:
-    """Every deviation of one record from the schema, in the order of the schema. None at all: the record is good.
+    """Every deviation of one record from the schema, in the order of the schema.
 
     >>> [problem.field for problem in record_problems({"v": 1, "kind": "user_prompt", "turn": -1})]
     ['turn', 'text']
@@ -12106,7 +12106,7 @@ class HookEvent:
 
 @dataclass(frozen=True, slots=True)
 class SkillInvocation:
-    """One skill that was brought in; ``args`` is None where it has none."""
+    """One skill that was invoked; ``args`` is None where it has none."""
 
     name: str
     source: str
@@ -12164,11 +12164,11 @@ def numbered_lines(lines: Iterable[str | bytes]) -> Iterator[tuple[int, bytes, b
 
 
 _MATCHED_TOOLS: Final = 256
-"""A matcher with wildcards is held against so many tools of a turn: no turn has more, and the work has a bound."""
+"""A matcher with wildcards is tried on at most this many tool names of a turn, to bound the work."""
 
 
 def matching_tools(matcher: str | None, tools: Collection[str]) -> set[str]:
-    """The tools that a hook's matcher means: alternatives divided by ``|``, each with ``*`` or ``.*`` for anything.
+    """The tools that a hook's matcher matches: alternatives separated by ``|``, with ``*`` or ``.*`` as wildcard.
 
     >>> matchers = (None, "*", "Edit|Bash", "B.*", "^(Edit|Bash)$", "Edit")
     >>> [bool(matching_tools(matcher, ["Bash"])) for matcher in matchers]
@@ -12184,7 +12184,7 @@ def matching_tools(matcher: str | None, tools: Collection[str]) -> set[str]:
 def _with_triggers(actions: Sequence[Action]) -> Iterator[Action]:
     """The actions, each hook of a tool together with the call that triggered it.
 
-    That is the call of the same turn (or whose result is of that turn) that the matcher means; where hooks of one
+    That is the call of the same turn (or whose result is of that turn) that the matcher matches; where hooks of one
     sort run several times in a turn, the first belongs to the first such call, and so on.
     """
     calls: dict[int, list[ToolCall]] = {}
@@ -12257,7 +12257,7 @@ class TraceReader:
             yield Problem(Finding.NO_END, None, "no session_end at the end: the run may have been cut off")
 
     def _order_problems(self, record: Mapping[str, Any]) -> Iterator[Problem]:
-        """What is wrong with a record for what stands before it."""
+        """What is wrong with a record after the records before it."""
         kind, session = record.get("kind", MISSING), record.get("session_id")
         if (kind == "session_start") != (self.records == 1):
             expected = "session_start first" if self.records == 1 else "one session_start only"
@@ -12289,7 +12289,7 @@ class TraceReader:
             self._result_count[answered] += 1
 
     def _take(self, lineno: int, record: dict[str, Any]) -> None:
-        """Gathers what a good record says."""
+        """Keeps what a valid record says."""
         kind, turn = record["kind"], record.get("turn", 0)
         if kind == "session_start":
             self._start, self._cwd = record, record.get("cwd") or self._cwd
@@ -12307,7 +12307,7 @@ class TraceReader:
             self._actions.append((HookEvent if kind == "hook_event" else SkillInvocation)(**said, lineno=lineno))
 
     def _add_result(self, lineno: int, record: dict[str, Any]) -> None:
-        """Puts a result to the tool use that it answers: of several with one id, the first without one, or the last."""
+        """Adds a result to its tool use: of several with one id, the first without a result, or the last."""
         effects = record.get("side_effects") or {}
         state = effects.get("post_state_sha256")
         result = ToolResult(record["content"], record["ok"], record["turn"], state.lower() if state else None, lineno)
@@ -12316,7 +12316,7 @@ class TraceReader:
         self._actions[position] = replace(cast(ToolCall, self._actions[position]), result=result)
 
     def trace(self) -> Trace:
-        """All that was taken."""
+        """The trace that the records make."""
         start, actions = self._start, self._actions
         commands = (str(action.input.get("command")) for action in actions if isinstance(action, ToolCall))
         if temporary := frozenset(itertools.chain.from_iterable(map(temporary_directories, commands))):
@@ -12355,10 +12355,10 @@ def parse_trace(source: TraceSource, *, cwd: str | None = None) -> Trace:
 
 
 MAX_SHELL_NESTING: Final = 40
-"""Substitutions and groups nested deeper than any person writes them are not followed."""
+"""Deeper nested substitutions and groups are not followed; people nest a handful."""
 
 MAX_SHELL_STEPS: Final = 50_000
-"""How many pieces of words are read, and commands followed, for one command text."""
+"""The number of pieces of words and commands that are followed for one command text."""
 
 MAX_SHELL_TEXT: Final = 1 << 20
 """The longest command text, in characters, that is read. Linux starts no program with a longer argument than 2^17."""
@@ -12403,7 +12403,7 @@ class ShellLimitError(ShellSyntaxError):
 
 @dataclass(slots=True)
 class Budget:
-    """The steps that may still be spent on one command text: it bounds the work, however the text is nested."""
+    """The remaining steps for one command text: they bound the work, however the text is nested."""
 
     remaining: int = MAX_SHELL_STEPS
     depth: int = 0
@@ -12416,7 +12416,7 @@ class Budget:
 
     @contextlib.contextmanager
     def deeper(self) -> Iterator[None]:
-        """Something inside something else. Raises `ShellLimitError` where it is too deep."""
+        """One level of nesting. Raises `ShellLimitError` where it is too deep."""
         if self.depth >= MAX_SHELL_NESTING:
             raise ShellLimitError(f"nested deeper than {MAX_SHELL_NESTING} levels")
         self.depth += 1
@@ -12475,11 +12475,11 @@ _LITERALS: Final[Mapping[str, Callable[[str], str]]] = {
     "escape": lambda text: {"": "\\", "\n": ""}.get(text, text),
     "ansi": lambda text: re.sub(_ANSI_ESCAPE, lambda escape: escape[0].encode().decode("unicode_escape"), text),
 }
-"""The groups of a piece that stand for themselves, and how."""
+"""The groups of a piece that are literal text, and how to get it."""
 
 
 def _merged(parts: Iterable[Part]) -> Word:
-    """The parts with neighbouring literals made one, and without empty ones."""
+    """The parts, neighbouring literals joined and empty ones dropped."""
     merged: list[Part] = []
     for kind, group in itertools.groupby(parts, lambda part: part.kind):
         if kind is not PartKind.LITERAL:
@@ -12514,7 +12514,7 @@ class _ShellReader:
             raise ShellLimitError(f"more than {MAX_SHELL_TEXT} characters")
         self._text, self._budget, self._pos = text, budget, 0
         self._heredocs: list[tuple[list[Word], int, str, str]] = []
-        """Those whose texts begin on the next line: where they are to stand, delimiters as written, leading tabs."""
+        """Those that begin on the next line: tokens and position to fill in, delimiter as written, leading tabs."""
 
     def read(self, tokens: list[Word], *, nested: bool = False) -> None:
         """Adds all tokens, or those up to the parenthesis that closes a substitution."""
@@ -12541,7 +12541,7 @@ class _ShellReader:
             tokens.pop()
 
     def _add_operator(self, tokens: list[Word], opened: list[str], operator: str) -> None:
-        """Adds an operator; a newline is a ``;``, and none of them stands beside another operator."""
+        """Adds an operator; a newline counts as ``;``, and a ``;`` beside another operator is dropped."""
         before = _operator_of(tokens[-1]) if tokens else ";"
         if operator == "\n":
             self._read_heredocs()
@@ -12557,7 +12557,7 @@ class _ShellReader:
             opened.pop()
 
     def _read_word(self, tokens: list[Word], opened: list[str], *, is_first: bool) -> bool:
-        """Adds the next word; whether a command may begin behind it."""
+        """Adds the next word; true if a command may begin after it."""
         start, before = self._pos, _operator_of(tokens[-1]) if tokens else ""
         assigned = _ASSIGNED.match(self._text, start) if is_first else None
         self._pos = assigned.end() if assigned else start
@@ -12585,7 +12585,7 @@ class _ShellReader:
         tokens += [(Part(PartKind.OPERATOR, operator),), word]
 
     def _read_heredocs(self) -> None:
-        """Reads the here-documents that the line before began. The end of the text ends one, too."""
+        """Reads the here-documents that the previous line announced. The end of the text ends one, too."""
         for tokens, position, raw, tabs in self._heredocs:
             delimiter = re.sub(r"['\"\\]", "", raw)
             end = re.compile(rf"^{tabs}{re.escape(delimiter)}(?:\n|\Z)", re.MULTILINE).search(self._text, self._pos)
@@ -12606,7 +12606,7 @@ class _ShellReader:
         return parts
 
     def _parts(self, pattern: re.Pattern[str], end: str = "") -> list[Part]:
-        """The pieces that stand next, up to ``end``: a double quote."""
+        """The next pieces, up to ``end``: a double quote."""
         parts: list[Part] = []
         while match := pattern.match(self._text, self._pos):
             if match[0] == end:
@@ -12648,7 +12648,7 @@ class _ShellReader:
 def shell_tokens(text: str, budget: Budget | None = None) -> list[Word]:
     r"""The words and operators of a shell text. Raises `ShellSyntaxError` where it has no end or exceeds the budget.
 
-    White space, comments, a ``;`` at the end and the way in which a text is quoted leave no trace; a newline is a
+    White space, comments, a ``;`` at the end and the style of quoting do not count; a newline is a
     ``;`` unless it stands beside another operator.
 
     >>> shell_tokens("make  'all' ; ") == shell_tokens("make all")
@@ -12694,7 +12694,7 @@ class _CommandReader:
         return _operator_of(self.rest[0]) if self.rest else ""
 
     def _words_to(self, ends: Container[str]) -> list[Word]:
-        """The words and operators up to one of these, which is passed."""
+        """The words and operators up to one of ``ends``, which is consumed."""
         words: list[Word] = []
         while self.rest and word_text(word := self.rest.popleft()) not in ends:
             words.append(word)
@@ -12861,7 +12861,7 @@ Reason = enum.StrEnum(
 
 
 class ActionDifference(NamedTuple):
-    """One thing in which a pair of actions is not equivalent: the values as they were compared."""
+    """One difference between two actions, with the values as they were compared."""
 
     reason: Reason
     field: str
@@ -12871,7 +12871,7 @@ class ActionDifference(NamedTuple):
 
 Differences = Iterator[ActionDifference]
 Rule = Callable[[ToolCall, ToolCall], Differences]
-"""In what a teacher's and a student's call of one tool are not equivalent, as far as this rule looks."""
+"""The differences between a teacher's and a student's call of one tool, as far as one rule sees them."""
 
 
 def with_strings(value: object, change: Callable[[str], str]) -> object:
@@ -12975,12 +12975,12 @@ def _unequal(reason: Reason, field: str, teacher: object, student: object) -> Di
 
 
 def _same(field: str, view: Callable[[ToolCall], object], reason: Reason = Reason.TOOL_INPUT) -> Rule:
-    """The rule that what ``view`` shows of a call is equal as JSON."""
+    """The rule that ``view`` is equal as JSON for both calls."""
     return lambda teacher, student: _unequal(reason, field, view(teacher), view(student))
 
 
 def _same_input(name: str, default: object = None) -> Rule:
-    """The same of a field of the input; ``null`` is as good as absent, and both mean the default."""
+    """The rule that a field of the input is equal; ``null`` and absent both mean the default."""
     return _same(name, lambda call: default if call.input.get(name) is None else call.input[name])
 
 
@@ -12998,7 +12998,7 @@ def _same_path(default: str | None = None) -> Rule:
 
 
 def _same_result(field: str, view: Callable[[ToolCall, ToolResult], object], *, is_needed: bool = True) -> Rule:
-    """The rule that ``view`` shows the same of both results; where one is needed, only one side's is a difference."""
+    """The rule that ``view`` is equal for both results; a result of one side alone differs if it ``is_needed``."""
 
     def rule(teacher: ToolCall, student: ToolCall) -> Differences:
         if teacher.result and student.result:
@@ -13069,7 +13069,7 @@ def _without_gutter(text: str) -> str | None:
 
 
 def _same_excerpt(teacher: ToolCall, student: ToolCall) -> Differences:
-    """The line ranges overlap, and the lines that both saw are equal; what is no range must be equal as it is."""
+    """The line ranges overlap, and the lines that both saw are equal; limits that are no numbers must be equal."""
     asked = [[call.input.get(name) for name in ("offset", "limit")] for call in (teacher, student)]
     if not {type(value) for value in (*asked[0], *asked[1])} <= {int, type(None)}:
         yield from _unequal(Reason.TOOL_INPUT, "offset, limit", *asked)
@@ -13091,7 +13091,7 @@ def _same_excerpt(teacher: ToolCall, student: ToolCall) -> Differences:
 
 
 def _same_file_after(teacher: ToolCall, student: ToolCall) -> Differences:
-    """What was written has the same hash: the one that is given, or else that of the content."""
+    """The hash of what was written is equal: the given one, or else that of the content."""
     contents = [call.input.get("content") for call in (teacher, student)]
     states = [_state_of(call) for call in (teacher, student)]
     if any(states):
@@ -13104,7 +13104,7 @@ _NOTHING_FOUND: Final = frozenset({"", "No files found", "No matches found"})
 
 
 def _found_lines(result: ToolResult) -> list[str]:
-    """The lines of a search's result; a message that there is no match is no line."""
+    """The lines of a search's result; none for a message that nothing matches."""
     return [] if result.content.strip() in _NOTHING_FOUND else _lines(result.content)
 
 
@@ -13117,7 +13117,7 @@ _GREP_DEFAULTS: Final = {"output_mode": "files_with_matches", "head_limit": 0, "
 
 
 def _grep_flags(call: ToolCall) -> dict[str, object]:
-    """Every flag that is not at its default. One in ``flags`` is as good as a field of its own; ``-C`` is -A and -B."""
+    """Every flag that is not at its default, also those listed in ``flags``; ``-C`` counts as -A and -B."""
     switched_on = ((name, value) for name, value in call.input.items() if value is not None and value is not False)
     flags = {name: value for name, value in switched_on if name not in ("pattern", *_PATH_FIELDS)}
     given, last = flags.get("flags"), ""
@@ -13166,7 +13166,7 @@ def _same_fields(reason: Reason, names: str, teacher: object, student: object) -
 
 
 def action_differences(teacher: Action, student: Action) -> Differences:
-    """In what two actions at the same position are not equivalent.
+    """The differences between two actions at the same position; none where they are equivalent.
 
     >>> warn = HookEvent("PreToolUse", "Bash", "warn", 1, "mind  the gap")
     >>> [[one.field for one in action_differences(warn, replace(warn, **other))]
@@ -13262,7 +13262,7 @@ def _matches(host: str, patterns: Iterable[str]) -> bool:
 
 
 class Policy(NamedTuple):
-    """What a trace is judged by: the hosts it may reach, and where its working directory is, as far as it says.
+    """What a trace is judged by: the hosts it may reach, and its working directory, as far as it is known.
 
     ``forbidden_hosts`` may not be reached even where ``allow_hosts`` has them.
     """
@@ -13390,17 +13390,17 @@ def holds_credentials(path: str, *, folders: bool = False) -> bool:
 
 
 class Program(NamedTuple):
-    """How one program's words are read, and what of them counts.
+    """How the words of one program are read, and which of them count.
 
-    ``values`` are all options with a value; where there are ``switches``, any other long option has one, too, unless a
-    URL follows. ``hosts`` is the form of a host among the operands, in the first one only where ``first``. The values
-    of ``endpoints`` name a host, those of ``lists`` where more are, those of ``directory`` where it works, those of
-    ``code`` and ``module`` what it runs. ``outward`` are the subcommands (``*`` is all) that reach out even where no
-    host is named. With an option of ``offline``, it neither reaches out nor runs anything.
+    Sets of options: all that have a ``values``; ``switches`` (where there are any, every other long option has a value,
+    too, unless a URL follows); those whose value is one of ``endpoints``, a file with ``lists`` of them, a working
+    ``directory``, ``code`` or a ``module`` to run; with one of ``offline``, it neither reaches out nor runs anything.
+    ``outward`` are the subcommands (``*`` is all) that reach out even where no host is named.
 
-    ``reads`` says which words are files to read: all, nothing, but-first (that is a pattern) or but-last (that is
-    written), options (their values). ``runs`` says what it runs: see `_CommandInspector`; ``skip`` operands stand
-    before it. ``leading``: its options end at its first operand. A ``builtin`` starts no program.
+    ``hosts`` is the form of hosts among the operands (``first``: only the first operand is one). ``reads`` says which
+    words are files to read: all, nothing, but-first (a pattern), but-last (a target), options (their values). ``runs``
+    says what it runs, see `_CommandInspector`, after ``skip`` operands. ``leading``: the first operand ends its
+    options. A ``builtin`` starts no program.
     """
 
     name: str = ""
@@ -13648,7 +13648,7 @@ def split_arguments(
 # ── what a shell knows, and one program that it starts ──
 
 _UNKNOWN_TEXT: Final = "$(…)"
-"""What stands for a text that the command does not say."""
+"""Stands for text that is not known from the command."""
 _MAX_VALUE: Final = 1024  # of a variable: "a=$a$a" over and over must not fill the memory
 _BEFORE_A_PATH: Final = r"^(?:--[\w-]+=|(?:[\w.-]+=)?[@<])"
 _IS_ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*=")
@@ -13736,7 +13736,7 @@ class _ProgramCall(NamedTuple):
         return re.fullmatch(_ENVIRONMENT_DUMP, " ".join(self.words[:3])) is not None
 
     def files(self) -> Iterator[str]:
-        """The words that stand for files to read; those of a command inside it are looked at with that command."""
+        """The words that name files to read; a command inside this one is inspected by itself."""
         words: Sequence[str] = self.words[1:] if self.row.reads != "nothing" else ()
         if self.row.reads == "options" or self.row.runs in ("command", "xargs", "words"):
             words = [value for _, value in self.options]
@@ -13747,7 +13747,7 @@ class _ProgramCall(NamedTuple):
         return (re.sub(_BEFORE_A_PATH, "", word) for word in words)
 
     def named(self) -> list[str]:
-        """The operands; names of git's remotes by what they stand for, where the command says it."""
+        """The operands; a git remote that the command added is replaced by its URL."""
         default = ["origin"] if self.row.hosts == "remote" else []
         return [self.state.remotes.get(word, word) for word in self.operands or default]
 
@@ -13768,7 +13768,7 @@ class _ProgramCall(NamedTuple):
 
 
 def _parse_call(words: Sequence[str], row: Program, state: _ShellState, stdin: str | None) -> _ProgramCall:
-    """Tells the words of a command apart, those of a subcommand by its own row."""
+    """Splits a command's words into operands and options, those of a subcommand by its own row."""
     earlier, rest = list[tuple[str, str]](), words[1:]
     while True:
         operands, options = split_arguments(rest, row, leading=True)
@@ -13805,7 +13805,7 @@ _MAYBE_URL_CLIENT: Final = (
     rf"(?i)(?:\w*(?:client|http|conn|agent|api|page|browser)|s|ua|ctx|sess|)(?:{_METHOD}|\.goto|\.ws_connect)"
     r"|get|getstore|open|Request"
 )
-"""Names that clients often have, and others too: they count with a URL that is written out."""
+"""Names of clients, and of other objects as well: they count only with a literal URL."""
 _HOST_CLIENT: Final = (
     r"(?:.*(?:\.|::))?(?:HTTPS?Connection|create_connection|SMTP(?:_SSL)?|FTP(?:_TLS)?|IMAP4(?:_SSL)?|POP3(?:_SSL)?"
     r"|Telnet|Redis|StrictRedis|MongoClient|gethostbyname|getaddrinfo|createConnection|fsockopen|dns\.lookup"
@@ -13934,11 +13934,11 @@ def _endpoints(assigned: Iterable[str]) -> list[str]:
 
 
 class _CommandInspector:
-    """Walks through one shell command as a shell would, and gathers what it breaks and what is not decided.
+    """Follows one shell command as a shell would, runs nothing, and collects violations and what is undecided.
 
-    Nothing is run: programs are known by their rows in `programs`; what a row says that it ``runs`` is looked at by
-    the method of that name, ``_run_xargs`` for xargs. What stands in a variable that the command itself sets is known.
-    What stands in any other is not, and leaves open where a program reaches.
+    Programs are known by their rows in `programs`; what a program ``runs`` is inspected by the method of that name,
+    ``_run_xargs`` for xargs. A variable that the command sets has a known value; any other leaves open where a
+    program reaches.
     """
 
     def __init__(self, policy: Policy, budget: Budget | None = None) -> None:
@@ -13949,7 +13949,7 @@ class _CommandInspector:
         self.undecided: dict[Undecided, None] = {}
 
     def command(self, text: str, state: _ShellState) -> None:
-        """Looks at a whole command; a shell that it leaves outside the cwd starts the next program there."""
+        """Inspects a whole command; a shell that it leaves outside the cwd starts the next program there."""
         try:
             self._script(text, state)
             self._run_later()
@@ -14045,7 +14045,7 @@ class _CommandInspector:
         return "\n".join(written)
 
     def _redirected_input(self, command: Command, state: _ShellState, stdin: str | None) -> str | None:
-        """What a command finds on its standard input, where its redirections say it."""
+        """The standard input of a command, as its redirections say."""
         for operator, word in command.redirects:
             target = self._text(word, state)
             kind = operator.lstrip("0123456789")
@@ -14108,7 +14108,7 @@ class _CommandInspector:
     def _argv(
         self, words: Sequence[str], state: _ShellState, stdin: str | None = None, endpoints: Sequence[str] = ()
     ) -> None:
-        """One command by its words; commands inside it (``sudo …``, ``sh -c …``) are looked at in turn."""
+        """Inspects one command by its words, and the commands inside it (``sudo …``, ``sh -c …``)."""
         self._budget.spend(1 + len(words) // 4)
         with self._budget.deeper():
             if words[0] in state.functions:
@@ -14139,7 +14139,7 @@ class _CommandInspector:
         state.functions[words[0]] = body
 
     def _row_of(self, words: Sequence[str], state: _ShellState) -> Program:
-        """The row of a program; one that is run by its path is looked into, as far as the command wrote it."""
+        """The row of a program; a script that is run by its path is inspected if the command wrote it."""
         row = _row(posixpath.basename(words[0])) or _UNKNOWN_PROGRAM
         if words[0][:1] == "$":
             self.doubt(UndecidedReason.UNKNOWN_SCRIPT, words[0])
@@ -14178,7 +14178,7 @@ class _CommandInspector:
     # ── what a program runs: `_run_xargs` for a row with ``runs=xargs`` ──
 
     def _run_file(self, path: str, row: Program, state: _ShellState) -> None:
-        """A script that is run by its path: what is in it is known only where the command wrote it."""
+        """Inspects a script that is run by its path: its content is known only if the command wrote it."""
         content = state.files.get(state.resolve(path) or "")
         if content is not None:
             shebang = re.match(r"#!\s*(?:/usr/bin/env\s+(?:-S\s+)?)?(?:\S*/)?([\w.-]+)", content)
@@ -14229,7 +14229,7 @@ class _CommandInspector:
             self._argv(inner, call.state, call.stdin, _endpoints(words[: len(words) - len(inner)]))
 
     def _run_elsewhere(self, call: _ProgramCall) -> None:
-        """On another host (where a shell reads the words anew) or in a container, only what is reached counts."""
+        """On another host (whose shell splits the words again) or in a container, only hosts that are reached count."""
         inner = _CommandInspector(self._policy, self._budget)
         host, *words = call.operands or [""]
         if call.row.hosts == "url":
@@ -14268,7 +14268,7 @@ class _CommandInspector:
         call.state.remotes.update(zip(call.operands[:1], call.operands[1:2], strict=False))
 
     def _run_xargs(self, call: _ProgramCall) -> None:
-        """What is read is added to the command, or put where a mark stands; if unknown, it is as a variable is."""
+        """Standard input is appended to the command, or replaces a mark such as ``{}``, also where it is not known."""
         text, command = call.stdin or _UNKNOWN_TEXT, call.operands
         marks = [value or "{}" for name, value in call.options if name in ("-I", "-i", "-J", "--replace")]
         runs = [[*command, *text.split()]]
@@ -14278,7 +14278,7 @@ class _CommandInspector:
             self._argv(words, call.state)
 
     def _run_find(self, call: _ProgramCall) -> None:
-        """``find -exec``: each ``{}`` is a file under the first folder, with the name that is looked for."""
+        """``find -exec``: ``{}`` is a file in the first folder, with the name that is searched for."""
         words = call.words[1:]
         name = next((after for word, after in itertools.pairwise(words) if word in ("-name", "-iname", "-path")), "")
         root = words[0] if words and words[0][:1] not in "-(!" else "."
@@ -14382,7 +14382,7 @@ def check_sovereignty(action: Action, policy: Policy) -> SovereigntyCheck:
 # ── the files that a trace leaves behind ──
 
 _REPLAYED_CHARACTERS: Final = 1 << 26
-"""So much text is edited in a replay (a quarter of a second); what comes behind it is not known."""
+"""A replay stops after editing so many characters (about 0.25 s); the files after that are not known."""
 
 _LEAVES_FILES_ALONE: Final = _names("Glob Grep LS NotebookRead TodoRead TodoWrite WebFetch WebSearch")
 
@@ -14485,7 +14485,7 @@ def action_label(action: Action) -> str:
 class Drift(NamedTuple):
     """One position at which the student did not do what the teacher did. ``position`` counts from 0.
 
-    ``same_file``: both wrote, in other words, what leaves the same file. ``teacher_did_too``: the teacher's trace
+    ``same_file``: both edits differ, and the file after them is equal. ``teacher_did_too``: the teacher's trace
     breaks the contract in the same ways, here or elsewhere. ``allow_hosts`` are the hosts that an allow list must have
     for this to be no violation; forbidden ones are not among them.
     """
@@ -14536,7 +14536,7 @@ class TraceMismatch(enum.Enum):
 class Alignment(NamedTuple):
     """How two lists of actions fit where one may skip an action of the other. Positions count from 0.
 
-    ``paired`` actions stand side by side, of which ``matched`` are equivalent; ``insertions`` are positions of the
+    ``paired`` actions are aligned with another, ``matched`` of them equivalent; ``insertions`` are positions of the
     student's list, ``deletions`` of the teacher's. ``turn_order_skew`` is how many actions both did, but at another
     position.
     """
@@ -14610,7 +14610,7 @@ class ParityReport(NamedTuple):
 # ── how two lists of actions fit ──
 
 _COMPARED: Final = 64
-"""An action is compared with so many different ones of its sort that stand before it, so that the work has a bound."""
+"""An action is compared with at most this many different earlier ones of its sort, to bound the work."""
 
 
 def _sort_of(action: Action) -> object:
@@ -14623,7 +14623,7 @@ def _sort_of(action: Action) -> object:
 
 
 def _numbered(*traces: Sequence[Action]) -> list[list[int]]:
-    """The actions as numbers, the same for equivalent ones."""
+    """A number for each action, the same for equivalent ones."""
     numbers: list[list[int]] = [[] for _ in traces]
     seen: dict[object, deque[tuple[int, Action]]] = {}
     in_order = (one for pair in itertools.zip_longest(*traces) for one in enumerate(pair))
@@ -14674,7 +14674,7 @@ _SURPLUS: Final[Mapping[type, tuple[Reason, Reason]]] = {
 
 
 def _drifts(teacher: Trace, student: Trace, checks: Sequence[SovereigntyCheck], policy: Policy) -> Iterator[Drift]:
-    """The drifts in order; what breaks the sovereignty contract comes before whatever else is different."""
+    """The drifts in order; where an action breaks the sovereignty contract, other differences are not reported."""
     in_its_place = policy._replace(cwd=teacher.cwd, cwd_sha256=teacher.cwd_sha256)
     of_teacher: set[Violation] = set()
     if any(check.violations for check in checks):
@@ -14698,7 +14698,7 @@ def _drifts(teacher: Trace, student: Trace, checks: Sequence[SovereigntyCheck], 
 
 
 def _with_same_files(drifts: Sequence[Drift], teacher: Trace, student: Trace) -> Iterator[Drift]:
-    """The drifts, those marked after which both have the same file all the same."""
+    """The drifts; ``same_file`` is set where both files are equal afterwards."""
     is_asked = any(isinstance(drift.student, ToolCall) and drift.student.name in _FILE_TOOLS for drift in drifts)
     files = [replay_files(trace.actions) if is_asked else {} for trace in (teacher, student)]
     for drift in drifts:
@@ -14863,7 +14863,7 @@ class PlainYaml:
         return re.compile(pattern).match(self._text, self._at)
 
     def _take(self, pattern: str) -> str:
-        """Passes what must stand here, and returns it."""
+        """Consumes what must come next, and returns it."""
         match = self._match(pattern)
         if match is None:
             raise self._refusal()
@@ -14871,7 +14871,7 @@ class PlainYaml:
         return match[0]
 
     def _skip(self) -> int:
-        """Passes blanks, comments and line ends; the column of what follows, -1 at the end of the text."""
+        """Skips blanks, comments and line ends; returns the column of what follows, -1 at the end of the text."""
         self._take(_YAML_BLANK)
         return -1 if self._at == len(self._text) else self._at - self._text.rfind("\n", 0, self._at) - 1
 
@@ -14934,7 +14934,7 @@ class PlainYaml:
         return key[0] if key and "\n" not in key[0] and len(key[0]) <= _YAML_KEY_CHARACTERS else None
 
     def _take_key(self, pattern: str, members: Mapping[object, object]) -> object:
-        """Passes a key and its colon; the key as a value."""
+        """Consumes a key and its colon; returns the key's value."""
         text = self._key(pattern)
         if text is None or text == "<<":
             raise self._refusal("expected key: value")
@@ -15014,7 +15014,7 @@ SETTINGS_FORMATS: Final[Mapping[str, Callable[[str, str], object]]] = {
 
 
 def read_settings(path: str) -> dict[str, object]:
-    """What a TOML, JSON or plain YAML file says; its name's ending is the format. Raises `InputError`."""
+    """The content of a TOML, JSON or plain YAML file; its name's ending is the format. Raises `InputError`."""
     parse = SETTINGS_FORMATS.get(os.path.splitext(path)[1].lower())
     if parse is None:
         raise InputError(path, f"expected a name that ends in {', '.join(SETTINGS_FORMATS)}")
@@ -15025,7 +15025,7 @@ def read_settings(path: str) -> dict[str, object]:
 
 
 def _settings_error(problem: str, path: str, field: str) -> InputError:
-    """A problem with the field of a file of settings, on the line where the last of its names stands."""
+    """An error about a field of a settings file, with the line of the last key in its path."""
     text, end = re.sub(r"(?m)(?<!\S)#.*", "", read_text(path)), 0
     for name in field.partition("[")[0].split("."):
         key = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])[\"']?\s*[:=.\]]")
@@ -15036,7 +15036,7 @@ def _settings_error(problem: str, path: str, field: str) -> InputError:
 
 
 def checked_fields(value: object, expected: Sequence[Field], source: str, path: str = "") -> dict[str, Any]:
-    """The map at ``path`` of some settings, its fields as ``expected``, whatever else it has. Raises `InputError`."""
+    """The map at ``path`` of some settings, with its ``expected`` fields checked. Raises `InputError`."""
     if not isinstance(value, dict):
         raise _settings_error(f"expected a map, found {described(value)}", source, path)
     for one in field_problems(value, expected, path):
@@ -15080,13 +15080,13 @@ _CONTRACT_FIELDS: Final[Mapping[str, tuple[Field, ...]]] = {
         "sovereignty": "allow_hosts:host[]|null? forbidden_replay_egress:host[]|null?",
     }.items()
 }
-"""What a contract is read for, by the section that it stands in. Whatever else it says is for others."""
+"""The fields of a contract that are read, by section. Everything else in it is for other readers."""
 
 
 def read_contract(path: str) -> Contract:
     """Reads what a contract file says of thresholds, hosts and rows out of scope; each of them may be absent.
 
-    Raises `InputError`, also for a key that is nearly one of these: it would else be ignored without a word.
+    Raises `InputError`, also for a misspelled key, which would otherwise be ignored silently.
     """
     sections, values = {"": read_settings(path)}, dict[str, Any]()
     homes = {one.name: section for section, expected in _CONTRACT_FIELDS.items() for one in expected}
@@ -15113,7 +15113,7 @@ _ROW_FIELDS: Final = fields(f"id:name status:{'|'.join(ROW_STATUSES)}", _SETTING
 
 
 def _matrix_rows(value: object, path: str) -> Iterator[tuple[str, object]]:
-    """Every map that has a ``status``, at any depth, with its path; and what stands in a list of such and is none."""
+    """Every map with a ``status``, at any depth, with its path; and other items of lists that hold such maps."""
     if isinstance(value, dict) and "status" in value:
         yield path, value
     if isinstance(value, dict):
@@ -15161,13 +15161,13 @@ class Meta(NamedTuple):
     covers: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
     options: DiffOptions = DiffOptions()
-    """Of two logs, but for the profile,"""
+    """How two logs are compared, except for the profile."""
     profiles: tuple[str, ...] = ()
-    """of which this is the path, if there is one."""
+    """The path of the profile, if there is one."""
 
 
 class FixtureResult(NamedTuple):
-    """What became of one fixture; ``error`` says why it could not be scored, and then it has no ``score``.
+    """The result of one fixture; ``error`` says why it could not be scored, and then it has no ``score``.
 
     ``folder`` is relative to the corpus, ``first_drift`` the detail of the first thing that drifts, ``command`` the
     arguments that show more of it.
@@ -15247,7 +15247,7 @@ def read_meta(folder: str, name: str = "") -> Meta:
 def fixture_folders(directory: str) -> list[str]:
     """The folders of a corpus that hold any file of a fixture, at any depth, by name.
 
-    One at the top that holds none at any depth is as good as a broken one. Raises `InputError` where there is no
+    A folder at the top that holds no fixture at any depth counts as a broken one. Raises `InputError` if there is no
     folder at all.
     """
 
@@ -15373,9 +15373,9 @@ class ScoreChange(NamedTuple):
 
 
 class CorpusReport(NamedTuple):
-    """What became of all fixtures of a corpus, in the order of their names.
+    """The results of all fixtures of a corpus, in the order of their names.
 
-    ``changes`` are the scores that are not those of an earlier run, None where there is none to compare with.
+    ``changes`` are the scores that differ from an earlier run, None where there is none to compare with.
     """
 
     directory: str
@@ -15404,14 +15404,14 @@ class CorpusReport(NamedTuple):
 
     @property
     def aggregate_score(self) -> float:
-        """The mean score. It is counted in fractions, so that a mean that is the threshold is not just under it."""
+        """The mean score, computed in fractions: rounding must not put a mean just under the threshold."""
         from fractions import Fraction  # here, so that only who scores a corpus waits for it
 
         scores = [Fraction(f.score).limit_denominator(10**8) for f in self.fixtures if f.score is not None]
         return float(sum(scores, Fraction()) / len(scores)) if scores else 0.0
 
     def fixture_passes(self, fixture: FixtureResult) -> bool:
-        """Whether one fixture is as it should be: near its teacher, or, where drift is asked for, away from it."""
+        """Whether one fixture meets its thresholds, or, with ``must_fail``, drifts."""
         if fixture.score is None:
             return False
         if self.must_fail:
@@ -15433,7 +15433,7 @@ class CorpusReport(NamedTuple):
 
     @property
     def passes(self) -> bool:
-        """Whether the gate holds: every fixture as it should be, no row uncovered, the mean (if asked for) high."""
+        """Whether the gate holds: every fixture passes, every required row is covered, the mean is high enough."""
         return not self.failures
 
 
@@ -15828,7 +15828,7 @@ class FileFormat(enum.Enum):
 
 
 SHOWN_PER_FINDING: Final = 10
-"""Of each kind of finding so many are kept; the others are counted."""
+"""At most this many findings of each kind are kept; the others are only counted."""
 
 
 class Notes:
@@ -15842,7 +15842,7 @@ class Notes:
         self.counts: Counter[Finding] = Counter()
 
     def add(self, finding: Finding, lineno: int, field: str | None, text: str, once: object = None) -> None:
-        """Counts a problem, and keeps it if not too many of its kind are kept; ``once``: a matter that is said once."""
+        """Counts a problem, and keeps it up to the limit; a problem with the same ``once`` is noted only once."""
         if (finding is Finding.SESSION_ID and not self._strict) or (finding, str(once)) in self._said:
             return
         if once is not None:
@@ -15880,7 +15880,7 @@ class FileValidation(NamedTuple):
 
 
 def parsed_lines(path: str, notes: Notes) -> Iterator[tuple[int, object]]:
-    """The values of a file's lines; a line that is not JSON, or holds a key twice, is noted.
+    """The values of a file's lines; lines that are not JSON and doubled keys are noted.
 
     What is broken on a last line without its newline is a torn tail, and so is compressed data that stops short.
     """
@@ -15933,12 +15933,12 @@ PAYLOAD_FIELDS: Final[Mapping[str, tuple[Field, ...]]] = {
         "thread.exit": "exit_code:int|str",
     }.items()
 }
-"""What the named kinds should carry. Payloads are the emitter's own business, so that a deviation is a warning."""
+"""The payload fields of known kinds. The schema leaves payloads to the emitter, so a deviation is a warning."""
 
 
 @dataclass(slots=True)
 class _Stream:
-    """What is kept of one tid: which indexes were seen, as runs ``(start, stop)``, and the waits that are open."""
+    """The state of one tid: the indexes seen so far, as runs ``(start, stop)``, and its unfinished waits."""
 
     first_line: int
     runs: list[tuple[int, int]] = field(default_factory=list)
@@ -15948,7 +15948,7 @@ class _Stream:
     """The index of the last event that had a time, and the time."""
 
     def see(self, index: int) -> bool:
-        """Takes note of an index; false where it was there before."""
+        """Records an index; false if it was seen before."""
         row = bisect.bisect_right(self.runs, index, key=itemgetter(0))
         before, after = self.runs[row - 1 : row] if row else [], self.runs[row : row + 1]
         if before and index < before[0][1]:
@@ -15970,11 +15970,11 @@ _REQUIRED_EVENT_NAMES: Final = frozenset(field.name for field in _REQUIRED_EVENT
 _STATUS_FIELDS: Final = ("status", "return_value")
 _HANDLE_ARGUMENT: Final = re.compile(r".*(handle|handles?\[[0-9]+\])", re.IGNORECASE)
 _PSEUDO_HANDLES: Final = 0xFFFFFF00
-"""From here on up, handles are constants of the kernel's interface (-1, -2, …), the same on both sides."""
+"""Handles from here on are constants of the kernel's interface (-1, -2, …), equal in both engines."""
 _FEW_IDS: Final = 8
-"""Of so few objects it says nothing that no id comes back."""
+"""With so few objects, ids that never repeat prove nothing."""
 _NONE_ALIKE: Final = 200
-"""Guests poll: in all recordings at hand an event comes back long before this many, if its payload holds no clock."""
+"""In all recordings at hand, guests poll and some event repeats earlier, unless payloads contain a clock."""
 
 
 class _EventLogValidator:
@@ -15987,19 +15987,19 @@ class _EventLogValidator:
         self._notes = notes
         self._streams: dict[int, _Stream] = {}
         self._handles: dict[int, bool] = {}
-        """Of each raw handle that was created: whether it is that of an ordinary object that lives."""
+        """Every raw handle that was created, and whether it is now that of a live ordinary object."""
         self._unknown: dict[int, tuple[int, str, str, object]] = {}
-        """Where an argument first looked like a handle that was not created so far."""
+        """The first argument that looks like a handle which was not created before."""
         self._created: dict[str, bool] = {}
-        """Of each object that was created: whether it is an ordinary one, and not shared-global."""
+        """Every object that was created, and whether it is ordinary, not shared-global."""
         self._named: set[str | None] = set()
-        """The ids that other events name,"""
+        """The ids that other events name."""
         self._destroyed: dict[str, int] = {}
-        """and the lines on which objects are destroyed."""
+        """The lines on which objects are destroyed."""
         self._shared: dict[tuple[object, object], str] = {}
-        """The shared-global SIDs by pointer and type,"""
+        """The shared-global SIDs by pointer and type."""
         self._unshared: dict[tuple[object, object], tuple[int, str]] = {}
-        """and where there was another one."""
+        """The first other SID for the same pointer and type, with its line."""
         self._distinct: set[str] = set()
         self._kinds: Counter[str] = Counter()
         self.events = 0
@@ -16040,7 +16040,7 @@ class _EventLogValidator:
             stream.clock = index, host_ns
 
     def _payload(self, lineno: int, kind: str, payload: dict[str, object]) -> None:
-        """Holds a payload against its kind, and looks for values that two engines write differently."""
+        """Checks a payload against its kind, and looks for values that two engines write differently."""
         for problem in field_problems(payload, PAYLOAD_FIELDS.get(kind, ()), "payload"):
             if problem.is_error:
                 self._notes.add(Finding.PAYLOAD, lineno, problem.field, problem.text)
@@ -16147,7 +16147,7 @@ def _validate_event_log(lines: Iterable[tuple[int, object]], notes: Notes) -> in
 
 
 def _state_problems(actions: Sequence[Action]) -> Iterator[Problem]:
-    """The hashes that a trace gives of files and that cannot be those of what it wrote to them."""
+    """The hashes in a trace that contradict what it wrote to the file."""
     for position, state in replay_files(actions).items():
         call = actions[position]
         if state.is_contradictory and isinstance(call, ToolCall):
@@ -16182,7 +16182,7 @@ def _format_of(record: object) -> FileFormat | None:
 
 
 def format_of_file(path: str) -> FileFormat | None:
-    """What a file is, as far as its first line says; None for anything else, and for what can be read once only."""
+    """What a file is, by its first line; None for anything else, and for what can be read only once."""
     with contextlib.suppress(DiffEventsError, NotJsonError):
         if os.path.isfile(path):
             return next((_format_of(parse_json(line)) for _, line, _ in numbered_lines(_opened(path)[1])), None)
@@ -16271,7 +16271,7 @@ def action_text(action: Action) -> str:
 
 
 def _parity_items(report: ParityReport) -> Iterator[str]:
-    """What the score comes to, and what the alignment knows better than the score by position."""
+    """The score, and how the alignment explains it."""
     yield f"teacher: {quoted(report.teacher)}, {_counted(report.teacher_count, 'action')}"
     yield f"student: {quoted(report.student)}, {_counted(report.student_count, 'action')}"
     limit = score_text(report.individual_min)
@@ -16433,10 +16433,10 @@ def _corpus_items(report: CorpusReport) -> Iterator[str]:
 
 
 def corpus_document(report: CorpusReport) -> list[Block]:
-    """The report of a corpus for people: what is not as it should be, worst first, the rest folded."""
+    """The report of a corpus for people: failing fixtures first, the worst on top; passing ones folded."""
 
     def rank(fixture: FixtureResult) -> tuple[bool, bool, int, float]:
-        """Broken ones, then those that are not as they should be, then by tier and score; equals by name."""
+        """Broken fixtures first, then failing ones, then by tier and score."""
         return fixture.error is None, report.fixture_passes(fixture), -fixture.worst_tier, fixture.score or 0
 
     fixtures = sorted(report.fixtures, key=rank)
@@ -16455,7 +16455,7 @@ def corpus_document(report: CorpusReport) -> list[Block]:
 
 
 def corpus_junit(report: CorpusReport) -> str:
-    """The fixtures as test results (what is vacuous was skipped), and the gate of the whole as one more."""
+    """One test case a fixture (vacuous ones are skipped), and one for the gate of the whole corpus."""
     cases = []
     for fixture in report.fixtures:
         why = literal(fixture.error or fixture.first_drift or "no drift")
