@@ -39,10 +39,14 @@ TESTS = {
     "fingerprints": "test_rules test_doctests test_index test_random_pairs",
     "index": _INDEX,
     "two logs at once": _INDEX,
-    "pairing": "test_doctests test_pairing test_report test_fixtures test_random_pairs",
-    "alignment": "test_doctests test_evidence test_alignment test_streams test_report test_fixtures test_random_pairs",
+    "pairing": "test_doctests test_golden_cases test_pairing test_report test_fixtures test_random_pairs",
+    "alignment": (
+        "test_doctests test_golden_cases test_streams test_alignment test_evidence test_report test_fixtures "
+        "test_random_pairs"
+    ),
     "walk": (
-        "test_doctests test_evidence test_report test_rules test_fixtures test_profile test_random_pairs test_alignment"
+        "test_doctests test_golden_cases test_rules test_evidence test_profile test_report test_fixtures "
+        "test_random_pairs test_alignment"
     ),
 }
 """The sections that are tried, and the modules that test them."""

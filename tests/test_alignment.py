@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 
 import diff_events
 from diff_events import Change, Hunk, Likeness, StreamAlignment
-from tests.golden_cases import ALIGNMENTS, cases
-from tests.golden_cases import found_in as golden_found
 from tests.small_logs import Line, called, compare, compare_lines
 from tests.support import event, log_bytes, seeds
 
@@ -380,13 +378,6 @@ class SmallCases(unittest.TestCase):
         hunks = list(StreamAlignment(canary, ours, counting).hunks(0, 0))
         self.assertGreater(len(hunks), 40)
         self.assertLessEqual(asked.total(), 8 * len(hunks))
-
-
-class SmallStreams(unittest.TestCase):
-    def test_golden_alignments(self) -> None:
-        for given, found in cases(ALIGNMENTS):
-            with self.subTest(given):
-                self.assertEqual(golden_found(ALIGNMENTS, given), found)
 
 
 class WhichMatchesAreKept(unittest.TestCase):

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from diff_events import PairingMethod, ThreadEvidence, ThreadPair, pair_threads
-from tests.golden_cases import PAIRS, cases, found_in
 from tests.pairing_evidence import POOLS, UNTELLING, Shape, generate, outcome, pool_sides
 from tests.support import seeds
 
@@ -254,13 +253,6 @@ class ByHand(unittest.TestCase):
         canary = [thread(n, [*range(20), *(rng.getrandbits(60) for _ in range(60))]) for n in range(1000)]
         ours = rng.sample(canary, 1000)
         self.assertEqual(mapping(pair_threads(canary, ours, {})), {n: n for n in range(1000)})
-
-
-class SmallLogs(unittest.TestCase):
-    def test_golden_pairs(self) -> None:
-        for given, found in cases(PAIRS):
-            with self.subTest(given):
-                self.assertEqual(found_in(PAIRS, given), found)
 
 
 class Generated(unittest.TestCase):

@@ -7,7 +7,6 @@ from typing import Any
 
 import diff_events
 from tests.generator import field_changes
-from tests.golden_cases import WALKS, cases, found_in
 from tests.support import HEADER, SID, LogTestCase, calls, event, log_bytes, shared_create
 
 ALIKE = [
@@ -292,11 +291,6 @@ class SharedGlobals(LogTestCase):
 
 
 class Walking(LogTestCase):
-    def test_golden_walks(self) -> None:
-        for given, found in cases(WALKS):
-            with self.subTest(given):
-                self.assertEqual(found_in(WALKS, given), found)
-
     def test_a_lost_event_is_missing_not_different(self) -> None:
         canary = calls(5)
         ours = [one for one in canary if one["tid_event_idx"] != 2]
