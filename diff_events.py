@@ -7252,14 +7252,22 @@ class NameTable:
         for side in Side:
             for tid, position, fingerprint in known[side]:
                 streams[side][tid].fingerprints[position] = fingerprint
-        matches = [(self.counterparts.of(Side.OURS, *place, equal=True), place) for place in places.ours]
-        pairs = [(canary, ours) for canary, ours in matches if canary]
+        for canary, ours, events in self._matching(places.ours):
+            if self.equal(*events):
+                streams.ours[ours[0]].fingerprints[ours[1]] = streams.canary[canary[0]].fingerprints[canary[1]]
+        self.follow(again(self.equal))
+
+    def _matching(
+        self, places: Iterable[EventPlace], skipped: Collection[EventId] = ()
+    ) -> Iterator[tuple[EventPlace, EventPlace, Both[Event]]]:
+        """Of some events of ours those that match, but for some of canary: where both stand, and both events."""
+        partners = [(self.counterparts.of(Side.OURS, *place, equal=True), place) for place in places]
+        streams = self.logs.canary.index.streams
+        pairs = [(c, o) for c, o in partners if c and (c[0], streams[c[0]].idx_at(c[1])) not in skipped]
         self.logs.canary.hold(canary for canary, _ in pairs)
         self.logs.ours.hold(ours for _, ours in pairs)
         for canary, ours in pairs:
-            if self.equal(self.logs.canary.event(*canary), self.logs.ours.event(*ours)):
-                streams.ours[ours[0]].fingerprints[ours[1]] = streams.canary[canary[0]].fingerprints[canary[1]]
-        self.follow(again(self.equal))
+            yield canary, ours, Both(self.logs.canary.event(*canary), self.logs.ours.event(*ours))
 
     def rename(self, most: int = sys.maxsize, equal: Callable[[Event, Event], bool] | None = None) -> int:
         """Gives the events of ours that are the same but for names the fingerprints of their counterparts.
@@ -7322,22 +7330,12 @@ class NameTable:
 
         Their fingerprints are parted, so that the next walk stops there.
         """
+        renamed = {value for name, other in self._bindings() for value in (name, other.value) if name != other.value}
         judged = {event for _, event, _ in self._used}
-        ours = self.logs.ours
-        matching = []
-        for tid, position in self._places_with(
-            Side.OURS, {v for one, other in self._bindings() for v in (one, other.value) if one != other.value}
-        ):
-            place = self.counterparts.of(Side.OURS, tid, position, equal=True)
-            if place and (place[0], self.logs.canary.index.streams[place[0]].idx_at(place[1])) not in judged:
-                matching.append((place, (tid, position)))
-        self.logs.canary.hold(place for place, _ in matching)
-        ours.hold(place for _, place in matching)
-        for place, (tid, position) in matching:
-            events = Both(self.logs.canary.event(*place), ours.event(tid, position))
+        for _, (tid, position), events in self._matching(self._places_with(Side.OURS, renamed), judged):
             if broken := tuple(self._breaks_of_equals(events)):
                 self._mistaken[events.canary.tid, events.canary.idx] = broken
-                ours.index.streams[tid].fingerprints[position] ^= 1
+                self.logs.ours.index.streams[tid].fingerprints[position] ^= 1
         return bool(self._mistaken)
 
     def _places_with(self, side: Side, values: Collection[int]) -> Iterator[EventPlace]:
