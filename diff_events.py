@@ -7789,7 +7789,7 @@ def _numbers(value: object) -> list[int]:
 
 
 class _HandoverFinder:
-    """Finds who created, woke and let in whom, in one log. ``ends``: by tid, the index up to which it matters."""
+    """Finds who created, woke and let in whom, in one log. ``ends``: by tid, the position up to which it matters."""
 
     def __init__(self, log: Log, timeline: Timeline, ends: Mapping[int, int]) -> None:
         self._log, self._timeline, self._ends = log, timeline, ends
@@ -7821,8 +7821,8 @@ class _HandoverFinder:
         """The numbers of the chunks that are worth a look."""
         numbers: set[int] = set()
         behind = SCANNED_CHUNKS if self._timeline.by_clock else 0
-        for tid, idx in self._ends.items():
-            last = self._log.index.streams[tid].chunk_of(self._log.position(tid, idx))
+        for tid, position in self._ends.items():
+            last = self._log.index.streams[tid].chunk_of(position)
             numbers.update(range(max(0, last + 1 - SCANNED_CHUNKS), last + 1 + behind))
         return sorted(number for number in numbers if number < len(self._log.index.chunks))
 
@@ -8106,8 +8106,7 @@ class CauseAnalysis:
             ends = {}
             for tid, stop in stops.items():  # up to where it stops, and how a wait there ends
                 stream = stop.walk.sides[side].stream
-                last = min(stream.position_of(stop.idx[side]) + _MOST_EVENTS_TO_WAKE, len(stream) - 1)
-                ends[tid] = stream.idx_at(last)
+                ends[tid] = min(stream.position_of(stop.idx[side]) + _MOST_EVENTS_TO_WAKE, len(stream) - 1)
             handovers = _HandoverFinder(self._logs[side], self._timelines[side], ends).find()
             yield from _spread(handovers, side, stops)
             if side is Side.CANARY:
