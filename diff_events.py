@@ -9143,12 +9143,9 @@ class _Evidence:
                 is_noise = True
         return is_noise
 
-    def rules(self, counts: _Counts, refused: Collection[_FieldKey] = ()) -> list[ProfileRule]:
-        """The narrowest rules that let all this pass, given how often fields have which values.
-
-        ``refused`` are fields that turned out to name nothing.
-        """
-        names, explained = self._names(counts, refused)
+    def rules(self, counts: _Counts) -> list[ProfileRule]:
+        """The narrowest rules that let all this pass, given how often fields have which values."""
+        names, explained = self._names(counts)
         rest = grouped((key, one) for key, one in self.fields if key not in names and one.names not in explained)
         rules = [ProfileRule(RuleSort.NAME, "", *key) for key in names]
         rules += _field_rules(rest)
@@ -9157,9 +9154,7 @@ class _Evidence:
             rules += [ProfileRule(RuleSort.FLOAT, "", *call, where=it) for it in _where(alone, counts.get(call, {}))]
         return rules
 
-    def _names(
-        self, counts: _Counts, refused: Collection[_FieldKey]
-    ) -> tuple[set[_FieldKey], set[tuple[_Runs, int, int] | None]]:
+    def _names(self, counts: _Counts) -> tuple[set[_FieldKey], set[tuple[_Runs, int, int] | None]]:
         """Fields whose values the engine chose: one to one, and handed back later; and those values.
 
         What the guest passes to a call, and what stands in the result of that call alone, the engine did not choose.
@@ -9168,12 +9163,12 @@ class _Evidence:
         again: set[_FieldKey] = set()
         of_field: dict[_FieldKey, set[tuple[_Runs, int, int]]] = {}
         for key, seen in sorted(self.fields, key=lambda entry: entry[1].lineno):
-            if seen.names and key not in refused:
+            if seen.names:
                 of_field.setdefault(key, set()).add(seen.names)
                 produced = first.setdefault(seen.names, key)
                 if key[:2] != produced[:2] and produced[0] != "kernel.call":
                     again.add(produced)
-        names = {key for key, _ in self.named if key not in refused}
+        names = {key for key, _ in self.named}
         for key in again:
             pairs = of_field[key]
             is_one_to_one = len(pairs) == len({pair[:2] for pair in pairs}) == len({pair[::2] for pair in pairs})
@@ -9359,7 +9354,6 @@ class _Learner:
             for path, value in _fields_of(event).items():
                 of_call.setdefault(path, Counter())[json_text(value)] += 1
         self._pools = self._pool_rules()
-        self._refused: set[_FieldKey] = set()
         self.evidence = _Evidence()
         kinds = {kind for kind, _ in self.counts}
         names = [ProfileRule(RuleSort.NAME, "", *key) for key in _NAMES_OF_LOGS if key[0] in kinds]
@@ -9459,7 +9453,7 @@ class _Learner:
         evidence = _Evidence()
         for comparison in comparisons:
             _note_hidden(comparison, evidence)
-        evidence.named = self._named(comparisons)
+        evidence.named += self._named(comparisons)
         for pools in ([], self._pools):
             rules = self._made(evidence, pools)
             under = comparisons if rules == self.rules else self.compared(rules, beginning=beginning)
@@ -9477,18 +9471,15 @@ class _Learner:
         return [rule for number, rule in enumerate(self.rules) if used[number]]
 
     def _made(self, evidence: _Evidence, pools: Iterable[ProfileRule]) -> list[ProfileRule]:
-        return _listed([*evidence.rules(self.counts, self._refused), *pools])
+        return _listed([*evidence.rules(self.counts), *pools])
 
-    def _named(self, comparisons: Iterable[Comparison]) -> list[tuple[_FieldKey, _Runs]]:
-        """The fields whose values turned out to be names, and between which runs; the others are refused."""
-        rules = (rule for rule in self.rules if rule.sort is RuleSort.NAME)
-        known = {(rule.kind, rule.call, rule.field): " ".join(rule.labels) for rule in rules}
-        named = []
+    def _named(self, comparisons: Iterable[Comparison]) -> Iterator[tuple[_FieldKey, _Runs]]:
+        """The fields whose values turned out to be names, and between which runs."""
+        names = [rule for rule in self.rules if rule.sort is RuleSort.NAME]
         for comparison in comparisons:
             sources = {use.source for use in comparison.names.report(()).uses if use.used}
-            named += [(key, comparison.runs) for key in known if known[key] in sources]
-        self._refused |= known.keys() - {key for key, _ in named}
-        return named
+            used = (rule for rule in names if " ".join(rule.labels) in sources)
+            yield from (((rule.kind, rule.call, rule.field), comparison.runs) for rule in used)
 
     def _note_remaining(self, comparisons: Sequence[Comparison]) -> None:
         """Takes what still differs for evidence."""
