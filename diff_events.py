@@ -2697,11 +2697,11 @@ class _ProfileReader:
         self._path, self._lines = path, text.splitlines()
 
     def _lines_of(self, pattern: str, start: int = 0) -> Iterator[int]:
-        """The numbers of the lines behind ``start`` lines that begin so."""
+        """The numbers of the lines after ``start`` lines that begin so."""
         return (n for n, line in enumerate(self._lines[start:], start + 1) if re.match(rf"\s*(?:{pattern})", line))
 
     def _error(self, problem: str, key: str, start: int = 0) -> InputError:
-        """An error at the first line behind ``start`` lines that has a key, of a table or of a value."""
+        """An error at the first line after ``start`` lines that has a key, of a table or of a value."""
         lines = self._lines_of(rf'[\[\s"]*{re.escape(key)}\b|\[[\w.]*\.{re.escape(key)}\b', start)
         return InputError(self._path, problem, lineno=next(lines, start), field=key)
 
@@ -5737,8 +5737,8 @@ def _turns(walk: PairWalk, step: Step, loops: Sequence[tuple[int, ProfileRule]],
         fingerprints = array("q", [cursor.stream.fingerprints[at] for at in positions[start : start + length]])
         if not _has_turn(walk.sides[side.other], block[start : start + length], fingerprints, profile):
             return ()
-    behind = _step(StepKind.MATCHED, ends, step.ends)
-    return (core._replace(rule=rule), *([behind] if any(behind.positions) else []))
+    after = _step(StepKind.MATCHED, ends, step.ends)
+    return (core._replace(rule=rule), *([after] if any(after.positions) else []))
 
 
 def _without_turns(walk: PairWalk, profile: Profile) -> PairWalk:
@@ -6625,7 +6625,7 @@ class Report:
 # An object without a known counterpart (created before the log began, on a thread without a partner, or where
 # the streams differ) gets the first one that a matching event shows, and that is no finding. A finding needs two
 # objects that both have another counterpart. Threads with equal streams may be paired crosswise: these are skipped.
-# It is certain only where timing cannot explain it: not behind a difference, and not for objects that were made alike
+# It is certain only where timing cannot explain it: not after a difference, and not for objects that were made alike
 # and that threads share, for which of them is free is timing.
 
 
@@ -7465,7 +7465,7 @@ class Found:
 
     @property
     def is_minor(self) -> bool:
-        """Whether it comes behind all that is as grave."""
+        """Whether it comes after all that is as grave."""
         return self.doubtful or self.is_spelling
 
     @property
@@ -7482,7 +7482,7 @@ class Found:
 
 
 def idx_behind(stream: Stream, position: int) -> int:
-    """The index of the event at a position; behind the last one, the next index."""
+    """The index of the event at a position; after the last one, the next index."""
     return stream.idx_at(position) if position < len(stream) else stream.idx_at(len(stream) - 1) + 1
 
 
@@ -7723,7 +7723,7 @@ def sort_divergences(divergences: Sequence[Found]) -> tuple[DivergenceSort, ...]
 #
 # Which divergence follows which? Two relations are proof: a value that first differed at one and is there again at
 # the other, and a wait for a signal that ours never came to. The rest is order. In each log a divergence can spread
-# along its thread; to a thread that is created behind it, woken behind it, or that takes a lock that was left behind
+# along its thread; to a thread that is created after it, woken after it, or that takes a lock that was left after
 # it. What ours did later cannot have caused what it did before, whatever canary's order says. A relation is never
 # said to be more than it is.
 #
@@ -7732,7 +7732,7 @@ def sort_divergences(divergences: Sequence[Found]) -> tuple[DivergenceSort, ...]
 
 
 SCANNED_CHUNKS: Final = 32
-"""Of the text before each such place; in a log that is in the order of its clock, also behind it."""
+"""Of the text before each such place; in a log that is in the order of its clock, also after it."""
 
 SIGNALLING_CALLS: Final = frozenset({
     "KeInsertQueueApc", "KePulseEvent", "KeReleaseMutant", "KeReleaseSemaphore", "KeResumeThread", "KeSetEvent",
@@ -7820,10 +7820,10 @@ class _HandoverFinder:
     def _chunks(self) -> list[int]:
         """The numbers of the chunks that are worth a look."""
         numbers: set[int] = set()
-        behind = SCANNED_CHUNKS if self._timeline.by_clock else 0
+        after = SCANNED_CHUNKS if self._timeline.by_clock else 0
         for tid, position in self._ends.items():
             last = self._log.index.streams[tid].chunk_of(position)
-            numbers.update(range(max(0, last + 1 - SCANNED_CHUNKS), last + 1 + behind))
+            numbers.update(range(max(0, last + 1 - SCANNED_CHUNKS), last + 1 + after))
         return sorted(number for number in numbers if number < len(self._log.index.chunks))
 
     def _ordering_events(self, number: int) -> Iterator[tuple[When, bytes, EventId, bytes]]:
@@ -8069,7 +8069,7 @@ class CauseAnalysis:
 
     def _first_stops(self) -> Iterator[_Stop]:
         def order(one: Found) -> tuple[object, ...]:
-            # A doubtful one causes nothing behind it, and the position of an event on a member of a pool is timing.
+            # A doubtful one causes nothing after it, and the position of an event on a member of a pool is timing.
             weight = (one.reason.gravity, not one.news) if one.pair.canary_tid in self._pooled else ()
             return one.is_minor, weight, one.positions.canary
 
@@ -8239,7 +8239,7 @@ class CauseAnalysis:
 
     @functools.cached_property
     def _candidates(self) -> list[_Stop]:
-        """The places to start at, the best first: of each thread the first one, then a few behind these.
+        """The places to start at, the best first: of each thread the first one, then a few after these.
 
         Before each stands the divergence that is proven to be its cause.
         """
@@ -8256,9 +8256,9 @@ class CauseAnalysis:
             return is_timing, self._depth(stop), weights[stop.tid], self._rank(stop.divergence, stop.when.ours)
 
         first = sorted(self._stops.values(), key=rank)
-        behind = (one for one in self._divergences if self._stops[one.pair.canary_tid].divergence is not one)
+        after = (one for one in self._divergences if self._stops[one.pair.canary_tid].divergence is not one)
         best = heapq.nsmallest(
-            1 + MOST_NEXT_STARTS, behind, key=lambda one: (one.reason.gravity, self._rank(one, one.when.ours))
+            1 + MOST_NEXT_STARTS, after, key=lambda one: (one.reason.gravity, self._rank(one, one.when.ours))
         )
         listed: dict[object, _Stop] = {}
         for stop in (*first, *(self._stop_at(one.pair.canary_tid, one) for one in best)):
@@ -9216,12 +9216,12 @@ def _turn(cursor: Cursor, block: range) -> tuple[str, ...] | None:
     if any(event.name not in (None, *made) for event in map(cursor.event, block)):
         return None
     before = calls(range(max(0, block.start - 2 * _LONGEST_TURN), block.start))
-    behind = calls(range(block.stop, min(len(cursor.stream), block.stop + 2 * _LONGEST_TURN)))
+    after = calls(range(block.stop, min(len(cursor.stream), block.stop + 2 * _LONGEST_TURN)))
     for length in range(1, min(_LONGEST_TURN, len(made)) + 1):
         turn = made[:length]
         rotations = [(*turn[start:], *turn[:start]) for start in range(length)]
         if turn * (len(made) // length) == made:
-            near = tuple(before[-length:]), tuple(behind[:length])
+            near = tuple(before[-length:]), tuple(after[:length])
             return min(rotations) if any(around in rotations for around in near) else None
     return None
 
