@@ -2188,7 +2188,7 @@ SKIPPED_FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "wait.end": frozenset({"wait_duration_cycles", "woken_by_semantic_id"}),
     "thread.create": frozenset({"child_tid"}),
 }
-"""Payload fields that are the engine's own business, by kind (schema v1, Kinds)."""
+"""By kind: the top-level payload fields that are not compared, because each engine has its own values for them."""
 
 _FNV_OFFSET_BASIS: Final = 0xCBF29CE484222325
 _FNV_PRIME: Final = 0x00000100000001B3
@@ -2208,33 +2208,33 @@ def fnv1a_64(data: bytes) -> int:
 
 @functools.lru_cache(maxsize=4096)
 def shared_global_sid(pointer: int, object_type: str) -> str:
-    """The semantic id of a process-global object: 16 hexadecimal digits that hang on address and type alone.
+    """The semantic id (SID) of a process-global object, as 16 hexadecimal digits (schema v1, Shared-global objects).
 
-    ``pointer`` is the 32-bit guest address. Source: schema v1, Shared-global objects.
+    ``pointer`` is the object's guest address, 32 bits; a larger or negative one raises `OverflowError`.
 
     >>> shared_global_sid(0x828F0010, "Event")
     '59fe0438b2bb0cfb'
     """
-    kind = object_type.encode("utf-8", "surrogatepass")
-    return f"{fnv1a_64(b'shared-global' + bytes(1) + kind + bytes(1) + pointer.to_bytes(4, 'big')):016x}"
+    type_bytes = object_type.encode("utf-8", "surrogatepass")
+    return f"{fnv1a_64(b'shared-global' + bytes(1) + type_bytes + bytes(1) + pointer.to_bytes(4, 'big')):016x}"
 
 
 @functools.lru_cache(maxsize=1 << 14)
 def _hexadecimal(text: str) -> int | None:
-    """The 64-bit number that a text is in hexadecimal; loops repeat themselves, so it is remembered for a while."""
+    """Hexadecimal text, ``0x`` or not, as a number below 2⁶⁴; else None. Cached, because loops repeat their handles."""
     number = int(text, 16) if re.fullmatch(r"(0[xX])?[0-9a-fA-F]+", text) else 1 << 64
     return number if number < 1 << 64 else None
 
 
 def guest_pointer(value: object) -> int | None:
-    """A ``raw_handle_id`` as the 32-bit number it is; None where it is of another form."""
+    """The guest address in a ``raw_handle_id`` (an int, or text with ``0x``); None if it is not a 32-bit number."""
     if isinstance(value, str) and value[:2] in ("0x", "0X"):
         value = _hexadecimal(value)
     return value if type(value) is int and 0 <= value < 1 << 32 else None
 
 
 def semantic_number(value: object) -> int | None:
-    """A semantic id as a number; None where it is of another form.
+    """A semantic id (an int or hexadecimal text) as a number below 2⁶⁴; None for any other value.
 
     >>> semantic_number("59FE0438B2BB0CFB") == semantic_number("0x59fe0438b2bb0cfb"), semantic_number("1_0")
     (True, None)
@@ -2245,13 +2245,13 @@ def semantic_number(value: object) -> int | None:
 
 
 def semantic_id(value: object) -> str | None:
-    """A semantic id as 16 lower-case digits; None where it is of another form."""
+    """A semantic id (an int or hexadecimal text) as 16 lower-case hexadecimal digits; None for any other value."""
     number = semantic_number(value)
     return None if number is None else f"{number:016x}"
 
 
 def handle_number(value: object) -> int:
-    """A raw handle as a number; 0 where it is none.
+    """A raw handle (an int, decimal text or text with ``0x``) as a number below 2⁶⁴; 0 for any other value.
 
     >>> [handle_number(raw) for raw in ("0xF8000004", 4160749572, "12", "a handle", None)]
     [4160749572, 4160749572, 12, 0, 0]
@@ -2262,7 +2262,7 @@ def handle_number(value: object) -> int:
 
 
 def shared_global_of(payload: Mapping[str, object]) -> str | None:
-    """The SID of the shared-global object that a ``handle.create`` with this payload wraps; None for any other.
+    """The SID if a ``handle.create`` with this payload is shared-global, else None: see schema v1.
 
     >>> shared_global_of({"raw_handle_id": "0x828f0010", "object_type": "Event",
     ...                   "handle_semantic_id": "0x59FE0438B2BB0CFB"})
@@ -2276,24 +2276,24 @@ def shared_global_of(payload: Mapping[str, object]) -> str | None:
 
 
 def compared_payload(event: Event) -> dict[str, object]:
-    """The payload without the fields that its kind skips."""
+    """A copy of the payload without the fields that are skipped for the event's kind."""
     skipped = SKIPPED_FIELDS.get(event.kind, frozenset())
     return {key: value for key, value in event.payload.items() if key not in skipped}
 
 
 def event_shared_global(event: Event) -> str | None:
-    """The SID of the shared-global object that an event creates; None for any other event."""
+    """The SID if the event is a shared-global ``handle.create``; None for any other event."""
     return shared_global_of(event.payload) if event.kind == "handle.create" else None
 
 
 def call_name(payload: Mapping[str, object]) -> str:
-    """The name of the call that a payload is about, as text whatever it is."""
+    """The ``name`` in a payload; where it is absent or no string, its JSON text."""
     name = payload.get("name", MISSING)
     return name if isinstance(name, str) else json_text(name)
 
 
 def events_equal(canary: Event, ours: Event) -> bool:
-    """Whether two events are the same behaviour (schema v1, Equality)."""
+    """Whether two events are equal under the rules of schema v1 (Equality); no profile is applied."""
     return (
         canary.kind == ours.kind
         and event_shared_global(canary) == event_shared_global(ours)
@@ -4066,47 +4066,48 @@ def index_logs(
 
 # ══ pairing ═══════════════════════════════════════════════════════════════════════════════════════════════════════
 #
-# Tids come from a counter of the engine and mean nothing to the other one. What carries over, strongest first: what the
-# user pinned; the rare events that two threads have in common; the creation tree (the creators are a pair, the entry
-# points and start contexts are the same); the order of appearance among threads with the same first call.
+# Tids are counters of each engine, so threads are paired by evidence, strongest first: the user's pins; rare events
+# that both threads have; the creation tree (paired creators, equal entry points and start contexts); the order of
+# appearance among threads with the same first call.
 #
-# All this adds up to a score for each two threads that have anything in common, and the best pair is taken first, so a
-# thread whose partner is missing hardly ever takes another's. Creators must be paired before children can be told by
-# them, but many children are told by their streams: so this goes in rounds, each of which believes the creators of the
-# round before, until nothing changes. Only whether fingerprints are equal counts, and every tie is broken by order:
-# same logs, same pairs.
+# A candidate (tid of canary, tid of ours) is scored by that evidence, and candidates are accepted greedily, best score
+# first. The score of a candidate uses the pairs of the creators, so scoring and pairing are repeated in rounds, each
+# with the pairs of the round before, until no pair changes. Fingerprints are compared for equality only, and ties are
+# broken by order, so equal logs give equal pairs. *Siblings* are threads of one creator with one entry point.
 
 
-_LOOKED_AT: Final = 1 << 14
-"""So many events of each thread are looked at."""
+_EVENTS_PER_THREAD: Final = 1 << 14
+"""Events of each thread that are searched, from its start: all of them took twice the time and paired no better."""
 _SAMPLED_EVENTS: Final = 16_384
-"""About as many events of each log are looked for in all threads."""
+"""About how many events of each log, evenly spaced, are searched for in all threads. More cost time and memory."""
 _EARLY_EVENTS: Final = 1 << 15
-"""Events of both logs of which the order counts, too: the first ones of each thread, and no more than this:"""
+"""First events of the threads, of both logs together, that are searched for one by one and in runs; shared equally."""
 _EARLY_EVENTS_MAX: Final = 1 << 10
-_RUN_EVENTS: Final = 4
-_MEETINGS_MAX: Final = 400_000
-"""Times that two threads meet in an event or a run; rare ones come first."""
+"""Largest share of one thread."""
+_RUN_LENGTH: Final = 4
+"""Consecutive early events that are searched for as one item, so that their order counts."""
+_CONTRIBUTIONS_MAX: Final = 400_000
+"""Bound on the work: how often an item may add to the weight of a candidate. Rare items are added first."""
 _ROUNDS_MAX: Final = 6
 _RIVALS_MAX: Final = 16
-"""Candidates that are tried before a choice is called unambiguous, and as many of the siblings."""
+"""Rivals that `_alternative` tries from each source: the most similar threads, the siblings, all threads."""
 
-# On the scale of likeness, 0 to 1. Measured on the pools of tests/pairing_evidence.py.
+# Parts of the score, on the scale of the similarity, 0 to 1. Measured on the pools of tests/pairing_evidence.py.
 _SIBLING_SCORE: Final = 0.3
-_OWN_CONTEXT_SCORE: Final = 0.5
+_UNIQUE_CONTEXT_SCORE: Final = 0.5
 _CONTEXT_SCORE: Final = 0.1
 _ENTRY_SCORE: Final = 0.1
 _OTHER_ENTRY_SCORE: Final = -0.5
 _FIRST_CALL_SCORE: Final = 0.05
-_SAME_SCORE: Final = 0.5  # wholly equal streams: events in common do not tell how often a loop turns
-_SCORE_MIN: Final = 0.1  # to have less in common than this is chance
-_LEAST_GAIN: Final = 1e-6
-_AMBIGUOUS_LOSS: Final = 0.05  # another choice that loses less score than this is nearly as good
-_UNSURE: Final = 0.2  # the confidence in a pair that only the order of appearance made
+_EQUAL_STREAMS_SCORE: Final = 0.5  # similarity ignores how often an event occurs: it can be 1.0 for streams that differ
+_SCORE_MIN: Final = 0.1  # a lower score can be chance
+_SWAP_GAIN_MIN: Final = 1e-6  # above rounding errors
+_AMBIGUOUS_LOSS: Final = 0.05  # a rival that would cost less score than this is reported as `alternative`
+_ORDER_CONFIDENCE: Final = 0.2  # confidence in a pair that was made by order of appearance alone
 
 
 class PairingMethod(enum.Enum):
-    """The strongest evidence that speaks for a pair."""
+    """The strongest evidence for a pair. `LIKENESS`: similar events; `FIRST_CALL`: equal first call, or order alone."""
 
     PINNED = "pinned"
     CREATION = "creation"
@@ -4116,7 +4117,7 @@ class PairingMethod(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class ThreadEvidence:
-    """What the index knows of a thread; `creator` is (its tid, ordinal among its `thread.create` events)."""
+    """What the index knows of a thread; `creator` is (tid of the creator, ordinal among its `thread.create` events)."""
 
     tid: int
     fingerprints: array[int]
@@ -4128,7 +4129,7 @@ class ThreadEvidence:
 
 @dataclass(frozen=True, slots=True)
 class ThreadPair:
-    """One thread on both sides; `alternative` is a tid of ours that would have been nearly as good."""
+    """A pair; `confidence` is 0 to 1, and `alternative` is the tid of ours that would fit nearly as well, if any."""
 
     canary_tid: int
     ours_tid: int
@@ -4141,70 +4142,70 @@ _Candidate: TypeAlias = tuple[int, int]  # (tid of canary, tid of ours)
 
 
 class _Threads:
-    """One log's threads in order of appearance, and the siblings among them, oldest first."""
+    """The threads of one log by tid, in order of appearance, and their creation tree."""
 
     def __init__(self, threads: Sequence[ThreadEvidence]) -> None:
         self.by_tid = {thread.tid: thread for thread in threads}
-        self.families: dict[int, dict[str | None, list[ThreadEvidence]]] = {}
-        """Of each creator, the children by entry point."""
+        self.children: dict[int, dict[str | None, list[ThreadEvidence]]] = {}
+        """By the tid of the creator, then by entry point: the siblings in order of creation."""
         self.rank = {thread.tid: number for number, thread in enumerate(threads)}
-        """Among siblings; of a thread without a creator: among all threads."""
+        """By tid: the ordinal among its siblings; for a thread without a creator, among all threads."""
         births = sorted((thread.creator, number) for number, thread in enumerate(threads) if thread.creator)
         for (creator, _), number in births:
             thread = threads[number]
-            siblings = self.families.setdefault(creator, {}).setdefault(thread.entry_point, [])
+            siblings = self.children.setdefault(creator, {}).setdefault(thread.entry_point, [])
             self.rank[thread.tid] = len(siblings)
             siblings.append(thread)
-        self.with_own_context: set[int] = set()
-        """The threads that have a start context which none of their siblings has."""
-        for siblings in (siblings for children in self.families.values() for siblings in children.values()):
+        self.with_unique_context: set[int] = set()
+        """Tids of threads with a start context that none of their siblings has."""
+        for siblings in (siblings for children in self.children.values() for siblings in children.values()):
             counts = Counter(thread.start_context for thread in siblings)
-            self.with_own_context.update(
-                one.tid for one in siblings if one.start_context and counts[one.start_context] == 1
+            self.with_unique_context.update(
+                thread.tid for thread in siblings if thread.start_context and counts[thread.start_context] == 1
             )
 
     def siblings(self, thread: ThreadEvidence) -> list[ThreadEvidence]:
-        """The thread and those that its creator made with the same entry point."""
-        return self.families[thread.creator[0]][thread.entry_point] if thread.creator else [thread]
+        """The thread and its siblings in order of creation."""
+        return self.children[thread.creator[0]][thread.entry_point] if thread.creator else [thread]
 
 
-def _spread_events(threads: Sequence[array[int]]) -> set[int]:
-    """Events of a log, evenly spread: all, if there are few. Positions decide, so the answer is always the same."""
+def _sampled_events(threads: Sequence[array[int]]) -> set[int]:
+    """An evenly spaced sample of the fingerprints of one log: all, if they are few. The same in every run."""
     step = 1 + sum(map(len, threads)) // _SAMPLED_EVENTS
     return {event for events in threads for event in events[::step]}
 
 
-def _beginning(events: array[int], count: int) -> set[int]:
-    """The first events, and each run of them."""
+def _early_items(events: array[int], count: int) -> set[int]:
+    """The first ``count`` fingerprints, and the hash of each run of `_RUN_LENGTH` consecutive ones among them."""
     first = events[:count].tolist()
-    return set(map(hash, zip(*(first[start:] for start in range(_RUN_EVENTS)), strict=False))).union(first)
+    return set(map(hash, zip(*(first[start:] for start in range(_RUN_LENGTH)), strict=False))).union(first)
 
 
-def _likeness(canary: Sequence[ThreadEvidence], ours: Sequence[ThreadEvidence]) -> dict[_Candidate, float]:
-    """Tells for each two threads that have something rare in common how alike they are, 0 to 1.
+def _similarities(canary: Sequence[ThreadEvidence], ours: Sequence[ThreadEvidence]) -> dict[_Candidate, float]:
+    """The similarity, above 0 and at most 1, of each two threads that share an item: a sampled event or an early run.
 
-    This is the weight in common over the geometric mean of both weights. An event weighs the more, the fewer threads
-    have it: a loop that every thread runs says little, and what too many threads have is left out, which bounds the
-    work.
+    It is the weight of the shared items over the geometric mean of the weights of each thread's items (cosine). The
+    weight of an item is 1 / (threads that have it, at least 2): a loop that every thread runs says little. The most
+    frequent items are left out, which bounds the work.
     """
     threads = [*canary, *ours]
-    events = [thread.fingerprints[:_LOOKED_AT] for thread in threads]
-    sample = _spread_events(events[: len(canary)]) | _spread_events(events[len(canary) :])
+    events = [thread.fingerprints[:_EVENTS_PER_THREAD] for thread in threads]
+    sample = _sampled_events(events[: len(canary)]) | _sampled_events(events[len(canary) :])
     early = min(_EARLY_EVENTS_MAX, _EARLY_EVENTS // max(1, len(threads)))
     holders: defaultdict[int, list[int]] = defaultdict(list)
     for number, of_thread in enumerate(events):
-        for item in sample.intersection(of_thread) | _beginning(of_thread, early):
+        for item in sample.intersection(of_thread) | _early_items(of_thread, early):
             holders[item].append(number)
     totals = [0.0] * len(threads)
     shared: defaultdict[tuple[int, int], float] = defaultdict(float)
     work = 0
     for count, group in itertools.groupby(sorted(holders.values(), key=len), key=len):
-        met = [(numbers, bisect.bisect_left(numbers, len(canary))) for numbers in group]
-        work += sum(of_canary * (count - of_canary) for _, of_canary in met)
-        if work > _MEETINGS_MAX:
+        items = [(numbers, bisect.bisect_left(numbers, len(canary))) for numbers in group]
+        work += sum(of_canary * (count - of_canary) for _, of_canary in items)
+        if work > _CONTRIBUTIONS_MAX:
             break
         weight = 1 / max(2, count)
-        for numbers, of_canary in met:
+        for numbers, of_canary in items:
             for number in numbers:
                 totals[number] += weight
             for pair in itertools.product(numbers[:of_canary], numbers[of_canary:]):
@@ -4216,7 +4217,7 @@ def _likeness(canary: Sequence[ThreadEvidence], ours: Sequence[ThreadEvidence]) 
 
 
 class _Pairing:
-    """What speaks for and against pairs, and the pairs of the last round."""
+    """The scores of candidates, and `pairs` (tid of canary → tid of ours), which `run` fills."""
 
     def __init__(
         self, canary: Sequence[ThreadEvidence], ours: Sequence[ThreadEvidence], pins: Mapping[int, int]
@@ -4225,12 +4226,12 @@ class _Pairing:
         self._pins = pins
         self.pairs = dict(pins)
         self._taken = set(pins.values())
-        self.likeness = _likeness(canary, ours)
+        self.similarity = _similarities(canary, ours)
         entries = ({thread.entry_point for thread in side} - {None} for side in (canary, ours))
-        self._entries_comparable = bool(set.intersection(*entries))  # so both logs write them the same way
+        self._entry_points_comparable = bool(set.intersection(*entries))  # both engines write them in one form
 
     def run(self) -> None:
-        """Pairs all threads anew, believing the creators' pairs of the round before, until nothing changes."""
+        """Fill `pairs` in rounds, each scored with the pairs of the round before, until no pair changes."""
         for _ in range(_ROUNDS_MAX):
             before = self.pairs
             scores = self._candidates(before)
@@ -4246,6 +4247,7 @@ class _Pairing:
             self._pair(*self.canary.by_tid, *self.ours.by_tid)  # to show what differs
 
     def _pair(self, c: int, o: int) -> bool:
+        """Pair two tids if both are free; return whether they were."""
         if c in self.pairs or o in self._taken:
             return False
         self.pairs[c] = o
@@ -4253,23 +4255,23 @@ class _Pairing:
         return True
 
     def _swap(self, scores: Mapping[_Candidate, float]) -> None:
-        """Swaps partners where two pairs gain by it: what is best first need not be best together."""
+        """Swap the partners of two pairs where that raises the sum of their scores: the greedy choice can miss it."""
         partners = {o: c for c, o in self.pairs.items()}
         for (c, o), score in scores.items():
             other_c, other_o = partners.get(o), self.pairs.get(c)
             if other_c is None or other_o is None or c in self._pins or other_c in self._pins:
                 continue
             now = scores.get((c, other_o), 0.0) + scores.get((other_c, o), 0.0)
-            if score + scores.get((other_c, other_o), 0.0) > now + _LEAST_GAIN:
+            if score + scores.get((other_c, other_o), 0.0) > now + _SWAP_GAIN_MIN:
                 self.pairs[c], self.pairs[other_c] = o, other_o
                 partners[o], partners[other_o] = c, other_c
 
     # -- scores ----------------------------------------------------------------------------------------------
 
     def _candidates(self, before: Mapping[int, int]) -> dict[_Candidate, float]:
-        """Those that have enough in common, and their scores, best first; among equals, those of the same rank."""
+        """The similar candidates of score `_SCORE_MIN` or more, best first; ties: smaller difference of ranks first."""
         scores = {
-            candidate: score for candidate in self.likeness if (score := self.score(candidate, before)) >= _SCORE_MIN
+            candidate: score for candidate in self.similarity if (score := self.score(candidate, before)) >= _SCORE_MIN
         }
         ranks = self.canary.rank, self.ours.rank
 
@@ -4279,47 +4281,47 @@ class _Pairing:
 
         return {candidate: scores[candidate] for candidate in sorted(scores, key=order)}
 
-    def _families(self, c: int, o: int) -> Iterator[tuple[list[ThreadEvidence], list[ThreadEvidence]]]:
-        """The children of two creators by entry point, in order of creation."""
-        others = self.ours.families.get(o, {})
-        for entry_point, siblings in self.canary.families.get(c, {}).items():
+    def _sibling_groups(self, c: int, o: int) -> Iterator[tuple[list[ThreadEvidence], list[ThreadEvidence]]]:
+        """By entry point: the children of a creator of canary, and those of a creator of ours; in order of creation."""
+        others = self.ours.children.get(o, {})
+        for entry_point, siblings in self.canary.children.get(c, {}).items():
             yield siblings, others.get(entry_point, [])
 
     def score(self, candidate: _Candidate, pairs: Mapping[int, int]) -> float:
-        """What speaks for a candidate, believing some pairs."""
+        """The score of a candidate, 0 or more, given the pairs of the creators."""
         c, o = self.canary.by_tid[candidate[0]], self.ours.by_tid[candidate[1]]
-        score = self.likeness.get(candidate, 0.0)
-        score += _SAME_SCORE * (c.fingerprints == o.fingerprints)
+        score = self.similarity.get(candidate, 0.0)
+        score += _EQUAL_STREAMS_SCORE * (c.fingerprints == o.fingerprints)
         score += _FIRST_CALL_SCORE * (c.first_call == o.first_call)
-        if self.has_other_entry(c, o):
+        if self.entry_points_differ(c, o):
             score += _OTHER_ENTRY_SCORE
         elif c.entry_point is not None and c.entry_point == o.entry_point:
             score += _ENTRY_SCORE
         if self.are_siblings(c, o, pairs):
             score += _SIBLING_SCORE
             if c.start_context == o.start_context:
-                own = c.tid in self.canary.with_own_context and o.tid in self.ours.with_own_context
-                score += _OWN_CONTEXT_SCORE if own else _CONTEXT_SCORE
+                unique = c.tid in self.canary.with_unique_context and o.tid in self.ours.with_unique_context
+                score += _UNIQUE_CONTEXT_SCORE if unique else _CONTEXT_SCORE
         return max(0.0, score)
 
-    def has_other_entry(self, c: ThreadEvidence, o: ThreadEvidence) -> bool:
-        """Whether two threads are known to begin at different places."""
+    def entry_points_differ(self, c: ThreadEvidence, o: ThreadEvidence) -> bool:
+        """Whether both entry points are known, written in one form, and different."""
         unknown = c.entry_point is None or o.entry_point is None
-        return self._entries_comparable and not unknown and c.entry_point != o.entry_point
+        return self._entry_points_comparable and not unknown and c.entry_point != o.entry_point
 
     @staticmethod
     def are_siblings(c: ThreadEvidence, o: ThreadEvidence, pairs: Mapping[int, int]) -> bool:
-        """Whether two creators that are a pair made these two threads with the same entry point."""
+        """Whether the creators of both threads are a pair, and the entry points equal (or both unknown)."""
         if c.creator is None or o.creator is None:
             return False
         return pairs.get(c.creator[0]) == o.creator[0] and c.entry_point == o.entry_point
 
-    # -- what the creation tree and the order of appearance tell of the rest -----------------------------------
+    # -- the rest, by the creation tree and the order of appearance --------------------------------------------
 
     def _pair_children(self, creators: list[int]) -> None:
-        """Goes down the creation tree and pairs the siblings that remain: by start context, then by order."""
-        for creator in creators:  # grows: a new pair may have children
-            for siblings, others in self._families(creator, self.pairs[creator]):
+        """Pair the free children of paired creators: by start context, then by order. Appends to ``creators``."""
+        for creator in creators:  # grows in the loop: a child may be a creator itself
+            for siblings, others in self._sibling_groups(creator, self.pairs[creator]):
                 remaining = [c for c in siblings if c.tid not in self.pairs]
                 free = [o for o in others if o.tid not in self._taken]
                 same = [(c, o) for c, o in itertools.product(remaining, free) if c.start_context == o.start_context]
@@ -4328,7 +4330,7 @@ class _Pairing:
                         creators.append(c.tid)
 
     def _pair_by_first_call(self) -> None:
-        """Pairs what remains by the same first call in order of appearance, each one's children right after it."""
+        """Pair free threads by equal first call, in order of appearance; after each, its children."""
         waiting: defaultdict[str | None, list[ThreadEvidence]] = defaultdict(list)
         for thread in self.ours.by_tid.values():
             if thread.tid not in self._taken:
@@ -4336,13 +4338,13 @@ class _Pairing:
         for c in self.canary.by_tid.values():
             if c.tid not in self.pairs:
                 free = (o for o in waiting[c.first_call] if o.tid not in self._taken)
-                fitting = next((o for o in free if not self.has_other_entry(c, o)), None)
+                fitting = next((o for o in free if not self.entry_points_differ(c, o)), None)
                 if fitting:
                     self._pair(c.tid, fitting.tid)
                     self._pair_children([c.tid])
 
 
-# What to say of each pair
+# Method, confidence and alternative of each pair
 
 
 def _pinned(c: int, pins: Mapping[int, int]) -> ThreadPair:
@@ -4350,23 +4352,23 @@ def _pinned(c: int, pins: Mapping[int, int]) -> ThreadPair:
 
 
 def _method_and_confidence(pairing: _Pairing, c: ThreadEvidence, o: ThreadEvidence) -> tuple[PairingMethod, float]:
-    """Creation is worth much, and more where there is no sibling to mistake; likeness does the rest."""
+    """Paired creators alone give 0.75, or 0.3 where siblings could be mixed up; similarity raises it to at most 1."""
     pair = c.tid, o.tid
-    likeness = 1.0 if c.fingerprints == o.fingerprints else pairing.likeness.get(pair, 0.0)
+    similarity = 1.0 if c.fingerprints == o.fingerprints else pairing.similarity.get(pair, 0.0)
     if pairing.are_siblings(c, o, pairing.pairs):
         alone = len(pairing.canary.siblings(c)) == len(pairing.ours.siblings(o)) == 1
-        sure = 0.75 if alone else 0.3
-        return PairingMethod.CREATION, sure + (1 - sure) * likeness
-    if likeness and max(likeness, pairing.score(pair, pairing.pairs)) >= _SCORE_MIN:
-        return PairingMethod.LIKENESS, max(_UNSURE, likeness)
-    return PairingMethod.FIRST_CALL, _UNSURE if c.first_call == o.first_call else _UNSURE / 2
+        base = 0.75 if alone else 0.3
+        return PairingMethod.CREATION, base + (1 - base) * similarity
+    if similarity and max(similarity, pairing.score(pair, pairing.pairs)) >= _SCORE_MIN:
+        return PairingMethod.LIKENESS, max(_ORDER_CONFIDENCE, similarity)
+    return PairingMethod.FIRST_CALL, _ORDER_CONFIDENCE if c.first_call == o.first_call else _ORDER_CONFIDENCE / 2
 
 
 def _alternative(pairing: _Pairing, partners: Mapping[int, int], c: int, rivals: Iterable[int]) -> int | None:
-    """The rival that ``c`` could have for the least loss of score, if that is hardly any and would matter.
+    """The rival (tid of ours) that ``c`` could have for the least loss of score, if that is below `_AMBIGUOUS_LOSS`.
 
-    Where the rival has a partner, the two would swap. A pair of wholly equal streams is beyond doubt, and to swap twins
-    (wholly equal as well) would change nothing.
+    If the rival has a partner (``partners``: tid of ours → tid of canary), the partners would be swapped. None where
+    the streams of the pair are equal; a rival is skipped where the swap would exchange equal streams (twins).
     """
     canary, ours, o = pairing.canary.by_tid, pairing.ours.by_tid, pairing.pairs[c]
     if canary[c].fingerprints == ours[o].fingerprints:
@@ -4385,10 +4387,10 @@ def _alternative(pairing: _Pairing, partners: Mapping[int, int], c: int, rivals:
     return best
 
 
-def _explained(pairing: _Pairing, pins: Mapping[int, int]) -> Iterator[ThreadPair]:
-    alike: defaultdict[int, list[int]] = defaultdict(list)
-    for c, o in sorted(pairing.likeness, key=lambda pair: (-round(pairing.likeness[pair], 6), pair)):
-        alike[c].append(o)
+def _thread_pairs(pairing: _Pairing, pins: Mapping[int, int]) -> Iterator[ThreadPair]:
+    similar: defaultdict[int, list[int]] = defaultdict(list)
+    for c, o in sorted(pairing.similarity, key=lambda pair: (-round(pairing.similarity[pair], 6), pair)):
+        similar[c].append(o)
     partners = {o: c for c, o in pairing.pairs.items()}
     canary, ours = pairing.canary.by_tid, pairing.ours.by_tid
     for c in (tid for tid in canary if tid in pairing.pairs):
@@ -4397,23 +4399,20 @@ def _explained(pairing: _Pairing, pins: Mapping[int, int]) -> Iterator[ThreadPai
             continue
         o = pairing.pairs[c]
         siblings = (thread.tid for thread in pairing.ours.siblings(ours[o]))
-        some = (itertools.islice(tids, _RIVALS_MAX) for tids in (alike[c], siblings, ours))
-        rivals = (tid for tid in dict.fromkeys(itertools.chain(*some)) if tid != o and partners.get(tid) not in pins)
+        sources = (itertools.islice(tids, _RIVALS_MAX) for tids in (similar[c], siblings, ours))
+        rivals = (tid for tid in dict.fromkeys(itertools.chain(*sources)) if tid != o and partners.get(tid) not in pins)
         method, confidence = _method_and_confidence(pairing, canary[c], ours[o])
-        other = _alternative(pairing, partners, c, rivals)
-        yield ThreadPair(c, o, method, confidence if other is None else confidence / 2, other)
+        alternative = _alternative(pairing, partners, c, rivals)
+        yield ThreadPair(c, o, method, confidence if alternative is None else confidence / 2, alternative)
 
 
 def pair_threads(
-    canary: Sequence[ThreadEvidence],
-    ours: Sequence[ThreadEvidence],
-    pins: Mapping[int, int],
-    auto: bool = True,
+    canary: Sequence[ThreadEvidence], ours: Sequence[ThreadEvidence], pins: Mapping[int, int], auto: bool = True
 ) -> tuple[ThreadPair, ...]:
     """Pair the threads one to one, in the order of `canary`; a thread without a partner is in no pair.
 
-    Both sides come in order of first appearance. `pins` (tid of canary → tid of ours) name tids that exist, none
-    twice; without `auto` they are all there is.
+    Both sides are in order of first appearance. `pins` maps tids of canary to tids of ours: tids that exist, none
+    twice. If `auto` is false, only the pins are returned.
 
     >>> loader, worker = array("q", [1, 2, 3, 4, 5]), array("q", [1, 7, 8, 9])
     >>> for pair in pair_threads([ThreadEvidence(6, loader), ThreadEvidence(7, worker)],
@@ -4426,80 +4425,73 @@ def pair_threads(
         return tuple(_pinned(thread.tid, pins) for thread in canary if thread.tid in pins)
     pairing = _Pairing(canary, ours, pins)
     pairing.run()
-    return tuple(_explained(pairing, pins))
+    return tuple(_thread_pairs(pairing, pins))
 
 
 # ══ alignment ═════════════════════════════════════════════════════════════════════════════════════════════════════
 #
-# Where two streams of fingerprints match from a difference on, and what happened in between, window by window:
+# Finds the hunks between two streams of fingerprints from a difference on, window by window:
 #
-#   1. Match. The longest common subsequence, bit-parallel, so that a window of 4,096 events takes 6 ms. Larger windows
-#      are divided at anchors: events that both sides have just once, chained in one order (patience diff).
-#   2. Believe. The matches that are kept are those that together are most surprising beyond what the hunks between
-#      them cost; what follows from an event just before surprises nobody. Hunks around other matches become one.
-#   3. Is the window large enough? Its last matches must contain a run that is there only once: in a loop, a match may
-#      be wrong by whole turns. Else a larger window is tried, up to all that is left of the streams.
-#   4. Classify. Only here, and only for blocks of one length, events are read.
+#   1. Match. The longest common subsequence (LCS), bit-parallel: 6 ms for a window of 4,096 events. Larger windows are
+#      divided at anchors: events that occur once on both sides, in an order that both have (patience diff).
+#   2. Select. The score of a match is its surprisal in bits, given the events before it; hunks have a cost in bits. The
+#      matches with the greatest sum of scores less costs are kept. The hunks around a dropped match are joined.
+#   3. Confirm. The last match must contain a run that is unique in the window: in a loop, a match may be wrong by whole
+#      turns (iterations). Else a larger window is tried, up to the rest of both streams.
+#   4. Classify the hunks. Events are read from the logs only for those in a hunk or right after it.
 #
-# Only equality and position decide, never the value of a fingerprint, so keyed hashes give the same answer.
+# Fingerprints are compared for equality only, so the key of the hash has no influence on the result.
 
 
-_WINDOWS: Final = (1 << 8, 1 << 10, 1 << 12, 1 << 14, 1 << 18, sys.maxsize)
-_SEARCHED_COMPLETELY: Final = 1 << 14
-"""Of longer sequences, the longest common subsequence is looked for near the diagonal only,"""
-_BAND_EVENTS: Final = 1 << 12
-"""in a band as wide as this."""
-_ANCHORED: Final = 1 << 12
-"""Longer windows are divided at anchors; in smaller ones the longest common subsequence is as good and as fast."""
-_ROWS_KEPT: Final = 1 << 11
-"""Rows of bits in memory at a time; the others are worked out once more on the way back."""
-_UNIQUE_RUN: Final = 32
-_UNIQUE_RUN_MIN: Final = 8
-_RUNS_TRIED: Final = 8
-_SURPRISE_EVENTS: Final = 1 << 13
-"""How many events the frequencies are counted over."""
-_SURPRISING_EVENTS: Final = 48
-"""Events of a run that add to its surprise."""
-# These are measured on the streams of tests/streams.py and on recordings. With less, streams that part for good are
-# said to be together again; with more, edits that are close to each other become one.
-_COST_OF_A_BIT: Final = 1.7
-_COST_OF_CHANGED: Final = 2.5
-_LENGTH_WORTH: Final = 2.5
-_MOST_COMPARED: Final = 2048
-"""Pairs of events that are read in a window to find the class of its hunks."""
-_LONGEST_CHANGED: Final = 512
-_FARTHEST_MOVE: Final = 16
-_LONGEST_ROTATED: Final = 4096
-_SMALLEST_BLOCK: Final = 1 << 6
-_GREATEST_BLOCK: Final = 1 << 13
+# Lengths are in events of one side, scores and costs in bits. Measured on tests/streams.py with other values; a "false
+# rejoin" is a match after the streams of a pair have parted for good, in 40 such pairs.
+_WINDOWS: Final = (1 << 8, 1 << 10, 1 << 12, 1 << 14, 1 << 18, sys.maxsize)  # sizes that are tried one after the other
+_FULL_LCS_MAX: Final = 1 << 14  # the LCS of two longer sequences is searched in a band along the diagonal
+_BAND_WIDTH: Final = 1 << 12  # columns of that band
+_UNANCHORED_MAX: Final = 1 << 12  # longer windows are divided at anchors; below, the LCS alone is as good and as fast
+_BLOCK_ROWS: Final = 1 << 11  # rows of the LCS table in memory at a time; backtracking computes the others again
+_UNIQUE_RUN_MAX: Final = 32  # the last events of a match, which must be unique in the window
+_UNIQUE_RUN_MIN: Final = 8  # a shorter match confirms nothing in the larger windows (with 4: 1 false rejoin)
+_MATCHES_TRIED: Final = 8  # matches that are tested for a unique run, from the last one backwards
+_FREQUENCY_EVENTS: Final = 1 << 13  # events of each side over which frequencies are counted
+_SCORED_EVENTS: Final = 48  # events of a match whose surprisal counts (from 12 to 96: no difference)
+_COST_PER_BIT: Final = 1.7  # of a hunk, per bit of its size (1.2: 14 false rejoins, 1.4: 3; 2.4: no edit missed)
+_CHANGED_COST: Final = 2.5  # of a hunk of the same calls (1.2: 5 false rejoins; 1.8 to 5: no difference)
+_LENGTH_FACTOR: Final = 2.5  # score of a match for each doubling of its length (5: 1 false rejoin)
+_COMPARISONS_MAX: Final = 2048  # pairs of events that are read in a window; bounds the work
+_CHANGED_MAX: Final = 512  # the longest hunk that can be `CHANGED`; bounds the work
+_MOVE_DISTANCE_MAX: Final = 16  # between both halves of a move (32: 0.2 % more of the edits are merged)
+_ROTATION_MAX: Final = 4096  # bounds the work, which is quadratic
+_COMPARED_MIN: Final = 1 << 6  # entries that `equal_run` compares at first
+_COMPARED_MAX: Final = 1 << 13  # entries at most at a time; they are doubled while all are equal
 
 
 class Change(enum.Enum):
-    """What happened in a hunk, seen from ours."""
+    """The class of a hunk: how ours differs from canary there."""
 
     CHANGED = "changed"  # the same calls with other arguments
     MISSING_ON_OURS = "missing_on_ours"
     EXTRA_ON_OURS = "extra_on_ours"
     REPLACED = "replaced"
-    REORDERED = "reordered"  # a block of events stands before another one instead of behind it
-    REPEATED = "repeated"  # one side made whole turns more of the loop around
-    INDEX_GAP = "index_gap"  # an index is left out, but no event is missing
-    UNRECOVERED = "unrecovered"  # never together again
+    REORDERED = "reordered"  # two adjacent blocks of events are exchanged
+    REPEATED = "repeated"  # one side has additional whole turns of the loop around it
+    INDEX_GAP = "index_gap"  # a log skips indexes, but no event is missing
+    UNRECOVERED = "unrecovered"  # no match up to the ends of both streams
 
 
 class Likeness(enum.Enum):
     """How alike two events are whose fingerprints differ."""
 
-    EQUAL = enum.auto()  # by the exact rules: they are only written differently
+    EQUAL = enum.auto()  # by the exact rules: only their spelling differs
     SAME_CALL = enum.auto()
     OTHER = enum.auto()
 
 
-Events: TypeAlias = "array[int]"
+Fingerprints: TypeAlias = "array[int]"
 
 
 class Hunk(NamedTuple):
-    """`canary[c_start:c_end]` stands against `ours[o_start:o_end]`; between hunks events match one to one.
+    """`canary[c_start:c_end]` against `ours[o_start:o_end]`. The events between two hunks match one to one.
 
     >>> Hunk(10, 11, 10, 13).canary_events, Hunk(10, 11, 10, 13).ours_events
     (1, 3)
@@ -4511,29 +4503,29 @@ class Hunk(NamedTuple):
     o_end: int
     change: Change = Change.REPLACED
     common: int = 0
-    """Events that match in it, too few for it to be two hunks; they count for the score."""
+    """The matches inside it, too few to divide it into two hunks; they count for the parity score."""
 
     @property
     def canary_events(self) -> int:
-        """How many events of canary it holds."""
+        """Its length on the side of canary."""
         return self.c_end - self.c_start
 
     @property
     def ours_events(self) -> int:
-        """How many events of ours it holds."""
+        """Its length on the side of ours."""
         return self.o_end - self.o_start
 
     @property
     def is_one_sided(self) -> bool:
-        """Whether it holds events of one side only."""
+        """Whether one side is empty."""
         return self.c_start == self.c_end or self.o_start == self.o_end
 
     def to(self, last: Hunk) -> Hunk:
-        """One hunk from the start of this one to the end of another."""
+        """A hunk from the start of this one to the end of ``last``, unclassified."""
         return Hunk(self.c_start, last.c_end, self.o_start, last.o_end)
 
     def moved(self, canary: int, ours: int) -> Hunk:
-        """The same hunk so many events further on."""
+        """A copy with ``canary`` and ``ours`` added to its positions."""
         return self._replace(
             c_start=self.c_start + canary,
             c_end=self.c_end + canary,
@@ -4542,8 +4534,8 @@ class Hunk(NamedTuple):
         )
 
 
-def _equal_beginning(one: array[int], other: array[int]) -> int:
-    """How many entries two different arrays of one length have in common at their beginning."""
+def _common_prefix(one: array[int], other: array[int]) -> int:
+    """The length of the common prefix of two different arrays of equal length."""
     low, high = 0, len(one)  # one[:low] is equal, one[:high] is not
     while high - low > 1:
         middle = (low + high) // 2
@@ -4555,32 +4547,32 @@ def _equal_beginning(one: array[int], other: array[int]) -> int:
 
 
 def equal_run(one: array[int], start: int, other: array[int], other_start: int, most: int) -> int:
-    """How many entries are equal, one by one, from the two starts on, up to ``most``.
+    """The number of consecutive equal entries from both starts on, at most ``most``. Both arrays must be that long.
 
-    Whole blocks are compared by the C of `array`; only a block that differs is halved down to where it does.
+    Whole blocks are compared in C; bisection finds the first difference within a block.
 
     >>> equal_run(array("q", [7, 1, 2, 3]), 1, array("q", [1, 2, 9]), 0, 3)
     2
     """
-    done, block = 0, _SMALLEST_BLOCK
+    done, block = 0, _COMPARED_MIN
     while done < most:
         size = min(block, most - done)
         left = one[start + done : start + done + size]
         right = other[other_start + done : other_start + done + size]
         if left != right:
-            return done + _equal_beginning(left, right)
+            return done + _common_prefix(left, right)
         done += size
-        block = min(block * 2, _GREATEST_BLOCK)
+        block = min(block * 2, _COMPARED_MAX)
     return done
 
 
-# The longest common subsequence, bit-parallel (Hyyrö, 2004)
+# The longest common subsequence, bit-parallel (Hyyrö, 2004): each row of its table is an integer, a bit a column
 
 
-class _Rows(NamedTuple):
-    """Some rows of the table of longest common subsequences, from the one for ``rows[:first]`` on.
+class _RowBlock(NamedTuple):
+    """A block of the LCS table: `row` is the row for ``rows[:first]``, in the band of columns from `low` up to `high`.
 
-    Bit i of a row is 0 where column ``low + i`` makes the subsequence one longer.
+    Bit i of a row is 0 where column ``low + i`` makes the LCS one longer.
     """
 
     first: int
@@ -4588,101 +4580,101 @@ class _Rows(NamedTuple):
     high: int
     row: int
 
-    def worked_out(self, columns: Sequence[int], rows: Sequence[int]) -> list[int]:
-        """This row and the next ones, as many as are kept."""
+    def computed(self, columns: Sequence[int], rows: Sequence[int]) -> list[int]:
+        """This row and the next `_BLOCK_ROWS` ones."""
         masks: dict[int, int] = {}
         bit = 1
         for event in columns[self.low : self.high]:
             masks[event] = masks.get(event, 0) | bit
             bit <<= 1
-        row, worked_out = self.row, [self.row]
-        for event in rows[self.first : self.first + _ROWS_KEPT]:
+        row, computed = self.row, [self.row]
+        for event in rows[self.first : self.first + _BLOCK_ROWS]:
             mask = masks.get(event)
             if mask is not None:
                 hits = row & mask
                 row = (row + hits | row - hits) & bit - 1
-            worked_out.append(row)
-        return worked_out
+            computed.append(row)
+        return computed
 
 
 def _band(columns: int, rows: int, first: int) -> tuple[int, int]:
-    """The columns that rows from ``first`` on may use: all, or those near the diagonal."""
-    if columns <= _SEARCHED_COMPLETELY:
+    """The first and last + 1 column of the block of rows from ``first`` on: all columns, or those near the diagonal."""
+    if columns <= _FULL_LCS_MAX:
         return 0, columns
-    low = first * columns // rows - _BAND_EVENTS // 2
-    high = (first + _ROWS_KEPT) * columns // rows + _BAND_EVENTS // 2
+    low = first * columns // rows - _BAND_WIDTH // 2
+    high = (first + _BLOCK_ROWS) * columns // rows + _BAND_WIDTH // 2
     return max(0, low), min(columns, high)
 
 
-def _row_blocks(columns: Sequence[int], rows: Sequence[int]) -> Iterator[tuple[_Rows, list[int], int]]:
-    """The table block by block, top down, and by how much the columns left behind made the subsequence longer."""
+def _row_blocks(columns: Sequence[int], rows: Sequence[int]) -> Iterator[tuple[_RowBlock, list[int], int]]:
+    """Yield (block, its rows, length of the LCS in columns that the band has passed), from the top."""
     row = low = high = 0
-    for first in range(0, len(rows), _ROWS_KEPT):
+    for first in range(0, len(rows), _BLOCK_ROWS):
         start, end = _band(len(columns), len(rows), first)
-        left_behind = start - low - (row & (1 << start - low) - 1).bit_count()
+        dropped = start - low - (row & (1 << start - low) - 1).bit_count()
         row = row >> start - low | ((1 << end - high) - 1) << high - start
         low, high = start, end
-        block = _Rows(first, low, high, row)
-        worked_out = block.worked_out(columns, rows)
-        row = worked_out[-1]
-        yield block, worked_out, left_behind
+        block = _RowBlock(first, low, high, row)
+        computed = block.computed(columns, rows)
+        row = computed[-1]
+        yield block, computed, dropped
 
 
 def common_events(one: Sequence[int], other: Sequence[int]) -> int:
-    """How long the longest common subsequence is; of very long sequences, the longest near the diagonal.
+    """The length of the longest common subsequence (of two long sequences: within a band along the diagonal).
 
     >>> common_events([1, 2, 3, 4], [2, 9, 4])
     2
     """
     columns, rows = sorted((one, other), key=len)
     total = remaining = 0
-    for block, worked_out, left_behind in _row_blocks(columns, rows):
-        total += left_behind
-        remaining = block.high - block.low - worked_out[-1].bit_count()
+    for block, computed, dropped in _row_blocks(columns, rows):
+        total += dropped
+        remaining = block.high - block.low - computed[-1].bit_count()
     return total + remaining
 
 
 def _common_pairs(columns: Sequence[int], rows: Sequence[int]) -> list[tuple[int, int]]:
-    """The positions of a longest common subsequence; ``columns`` is the shorter side. Prefers matches in a row.
+    """(column, row) of each match of a longest common subsequence. ``columns`` is the shorter sequence.
 
     >>> _common_pairs([2, 4], [2, 9, 4])
     [(0, 0), (1, 2)]
     """
-    blocks: list[_Rows] = []
-    kept: list[int] = []
-    for block, worked_out, _ in _row_blocks(columns, rows):
+    blocks: list[_RowBlock] = []
+    table: list[int] = []
+    for block, computed, _ in _row_blocks(columns, rows):
         blocks.append(block)
-        kept = worked_out
+        table = computed
     column, row = len(columns), len(rows)
     pairs: list[tuple[int, int]] = []
     for block in reversed(blocks):
-        kept = kept or block.worked_out(columns, rows)
+        table = table or block.computed(columns, rows)
         column = min(column, block.high)
         while column > block.low and row > block.first:
             if columns[column - 1] == rows[row - 1]:
                 column, row = column - 1, row - 1
                 pairs.append((column, row))
-            elif kept[row - block.first] >> column - 1 - block.low & 1:
+            elif table[row - block.first] >> column - 1 - block.low & 1:
                 column -= 1
             else:
                 row -= 1
-        row, kept = block.first, []
+        row, table = block.first, []
     return pairs[::-1]
 
 
 # Anchors
 
 
-def _single_places(events: Sequence[int]) -> dict[int, int]:
-    """Where the events stand that are there once."""
+def _unique_positions(events: Sequence[int]) -> dict[int, int]:
+    """The position of each event that occurs once."""
     counts = Counter(events)
     return {event: position for position, event in enumerate(events) if counts[event] == 1}
 
 
-def _longest_rising(numbers: Sequence[int]) -> list[int]:
-    """The positions of a longest rising subsequence of different numbers.
+def _longest_increasing(numbers: Sequence[int]) -> list[int]:
+    """The positions of a longest increasing subsequence of distinct numbers.
 
-    >>> _longest_rising([1, 5, 2, 9, 3])
+    >>> _longest_increasing([1, 5, 2, 9, 3])
     [0, 2, 4]
     """
     tails: list[int] = []
@@ -4693,14 +4685,14 @@ def _longest_rising(numbers: Sequence[int]) -> list[int]:
         before.append(last[length - 1] if length else -1)
         tails[length : length + 1] = [number]
         last[length : length + 1] = [position]
-    rising = last[-1:]
-    while rising and before[rising[-1]] >= 0:
-        rising.append(before[rising[-1]])
-    return rising[::-1]
+    chain = last[-1:]
+    while chain and before[chain[-1]] >= 0:
+        chain.append(before[chain[-1]])
+    return chain[::-1]
 
 
 def _trimmed(canary: Sequence[int], ours: Sequence[int], hunk: Hunk) -> Hunk:
-    """The hunk without the equal events at its beginning and at its end."""
+    """The hunk without its common prefix and suffix, unclassified."""
     c, c_end, o, o_end = hunk[:4]
     while c < c_end and o < o_end and canary[c] == ours[o]:
         c, o = c + 1, o + 1
@@ -4710,7 +4702,7 @@ def _trimmed(canary: Sequence[int], ours: Sequence[int], hunk: Hunk) -> Hunk:
 
 
 def _pairs_between(canary: Sequence[int], ours: Sequence[int], gap: Hunk) -> Iterator[tuple[int, int]]:
-    """The matching positions in a gap between anchors."""
+    """The positions that match between two anchors."""
     core = _trimmed(canary, ours, gap)
     yield from zip(range(gap.c_start, core.c_start), range(gap.o_start, core.o_start), strict=True)
     if core.canary_events and core.ours_events:
@@ -4724,16 +4716,16 @@ def _pairs_between(canary: Sequence[int], ours: Sequence[int], gap: Hunk) -> Ite
 
 
 def matching_pairs(canary: Sequence[int], ours: Sequence[int]) -> list[tuple[int, int]]:
-    """The positions that match: a longest common subsequence; of long sequences, between events that both have once.
+    """The positions that match: a longest common subsequence; in long sequences, one between each two anchors.
 
     >>> matching_pairs([7, 1, 7, 7, 2], [1, 8, 7, 2])
     [(1, 0), (3, 2), (4, 3)]
     """
     anchors: list[tuple[int, int]] = []
-    if max(len(canary), len(ours)) > _ANCHORED:
-        single, others = _single_places(canary), _single_places(ours)
+    if max(len(canary), len(ours)) > _UNANCHORED_MAX:
+        single, others = _unique_positions(canary), _unique_positions(ours)
         positions = [(position, others[event]) for event, position in single.items() if event in others]
-        anchors = [positions[n] for n in _longest_rising([o for _, o in positions])]
+        anchors = [positions[n] for n in _longest_increasing([o for _, o in positions])]
     pairs: list[tuple[int, int]] = []
     c = o = 0
     for c_end, o_end in (*anchors, (len(canary), len(ours))):
@@ -4743,11 +4735,11 @@ def matching_pairs(canary: Sequence[int], ours: Sequence[int]) -> list[tuple[int
     return pairs[:-1]
 
 
-# What to believe
+# Scores of matches, costs of hunks
 
 
-class _Surprise:
-    """How rare events are in some piece of two streams, in bits, given the one or two events before them."""
+class _Surprisal:
+    """The surprisal of events in a piece of two streams, in bits, given the one or two events before them."""
 
     def __init__(self, canary: Sequence[int], ours: Sequence[int]) -> None:
         self._total = len(canary) + len(ours)
@@ -4759,9 +4751,9 @@ class _Surprise:
         )
 
     def bits(self, run: Sequence[int]) -> float:
-        """The surprise of a run of events of these streams, of the first events at most."""
+        """The surprisal of consecutive events of the piece, summed over the first `_SCORED_EVENTS` of them."""
         bits = math.log2(self._total / self._counts[run[0]])
-        for position in range(1, min(len(run), _SURPRISING_EVENTS)):
+        for position in range(1, min(len(run), _SCORED_EVENTS)):
             given = (run[position - 1], run[position - 2]) if position > 1 else run[:1]
             followers = zip(given, self._followers, strict=False)
             bits += min(math.log2(self._counts[e] / counts[e, run[position]]) for e, counts in followers)
@@ -4769,25 +4761,25 @@ class _Surprise:
 
 
 def _length_bits(length: int) -> float:
-    """What the mere length of a match is worth, in bits: all may follow from the event before, but not for long."""
-    return max(0, _LENGTH_WORTH * math.log2((length + 1) / 8))
+    """The score of a match for its length alone, in bits: chance may repeat a sequence, but not for long."""
+    return max(0, _LENGTH_FACTOR * math.log2((length + 1) / 8))
 
 
 def _size_bits(hunk: Hunk) -> float:
-    """In how many ways a match behind the hunk could have come about, in bits."""
+    """The size of a hunk: log2 of the number of positions at which a match could end it, in bits."""
     return math.log2((hunk.canary_events + 1) * (hunk.ours_events + 1))
 
 
 def _cost(hunk: Hunk) -> float:
-    """What must speak for the matches around a hunk, in bits."""
-    return _COST_OF_A_BIT * (1 + _size_bits(hunk))
+    """The cost of a hunk, in bits: what the matches around it must score at least."""
+    return _COST_PER_BIT * (1 + _size_bits(hunk))
 
 
-def _is_turns(events: Events, start: int, end: int) -> bool:
-    """Whether `events[start:end]` is whole turns of the loop that stands before or after it.
+def _is_loop_turns(events: Fingerprints, start: int, end: int) -> bool:
+    """Whether `events[start:end]` is whole turns (iterations) of a loop with a further turn right before or after it.
 
     >>> events = array("q", [1, 2, 3, 1, 2, 3, 1, 2, 3, 4])
-    >>> _is_turns(events, 3, 9), _is_turns(events, 4, 7), _is_turns(events, 4, 6)
+    >>> _is_loop_turns(events, 3, 9), _is_loop_turns(events, 4, 7), _is_loop_turns(events, 4, 6)
     (True, True, False)
     """
     block, size = events[start:end], end - start
@@ -4796,12 +4788,12 @@ def _is_turns(events: Events, start: int, end: int) -> bool:
 
 
 def _is_rotation(one: Sequence[int], other: Sequence[int]) -> bool:
-    """Whether one sequence is the other with a block moved from its beginning to its end.
+    """Whether two sequences of at most `_ROTATION_MAX` events are cyclic rotations of each other.
 
     >>> _is_rotation([1, 2, 3, 4], [3, 4, 1, 2]), _is_rotation([1, 2, 3], [3, 2, 1])
     (True, False)
     """
-    if len(one) > _LONGEST_ROTATED or sorted(one) != sorted(other):
+    if len(one) > _ROTATION_MAX or sorted(one) != sorted(other):
         return False
     if not one:
         return True
@@ -4810,225 +4802,225 @@ def _is_rotation(one: Sequence[int], other: Sequence[int]) -> bool:
 
 
 class _Window:
-    """A piece of both streams, from a difference on, and how it is aligned."""
+    """A slice of both streams (``bounds``), from a difference on. Positions count from the start of the window."""
 
     def __init__(
         self,
-        streams: Both[Events],
-        ends: Hunk,
+        streams: Both[Fingerprints],
+        bounds: Hunk,
         compare: Callable[[int, int], Likeness],
         is_within_call: Callable[[int], bool],
     ) -> None:
-        self.canary = streams.canary[ends.c_start : ends.c_end].tolist()
-        self.ours = streams.ours[ends.o_start : ends.o_end].tolist()
-        self._streams, self._ends, self._compare = streams, ends, compare
+        self.canary = streams.canary[bounds.c_start : bounds.c_end].tolist()
+        self.ours = streams.ours[bounds.o_start : bounds.o_end].tolist()
+        self._streams, self._bounds, self._compare = streams, bounds, compare
         self._is_within_call = is_within_call
-        self._complete = (ends.c_end, ends.o_end) == (len(streams.canary), len(streams.ours))
+        self._is_whole_rest = (bounds.c_end, bounds.o_end) == (len(streams.canary), len(streams.ours))
         self._likeness: dict[tuple[int, int], Likeness] = {}
-        self._surprises: dict[int, _Surprise] = {}
+        self._surprisals: dict[int, _Surprisal] = {}
 
     def hunks(self) -> list[Hunk]:
-        """The hunks around the matches that are believed: those that are worth most beyond the costs of the hunks."""
+        """The hunks around the kept matches: those with the greatest sum of scores less costs."""
         pairs = [*matching_pairs(self.canary, self.ours), (len(self.canary), len(self.ours))]
         starts = [(0, 0), *((c + 1, o + 1) for c, o in pairs)]
         gaps = (Hunk(c, c_end, o, o_end) for (c, o), (c_end, o_end) in zip(starts, pairs, strict=False))
         hunks = self._slid([gap for gap in gaps if gap.canary_events or gap.ours_events])
-        beginnings, worths = self._weighed(hunks)
-        lost = self._lost_from(hunks, worths) if self._complete else len(hunks)
-        joined = [hunk.to(self._end) for hunk in hunks[lost : lost + 1]]
-        last = lost
-        while last:
-            first = beginnings[last - 1]
-            joined.append(self._trimmed(hunks[first].to(hunks[last - 1])))
-            last = first
+        starts_of_joins, scores = self._best_joins(hunks)
+        end = self._unrecovered_from(hunks, scores) if self._is_whole_rest else len(hunks)
+        joined = [hunk.to(self._end) for hunk in hunks[end : end + 1]]
+        while end:
+            first = starts_of_joins[end - 1]
+            joined.append(self._trimmed(hunks[first].to(hunks[end - 1])))
+            end = first
         return joined[::-1]
 
     @property
     def _end(self) -> Hunk:
-        """Nothing, at the end of both sides."""
+        """The empty hunk at the end of the window."""
         return Hunk(len(self.canary), len(self.canary), len(self.ours), len(self.ours))
 
     def _trimmed(self, hunk: Hunk) -> Hunk:
-        """The hunk without equal events at its ends, unless it may go on behind the window."""
+        """The hunk without its common prefix and suffix, unless it reaches the end of the window."""
         if (hunk.c_end, hunk.o_end) == (len(self.canary), len(self.ours)):
             return hunk
         return _trimmed(self.canary, self.ours, hunk)
 
     def _slid(self, hunks: Sequence[Hunk]) -> list[Hunk]:
-        """Hunks of one side only, slid to where the events first differ; those that can be slid together are one."""
+        """The hunks, one-sided ones slid forward to the first event that differs; hunks that can meet so are merged."""
         slid = [self._end]
         for next_hunk in reversed(hunks):
             hunk = next_hunk
-            steps = self._steps(hunk, slid[-1])
-            while len(slid) > 1 and self._meet(hunk, slid[-1], steps):
+            steps = self._slide_distance(hunk, slid[-1])
+            while len(slid) > 1 and self._can_merge(hunk, slid[-1], steps):
                 hunk = self._trimmed(hunk.to(slid.pop()))
-                steps = self._steps(hunk, slid[-1])
+                steps = self._slide_distance(hunk, slid[-1])
             slid.append(hunk.moved(steps, steps))
         return slid[:0:-1]
 
-    def _meet(self, first: Hunk, second: Hunk, steps: int) -> bool:
-        """Whether two hunks can be slid together, the first one by so many steps; what is known as changed stays."""
+    def _can_merge(self, first: Hunk, second: Hunk, steps: int) -> bool:
+        """Whether two hunks, none `CHANGED`, meet if the first is slid forward by ``steps`` and the second back."""
         is_known = Change.CHANGED in (first.change, second.change)
-        return not is_known and second.c_start - first.c_end <= steps + self._steps_back(first, second)
+        return not is_known and second.c_start - first.c_end <= steps + self._slide_back_distance(first, second)
 
-    def _steps(self, first: Hunk, second: Hunk) -> int:
-        """How far the first hunk can be slid over what matches between the two."""
+    def _slide_distance(self, first: Hunk, second: Hunk) -> int:
+        """How many events the first hunk can be slid forward over the match between the two; 0 if it is two-sided."""
         run = second.c_start - first.c_end if first.is_one_sided else 0
         c, o = first.c_start, first.o_start
         return next((n for n in range(run) if self.canary[c + n] != self.ours[o + n]), run)
 
-    def _steps_back(self, first: Hunk, second: Hunk) -> int:
-        """How far the second hunk can be slid back."""
+    def _slide_back_distance(self, first: Hunk, second: Hunk) -> int:
+        """How many events the second hunk can be slid back over the match between the two."""
         run = second.c_start - first.c_end if second.is_one_sided else 0
         c, o = second.c_end - 1, second.o_end - 1
         return next((n for n in range(run) if self.canary[c - n] != self.ours[o - n]), run)
 
-    def _weighed(self, hunks: Sequence[Hunk]) -> tuple[list[int], list[float]]:
-        """By dynamic programming, for each hunk: at which one the best joined hunk begins that ends with it, and what
-        all before it is worth; at last, what all is worth.
+    def _best_joins(self, hunks: Sequence[Hunk]) -> tuple[list[int], list[float]]:
+        """Dynamic programming: for each hunk, the number of the first hunk of the best join that ends with it; and
+        `scores`, where `scores[n]` is the greatest sum of scores less costs for the first n hunks and their matches.
 
-        Beginnings that an earlier one beats are forgotten. It beats them for good, as costs grow by the logarithm.
+        A first hunk that an earlier one beats is dropped: costs grow with the logarithm, so the earlier stays better.
         """
-        beginnings: list[int] = []
-        worths = [0.0]
+        starts_of_joins: list[int] = []
+        scores = [0.0]
         candidates: list[int] = []
         for last, (hunk, following) in enumerate(itertools.pairwise((*hunks, self._end))):
-            while candidates and worths[candidates[-1]] <= worths[last]:
+            while candidates and scores[candidates[-1]] <= scores[last]:
                 candidates.pop()
-            tried = [(first, worths[first] - _cost(hunks[first].to(hunk))) for first in candidates]
+            tried = [(first, scores[first] - _cost(hunks[first].to(hunk))) for first in candidates]
             if last and self._is_changed_together(hunks[last - 1], hunk):
-                tried.append((last - 1, worths[last] - _COST_OF_CHANGED))
+                tried.append((last - 1, scores[last] - _CHANGED_COST))
             to_beat = max((gain for _, gain in tried), default=-math.inf)
-            candidates, worth = [], -math.inf
-            for first, gain in (*tried, (last, worths[last] - self._own_cost(hunk, worths[last] - to_beat))):
-                if gain > worth:
+            candidates, best = [], -math.inf
+            for first, gain in (*tried, (last, scores[last] - self._single_cost(hunk, scores[last] - to_beat))):
+                if gain > best:
                     candidates.append(first)
-                    worth = gain
-            beginnings.append(candidates[-1])
+                    best = gain
+            starts_of_joins.append(candidates[-1])
             run = following.c_start - hunk.c_end
-            worths.append(worth + (self._worth(hunk, run) if run else 0))
-        return beginnings, worths
+            scores.append(best + (self._match_score(hunk, run) if run else 0))
+        return starts_of_joins, scores
 
     def _is_changed_together(self, first: Hunk, second: Hunk) -> bool:
-        """Whether what is gone and what is there a little further on cut a call in two, and are just changed events."""
+        """Whether two one-sided hunks would cut a call in two, and joined are the same calls with other arguments."""
         both = first.to(second)
         if not first.is_one_sided or both.canary_events != both.ours_events:
             return False
         return self._is_within(first.c_end) != self._is_within(second.c_start) and self.is_changed(both)
 
     def _is_within(self, c: int) -> bool:
-        """Whether an event of canary belongs to the call before it."""
-        return c < len(self.canary) and self._is_within_call(self._ends.c_start + c)
+        """Whether the event of canary at ``c`` belongs to the call before it; False at the end of the window."""
+        return c < len(self.canary) and self._is_within_call(self._bounds.c_start + c)
 
-    def _own_cost(self, hunk: Hunk, most: float) -> float:
-        """What a hunk costs that is not joined; its events are read only where it can cost as little as ``most``."""
-        if self._is_cut_off(hunk):
+    def _single_cost(self, hunk: Hunk, most: float) -> float:
+        """The cost of a hunk that is not joined. Its events are read only if a cost below ``most`` would matter."""
+        if self._is_surplus_at_end(hunk):
             return 0
-        return _COST_OF_CHANGED if most > _COST_OF_CHANGED and self.is_changed(hunk) else _cost(hunk)
+        return _CHANGED_COST if most > _CHANGED_COST and self.is_changed(hunk) else _cost(hunk)
 
-    def _lost_from(self, hunks: Sequence[Hunk], worths: Sequence[float]) -> int:
-        """The first hunk from which on it is about as good to say that the streams are never together again."""
-        end_together = not self._is_cut_off(hunks[-1])  # the last match cannot be shifted
+    def _unrecovered_from(self, hunks: Sequence[Hunk], scores: Sequence[float]) -> int:
+        """The number of the first hunk from which on `UNRECOVERED` scores about as well; the count of hunks if none."""
+        end_together = not self._is_surplus_at_end(hunks[-1])  # the last match cannot be shifted
         for first, hunk in enumerate(hunks):
             rest = hunk.to(self._end)
             slack = math.log2((rest.canary_events + rest.ours_events) / 2) if end_together else _size_bits(rest)
-            if worths[first] - _cost(rest) >= worths[-1] - slack:
+            if scores[first] - _cost(rest) >= scores[-1] - slack:
                 return first
         return len(hunks)
 
-    def _is_cut_off(self, hunk: Hunk) -> bool:
-        """Whether the hunk is what one side has more at its end."""
+    def _is_surplus_at_end(self, hunk: Hunk) -> bool:
+        """Whether the hunk is the surplus of one stream after the end of the other."""
         at_end = hunk.c_start == len(self.canary) or hunk.o_start == len(self.ours)
-        return self._complete and at_end
+        return self._is_whole_rest and at_end
 
-    def _worth(self, hunk: Hunk, length: int) -> float:
-        """What speaks for the match of so many events behind a hunk, in bits."""
-        block = hunk.c_end // _SURPRISE_EVENTS
-        if block not in self._surprises:
-            start = block * _SURPRISE_EVENTS
-            canary = self.canary[start : start + _SURPRISE_EVENTS + _SURPRISING_EVENTS]
-            ours = self.ours[start : start + _SURPRISE_EVENTS]
-            self._surprises[block] = _Surprise(canary, ours)
-        run = self.canary[hunk.c_end : hunk.c_end + min(length, _SURPRISING_EVENTS)]
-        return self._surprises[block].bits(run) + _length_bits(length)
+    def _match_score(self, hunk: Hunk, length: int) -> float:
+        """The score of the match of ``length`` events after a hunk, in bits."""
+        block = hunk.c_end // _FREQUENCY_EVENTS
+        if block not in self._surprisals:
+            start = block * _FREQUENCY_EVENTS
+            canary = self.canary[start : start + _FREQUENCY_EVENTS + _SCORED_EVENTS]
+            ours = self.ours[start : start + _FREQUENCY_EVENTS]
+            self._surprisals[block] = _Surprisal(canary, ours)
+        run = self.canary[hunk.c_end : hunk.c_end + min(length, _SCORED_EVENTS)]
+        return self._surprisals[block].bits(run) + _length_bits(length)
 
     def is_changed(self, hunk: Hunk) -> bool:
-        """Whether the hunk is some events against the same calls with other arguments."""
-        return hunk.canary_events == hunk.ours_events <= _LONGEST_CHANGED and all(
+        """Whether both sides have the same calls, one by one, at most `_CHANGED_MAX`. Reads events."""
+        return hunk.canary_events == hunk.ours_events <= _CHANGED_MAX and all(
             self._alike(hunk.c_start + n, hunk.o_start + n) is not Likeness.OTHER for n in range(hunk.canary_events)
         )
 
     def _alike(self, c: int, o: int) -> Likeness:
+        """How alike two events are, cached; `OTHER`, unread, once `_COMPARISONS_MAX` pairs were read."""
         if self.canary[c] == self.ours[o]:
             return Likeness.EQUAL
         if (c, o) not in self._likeness:
-            if len(self._likeness) >= _MOST_COMPARED:
+            if len(self._likeness) >= _COMPARISONS_MAX:
                 return Likeness.OTHER
-            self._likeness[c, o] = self._compare(self._ends.c_start + c, self._ends.o_start + o)
+            self._likeness[c, o] = self._compare(self._bounds.c_start + c, self._bounds.o_start + o)
         return self._likeness[c, o]
 
     # -- where to stop ---------------------------------------------------------------------------------------
 
-    def settled(self, hunks: list[Hunk], size: int) -> list[Hunk]:
-        """The first of the hunks, as many as stand before a match that cannot be shifted. Maybe none.
+    def confirmed(self, hunks: list[Hunk], size: int) -> list[Hunk]:
+        """The hunks before the last match that cannot be shifted, because it ends with a unique run; [] if none can.
 
-        In small windows the match must be long as well; the largest window has to be content with what it finds.
+        ``size`` is that of the window. In small ones the match must be long as well; in the largest, all hunks pass.
         """
-        if self._complete:
+        if self._is_whole_rest:
             return hunks
         if size == _WINDOWS[-2]:
-            is_open = hunks[-1].c_end == len(self.canary)  # it may go on behind the window
+            is_open = hunks[-1].c_end == len(self.canary)  # it may go on after the window
             return hunks[:-1] if is_open else hunks
         least = size // 4 if size < _WINDOWS[2] else _UNIQUE_RUN_MIN
         ends = [*hunks, self._end]
-        for count in range(len(hunks), 0, -1)[:_RUNS_TRIED]:
+        for count in range(len(hunks), 0, -1)[:_MATCHES_TRIED]:
             end = ends[count].c_start
             length = end - hunks[count - 1].c_end
-            if length >= least and self._is_single(end, min(length, _UNIQUE_RUN)):
+            if length >= least and self._is_unique(end, min(length, _UNIQUE_RUN_MAX)):
                 return hunks[:count]
         return []
 
-    def _is_single(self, end: int, length: int) -> bool:
-        """Whether both sides have the events before a position of canary just once."""
+    def _is_unique(self, end: int, length: int) -> bool:
+        """Whether the ``length`` events before position ``end`` of canary occur once on each side."""
         sought = array("q", self.canary[end - length : end]).tobytes()
-        texts = (array("q", side).tobytes() for side in (self.canary, self.ours))
-        return all(text.find(sought) == text.rfind(sought) for text in texts)
+        sides = (array("q", side).tobytes() for side in (self.canary, self.ours))
+        return all(side.find(sought) == side.rfind(sought) for side in sides)
 
     # -- the shape and the class of hunks --------------------------------------------------------------------
 
-    def shaped(self, hunks: Sequence[Hunk]) -> list[Hunk]:
-        """The hunks without the same calls at their beginning and at their end, which are hunks of their own."""
-        return self._slid([part for hunk in hunks for part in self._parts(hunk)])
+    def split(self, hunks: Sequence[Hunk]) -> list[Hunk]:
+        """The hunks; the same calls at the start or end of both sides are split off as `CHANGED` hunks of their own."""
+        return self._slid([part for hunk in hunks for part in self._split_hunk(hunk)])
 
-    def _parts(self, hunk: Hunk) -> Iterator[Hunk]:
+    def _split_hunk(self, hunk: Hunk) -> Iterator[Hunk]:
         is_open = (hunk.c_end, hunk.o_end) == (len(self.canary), len(self.ours))
         is_plain = hunk.is_one_sided or is_open or self.is_changed(hunk)
-        back = 0 if is_plain else self._same_calls_back(hunk)
+        back = 0 if is_plain else self._same_calls_at_end(hunk)
         inner = hunk._replace(c_end=hunk.c_end - back, o_end=hunk.o_end - back)
-        front = 0 if is_plain else self._same_calls(inner)
+        front = 0 if is_plain else self._same_calls_at_start(inner)
         rest = inner._replace(c_start=hunk.c_start + front, o_start=hunk.o_start + front)
         if not front and not back:
             yield hunk
             return
         before = list(self._changes(Hunk(hunk.c_start, rest.c_start, hunk.o_start, rest.o_start)))
-        behind = list(self._changes(Hunk(rest.c_end, hunk.c_end, rest.o_end, hunk.o_end)))
-        matched = front + back - sum(part.canary_events - part.common for part in (*before, *behind))
-        crosswise = self._common(hunk) - matched - self._common(rest)
-        middle = [rest._replace(common=max(0, crosswise))] if rest.canary_events or rest.ours_events else []
-        yield from (*before, *middle, *behind)
+        after = list(self._changes(Hunk(rest.c_end, hunk.c_end, rest.o_end, hunk.o_end)))
+        matched = front + back - sum(part.canary_events - part.common for part in (*before, *after))
+        across = self._common(hunk) - matched - self._common(rest)
+        middle = [rest._replace(common=max(0, across))] if rest.canary_events or rest.ours_events else []
+        yield from (*before, *middle, *after)
 
-    def _same_calls_back(self, hunk: Hunk) -> int:
-        """How many events at its end are the same calls on both sides, where the match behind it belongs to them."""
-        count, first = 0, hunk.c_end  # the first event of the match, and then of what is counted
+    def _same_calls_at_end(self, hunk: Hunk) -> int:
+        """How many events at the end are the same calls on both sides, if the match after the hunk belongs to them."""
+        count, first = 0, hunk.c_end  # `first - count` is the first event of canary that is counted
         while count < min(hunk.canary_events, hunk.ours_events) and self._is_within(first - count):
             count += 1
             if self._alike(hunk.c_end - count, hunk.o_end - count) is Likeness.OTHER:
                 return 0
         return 0 if count and self._is_within(first - count) else count
 
-    def _same_calls(self, hunk: Hunk) -> int:
-        """How many events at its beginning are the same calls on both sides, if enough of them are equal, or belong to
-        a call that matches before."""
+    def _same_calls_at_start(self, hunk: Hunk) -> int:
+        """How many events at the start are the same calls on both sides, up to the last event at which a third are
+        equal or all belong to the call before the hunk."""
         equal = same = 0
         for count in range(min(hunk.canary_events, hunk.ours_events)):
             likeness = self._alike(hunk.c_start + count, hunk.o_start + count)
@@ -5044,7 +5036,7 @@ class _Window:
         return common_events(self.canary[hunk.c_start : hunk.c_end], self.ours[hunk.o_start : hunk.o_end])
 
     def classified(self, hunks: Sequence[Hunk]) -> list[Hunk]:
-        """The hunks, each where a plain walk would stop, with its class; both halves of a move are one."""
+        """The hunks with their classes, without the surplus of one stream; both halves of a move become one hunk."""
         classified: list[Hunk] = []
         for hunk in hunks:
             if hunk.change is Change.CHANGED:
@@ -5054,12 +5046,12 @@ class _Window:
             elif classified and self._is_move(classified[-1], hunk):
                 both = _trimmed(self.canary, self.ours, classified[-1].to(hunk))
                 classified[-1] = self._with_class(both)._replace(change=Change.REORDERED)
-            elif not self._is_cut_off(hunk):
+            elif not self._is_surplus_at_end(hunk):
                 classified.append(self._with_class(hunk))
         return classified
 
     def _changes(self, hunk: Hunk) -> Iterator[Hunk]:
-        """A hunk of changed calls without those that are equal. The first also counts what matches crosswise."""
+        """Divide a `CHANGED` hunk at its equal events. `common` of the first part counts matches at unequal offsets."""
         alike = [self._alike(hunk.c_start + n, hunk.o_start + n) for n in range(hunk.canary_events)]
         common = self._common(hunk) - alike.count(Likeness.EQUAL)
         start = 0
@@ -5072,33 +5064,34 @@ class _Window:
             start += count
 
     def _is_move(self, first: Hunk, second: Hunk) -> bool:
-        """Whether a block is gone and the very same block is there a little further on, or the other way round."""
+        """Whether the block that one side lacks in the first hunk is what the other side lacks in the second one."""
         gone = self.canary[first.c_start : first.c_end], self.ours[first.o_start : first.o_end]
         there = self.ours[second.o_start : second.o_end], self.canary[second.c_start : second.c_end]
-        is_near = second.c_start - first.c_end <= _FARTHEST_MOVE
-        return is_near and not all(gone) and all(map(_is_rotation, gone, there))  # as both were slid
+        is_near = second.c_start - first.c_end <= _MOVE_DISTANCE_MAX
+        return is_near and not all(gone) and all(map(_is_rotation, gone, there))  # sliding rotates a block
 
     def _with_class(self, hunk: Hunk) -> Hunk:
+        """The hunk with its class by length and position, and `common`; no event is read."""
         canary, ours = self.canary[hunk.c_start : hunk.c_end], self.ours[hunk.o_start : hunk.o_end]
-        in_stream = hunk.moved(self._ends.c_start, self._ends.o_start)
+        in_stream = hunk.moved(self._bounds.c_start, self._bounds.o_start)
         if not ours:
-            turns = _is_turns(self._streams.canary, in_stream.c_start, in_stream.c_end)
+            turns = _is_loop_turns(self._streams.canary, in_stream.c_start, in_stream.c_end)
             return hunk._replace(change=Change.REPEATED if turns else Change.MISSING_ON_OURS)
         if not canary:
-            turns = _is_turns(self._streams.ours, in_stream.o_start, in_stream.o_end)
+            turns = _is_loop_turns(self._streams.ours, in_stream.o_start, in_stream.o_end)
             return hunk._replace(change=Change.REPEATED if turns else Change.EXTRA_ON_OURS)
         change = Change.REORDERED if _is_rotation(canary, ours) else Change.REPLACED
-        if self._complete and hunk.to(self._end) == hunk and hunk.canary_events + hunk.ours_events > 2:
+        if self._is_whole_rest and hunk.to(self._end) == hunk and hunk.canary_events + hunk.ours_events > 2:
             change = Change.UNRECOVERED
         return hunk._replace(change=change, common=hunk.common + common_events(canary, ours))
 
 
 class StreamAlignment:
-    """What happened between two streams from a difference on, hunk by hunk.
+    """The hunks between two streams of fingerprints.
 
-    ``compare`` says how alike two events are whose fingerprints differ, and ``is_within_call`` whether an event of
-    canary belongs to the call before it. Both may cost a file read, and are asked for little but the events of hunks.
-    The work is about linear in the events that are gone through.
+    ``compare(c, o)`` returns how alike two events are whose fingerprints differ, ``is_within_call(c)`` whether an event
+    of canary belongs to the call before it. Both take positions and may read a file; they are called for little more
+    than the events in hunks. Time is about linear in the length of the streams.
 
     >>> canary, ours = array("q", range(100)), array("q", [*range(50), 777, *range(50, 100)])
     >>> list(StreamAlignment(canary, ours, lambda c, o: Likeness.OTHER).hunks(0, 0))
@@ -5107,8 +5100,8 @@ class StreamAlignment:
 
     def __init__(
         self,
-        canary: Events,
-        ours: Events,
+        canary: Fingerprints,
+        ours: Fingerprints,
         compare: Callable[[int, int], Likeness],
         is_within_call: Callable[[int], bool] = lambda c: False,
     ) -> None:
@@ -5116,9 +5109,9 @@ class StreamAlignment:
         self._is_within_call = is_within_call
 
     def hunks(self, c: int, o: int) -> Iterator[Hunk]:
-        """The hunks from two positions on, in order. What one side has more at its end is none.
+        """Yield the hunks from two positions on, in order. The surplus at the end of one stream is no hunk.
 
-        The last one is `UNRECOVERED` if the streams are never together again.
+        The last hunk is `UNRECOVERED` if no match follows.
         """
         while True:
             run = equal_run(self._canary, c, self._ours, o, min(len(self._canary) - c, len(self._ours) - o))
@@ -5130,45 +5123,50 @@ class StreamAlignment:
             c, o = c + hunks[-1].c_end, o + hunks[-1].o_end
 
     def _next_hunks(self, c: int, o: int) -> tuple[_Window, list[Hunk]]:
-        """At least one hunk from the difference at two positions on, and the window that they are in."""
+        """The smallest window at two positions that confirms a hunk, and its confirmed hunks, split: at least one."""
         for size in _WINDOWS:
-            ends = Hunk(c, min(c + size, len(self._canary)), o, min(o + size, len(self._ours)))
-            window = _Window(Both(self._canary, self._ours), ends, self._compare, self._is_within_call)
-            hunks = window.settled(window.hunks(), size)
+            bounds = Hunk(c, min(c + size, len(self._canary)), o, min(o + size, len(self._ours)))
+            window = _Window(Both(self._canary, self._ours), bounds, self._compare, self._is_within_call)
+            hunks = window.confirmed(window.hunks(), size)
             if hunks:
                 break
-        return window, window.shaped(hunks)
+        return window, window.split(hunks)
 
 
 # ══ walk ══════════════════════════════════════════════════════════════════════════════════════════════════════════
+#
+# A *floating* event may stand anywhere or be missing. An *adjusted index* is the ``tid_event_idx`` less the floating
+# events passed so far: two events match if they are equal at the same one. *Floatless* positions count no floating
+# events. A *step* is a piece of the walk: matches, floating events, a difference, or the rest that was not compared.
 
 
 _WITHIN_CALL: Final = frozenset({"kernel.return", "wait.begin", "wait.end", "handle.create", "handle.destroy"})
-"""Kinds of events that belong to the call before them."""
-_EVENTS_AFTER_GAP: Final = 64
-"""Events behind a gap in the indexes that tell whether events are missing there."""
+"""Kinds of events that belong to the ``kernel.call`` before them."""
+_RUN_AFTER_GAP: Final = 64
+"""Events after a gap in the indexes that are compared to see whether events are missing there."""
 
 
 @dataclass(slots=True)
 class Cursor:
-    """One side of a walk: the next event of a thread, and how many floated before it."""
+    """One side of a walk: the position of the next event of a thread. The `Walker` moves it."""
 
     log: Log
     tid: int
-    shared: Mapping[int, str | int]
-    """What floats, by position: the SID of a shared-global create, the number of a profile's rule, or `_OF_TURN`."""
+    floating: Mapping[int, str | int]
+    """By position of a floating event: the SID of a shared-global create, a profile rule's number, or `_OF_TURN`."""
     position: int = 0
     floated: int = 0
+    """Floating events that were passed without a match."""
     shift: int = 0
-    """What a re-synchronisation took off the index, so that the adjusted indexes of both sides agree again."""
+    """Subtracted from adjusted indexes, so that those of both sides are equal after each difference."""
 
     @property
     def stream(self) -> Stream:
-        """All events of the thread."""
+        """The fingerprints of the thread."""
         return self.log.index.streams[self.tid]
 
     def event(self, position: int) -> Event:
-        """The event at a position that is there."""
+        """The event at an existing position, read from the log."""
         return self.log.event(self.tid, position)
 
     @property
@@ -5178,79 +5176,79 @@ class Cursor:
 
     @property
     def adjusted_idx(self) -> int:
-        """The index of the next event as the other side should have it."""
+        """The adjusted index of the next event."""
         return self.stream.idx_at(self.position) - self.floated - self.shift
 
     @property
-    def sid(self) -> str | int | None:
-        """What lets the next event float, as in `shared`; None for any other event."""
-        return self.shared.get(self.position)
+    def float_reason(self) -> str | int | None:
+        """Why the next event floats, as in `floating`; None if it does not."""
+        return self.floating.get(self.position)
 
     def skip_to(self, position: int) -> None:
-        """Passes everything up to a position; of it floats what may."""
-        self.floated += sum(passed in self.shared for passed in range(self.position, position))
+        """Move to a position and count the floating events that are passed."""
+        self.floated += sum(passed in self.floating for passed in range(self.position, position))
         self.position = position
 
 
-class _FloatlessEvents:
-    """A stream as re-synchronisation sees it: without the events that float, which may stand anywhere."""
+class _FloatlessStream:
+    """The fingerprints of a stream without the floating events, for the alignment."""
 
     def __init__(self, cursor: Cursor) -> None:
-        self._floating = sorted(cursor.shared)
+        self._floating = sorted(cursor.floating)
         self._kept_before = [position - nth for nth, position in enumerate(self._floating)]
         fingerprints = cursor.stream.fingerprints
         bounds = itertools.pairwise((-1, *self._floating, len(fingerprints)))
         pieces = (fingerprints[start + 1 : end] for start, end in bounds)
         self.fingerprints = functools.reduce(array.__iadd__, pieces, array("q")) if self._floating else fingerprints
 
-    def inward(self, position: int) -> int:
-        """The position here of an event of the stream that does not float."""
+    def from_stream(self, position: int) -> int:
+        """The floatless position of a non-floating event, given its position in the stream."""
         return position - bisect.bisect_left(self._floating, position)
 
-    def outward(self, position: int) -> int:
-        """The position in the stream of an event here."""
+    def to_stream(self, position: int) -> int:
+        """The position in the stream, given a floatless position."""
         return position + bisect.bisect_right(self._kept_before, position)
 
 
 class StepKind(enum.Enum):
-    """What a stretch of a walk is."""
+    """What the events of a step have in common."""
 
     MATCHED = enum.auto()
     FLOATED = enum.auto()
-    """Shared-global creates, and what a profile hides."""
+    """Floating events without a match, and differences that a profile hides."""
     DIFFERED = enum.auto()
     REST = enum.auto()
-    """What is behind the end of the other side, or was not compared any more."""
+    """After the end of the other side, or after the last difference that was looked for."""
 
 
 class Step(NamedTuple):
-    """A stretch of a walk: some events of canary and some of ours, by position."""
+    """A piece of a walk: a range of positions on each side."""
 
     kind: StepKind
     positions: Both[range]
     counts: Both[int] = Both(0, 0)
-    """Events that have no counterpart, the floating ones apart."""
+    """Events without a counterpart, floating ones not included."""
     change: Change = Change.REPLACED
     common: int = 0
-    """Matches in what differs, too few to be together again; they count for the score."""
-    lost: bool = False
-    """The indexes differ: one log lost events here, or left an index out."""
+    """Matches inside a difference, too few to end it; they count for the parity score."""
+    at_gap: bool = False
+    """Whether the adjusted indexes differ at its start: a writer lost events or skipped an index."""
     rule: int | None = None
-    """The number of the rule of a profile that hides it as a whole."""
+    """The number of the profile rule that hides the whole step."""
 
     @property
     def starts(self) -> Both[int]:
-        """The positions at which it begins."""
+        """The first position of each side."""
         return Both(self.positions.canary.start, self.positions.ours.start)
 
     @property
     def ends(self) -> Both[int]:
-        """The positions behind it."""
+        """The last position of each side + 1."""
         return Both(self.positions.canary.stop, self.positions.ours.stop)
 
     @property
     def matched(self) -> int:
-        """How many pairs of events match in it."""
+        """Its number of matching pairs of events, 0 unless it is `MATCHED`."""
         return len(self.positions.canary) if self.kind is StepKind.MATCHED else 0
 
     @property
@@ -5260,107 +5258,102 @@ class Step(NamedTuple):
 
     @property
     def is_paired(self) -> bool:
-        """Whether its events stand against each other one by one."""
+        """Whether the events of both sides correspond one to one."""
         changed = self.change is Change.CHANGED and len(self.positions.canary) == len(self.positions.ours)
         return self.kind is StepKind.MATCHED or changed
 
     @property
-    def is_counted(self) -> bool:
-        """Whether `common` is the most that can match, and not only the most near the diagonal."""
-        return min(map(len, self.positions)) <= _SEARCHED_COMPLETELY
+    def is_common_exact(self) -> bool:
+        """Whether `common` is from a full longest common subsequence, and not from a band along the diagonal."""
+        return min(map(len, self.positions)) <= _FULL_LCS_MAX
 
 
 def _step(kind: StepKind, starts: Both[int], ends: Both[int], **more: Any) -> Step:
+    """A step from the positions ``starts`` up to ``ends``; ``more`` are further fields."""
     return Step(kind, Both(range(starts.canary, ends.canary), range(starts.ours, ends.ours)), **more)
 
 
 class RuleUses:
-    """Where two threads have events that match although a profile lets something in them differ."""
+    """Where matching events of two threads have unequal values in a field that a profile rule covers."""
 
     def __init__(self, cursors: Both[Cursor], profile: Profile) -> None:
-        self._marks: dict[int, Both[tuple[Sequence[int], array[int]]]] = {}
+        self._marks: dict[int, Both[tuple[Sequence[int], array[int]]]] = {}  # by rule number: positions, hashed values
         for number, rule in enumerate(profile.rules if profile.of_events else ()):
             marks = [(cursor, cursor.log.index.marks.get((number, cursor.tid))) for cursor in cursors]
-            sides = [(cursor.stream.positions_of(of.indexes), of.values) for cursor, of in marks if of]
+            sides = [(cursor.stream.positions_of(mark.indexes), mark.values) for cursor, mark in marks if mark]
             if rule.is_of_fields and len(sides) == 2:
                 self._marks[number] = Both(*sides)
         self._asked = profile.asked & self._marks.keys()
         self._asked_at = sorted({at for number in self._asked for at in self._marks[number].canary[0]})
 
-    def asked(self, stretches: Both[range]) -> list[int]:
-        """The positions of canary in two stretches of equal fingerprints at which the rules have to be asked."""
-        nth = bisect.bisect_left(self._asked_at, stretches.canary.start)
-        if nth == len(self._asked_at) or self._asked_at[nth] >= stretches.canary.stop:
+    def asked(self, ranges: Both[range]) -> list[int]:
+        """The positions of canary, in two ranges of equal fingerprints, at which a rule has to compare the events."""
+        nth = bisect.bisect_left(self._asked_at, ranges.canary.start)
+        if nth == len(self._asked_at) or self._asked_at[nth] >= ranges.canary.stop:
             return []
-        return sorted({position for number in self._asked for position in self.of(number, stretches)})
+        return sorted({position for number in self._asked for position in self.of(number, ranges)})
 
-    def of(self, number: int, stretches: Both[range]) -> Mapping[int, object]:
-        """The positions of canary in two stretches that match at which a rule is needed, and what differs there."""
+    def of(self, number: int, ranges: Both[range]) -> Mapping[int, object]:
+        """By position of canary, in two matching ranges: the unequal hashes (canary, ours) of the rule's field."""
         if number not in self._marks:
             return {}
         marked = []
-        for (positions, values), stretch in zip(self._marks[number], stretches, strict=True):
-            at = slice(bisect.bisect_left(positions, stretch.start), bisect.bisect_left(positions, stretch.stop))
+        for (positions, values), within in zip(self._marks[number], ranges, strict=True):
+            at = slice(bisect.bisect_left(positions, within.start), bisect.bisect_left(positions, within.stop))
             marked.append((positions[at], values[at]))
         (canary, one), (ours, other) = marked
         if one == other:
             return {}
-        shift = stretches.canary.start - stretches.ours.start
-        canary_values, ours_values = (
-            dict(zip(canary, one, strict=True)),
-            dict(zip(map(shift.__add__, ours), other, strict=True)),
-        )
+        shift = ranges.canary.start - ranges.ours.start
+        canary_values = dict(zip(canary, one, strict=True))
+        ours_values = dict(zip(map(shift.__add__, ours), other, strict=True))
         unlike = sorted({position for position, _ in canary_values.items() ^ ours_values.items()})
         return {position: (canary_values.get(position), ours_values.get(position)) for position in unlike}
 
 
 class Walker:
-    """Walks a mapped pair by the rules of schema v1, from difference to difference."""
+    """Walks a pair by the rules of schema v1. Moves the cursors and appends to `steps`."""
 
-    def __init__(
-        self,
-        cursors: Both[Cursor],
-        equal: Callable[[Event, Event], bool],
-        uses: RuleUses,
-    ) -> None:
+    def __init__(self, cursors: Both[Cursor], equal: Callable[[Event, Event], bool], uses: RuleUses) -> None:
         self.canary, self.ours = self._cursors = cursors
         self._equal, self._uses = equal, uses
         self.steps: list[Step] = []
         self._planned: Iterator[Hunk] = iter(())
 
     @property
-    def is_in_step(self) -> bool:
+    def indexes_agree(self) -> bool:
         """Whether both sides have a next event, and at the same adjusted index."""
         return not self.canary.at_end and not self.ours.at_end and self.canary.adjusted_idx == self.ours.adjusted_idx
 
     def walk(self) -> bool:
-        """Goes on until one side is at its end, or both differ; whether they do."""
+        """Advance to the next difference (True) or an end (False). Events that are equal get equal fingerprints."""
         while True:
             self._match_equal_fingerprints()
-            if self.is_in_step and self._next_events_equal():
+            if self.indexes_agree and self._next_events_equal():
                 canary, ours = self.canary, self.ours
                 ours.stream.fingerprints[ours.position] = canary.stream.fingerprints[canary.position]
-            elif self.canary.sid is not None:
+            elif self.canary.float_reason is not None:
                 self._pass(StepKind.FLOATED, self.canary.position + 1, self.ours.position)
-            elif self.ours.sid is not None:
+            elif self.ours.float_reason is not None:
                 self._pass(StepKind.FLOATED, self.canary.position, self.ours.position + 1)
             else:
                 return not self.canary.at_end and not self.ours.at_end
 
     def _match_equal_fingerprints(self) -> None:
+        """Advance over the matches up to a gap in the indexes or unequal fingerprints."""
         canary, ours = self.canary, self.ours
-        while self.is_in_step:
+        while self.indexes_agree:
             ends = canary.stream.run_end(canary.position), ours.stream.run_end(ours.position)
             most = min(ends[0] - canary.position, ends[1] - ours.position)
             fingerprints = canary.stream.fingerprints, ours.stream.fingerprints
             count = equal_run(fingerprints[0], canary.position, fingerprints[1], ours.position, most)
-            count = self._allowed(count)
+            count = self._allowed_by_rules(count)
             self._match(count)
             if count < most:
                 break
 
-    def _allowed(self, count: int) -> int:
-        """How many of the next events match, whose fingerprints do, when the rules of a profile are asked as well."""
+    def _allowed_by_rules(self, count: int) -> int:
+        """How many of the next ``count`` events, all of equal fingerprints, are equal by the profile's rules."""
         canary, ours = self.canary.position, self.ours.position
         positions = Both(range(canary, canary + count), range(ours, ours + count))
         for position in self._uses.asked(positions):
@@ -5369,6 +5362,7 @@ class Walker:
         return count
 
     def _match(self, count: int) -> None:
+        """Advance both sides by ``count`` matches; extends a `MATCHED` step that is the last one."""
         starts = self._cursors.map(lambda cursor: cursor.position)
         for cursor in self._cursors:
             cursor.position += count
@@ -5379,68 +5373,69 @@ class Walker:
         self.steps.append(_step(StepKind.MATCHED, starts, self._cursors.map(lambda cursor: cursor.position)))
 
     def _pass(self, kind: StepKind, canary_position: int, ours_position: int, **more: Any) -> None:
-        """Goes on to two positions; what is passed has no counterpart."""
+        """Advance to two positions and append a step of events without a counterpart."""
         starts = self._cursors.map(lambda cursor: cursor.position)
         self.steps.append(_step(kind, starts, Both(canary_position, ours_position), **more))
         self.canary.skip_to(canary_position)
         self.ours.skip_to(ours_position)
 
     def _next_events_equal(self) -> bool:
-        """The exact rules' answer where the fingerprints differ."""
-        if self.canary.sid != self.ours.sid:
-            return False  # no need to read them
+        """Whether the next events, whose fingerprints differ, are equal by the exact rules."""
+        if self.canary.float_reason != self.ours.float_reason:
+            return False  # without reading them
         return self._equal(*self._cursors.map(lambda cursor: cursor.event(cursor.position)))
 
     def pass_difference(self) -> Change:
-        """From a place where both sides differ on to where they are together again, or to their ends."""
+        """Advance over a difference to the next match or the ends; append a step and return the class."""
         canary, ours = self._floatless
-        lost = not self.is_in_step
-        hunk = (self._lost_events() if lost else None) or self._edited_events()
+        at_gap = not self.indexes_agree
+        hunk = (self._index_gap_hunk() if at_gap else None) or self._aligned_hunk()
         self._pass(
             StepKind.DIFFERED,
-            canary.outward(hunk.c_end),
-            ours.outward(hunk.o_end),
+            canary.to_stream(hunk.c_end),
+            ours.to_stream(hunk.o_end),
             counts=Both(hunk.canary_events, hunk.ours_events),
             change=hunk.change,
             common=hunk.common,
-            lost=lost,
+            at_gap=at_gap,
         )
         self.ours.shift += self.ours.adjusted_idx - self.canary.adjusted_idx
         return hunk.change
 
     @functools.cached_property
-    def _floatless(self) -> Both[_FloatlessEvents]:
-        return self._cursors.map(_FloatlessEvents)
+    def _floatless(self) -> Both[_FloatlessStream]:
+        return self._cursors.map(_FloatlessStream)
 
-    def _here(self) -> tuple[int, int]:
-        """The next events' positions among those that do not float."""
-        return self._floatless.canary.inward(self.canary.position), self._floatless.ours.inward(self.ours.position)
+    def _floatless_positions(self) -> tuple[int, int]:
+        """The floatless positions of the next events."""
+        canary, ours = self._floatless
+        return canary.from_stream(self.canary.position), ours.from_stream(self.ours.position)
 
-    def _run_from(self, c: int, o: int) -> int:
-        """How many events match from two positions among those that do not float, counted up to a few."""
+    def _run_length(self, c: int, o: int) -> int:
+        """How many events match from two floatless positions on, at most `_RUN_AFTER_GAP`."""
         one, other = self._floatless.canary.fingerprints, self._floatless.ours.fingerprints
-        return equal_run(one, c, other, o, min(len(one) - c, len(other) - o, _EVENTS_AFTER_GAP))
+        return equal_run(one, c, other, o, min(len(one) - c, len(other) - o, _RUN_AFTER_GAP))
 
-    def _lost_events(self) -> Hunk | None:
-        """Where one log lacks indexes: what the other has up to where the first goes on; None if that does not match.
+    def _index_gap_hunk(self) -> Hunk | None:
+        """The hunk at a gap in the indexes of one log: the other log's events in that gap. None if no match follows.
 
-        If all goes on as if nothing lacked, the writer left out the index and not the events.
+        It is empty (`INDEX_GAP`) if more events match without it: the writer skipped the indexes, not the events.
         """
         behind, ahead = sorted(self._cursors, key=lambda side: side.adjusted_idx)
         end, floated = behind.position, 0
-        idx = ahead.adjusted_idx + behind.shift + behind.floated  # where the first goes on, as the other counts
+        idx = ahead.adjusted_idx + behind.shift + behind.floated  # the end of the gap, as an index of `behind`
         while end < len(behind.stream) and behind.stream.idx_at(end) - floated < idx:
-            floated += end in behind.shared  # and may lack indexes itself
+            floated += end in behind.floating  # event by event, as `behind` may have gaps, too
             end += 1
-        c, o = self._here()
+        c, o = self._floatless_positions()
         count = end - behind.position - floated
-        skips_canary = behind is self.canary
-        there = self._run_from(c + count, o) if skips_canary else self._run_from(c, o + count)
-        here = self._run_from(c, o)
-        if there >= here and (there or end == len(behind.stream)):
+        is_missing_on_ours = behind is self.canary
+        run_after = self._run_length(c + count, o) if is_missing_on_ours else self._run_length(c, o + count)
+        run_here = self._run_length(c, o)
+        if run_after >= run_here and (run_after or end == len(behind.stream)):
             missing = Hunk(c, c + count, o, o, Change.MISSING_ON_OURS)
-            return missing if skips_canary else Hunk(c, c, o, o + count, Change.EXTRA_ON_OURS)
-        return Hunk(c, c, o, o, Change.INDEX_GAP) if here else None
+            return missing if is_missing_on_ours else Hunk(c, c, o, o + count, Change.EXTRA_ON_OURS)
+        return Hunk(c, c, o, o, Change.INDEX_GAP) if run_here else None
 
     @functools.cached_property
     def _alignment(self) -> StreamAlignment:
@@ -5448,24 +5443,25 @@ class Walker:
         return StreamAlignment(canary.fingerprints, ours.fingerprints, self._compare, self._is_within_call)
 
     def _is_within_call(self, c: int) -> bool:
-        return self.canary.event(self._floatless.canary.outward(c)).kind in _WITHIN_CALL
+        """Whether the event of canary at a floatless position belongs to the call before it."""
+        return self.canary.event(self._floatless.canary.to_stream(c)).kind in _WITHIN_CALL
 
     def _compare(self, c: int, o: int) -> Likeness:
-        """How alike two events are, by their positions among those that do not float."""
-        canary = self.canary.event(self._floatless.canary.outward(c))
-        ours = self.ours.event(self._floatless.ours.outward(o))
+        """How alike the events at two floatless positions are. Reads them."""
+        canary = self.canary.event(self._floatless.canary.to_stream(c))
+        ours = self.ours.event(self._floatless.ours.to_stream(o))
         if self._equal(canary, ours):
             return Likeness.EQUAL
         same_call = (canary.kind, canary.name) == (ours.kind, ours.name)
         return Likeness.SAME_CALL if same_call else Likeness.OTHER
 
-    def _edited_events(self) -> Hunk:
-        """What the alignment makes of the difference here."""
-        c, o = self._here()
-        if self._run_from(c, o) and self.is_in_step:  # what differs is in no fingerprint, but no rule allows it
+    def _aligned_hunk(self) -> Hunk:
+        """The hunk of the alignment at the current difference, or an empty one."""
+        c, o = self._floatless_positions()
+        if self._run_length(c, o) and self.indexes_agree:  # equal fingerprints, but unequal by a profile rule
             return Hunk(c, c + 1, o, o + 1, Change.CHANGED)
         hunk = next((hunk for hunk in self._planned if hunk.c_end > c or hunk.o_end > o), None)
-        if hunk is None or (hunk.c_start, hunk.o_start) != (c, o):  # the exact rules led elsewhere
+        if hunk is None or (hunk.c_start, hunk.o_start) != (c, o):  # the exact rules matched events of the planned hunk
             self._planned = self._alignment.hunks(c, o)
             hunk = next(self._planned, Hunk(c, c, o, o, Change.INDEX_GAP))
         return hunk
@@ -5473,7 +5469,7 @@ class Walker:
 
 @dataclass(frozen=True)
 class PairWalk:
-    """The whole walk of a pair: up to the first difference as schema v1 says, and how it went on from there."""
+    """The walk of a pair. Up to the first difference schema v1 defines it; from there on, the alignment."""
 
     canary: Cursor
     ours: Cursor
@@ -5486,77 +5482,77 @@ class PairWalk:
 
     @functools.cached_property
     def differences(self) -> tuple[Step, ...]:
-        """The places where the walk met two events that differ, and what became of it."""
+        """The steps that are differences."""
         return tuple(step for step in self.steps if step.kind is StepKind.DIFFERED)
 
     def without_rest(self) -> PairWalk:
-        """The same as if both threads ended where the walk did."""
+        """A copy without the `REST` step, as if both threads ended there."""
         return replace(self, steps=tuple(step for step in self.steps if step.kind is not StepKind.REST))
 
     @property
     def rest(self) -> Both[range]:
-        """The positions that it did not come to."""
+        """The positions that were not compared, at the end of each stream."""
         if self.steps and self.steps[-1].kind is StepKind.REST:
             return self.steps[-1].positions
         return self.sides.map(lambda cursor: range(len(cursor.stream), len(cursor.stream)))
 
     @property
     def end(self) -> PairStatus:
-        """How the last stretch ended: `DIVERGED` if there are more differences, or the last one never ended."""
+        """How the walk ended: `DIVERGED` at a difference that was not passed, or if the last one is `UNRECOVERED`."""
         rest = self.rest
-        never = bool(self.differences) and self.differences[-1].change is Change.UNRECOVERED
-        if never or all(rest):
+        is_unrecovered = bool(self.differences) and self.differences[-1].change is Change.UNRECOVERED
+        if is_unrecovered or all(rest):
             return PairStatus.DIVERGED
         ended = PairStatus.CANARY_ENDED if rest.ours else PairStatus.OURS_ENDED
         return ended if any(rest) else PairStatus.IDENTICAL
 
     @property
     def status(self) -> PairStatus:
-        """How the walk up to the first difference ended."""
+        """The status by schema v1, which ends the walk at the first difference."""
         return PairStatus.DIVERGED if self.differences else self.end
 
     @functools.cached_property
     def before(self) -> tuple[Step, ...]:
-        """The walk up to the first difference."""
+        """The steps before the first difference."""
         compared = (StepKind.MATCHED, StepKind.FLOATED)
         return tuple(itertools.takewhile(lambda step: step.kind in compared, self.steps))
 
     @property
     def floated(self) -> Both[int]:
-        """Events that floated up to there."""
+        """Events in `FLOATED` steps before the first difference."""
         passed = [step.positions for step in self.before if step.kind is StepKind.FLOATED]
         return Both(sum(len(floated.canary) for floated in passed), sum(len(floated.ours) for floated in passed))
 
     @property
-    def left(self) -> Both[int]:
-        """Events behind that place."""
+    def remaining(self) -> Both[int]:
+        """Events after the steps before the first difference."""
         starts = self.before[-1].ends if self.before else Both(0, 0)
         return Both(*(len(cursor.stream) - start for cursor, start in zip(self.sides, starts, strict=True)))
 
     @functools.cached_property
     def matches(self) -> list[int]:
-        """How many events match before each difference, and in all."""
+        """The number of matches before each difference, then that of the whole walk."""
         totals = itertools.accumulate(step.matched for step in self.steps)
         before = [total for step, total in zip(self.steps, totals, strict=True) if step.kind is StepKind.DIFFERED]
         return [*before, sum(step.matched for step in self.steps)]
 
     @property
     def aligned(self) -> int:
-        """The matches of the best alignment: also those that are too few to be together again."""
+        """The matches of the whole walk, including those inside differences (`Step.common`)."""
         return self.matches[-1] + sum(difference.common for difference in self.differences)
 
     @property
     def comparable(self) -> int:
-        """The events of the longer side, those that floated apart: what a perfect walk would have matched."""
-        alone = [step for step in self.steps if step.kind in (StepKind.FLOATED, StepKind.DIFFERED)]
+        """The non-floating events of the longer side: the matches of a walk without differences."""
+        unmatched = [step for step in self.steps if step.kind in (StepKind.FLOATED, StepKind.DIFFERED)]
         return max(
-            len(self.sides[side].stream) - sum(len(step.positions[side]) - step.counts[side] for step in alone)
+            len(self.sides[side].stream) - sum(len(step.positions[side]) - step.counts[side] for step in unmatched)
             for side in Side
         )
 
 
 def walk_pair(walker: Walker, most_differences: int) -> PairWalk:
-    """Walks a pair to its end, or to one difference more than ``most_differences``."""
+    """Walk a pair to its end, or up to the difference after the first ``most_differences``. Appends to its steps."""
     count = 0
     while walker.walk() and count < most_differences:
         count += 1
@@ -5591,15 +5587,15 @@ class Hidden(NamedTuple):
 
 def staying(walk: PairWalk, step: Step, side: Side) -> list[int]:
     """The positions of one side of a stretch without what floats."""
-    return list(itertools.filterfalse(walk.sides[side].shared.__contains__, step.positions[side]))
+    return list(itertools.filterfalse(walk.sides[side].floating.__contains__, step.positions[side]))
 
 
 def floating(walk: PairWalk, side: Side) -> Iterator[tuple[int, int]]:
     """The events of one side that float without a match: position and rule number. Of a turn, only the first event."""
-    shared = walk.sides[side].shared
-    for step in walk.steps if shared else ():
+    rules = walk.sides[side].floating
+    for step in walk.steps if rules else ():
         for position in step.positions[side] if step.kind is not StepKind.MATCHED else ():
-            rule = shared.get(position)
+            rule = rules.get(position)
             if isinstance(rule, int):
                 yield position, rule
 
@@ -5872,7 +5868,7 @@ def hide(walks: Iterable[PairWalk], profile: Profile) -> Hidden:
                 taken[pair.ours.tid].ours.add(pair.ours.position)
         for walk in members:
             parts = [part for step in walk.steps for part in _without_taken(walk, step, taken[walk.canary.tid])]
-            steps = tuple(part for part in parts if any(part.positions) or any(part.counts) or part.lost)
+            steps = tuple(part for part in parts if any(part.positions) or any(part.counts) or part.at_gap)
             by_tid[walk.canary.tid] = replace(walk, steps=steps)
     for walk in by_tid.values():
         used += _rule_uses(walk, profile)
@@ -8419,7 +8415,7 @@ def _context(walk: PairWalk, difference: Step, count: int) -> tuple[Both[Event |
 
 def _ends_of_block(cursor: Cursor, positions: range, is_detailed: bool) -> Iterator[Event]:
     """The first and the last events of a block that do not float: all, where these are few."""
-    forth, back = (itertools.filterfalse(cursor.shared.__contains__, way) for way in (positions, reversed(positions)))
+    forth, back = (itertools.filterfalse(cursor.floating.__contains__, way) for way in (positions, reversed(positions)))
     first = itertools.islice(forth, FIRST_OF_BLOCK if is_detailed else 1)
     last = itertools.islice(back, LAST_OF_BLOCK if is_detailed else 0)
     return map(cursor.event, sorted({*first, *last}))
@@ -8436,10 +8432,10 @@ def _compared(canary: Event, ours: Event, fields_of: _Fields = payload_differenc
 
 def _first_events(difference: Step, canary: Event, ours: Event, fields_of: _Fields) -> tuple[Mismatch, ComparedEvents]:
     """In what two events differ: the class, as schema v1 has it, and the fields."""
-    if not difference.lost and canary.kind == ours.kind:
+    if not difference.at_gap and canary.kind == ours.kind:
         return Mismatch.PAYLOAD, _compared(canary, ours, fields_of)
-    kinds = () if difference.lost else (FieldDifference("kind", Both(canary.kind, ours.kind)),)
-    mismatch = Mismatch.MISSING if difference.lost else Mismatch.KIND
+    kinds = () if difference.at_gap else (FieldDifference("kind", Both(canary.kind, ours.kind)),)
+    mismatch = Mismatch.MISSING if difference.at_gap else Mismatch.KIND
     return mismatch, ComparedEvents(Both(canary, ours), kinds, 0)
 
 
@@ -8482,14 +8478,14 @@ def _where_names_match(names: NameTable, walk: PairWalk, named: PairWalk) -> dic
     Equal values that name different objects can lead the one walk astray. What the other one still finds belongs to the
     difference that begins at the same events, or else to the last one before them.
     """
-    numbers = [number for number, step in enumerate(walk.differences) if not step.lost]
+    numbers = [number for number, step in enumerate(walk.differences) if not step.at_gap]
     if walk.steps == named.steps or not numbers:
         return {}
     number_at = {walk.differences[number].starts: number for number in numbers}
     starts = [at.canary for at in number_at]
     remaining: dict[int, _Remainder] = {}
     for step in named.differences:
-        if not step.lost:
+        if not step.at_gap:
             before = numbers[max(0, bisect.bisect_right(starts, step.starts.canary) - 1)]
             remaining.setdefault(number_at.get(step.starts, before), _Remainder(step.change, step.starts))
     is_known_to = named.rest.canary.start if named.end is PairStatus.DIVERGED else len(walk.canary.stream)
@@ -8575,7 +8571,7 @@ def _call_summaries(logs: Both[Log], walks: Iterable[PairWalk], found: Iterable[
     """
     blocks: Both[list[tuple[int, range]]] = Both([], [])
     for walk in walks:
-        of_walk = (step.positions for step in walk.differences if not step.lost and step.change is not Change.CHANGED)
+        of_walk = (step.positions for step in walk.differences if not step.at_gap and step.change is not Change.CHANGED)
         for canary, ours in itertools.islice(of_walk, _MOST_BLOCKS_SUMMARIZED):
             blocks.canary.append((walk.canary.tid, canary))
             blocks.ours.append((walk.ours.tid, ours))
@@ -8835,7 +8831,7 @@ class Compared:
         keys, created, ends = _thread_keys(canary), _first_creations(canary), self.logs.map(_lines_of_ends)
         for walk, named, pair, of_thread in zip(self.walks, self._by_name, self._pairs, found, strict=True):
             at_end = walk.end is not PairStatus.DIVERGED or walk.differences[-1].change is Change.UNRECOVERED
-            complete = at_end and all(difference.is_counted for difference in walk.differences)
+            complete = at_end and all(difference.is_common_exact for difference in walk.differences)
             divergences = tuple(_divergences(walk, of_thread, self._options, self._detailed))
             made = created.get(pair.canary_tid)
             yield ThreadReport(
@@ -8845,7 +8841,7 @@ class Compared:
                 events=walk.sides.map(lambda cursor: len(cursor.stream)),
                 matched=walk.matches[0],
                 floated=walk.floated,
-                remaining=walk.left,
+                remaining=walk.remaining,
                 divergences=divergences,
                 divergences_found=len(walk.differences),
                 parity=ParityScore(walk.aligned, walk.comparable, complete),
