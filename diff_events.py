@@ -11304,12 +11304,12 @@ def _exhibits(report: Report, threads: Sequence[ThreadReport]) -> dict[int, _Exh
         idx = exhibit.divergence.events.canary.idx
         return start is None or (exhibit.thread.pair.canary_tid, idx) != (start.canary_tid, start.canary_idx)
 
-    found = [
+    exhibits = [
         _Exhibit(lane, nth, thread, divergence)
         for lane, thread in enumerate(threads, 1)
         for nth, divergence in enumerate(thread.divergences)
     ]
-    shown = sorted(found, key=lambda exhibit: (is_elsewhere(exhibit), exhibit.nth))[:_MOST_EXHIBITS]
+    shown = sorted(exhibits, key=lambda exhibit: (is_elsewhere(exhibit), exhibit.nth))[:_MOST_EXHIBITS]
     ordered = sorted(shown, key=lambda exhibit: (is_elsewhere(exhibit), exhibit.lane, exhibit.nth))
     return dict(enumerate(ordered, 1))
 
