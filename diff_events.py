@@ -8311,8 +8311,8 @@ MOST_SCORED_DIFFERENCES: Final = 2000
 """Differences of a pair that are walked through for the score alone, where fewer are to be reported."""
 MOST_DETAILED: Final = 1000
 """Divergences that have all evidence, shared evenly by the pairs; of the others, where they are and how they begin."""
-_SPELLINGS_LOOKED_AT: Final = 64
-"""Events of a block that are looked at for those that only the bytes of their lines tell from a counterpart."""
+_SPELLINGS_LOOKED_AT, _STEPS_LOOKED_AT = 64, 32
+"""Events of a block, and first steps of each walk, that are searched for events that only their spelling parts."""
 _MOST_BLOCKS_SUMMARIZED: Final = 2000
 _MOST_EVENTS_SUMMARIZED: Final = 2000
 """Of each thread so many blocks without counterpart, and so many events of each, count in the summary of calls."""
@@ -8878,7 +8878,7 @@ def _compare(
         raise UsageError("nothing to compare: no thread of canary could be paired with one of ours; pin with --tid-map")
     if not canonical and any(walk.differences for walk in walks):
         names = NameTable(logs, pairs, options.profile)
-        names.follow(walks)
+        names.follow([replace(walk, steps=walk.steps[:_STEPS_LOOKED_AT]) for walk in walks])
         odd = len(spellings.differ) + names.rename(_SPELLINGS_LOOKED_AT, events_equal)
         if odd > _FEW_SPELLED_DIFFERENTLY:
             raise FormatsDifferError
