@@ -2097,7 +2097,7 @@ class LayoutReader:
     """
 
     MOST_LAYOUTS: ClassVar = 16
-    EXACT_LINES: ClassVar = 8
+    EXACT_LINES: ClassVar = 32
     """To read so many lines exactly costs about as much as to compile what was learned of them."""
 
     def __init__(self) -> None:

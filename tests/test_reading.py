@@ -205,7 +205,7 @@ class Layouts(unittest.TestCase):
         for _ in range(3):
             columns = reader.columns(lines)
             self.assertEqual((columns.indexes, columns.payloads), ([b"%d" % n for n in range(9)], [b'"a":1'] * 9))
-        self.assertLess(reader.exact_lines, 9)
+        self.assertEqual(reader.exact_lines, 9)  # those of the first text, from which the layout was learned
 
     def test_escapes_in_keys(self) -> None:
         line = rb'{"k\u0069nd":"k","\u0074id":1,"tid_event_id\u0078":0,"p\u0061yload":{"a":1}}' + b"\n"
