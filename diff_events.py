@@ -613,7 +613,7 @@ class Finding(enum.Enum):
 
 
 class Problem(NamedTuple):
-    """One deviation of a record from its schema. ``lineno`` is 0 as long as only the record is known."""
+    """One deviation of a record from its schema. ``lineno`` is 0 if the caller knows it."""
 
     finding: Finding
     field: str | None
@@ -667,13 +667,13 @@ FIELD_TYPES: Final[Mapping[str, FieldType]] = {
 
 
 def field_type(notation: str, types: Mapping[str, FieldType] = FIELD_TYPES) -> FieldType:
-    """A type by its name, ``int>=2``, ``str[]`` (a list of such), several with ``|`` between, or the strings it may be.
+    """A type: a name in ``types``, ``int>=2``, ``str[]`` (a list), a union ``str|null``, or strings ``allow|block``.
 
-    >>> [field_type(notation).expected for notation in ("int>=2", "str[]|null", "allow|block")]
-    ['a whole number from 2', 'a list, each item a string or null', 'one of allow, block']
+    >>> [field_type(notation).expected for notation in ("int>=2|null", "str[]|null", "allow|block")]
+    ['a whole number from 2 or null', 'a list, each item a string or null', 'one of allow, block']
     """
     names = notation.split("|")
-    if len(names) > 1 and names[0].removesuffix("[]") not in types:
+    if len(names) > 1 and re.split(r"\[|>", names[0])[0] not in types:
         return FieldType(f"one of {', '.join(names)}", lambda value: isinstance(value, str) and value in names)
     if len(names) > 1:
         chosen = [field_type(name, types) for name in names]
@@ -12136,7 +12136,8 @@ def _opened(source: TraceSource) -> tuple[str, Iterable[str | bytes]]:
         return "<text>", io.BytesIO(source)
     if isinstance(source, str | os.PathLike):
         path = os.fspath(source)
-        return ("<text>", io.StringIO(path)) if path.lstrip().startswith("{") else (path, _log_lines(path))
+        is_text = path.lstrip("\ufeff \t\r\n").startswith("{")
+        return ("<text>", io.StringIO(path)) if is_text else (path, _log_lines(path))
     if not hasattr(source, "read"):
         raise TypeError(f"expected a path, a text or an open file, found {type(source).__name__}")
     return str(getattr(source, "name", "<file>")), source
@@ -12316,7 +12317,7 @@ class TraceReader:
 
 
 def parse_trace(source: TraceSource, *, cwd: str | None = None) -> Trace:
-    """Reads one ``.ccpa-trace.jsonl``: from its path, its text (a string that begins with a brace) or an open file.
+    """Reads one ``.ccpa-trace.jsonl``: path, text (bytes, or a string that begins with a brace) or open file.
 
     ``cwd`` is the agent's working directory for a trace that does not say it. Raises `InputError` with file, line and
     field at the first deviation from the schema; fields that it does not know are tolerated.
@@ -12369,7 +12370,7 @@ class PartKind(enum.Enum):
 class Part(NamedTuple):
     """One piece of a word. Quotes are gone: ``'a'``, ``"a"`` and ``a`` are the same; ``"$a"`` and ``$a`` are not.
 
-    ``tokens`` is what a substitution runs, or one word of the expansions inside a parameter or arithmetic.
+    ``tokens``: the words that a substitution runs; in a parameter or arithmetic, one word: its expansions.
     """
 
     kind: PartKind
@@ -12664,8 +12665,8 @@ def shell_tokens(text: str, budget: Budget | None = None) -> list[Word]:
 class Command:
     """A simple command, or a group of them; ``kind`` is the word or parenthesis that opens it.
 
-    ``body`` is what a group, a loop or a function holds; what ``|`` joins is a group of that kind, what runs in the
-    background one of the kind ``&``. Redirections are operators with their targets, or the texts of here-documents.
+    ``body``: the commands in a group, loop or function. A pipeline is a group of kind ``|``, a background job one of
+    kind ``&``. ``redirects`` are (operator, target), for a here-document (operator and delimiter, text).
     """
 
     kind: str = ""
@@ -12881,7 +12882,7 @@ def folded(value: object) -> object:
 
 
 def classify_drift(differences: Sequence[ActionDifference]) -> tuple[DriftCategory, Reason | None]:
-    """The category of a pair of actions, and the reason: of the first difference that is more than cosmetic.
+    """The category and its reason: the first non-cosmetic difference's, else whitespace, timestamp or None.
 
     >>> classify_drift([ActionDifference(Reason.TOOL_INPUT, "command", "echo 'a  b'", "echo 'a b'")])[1].value
     'whitespace'
@@ -13106,20 +13107,31 @@ def _found_paths(call: ToolCall, result: ToolResult) -> list[str]:
 _GREP_DEFAULTS: Final = {"output_mode": "files_with_matches", "head_limit": 0, "offset": 0, "-A": "0", "-B": "0"}
 
 
+def _listed_flags(words: Iterable[str]) -> dict[str, object]:
+    """The flags among some words, each with the words after it; ``-in`` is ``-i`` and ``-n``."""
+    listed: dict[str, object] = {}
+    last = ""
+    for word in words:
+        if last and not word.startswith("-"):
+            listed[last] = word if listed[last] is True else f"{listed[last]} {word}"
+        else:
+            names = [f"-{letter}" for letter in word[1:]] if re.fullmatch("-[a-zEFGHILPRTUZ]+", word) else [word]
+            listed, last = {**dict.fromkeys(names, True), **listed}, names[-1]
+    return listed
+
+
 def _grep_flags(call: ToolCall) -> dict[str, object]:
     """Every flag that is not at its default, also those listed in ``flags``; ``-C`` counts as -A and -B."""
     switched_on = ((name, value) for name, value in call.input.items() if value is not None and value is not False)
     flags = {name: value for name, value in switched_on if name not in ("pattern", *_PATH_FIELDS)}
-    given, last = flags.get("flags"), ""
+    given = flags.get("flags")
     words = given.split() if isinstance(given, str) else given
+    listed: dict[str, object] = {}
     if isinstance(words, list) and all(isinstance(word, str) for word in words):
         del flags["flags"]
-        for word in words:
-            if last and not word.startswith("-"):
-                flags[last] = word if flags[last] is True else f"{flags[last]} {word}"
-                continue
-            for last in [f"-{letter}" for letter in word[1:]] if re.fullmatch("-[a-zEFGHILPRTUZ]+", word) else [word]:
-                flags.setdefault(last, True)
+        listed = _listed_flags(words)
+    for name, value in listed.items():
+        flags[name] = value if str(flags.get(name, value)) == str(value) else f"{flags[name]} {value}"
     if context := next((name for name in ("-C", "--context", "context") if name in flags), None):
         lines = flags.pop(context)
         flags = {"-A": lines, "-B": lines, **flags}
@@ -13537,13 +13549,13 @@ printf | hosts=none reads=nothing builtin runs=read leading values=v
 read | hosts=none reads=nothing builtin runs=read values=adinNptu
 mapfile readarray | hosts=none reads=nothing builtin runs=read values=dnOsuCc
 """
-"""A row a program or subcommand (or several that are alike): its names, then the fields of `Program`.
+"""One row per program or subcommand, or for several alike: names, then fields of `Program`.
 
-The first options of a list are letters, as in ``values=ab,user``, which is -a, -b and --user. The blank in a name is
-written ``/``. The first name of a row is the one by which its subcommands are looked up, which have its options that
-name hosts or directories, too. ``like=NAME`` begins with the fields of another row. ``outward=+`` are the words by
-which package managers fetch. For a program without ``hosts``, an operand is no host; with ``hosts=none`` its words are
-text, so that a URL among them is only mentioned.
+In a list of options, letters come before the first comma: ``values=ab,user`` is -a, -b and --user. ``/`` in a name is
+a space. Subcommands are looked up under the first name of their program's row, and inherit its ``endpoints`` and
+``directory``. ``like=NAME`` copies the fields of an earlier row. ``outward=+`` adds the words of `_FETCHING`. Without
+``hosts``, only ``endpoints`` and ``lists`` name hosts; with ``hosts=none``, nothing does: a URL among the words is
+only mentioned.
 """
 _FETCHING: Final = "install add update up upgrade publish download sync lock fetch pull push search outdated get login"
 
@@ -13584,7 +13596,7 @@ def programs() -> Mapping[str, Program]:
         names, *texts = re.split(r"\s+\|\s+", row)
         alike = [name.replace("/", " ") for name in names.split()]
         given = {name: value for name, _, value in (one.partition("=") for one in texts[0].split())}
-        fields = dict(rows.get(given.pop("like", ""), {}), name=alike[0])
+        fields = dict(rows[given.pop("like")] if "like" in given else {}, name=alike[0])
         fields |= {name: _field_value(name, value) for name, value in given.items()}
         for name in ("endpoints", "directory"):
             fields[name] = fields.get(name, frozenset()) | rows.get(alike[0].rpartition(" ")[0], {}).get(name, set())
@@ -13646,6 +13658,8 @@ _ENVIRONMENT_DUMP: Final = r"set|export(?: -p)?|(?:declare|typeset) -(?:p|x|px|x
 _NO_ENVIRONMENT: Final = _names("-i - --ignore-environment")
 _LOCAL_OPTIONS: Final = _names("--offline --help --version -V")
 _LOCAL_OPERANDS: Final = _names("help version config configure set")
+_CHANGING: Final = _names("tee cp mv install sed ln rm shred unlink tar zip gzip")
+"""Programs among those whose words are text that change files."""
 _NO_HOST: Final = r"\d{1,5}|GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS"
 
 
@@ -13667,7 +13681,7 @@ class _ShellState:
     remotes: dict[str, str] = field(default_factory=dict)
 
     def copy(self) -> _ShellState:
-        """The same state for a subshell, which leaves this one alone, but for what it writes to files."""
+        """A copy for a subshell. ``files`` and ``remotes`` stay shared with this one."""
         copies = {name: getattr(self, name).copy() for name in ("variables", "functions", "exported")}
         return replace(self, **copies)
 
@@ -13686,6 +13700,12 @@ class _ShellState:
             return None
         path = _normal(posixpath.join(self.directory or ".", target or "."))
         return path if len(path) <= _MAX_PATH else None
+
+    def forget(self, target: str) -> None:
+        """The content of a file is no longer known: a program may have changed it."""
+        path = self.resolve(target) or ""
+        if path in self.files:
+            self.files[path] = _UNKNOWN_TEXT
 
     def is_outside(self, directory: str | None) -> bool:
         """Whether a directory lies outside the cwd; an unknown one does not."""
@@ -13733,7 +13753,8 @@ class _ProgramCall(NamedTuple):
         elif self.row.reads == "but-last":
             words = words[:-1]
         elif self.row.reads == "but-first":
-            words = self.operands[0 if self.has("-e", "-f", "--regexp", "--file") else 1 :]
+            has_pattern = self.has("-e", "-f", "--regexp", "--file")
+            words = [*self.operands[0 if has_pattern else 1 :], *self.values(("-f", "--file"))]
         return (re.sub(_BEFORE_A_PATH, "", word) for word in words)
 
     def named(self) -> list[str]:
@@ -13934,7 +13955,7 @@ class _CommandInspector:
     def __init__(self, policy: Policy, budget: Budget | None = None) -> None:
         self._policy, self._budget = policy, budget or Budget()
         self._later: dict[int, Callable[[], object]] = {}
-        """What runs traps, and functions that were not called yet, by their identity."""
+        """Still to inspect, by ``id()``: traps, and functions that nothing called."""
         self.violations: dict[Violation, None] = {}
         self.undecided: dict[Undecided, None] = {}
 
@@ -14014,10 +14035,13 @@ class _CommandInspector:
         for name in temporary:
             state.variables.pop(name, None)
         for operator, word in command.redirects:
-            path = state.resolve(word_text(word)) if operator in (">", ">>", ">|", "1>", "&>") else None
+            target = self._text(word, state) if ">" in operator else ""
+            path = state.resolve(target) if re.fullmatch(r"[1&]?>[>|]?", operator) else None
             if path is not None:
-                state.files[path] = (state.files.get(path, "") + "\n" if operator == ">>" else "") + written
-                written = ""
+                before = state.files.get(path, _UNKNOWN_TEXT) + "\n" if ">>" in operator else ""
+                state.files[path], written = before + written, ""
+            elif target:
+                state.forget(target)
         return written
 
     def _run_group(self, command: Command, words: Sequence[str], state: _ShellState, stdin: str | None) -> str:
@@ -14043,7 +14067,7 @@ class _CommandInspector:
                 stdin = target
             elif device := re.match(r"/dev/(?:tcp|udp)/([^/]+)", target):
                 self.reach([device[1]])
-            elif kind == "<":
+            elif kind in ("<", "<>"):
                 self._read_file(target)
                 stdin = "" if target == "/dev/null" else state.files.get(state.resolve(target) or "", _UNKNOWN_TEXT)
         return stdin
@@ -14065,7 +14089,7 @@ class _CommandInspector:
         return text
 
     def _value(self, part: Part, state: _ShellState) -> str:
-        """What a part stands for; its expansion reads a credential, or runs the commands of a substitution."""
+        """The expansion of a part; notes credentials that it reads, inspects commands that it substitutes."""
         if part.kind is PartKind.COMMAND:
             with self._budget.deeper():
                 return self._run_commands(shell_commands(part.tokens, self._budget), self._subshell(state))
@@ -14110,6 +14134,7 @@ class _CommandInspector:
             self._check_hosts(call)
             for path in call.files():
                 self._read_file(path, folders=True)
+            self._forget_changed_files(call)
             if call.program == "printenv" or (call.program in ("declare", "typeset") and call.has("-p")):
                 for name in call.operands:
                     self._read_variable(name)
@@ -14117,6 +14142,18 @@ class _CommandInspector:
                 self.violate(Reason.CREDENTIAL_READ, f"the whole environment ({call.program})")
             if call.row.runs and not call.is_local():
                 getattr(self, f"_run_{call.row.runs}")(call)
+
+    def _forget_changed_files(self, call: _ProgramCall) -> None:
+        """Forgets the files that the command wrote before and that a program may change: any that it names."""
+        if not call.state.files or call.row.runs or (call.row.hosts == "none" and call.program not in _CHANGING):
+            return
+        self._budget.spend(len(call.words))
+        words = [*call.operands, *(value for _, value in call.options)]
+        if call.row.reads == "but-last" and call.operands:  # the target of copies, which may be a folder
+            target = call.operands[-1]
+            words = [target, *(posixpath.join(target, posixpath.basename(word)) for word in call.operands[:-1])]
+        for word in words:
+            call.state.forget(word.removeprefix("of="))
 
     def _call_function(self, words: Sequence[str], state: _ShellState, stdin: str | None) -> None:
         body = state.functions.pop(words[0])  # a function that calls itself is followed once
@@ -14237,9 +14274,9 @@ class _CommandInspector:
 
     def _run_declare(self, call: _ProgramCall) -> None:
         for name, equals, value in (word.partition("=") for word in call.operands):
-            if equals or call.program in ("local", "declare"):
+            if equals or call.program in ("local", "declare", "typeset"):
                 call.state.set(name, value if equals else f"${name}")
-            if call.program == "export" and re.fullmatch(_ENDPOINT_VARIABLE, name):
+            if (call.program == "export" or call.has("-x")) and re.fullmatch(_ENDPOINT_VARIABLE, name):
                 call.state.exported[name] = None
 
     def _run_read(self, call: _ProgramCall) -> None:
@@ -14249,7 +14286,7 @@ class _CommandInspector:
 
     def _run_cd(self, call: _ProgramCall) -> None:
         state, target = call.state, next(iter(call.operands), "~")
-        goes_back = call.program == "popd" or target == "-"
+        goes_back = call.program == "popd" or target == "-" or (call.program == "pushd" and not call.operands)
         state.directory, state.previous = state.previous if goes_back else state.resolve(target), state.directory
         if state.directory is None:
             self.doubt(UndecidedReason.UNKNOWN_DIRECTORY, target)
@@ -14310,6 +14347,7 @@ class _CommandInspector:
         if re.search(_READING, bare):
             for text in re.finditer(r"['\"]([^'\"\n]{1,300})['\"]", bare):
                 self._read_file(text[1])
+                state.forget(text[1])
 
 
 # ── any tool ──
@@ -14378,7 +14416,7 @@ _LEAVES_FILES_ALONE: Final = _names("Glob Grep LS NotebookRead TodoRead TodoWrit
 
 
 class FileState(NamedTuple):
-    """A file after a call that wrote to it: the SHA-256 that it can have, none at all where nothing is known.
+    """A file after a call that wrote to it. ``known`` are the SHA-256 it may have; empty if unknown.
 
     ``is_contradictory``: the trace gives a hash that cannot be that of what it wrote.
     """
@@ -14604,7 +14642,7 @@ _COMPARED: Final = 64
 
 
 def _sort_of(action: Action) -> object:
-    """What equivalent actions have in common."""
+    """A key that equivalent actions share."""
     if not isinstance(action, ToolCall):
         return type(action), action_label(action)
     path = _path_of(action) if action.name in _FILE_TOOLS else None
@@ -15036,7 +15074,7 @@ def checked_fields(value: object, expected: Sequence[Field], source: str, path: 
 
 
 class Contract(NamedTuple):
-    """What a run must reach, and the hosts that a student may reach, and may not whoever allows it."""
+    """The scores a run must reach, hosts that a student may or must not reach, rows out of scope."""
 
     aggregate_min: float = 0.95
     individual_min: float = INDIVIDUAL_MIN
@@ -15076,7 +15114,7 @@ _CONTRACT_FIELDS: Final[Mapping[str, tuple[Field, ...]]] = {
 def read_contract(path: str) -> Contract:
     """Reads what a contract file says of thresholds, hosts and rows out of scope; each of them may be absent.
 
-    Raises `InputError`, also for a misspelled key, which would otherwise be ignored silently.
+    Raises `InputError`, also for a misspelled key within ``parity_score`` or ``sovereignty``; other keys are ignored.
     """
     sections, values = {"": read_settings(path)}, dict[str, Any]()
     homes = {one.name: section for section, expected in _CONTRACT_FIELDS.items() for one in expected}
@@ -15088,7 +15126,7 @@ def read_contract(path: str) -> Contract:
             values |= {one.name: members[one.name] for one in expected if one.name in members}
             for key in map(str, members if section else ()):
                 if (likely := nearest(key, homes, 0.75)) and homes.get(key) != section:
-                    problem = f"no such key; is {homes[likely]}.{likely} meant?"
+                    problem = f"no such key; is {f'{homes[likely]}.{likely}'.lstrip('.')} meant?"
                     raise _settings_error(problem, path, f"{section}.{key}")
     hosts = [tuple(values.get(name) or ()) for name in ("allow_hosts", "forbidden_replay_egress")]
     limits = {name: float(values[name]) for name in ("aggregate_min", "individual_min") if name in values}
@@ -15159,8 +15197,7 @@ class Meta(NamedTuple):
 class FixtureResult(NamedTuple):
     """The result of one fixture; ``error`` says why it could not be scored, and then it has no ``score``.
 
-    ``folder`` is relative to the corpus, ``first_drift`` the detail of the first thing that drifts, ``command`` the
-    arguments that show more of it.
+    ``folder`` is relative to the corpus, ``first_drift`` the detail of the first thing that drifts.
     """
 
     meta: Meta
@@ -15180,18 +15217,6 @@ class FixtureResult(NamedTuple):
     def id(self) -> str:
         """Its name."""
         return self.meta.id
-
-    @property
-    def command(self) -> str:
-        """The command that shows what drifted."""
-        import shlex  # here, so that only who has fixtures that fail waits for it
-
-        if self.files[0].endswith(_TRACE_FILES[0]):
-            return shlex.join(["diff_events.py", "diff", *self.files])
-        words = ["diff_events.py", "--canary", self.files[0], "--ours", self.files[1]]
-        words += ["--match-names"] if self.meta.options.match_names else []
-        words += ["--check-identity"] if self.meta.options.check_identity else []
-        return shlex.join([*words, *(word for path in self.meta.profiles for word in ("--profile", path))])
 
 
 def parse_tid_map(text: str) -> dict[int, int]:
@@ -15376,6 +15401,24 @@ class CorpusReport(NamedTuple):
     changes: tuple[ScoreChange, ...] | None = None
     strict_sovereignty: bool = False
     """Whether an action of which it is not known whether it breaks sovereignty fails its fixture."""
+    contract_path: str = ""
+
+    def command(self, fixture: FixtureResult) -> str:
+        """The command that shows what drifted in a fixture."""
+        import shlex  # here, so that only who has fixtures that fail waits for it
+
+        options = fixture.meta.options
+        if fixture.files[0].endswith(_TRACE_FILES[0]):
+            words = ["diff", *fixture.files, *(["--contract", self.contract_path] if self.contract_path else [])]
+            hosts = dict.fromkeys((*self.contract.allow_hosts, *fixture.meta.allow_hosts))
+            words += [word for host in hosts for word in ("--allow-host", host)]
+        else:
+            words = ["--canary", fixture.files[0], "--ours", fixture.files[1]]
+            words += ["--match-names"] if options.match_names else []
+            words += ["--check-identity"] if options.check_identity else []
+            words += [f"--tid-map={canary}={ours}" for canary, ours in options.tid_map.items()]
+            words += [word for path in fixture.meta.profiles for word in ("--profile", path)]
+        return shlex.join(["diff_events.py", *words])
 
     @property
     def broken(self) -> tuple[FixtureResult, ...]:
@@ -16432,7 +16475,7 @@ def corpus_document(report: CorpusReport) -> list[Block]:
     fixtures = sorted(report.fixtures, key=rank)
     bad = [fixture for fixture in fixtures if not report.fixture_passes(fixture) or fixture.mismatches]
     good = [fixture for fixture in fixtures if fixture not in bad]
-    commands = [f"{literal(fixture.id)}: {quoted(fixture.command)}" for fixture in bad if fixture.drift_count]
+    commands = [f"{literal(fixture.id)}: {quoted(report.command(fixture))}" for fixture in bad if fixture.drift_count]
     title = f"# Corpus: {'pass' if report.passes else 'FAIL'}, mean score {score_text(report.aggregate_score)}"
     folded = Details(f"{_counted(len(good), 'fixture')} as expected", [_fixture_table(report, good)])
     return [
@@ -16450,7 +16493,7 @@ def corpus_junit(report: CorpusReport) -> str:
     for fixture in report.fixtures:
         why = literal(fixture.error or fixture.first_drift or "no drift")
         failure = None if report.fixture_passes(fixture) else f"score {score_text(fixture.score)}, {why}"
-        kind, evidence = _outcome(report, fixture).lower(), [fixture.command] if fixture.drift_count else []
+        kind, evidence = _outcome(report, fixture).lower(), [report.command(fixture)] if fixture.drift_count else []
         skipped = "no action on either side" if fixture.is_vacuous else None
         cases.append(TestCase("fixtures", fixture.id, failure, kind, evidence, skipped))
     whole = [failure for failure in report.failures if failure is not CorpusFailure.FIXTURES]
@@ -16930,7 +16973,7 @@ def parity_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
     return ExitCode.OK if report.passes else ExitCode.GATE
 
 
-def _rows_out_of_scope(options: argparse.Namespace, matrix: Mapping[str, str], rows: Iterable[str]) -> list[str]:
+def _rows_out_of_scope(options: argparse.Namespace, matrix: Mapping[str, str], rows: Sequence[str]) -> list[str]:
     """The rows that need no fixture, each of which must be one of the matrix."""
     given = [row.strip() for text in options.oos for row in text.split(",") if row.strip()]
     for source, named in (("oos_rows", rows), ("--oos", given)):
@@ -16971,6 +17014,7 @@ def corpus_command(options: argparse.Namespace, streams: Streams) -> ExitCode:
         before = read_scores(options.baseline) if options.baseline is not None else None
         asked = {name: getattr(options, name) for name in ("must_fail", "strict", "strict_sovereignty")}
         report = score_corpus(options.directory, contract, matrix=matrix, oos=oos, before=before, **asked)
+        report = report._replace(contract_path=options.contract or "")
         slips = options.ratchet and any(change.is_worse for change in report.changes or ())
         write(report, options.baseline if slips else None)
     code = _coverage_exit(report.coverage, streams)

@@ -186,6 +186,7 @@ class Contracts(FolderCase):
             ),
             ("c.toml", "[sovereignty]\n# allow_host\nallow_host = []\n", "c.toml:3: sovereignty.allow_host: no such"),
             ("c.json", '{"sovereignty":\n {"forbidden_egress": []}}', "c.json:2: .*is .*forbidden_replay_egress meant"),
+            ("c.yaml", "sovereignty: {oos_rows: []}\n", "sovereignty.oos_rows: no such key; is oos_rows meant"),
             ("c.yaml", "oos_rows: x\n", "oos_rows: expected a list, each item a string"),
             ("c.yaml", CONTRACT.replace("0.9", "1.5"), "expected a number from 0 to 1, found a number: 1.5"),
             ("c.yaml", CONTRACT.replace("0.9", "-0.1"), "aggregate_min"),

@@ -191,6 +191,16 @@ class Gate(CorpusCase):
         commands = re.findall(r"`diff_events\.py (.*)`", out)
         self.assertEqual([self.run_tool(*shlex.split(command))[0] for command in commands], [0, 1])
 
+    def test_what_shows_more_compares_in_the_same_way(self) -> None:
+        self.traces("a", drift=True, meta="allow_hosts = ['a.example']\n")
+        self.logs("c", drift=True, meta="tid_map = '6=6'\n")
+        contract = self.put(".c.toml", "[sovereignty]\nforbidden_replay_egress = ['b.example']\n")
+        _, out, _ = self.corpus("--contract", contract)
+        commands = re.findall(r"`diff_events\.py (.*)`", out)
+        self.assertTrue(commands[0].endswith(f"--contract {contract} --allow-host a.example"), commands)
+        self.assertTrue(commands[1].endswith("--tid-map=6=6"), commands)
+        self.assertEqual([self.run_tool(*shlex.split(command))[0] for command in commands], [1, 0])
+
     def test_traces_that_do_not_belong_together(self) -> None:
         self.traces("a")
         self.put("a/teacher.ccpa-trace.jsonl", whole(CALL))

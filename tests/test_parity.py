@@ -68,6 +68,7 @@ FALSIFIERS: dict[str, list[Call]] = {
     ],
     "Grep": [
         ({"pattern": "x", "flags": "-m 0"}, {"pattern": "x"}, None, None),
+        ({"pattern": "x", "-A": 2, "flags": "-A 3"}, {"pattern": "x", "-A": 2}, None, None),
         ({"pattern": "x", "flags": "-m 0"}, {"pattern": "x", "flags": "-m 1"}, None, None),
         ({"pattern": "x"}, {"pattern": "y"}, None, None),
         ({"pattern": "x", "path": "a"}, {"pattern": "x"}, None, None),
@@ -127,6 +128,7 @@ EQUIVALENT: dict[str, list[Call]] = {
         ({"pattern": "x", "-A": 3, "-n": True}, {"pattern": "x", "flags": ["-n", "-A", "3"]}, None, None),
         ({"pattern": 1}, {"pattern": 1}, None, None),
         ({"pattern": "x", "-C": 2}, {"pattern": "x", "flags": "-B 2 -A 2"}, None, None),
+        ({"pattern": "x", "-A": 2, "flags": "-A 2"}, {"pattern": "x", "-A": 2}, None, None),
         ({"pattern": "x", "-A": 5, "-C": 2}, {"pattern": "x", "-A": 5, "-B": 2}, None, None),
         ({"pattern": "x", "context": 2, "-A": 5}, {"pattern": "x", "-A": 5, "-B": 2}, None, None),
         ({"pattern": "x"}, {"pattern": "x"}, "No matches found", ""),
@@ -610,6 +612,10 @@ class Parsing(FolderCase):
                 d.parse_trace(self.put("t", text))
         with self.assertRaisesRegex(d.InputError, "cannot be read"):
             d.parse_trace(self.folder / "nothing")
+
+    def test_a_text_may_begin_with_a_byte_order_mark(self) -> None:
+        for text in ("\ufeff" + whole(), whole().encode()):
+            self.assertEqual(d.parse_trace(text).source, "<text>")
 
     def test_what_is_tolerated(self) -> None:
         text = (

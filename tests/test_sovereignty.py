@@ -14,6 +14,10 @@ import diff_events as d
 HOME = "/home/dev/shop"
 
 USES_AN_ENDPOINT = r"""
+declare -x HTTPS_PROXY=http://proxy.example.com; curl http://localhost
+echo true > a.sh; echo 'curl https://example.com' 1>> a.sh; sh a.sh
+echo true > a.sh; echo 'curl https://example.com' &>> a.sh; sh a.sh
+f=a.sh; echo 'curl https://example.com' > $f; sh a.sh
 curl --silent --show-error --location example.com
 wget --quiet example.com/a
 git remote add -f up https://github.com/a/b && git fetch up
@@ -371,6 +375,10 @@ find . -name '*.url' -exec curl {} \;
 """
 
 READS_A_CREDENTIAL = r"""
+grep -f ~/.netrc x
+grep -rf .netrc src
+awk -f ~/.netrc x
+cat <> ~/.netrc
 API_KEY=x make; echo $API_KEY
 echo ${A:-$(cat .env)}
 echo $(($(ls | wc -l) + $API_KEY))
@@ -448,6 +456,7 @@ read -r line; echo $API_KEY
 """
 
 READS_NO_CREDENTIAL = r"""
+typeset KEY; echo $KEY
 echo "${A:-$(TOKEN=x; echo $TOKEN)}"
 echo ${A:-$(echo \$API_KEY)}
 API_KEY=x sh -c 'echo $API_KEY'
@@ -582,6 +591,7 @@ eval cd /etc && make
 """
 
 STAYS_INSIDE = r"""
+cd src && pushd lib && pushd && make
 cd /etc; trap make EXIT; cd -
 trap 'cd /' EXIT; make
 docker exec web sh -c 'cd /srv && make'
@@ -763,6 +773,29 @@ class Undecided(unittest.TestCase):
                 check = d.check_sovereignty(d.ToolCall("Bash", {"command": command}), d.Policy((), HOME))
                 self.assertIn(reason, {doubt.reason.value for doubt in check.undecided})
         self.assertEqual(len(d.UndecidedReason), 7)
+
+    def test_a_script_that_may_have_changed_is_not_known(self) -> None:
+        def doubts(change: str) -> list[str]:
+            call = d.ToolCall("Bash", {"command": f"echo true > a.sh; {change}; sh a.sh"})
+            return [doubt.reason.value for doubt in d.check_sovereignty(call, d.Policy((), HOME)).undecided]
+
+        for change in (
+            "echo 'curl http://evil.example' | tee -a a.sh",
+            "cp other a.sh",
+            "cp ../lib/a.sh .",
+            "sed -i s/true/false/ a.sh",
+            "curl -o a.sh http://localhost/a",
+            "dd if=other of=a.sh",
+            "make 2> a.sh",
+            "python3 -c \"open('a.sh', 'w').write(text)\"",
+        ):
+            with self.subTest(change=change):
+                self.assertIn("unknown_script", doubts(change))
+        for change in ("chmod +x a.sh", "cat a.sh", "cp a.sh b.sh", "curl -o b.sh http://localhost"):
+            with self.subTest(change=change):
+                self.assertEqual(doubts(change), [])
+        appended = d.ToolCall("Bash", {"command": "echo ls >> old.sh; sh old.sh"})
+        self.assertEqual(len(d.check_sovereignty(appended, d.Policy((), HOME)).undecided), 1)
 
     def test_what_is_no_question(self) -> None:
         for command in (
