@@ -16614,21 +16614,15 @@ class Streams(NamedTuple):
 # ── options ──
 
 
-def _value(expected: str, pattern: str, convert: Callable[[str], object]) -> Callable[[str], object]:
-    """What reads the values of an option that a pattern describes."""
+def _value(expected: str, form: str | FieldType, convert: Callable[[str], object]) -> Callable[[str], object]:
+    """What reads the values of an option that a pattern or a type describes."""
 
     def read(text: str) -> object:
-        if not re.fullmatch(pattern, text, re.DOTALL):
+        if not (re.fullmatch(form, text, re.DOTALL) if isinstance(form, str) else form.accepts(text)):
             raise argparse.ArgumentTypeError(f"expected {expected}, found {printable(text)!r}")
         return convert(text)
 
     return read
-
-
-def _host(text: str) -> str:
-    if not HOST.accepts(text):
-        raise argparse.ArgumentTypeError(f"expected {HOST.expected}, found {printable(text)!r}")
-    return text
 
 
 def _percentage(text: str) -> Fraction:
@@ -16648,7 +16642,7 @@ def _until_of(text: str) -> ThreadPlace:
 
 
 _VALUES: Final[Mapping[str, Callable[[str], object]]] = {
-    "HOST": _host,
+    "HOST": _value(HOST.expected, HOST, str),
     "KEY:IDX": _value("the key or tid of a thread and an index", ".+:[0-9]{1,18}", _until_of),
     "N": _value("a whole number of 0 or more, of at most 18 digits", "[0-9]{1,18}", int),
     "PCT": _value("a percentage from 0 to 100", r"(?:100(?:\.0{1,9})?|[0-9]{1,2}(?:\.[0-9]{1,9})?)%?", _percentage),
@@ -16811,11 +16805,11 @@ def told_what_it_is(expected: FileFormat) -> Iterator[None]:
 
 
 def _say_warnings(report: Report, streams: Streams) -> None:
-    if report.baseline is not None and not report.baseline.same_canary:
-        name = printable(report.baseline.name)
-        streams.say(f"warning: {name}: it was made from another canary log than this one")
-    if report.baseline is not None and not report.baseline.same_profile:
-        streams.say(f"warning: {printable(report.baseline.name)}: it was made under another profile than this run")
+    if baseline := report.baseline:
+        other_canary = not baseline.same_canary and "it was made from another canary log than this one"
+        other_profile = not baseline.same_profile and "it was made under another profile than this run"
+        for problem in _given(other_canary, other_profile):
+            streams.say(f"warning: {printable(baseline.name)}: {problem}")
     for rule in report.unused:
         streams.say(f"warning: {printable(rule.source)}:{rule.lineno}: this rule hid nothing")
     for log in report.logs:
