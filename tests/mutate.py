@@ -31,8 +31,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "diff_events.py"
 
 _INDEX = (
-    "test_doctests test_index test_reading test_bad_input test_late_formats test_rules test_identity test_causes "
-    "test_random_pairs"
+    "test_doctests test_rules test_index test_reading test_bad_input test_late_formats test_profile test_identity "
+    "test_causes test_changing_logs test_random_pairs"
 )
 TESTS = {
     "rules": "test_doctests test_rules test_random_pairs test_identity test_index",

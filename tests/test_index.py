@@ -91,6 +91,116 @@ class Streams(LogTestCase):
                 self.assertEqual(refusal.exception.lineno, other)
 
 
+class FindingAgain(LogTestCase):
+    """Whatever a writer's lines look like, and wherever a log was cut, each event is found on its line."""
+
+    SPELLINGS = (
+        '{{"kind":"{kind}","tid":{tid},"tid_event_idx":{idx},"payload":{payload}}}',
+        '{{"kind": "{kind}", "tid": {tid}, "tid_event_idx": {idx}, "payload": {payload}}}',
+        '{{"tid_event_idx":{idx},"engine":"e","tid":{tid},"kind":"{kind}","payload":{payload}}}',
+        '{{"tid_event_idx": {idx}, "payload": {payload}, "tid": {tid}, "kind": "{kind}"}}',
+        '{{"tid"  :{tid},"tid_event_idx" :{idx},"kind":"{kind}","payload":{payload}}}\r',
+    )
+
+    def lines(self, rng: random.Random) -> Iterator[tuple[int, int, str, str]]:
+        """Events of threads 1, 11 and 111, whose numbers hold each other, as tid, index, kind and line."""
+        following = {1: 0, 11: 9, 111: 98}
+        spellings = rng.sample(self.SPELLINGS, rng.choice((1, 1, 2, 5)))
+        for number in range(rng.randint(1, 40)):
+            tid, kind = rng.choice((1, 11, 111)), rng.choice(("kernel.call", "kernel.return"))
+            idx = following[tid]
+            following[tid] += rng.choice((1, 1, 1, 2))
+            separators = rng.choice(((",", ":"), (", ", ": ")))
+            inner = json.dumps({"tid": tid, "tid_event_idx": idx + 1}, separators=separators)
+            payload = f'{{"name":"f{number}","inner":{inner}}}'
+            yield tid, idx, kind, rng.choice(spellings).format(kind=kind, tid=tid, idx=idx, payload=payload)
+
+    def test_against_a_slow_twin(self) -> None:
+        for seed in range(16):
+            rng = random.Random(seed)
+            events: dict[int, list[tuple[int, int, str, str, bytes]]] = {1: [], 11: [], 111: []}
+            text, lineno = HEADER, 1
+            for tid, idx, kind, line in self.lines(rng):
+                blank = rng.choice((0, 0, 0, 0, 1)) * (seed % 2)
+                lineno += 1 + blank
+                text += b" \n" * blank + line.encode() + b"\n"
+                name = json.loads(line)["payload"]["name"]
+                events[tid].append((lineno, idx, kind, name, line.encode()))
+            chunk_bytes, segment_bytes = rng.choice((1, 300, 9000)), rng.choice((1, 700, 9000))
+            sizes: dict[str, Any] = {"CHUNK_BYTES": chunk_bytes, "SEGMENT_BYTES": segment_bytes}
+            with self.subTest(seed=seed), mock.patch.multiple(diff_events, **sizes):
+                source = diff_events.LogSource(self.write("log", text[: len(text) - seed % 3 // 2]))
+                [index] = diff_events.index_logs([source], processes=1)
+                self.check(diff_events.Log(source, index, events_at_hand=2), {t: e for t, e in events.items() if e})
+                source.close()
+
+    def check(self, log: diff_events.Log, events: Mapping[int, list[tuple[int, int, str, str, bytes]]]) -> None:
+        self.assertEqual(set(log.index.streams), set(events))
+        everywhere = sorted((lineno, tid, idx) for tid, rows in events.items() for lineno, idx, *_ in rows)
+        self.assertEqual([(one.lineno, one.tid, one.idx) for one in log.events()], everywhere)
+        places = [(tid, position) for tid, rows in events.items() for position in range(len(rows))]
+        for (tid, position), lineno, raw in log.raw_events_at(places):
+            self.assertEqual((lineno, int(raw.tid_event_idx)), events[tid][position][:2])
+        for tid, rows in events.items():
+            names = [name for _, _, kind, name, _ in rows if kind == "kernel.call"]
+            self.assertEqual([*log.calls(tid)], names)
+            self.assertEqual(log.index.first_calls.get(tid), next(iter(names), None))
+            for position, (lineno, idx, kind, name, line) in enumerate(rows):
+                self.assertEqual(log.position(tid, idx), position)
+                self.assertEqual(log.line_of(tid, position), (lineno, line))
+                self.assertEqual([*log.lines_with(tid, idx)], [lineno])
+                one = log.event(tid, position)
+                self.assertEqual((one.lineno, one.idx, one.kind, one.name), (lineno, idx, kind, name))
+                before = [row[1] for row in reversed(rows[max(0, position - 3) : position])]
+                self.assertEqual([one.idx for one in log.before(tid, position, 3)], before)
+                so_far = [name for _, _, kind, name, _ in rows[:position] if kind == "kernel.call"]
+                self.assertEqual([*log.calls(tid, position)], so_far)
+            needles = {b'"f1', b'"f2"'}
+            with_any = [row[1] for row in rows if any(needle in row[4] for needle in needles)]
+            found = log.indexes_with_any(needles, tid, range(len(log.index.chunks)))
+            self.assertEqual([idx for indexes in found for idx in indexes], with_any)
+            log.hold((tid, position) for position in range(0, len(rows), 2))
+            self.assertEqual([log.event(tid, n).lineno for n in range(len(rows))], [row[0] for row in rows])
+
+
+class Objects(LogTestCase):
+    def refs(self, kind: str, **payload: Any) -> list[tuple[int, int, int, int]]:
+        return [*diff_events.object_refs(kind.encode(), {3: payload})]
+
+    def test_which_objects_an_event_names(self) -> None:
+        roles = diff_events.ObjectRole
+        both = [5, "0x1f"]
+        for wait_type, role in (("any", roles.WAITED_FOR), ("all", roles.WAITED_FOR_WITH_OTHERS)):
+            found = self.refs("wait.begin", handles_semantic_ids=both, wait_type=wait_type)
+            self.assertEqual(found, [(3, 5, role, 0), (3, 31, role, 0)])
+        alone = self.refs("wait.begin", handles_semantic_ids=[5], wait_type="all")
+        self.assertEqual(alone, [(3, 5, roles.WAITED_FOR, 0)])
+        self.assertEqual(self.refs("wait.begin", handles_semantic_ids=[5, "no id"]), [])
+        self.assertEqual(self.refs("wait.begin", handles_semantic_ids=5), [])
+        self.assertEqual(self.refs("handle.create", raw_handle_id="0x10"), [(3, 0, roles.CREATED, 16)])
+        self.assertEqual(self.refs("handle.destroy", handle_semantic_id=7), [(3, 7, roles.DESTROYED, 0)])
+        self.assertEqual(self.refs("handle.create", object_type="Event"), [])
+        self.assertEqual(self.refs("wait.end", woken_by_semantic_id=7), [(3, 7, roles.WOKE, 0)])
+        self.assertEqual(self.refs("wait.end", raw_handle_id=9), [])
+        self.assertEqual(self.refs("kernel.call", handle_semantic_id=7, raw_handle_id=9), [])
+
+    def test_their_columns_in_index_order_whatever_the_segments(self) -> None:
+        def made(idx: int, tid: int) -> dict[str, Any]:
+            return event(idx, "handle.create", {"raw_handle_id": 100 + idx, "handle_semantic_id": 10 * tid + idx}, tid)
+
+        woken = [event(n, "wait.end", {"woken_by_semantic_id": 50 + n}, 7) for n in (2, 1)]
+        path = self.write("log", log_bytes([made(1, 8), made(0, 7), *woken, made(0, 8)]))
+        for size in (1, 9000):
+            source = diff_events.LogSource(path)
+            self.addCleanup(source.close)
+            with mock.patch.multiple(diff_events, CHUNK_BYTES=size, SEGMENT_BYTES=size):
+                [index] = diff_events.index_logs([source], processes=1)
+            columns, tids = index.objects, index.objects.tids
+            rows = zip(columns.indexes, columns.sids, columns.roles, columns.raws, strict=True)
+            self.assertEqual([tids[thread] for thread in columns.threads], [8, 7, 7, 7, 8])
+            self.assertEqual([*rows], [(0, 80, 0, 100), (0, 70, 0, 100), (1, 51, 4, 0), (2, 52, 4, 0), (1, 81, 0, 101)])
+
+
 class EqualRuns(unittest.TestCase):
     def test_against_a_slow_twin(self) -> None:
         rng = random.Random(1)
