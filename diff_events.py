@@ -3167,10 +3167,12 @@ def object_refs(kind: bytes, payloads: Mapping[int, Mapping[str, object]]) -> It
 class ObjectRefs:
     """Every reference of a log to an object, in the order of the file, 29 bytes each."""
 
-    __slots__ = ("_numbers", "indexes", "raws", "roles", "sids", "threads")
+    __slots__ = ("_numbers", "indexes", "raws", "roles", "sids", "threads", "tids")
 
     def __init__(self) -> None:
         self._numbers: dict[int, int] = {}
+        self.tids: list[int] = []
+        """The threads that name objects."""
         self.threads = array("i")
         """Of each reference: the number of its thread in `tids`."""
         self.indexes = array("q")
@@ -3185,13 +3187,11 @@ class ObjectRefs:
     def __len__(self) -> int:
         return len(self.sids)
 
-    @property
-    def tids(self) -> list[int]:
-        """The threads that name objects."""
-        return list(self._numbers)
-
     def _number(self, tid: int) -> int:
-        return self._numbers.setdefault(tid, len(self._numbers))
+        if tid not in self._numbers:
+            self._numbers[tid] = len(self.tids)
+            self.tids.append(tid)
+        return self._numbers[tid]
 
     def add(self, refs: Iterable[ObjectRef], tids: Sequence[bytes], indexes: Sequence[int]) -> None:
         """Takes in those of the next events, given the threads and indexes of these."""
