@@ -11319,9 +11319,14 @@ def _exhibits(report: Report, threads: Sequence[ThreadReport]) -> dict[int, _Exh
 # ── lanes: two bars a pair, in percent of the width, so that nothing is distorted whatever the window's size ──
 
 
-def _span(report: Report, thread: ThreadReport, side: Side) -> str:
+def _last_line(report: Report, side: Side) -> int:
+    """Where the common axis of a log ends; with blank lines, it has more lines than events and a header."""
+    return max([report.logs[side].events + 1, *(thread.lines[side][1] for thread in report.threads)])
+
+
+def _span(last_lines: Both[int], thread: ThreadReport, side: Side) -> str:
     """What is drawn over the whole width, and on the common axis between the thread's first and last line."""
-    first, last = (100 * line / (report.logs[side].events + 1) for line in thread.lines[side])
+    first, last = (100 * line / last_lines[side] for line in thread.lines[side])
     return f'<svg class="span" width="100%" data-x="{first:.2f}%" data-width="{max(0.15, last - first):.2f}%"'
 
 
@@ -11420,17 +11425,21 @@ def _markers(thread: ThreadReport, exhibits: Mapping[int, _Exhibit]) -> Iterator
 
 
 def _lane_item(
-    report: Report, number: int, thread: ThreadReport, lane: Sequence[_LanePiece], exhibits: Mapping[int, _Exhibit]
+    last_lines: Both[int],
+    number: int,
+    thread: ThreadReport,
+    lane: Sequence[_LanePiece],
+    exhibits: Mapping[int, _Exhibit],
 ) -> str:
     """A pair's lane: who, the two bars, what became of it."""
     tids = Both(thread.pair.canary_tid, thread.pair.ours_tid)
     who = (f"{side} <b>{tid}</b> {_counted(thread.events[Side(side)], 'event')}" for side, tid in tids.items())
     drawing = "".join(
-        f'{_span(report, thread, side)} y="{y}" height="16" aria-hidden="true">{_bar(lane, side.value)}</svg>'
+        f'{_span(last_lines, thread, side)} y="{y}" height="16" aria-hidden="true">{_bar(lane, side.value)}</svg>'
         for y, side in zip((20, 38), Side, strict=True)
     )
     of_lane = sorted(((n, one) for n, one in exhibits.items() if one.lane == number), key=lambda one: one[1].nth)
-    marks = f"{_span(report, thread, Side.CANARY)}>{''.join(_markers(thread, dict(of_lane)))}</svg>"
+    marks = f"{_span(last_lines, thread, Side.CANARY)}>{''.join(_markers(thread, dict(of_lane)))}</svg>"
     sentence = _thread_sentence(thread)
     more = f"parity {percent(thread.parity)} · paired by {_pairing_words(thread.pair)}"
     if thread.divergences_found > 1:
@@ -11442,7 +11451,7 @@ def _lane_item(
     )
 
 
-def _lane_links(report: Report, thread: ThreadReport, numbers: Mapping[int, int]) -> Iterator[str]:
+def _lane_links(last_lines: Both[int], thread: ThreadReport, numbers: Mapping[int, int]) -> Iterator[str]:
     """Lines along the common axis to a thread: from the one that created it, and from who woke a wait of it."""
     cause, born = thread.cause, thread.lines.canary[0]
     links = [("created", -1 if thread.creator is None else thread.creator, Side.CANARY, born, born)]
@@ -11451,7 +11460,7 @@ def _lane_links(report: Report, thread: ThreadReport, numbers: Mapping[int, int]
         links.append(("woken", cause.upstream.canary_tid, cause.side, cause.via.lineno, stop))
     for kind, upstream, side, *lines in links:
         if upstream in numbers:
-            x1, x2 = (f"{100 * line / (report.logs[side].events + 1):.2f}" for line in lines)
+            x1, x2 = (f"{100 * line / last_lines[side]:.2f}" for line in lines)
             ends = f'data-from="t{numbers[upstream]}" data-to="t{numbers[thread.pair.canary_tid]}"'
             yield f'<line class="{kind}" data-side="{side.value}" {ends} data-x1="{x1}" data-x2="{x2}"/>'
 
@@ -11460,13 +11469,14 @@ def _html_lanes(report: Report, threads: Sequence[ThreadReport], exhibits: Mappi
     """All pairs, drawn: those that differ, then the identical ones, folded away if there is anything else to see."""
     drawn = threads[:_MOST_LANES]
     lanes = _drawable([list(_pieces(thread)) for thread in drawn])
+    last_lines = Both(*(_last_line(report, side) for side in Side))
     numbered = list(zip(itertools.count(1), drawn, lanes))
 
     def group(are_identical: bool) -> str:
         shown = [one for one in numbered if (one[1].status is PairStatus.IDENTICAL) is are_identical]
         numbers = {thread.pair.canary_tid: number for number, thread, _ in shown}
-        items = "".join(_lane_item(report, *one, exhibits) for one in shown)
-        links = "".join(link for _, thread, _ in shown for link in _lane_links(report, thread, numbers))
+        items = "".join(_lane_item(last_lines, *one, exhibits) for one in shown)
+        links = "".join(link for _, thread, _ in shown for link in _lane_links(last_lines, thread, numbers))
         text = f'<div class="lanes"><ul class="lanes">\n{items}</ul><svg class="links">{links}</svg></div>\n'
         return text if shown else ""
 
@@ -11783,7 +11793,7 @@ class AlignedRows:
                     itertools.islice((hit for hit in of_log if direction * hit >= direction * number), most + 1)
                 )
         before, after = ([hit for hit in sorted(hits) if (hit < number) is earlier] for earlier in (True, False))
-        return [*before[-most:], *after[: most + (number in hits)]]
+        return [*before[max(0, len(before) - most) :], *after[: most + (number in hits)]]
 
 
 class Target(NamedTuple):

@@ -302,6 +302,12 @@ class Lanes(unittest.TestCase):
         self.assertEqual([piece[:2] for piece in above], [("same", 5), ("alone", 4)])
         self.assertEqual([piece[:2] for piece in below], [("same", 5)])
 
+    def test_lanes_end_within_the_picture_though_a_log_has_blank_lines(self) -> None:
+        canary = log({1: steps(3), 2: [("KeFirst", {}), *steps(3)]}).replace(b"\n", b"\n\n\n")
+        page = diff_events.render_html(report_of(canary, log({1: steps(2), 2: [("KeFirst", {}), *steps(3)]})))
+        spans = [tuple(map(float, span)) for span in re.findall(r'data-x="([\d.]+)%" data-width="([\d.]+)%"', page)]
+        self.assertEqual(max(start + width for start, width in spans), 100)
+
     def test_every_event_is_on_its_lane(self) -> None:
         for seed in seeds(8):
             pair = generator.random_pair(seed)
