@@ -9703,23 +9703,24 @@ def _with_value(events: Sequence[Event], at: int, path: FieldPath, value: object
 
 
 def _other_value(value: object) -> object:
-    """Another value of the same type, far away."""
+    """Another value of the same JSON type, far away."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, int | float):
-        return value * 3 + 1001
+        return 3 * abs(value) + 1001 if abs(value) < 1e300 else 1001
     return f"~{value}" if isinstance(value, str) else 1
 
 
 def _let_pass(rule: ProfileRule, value: object) -> tuple[str, object, object] | None:
     """Two values that a rule lets stand for each other, and what they are."""
-    if len(rule.values) > 1:
-        return "another listed value", rule.values[0], rule.values[1]
+    others = [listed for listed in rule.values if not json_equal(listed, rule.values[0])]
+    if others:
+        return "another listed value", rule.values[0], others[0]
     if rule.sort is RuleSort.TOLERANCE and type(value) in (int, float):
         number = cast("int | float", value)
         limit = rule.absolute if rule.relative is None else rule.relative * abs(number)
         near = number + type(number)(limit or 0)
-        return ("a number nearby", number, near) if near != number else None
+        return None if near in (number, math.inf) else ("a number nearby", number, near)
     return ("absent", value, MISSING) if rule.only_absent else None
 
 
@@ -9784,10 +9785,10 @@ class _Auditor:
     """Takes the first event of each kind and call for a small log, and compares that with changed ones."""
 
     def __init__(self, log: Log, options: DiffOptions, directory: str) -> None:
-        self._options = options
+        self._log, self._options = log, options
         self._paths = os.path.join(directory, "canary.jsonl"), os.path.join(directory, "ours.jsonl")
         self._threads: dict[int, list[Event]] = {}
-        self._created: dict[object, Event] = {}
+        self._created = _first_creations(log)
         self._fields: dict[_CallKey, dict[FieldPath, Counter[str]]] = {}
         first: dict[_CallKey, EventPlace] = {}
         shared: dict[_CallKey, EventPlace] = {}
@@ -9801,8 +9802,6 @@ class _Auditor:
                 if rule.where and rule.floats(event.payload):
                     self._floating.setdefault(number, place)
             thread.append(event)
-            if event.kind == "thread.create":
-                self._created.setdefault(event.payload.get("child_tid"), event)
             of_call = self._fields.setdefault(call, {})
             for path, value in _leaves_of(event.payload):
                 of_call.setdefault(path, Counter())[json_text(value)] += 1
@@ -9815,8 +9814,9 @@ class _Auditor:
         first = [event for event in thread[:start] if event.kind == "kernel.call"][:1]  # by which pools are known
         threads = {tid: [*first, *thread[start : at + _AROUND + 1]]}
         created = self._created.get(tid)
-        if created is not None and created.tid != tid:
-            threads[created.tid] = [created]
+        if created is not None and created.creator_tid != tid:
+            at_creator = self._log.position(created.creator_tid, created.idx)
+            threads[created.creator_tid] = [self._log.event(created.creator_tid, at_creator)]
         return threads, len(first) + at - start
 
     def _row(self, event: Event, threads: Mapping[int, list[Event]], change: _Change) -> AuditRow:

@@ -88,6 +88,34 @@ class AuditTest(LogTestCase):
         rows = audit_log(log, DiffOptions(profile=read_profile([self.write("p.toml", text.encode())])))
         return {(row.call or "", row.change): row for row in rows}
 
+    def test_odd_values_are_changed_too(self) -> None:
+        tolerance = "tolerance]]\nkind = 'kernel.call'\nfield = 'v'\nrel = 0.9"
+        listed = "ignore]]\nkind = 'kernel.call'\nfield = 'v'\nvalues = "
+        for value, rule, sights in (
+            (-500.5, (), {"v": Sight.CAUGHT}),
+            (1e308, (), {"v": Sight.CAUGHT}),
+            (1e308, (tolerance,), {"v": Sight.CAUGHT}),
+            (10**400, (), {"v": Sight.CAUGHT}),
+            (1, (listed + "[1, 1.0]",), {"v": Sight.CAUGHT}),
+            (1, (listed + "[1, 1.0, 2]",), {"v": Sight.CAUGHT, "v (another listed value)": Sight.RULE}),
+        ):
+            with self.subTest(value=value, rule=rule):
+                rows = self.rows_under([("kernel.call", {"name": name, "v": value}) for name in ("A", "B")], *rule)
+                of_field = [change for call, change in rows if call == "A" and change.startswith("v")]
+                self.assertEqual({change: rows["A", change].sight for change in of_field}, sights)
+
+    def test_a_creation_whose_child_is_no_number_is_left_alone(self) -> None:
+        log = self.write(
+            "run.jsonl",
+            [
+                event(0, "thread.create", {"child_tid": [1], "entry_point": 1}),
+                event(1, "thread.create", {"child_tid": 7, "entry_point": 1}),
+                event(0, tid=7),
+                event(1, tid=7),
+            ],
+        )
+        self.assertEqual({row.sight for row in audit_log(log, DiffOptions())}, {Sight.CAUGHT, Sight.SCHEMA})
+
     FLOAT = "float]]\nkind = 'kernel.call'\ncall = 'Poll'\nwhere = {'payload.b' = 3}"
 
     def test_an_event_that_floats_by_a_field_is_tried(self) -> None:
