@@ -36,7 +36,7 @@ _INDEX = (
 )
 TESTS = {
     "rules": "test_doctests test_rules test_random_pairs test_identity test_index",
-    "fingerprints": "test_rules test_doctests test_index test_random_pairs",
+    "fingerprints": "test_doctests test_rules test_index test_profile test_random_pairs",
     "index": _INDEX,
     "two logs at once": _INDEX,
     "pairing": "test_doctests test_golden_cases test_pairing test_report test_fixtures test_random_pairs",
