@@ -7303,6 +7303,8 @@ class NameTable:
                 return {key: replaced(item) for key, item in value.items()}
             if isinstance(value, list):
                 return list(map(replaced, value))
+            if isinstance(value, float) and value.is_integer():
+                value = int(value)  # equal numbers have one text
             number = name_value(value)
             if number is None:
                 return value

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import diff_events
 from diff_events import Change
+from tests.small_logs import Line, called, compare_lines
 from tests.support import run
 
 
@@ -28,6 +29,19 @@ class LateFormats(unittest.TestCase):
         assert thread.divergence is not None
         self.assertEqual(thread.divergence.change, Change.CHANGED)
         self.assertEqual((thread.parity.matched, thread.parity.comparable), (359, 360))
+
+    def test_equal_numbers_that_are_spelled_differently_are_found_within_a_block(self) -> None:
+        def side(*middle: Line) -> list[Line]:
+            head, tail = ([(6, "kernel.call", {"name": name, "i": n}) for n in range(12)] for name in "HT")
+            return [*head, *middle, *tail]
+
+        lost, end = (called(6, name)[0] for name in "PQ")
+        for value, spelled in ((1.0, 1), (0, -0.0), (1e22, 10**22), ([1.0], [1])):
+            with self.subTest(value=value):
+                canary = side(lost, called(6, "A", v=value)[0], called(6, "B", v=value)[0], end)
+                ours = side(called(6, "A", v=spelled)[0], called(6, "B", v=spelled)[0])
+                (thread,) = compare_lines(canary, ours).threads
+                self.assertEqual([found.change for found in thread.divergences], [Change.MISSING_ON_OURS] * 2)
 
 
 class EmptyNames(unittest.TestCase):
