@@ -2826,7 +2826,7 @@ def parse_payloads(payloads: Sequence[bytes]) -> list[dict[str, object]]:
     >>> parse_payloads([b'"a": 1.0', b'"b": 1e2'])
     [{'a': 1}, {'b': 100}]
     """
-    for payload in payloads:
+    for payload in payloads if max(map(len, payloads), default=0) > 2 * MAX_NESTING else ():
         if len(payload) > 2 * MAX_NESTING:
             parse_payload(payload)  # it may be nested too deep
     try:
@@ -3136,32 +3136,28 @@ ObjectRef: TypeAlias = "tuple[int, int, int, int]"
 """Where an event names an object: the event's row, object, role and raw handle."""
 
 
-def _wait_refs(row: int, payload: Mapping[str, object]) -> list[ObjectRef]:
-    handles = payload.get("handles_semantic_ids")
-    sids = [semantic_number(handle) or 0 for handle in handles] if isinstance(handles, list) else []
-    if not all(sids):
-        return []
-    together = len(sids) > 1 and payload.get("wait_type") == "all"
-    role = ObjectRole.WAITED_FOR_WITH_OTHERS if together else ObjectRole.WAITED_FOR
-    return [(row, sid, role, 0) for sid in sids]
-
-
-def object_refs(kind: bytes, payloads: Mapping[int, Mapping[str, object]]) -> Iterable[ObjectRef]:
+def object_refs(kind: bytes, payloads: Mapping[int, Mapping[str, object]]) -> Iterator[ObjectRef]:
     """The objects that events of a kind name, given their payloads by row.
 
     >>> list(object_refs(b"wait.end", {7: {"woken_by_semantic_id": "0x1f"}}))
     [(7, 31, <ObjectRole.WOKE: 4>, 0)]
     """
     if kind == b"wait.begin":
-        return itertools.chain.from_iterable(map(_wait_refs, payloads.keys(), payloads.values()))
-    if kind not in _NAMED_OBJECT:
-        return ()
-    key, role = _NAMED_OBJECT[kind]
-    refs = [
-        (row, semantic_number(payload.get(key)) or 0, role, handle_number(payload.get("raw_handle_id")))
-        for row, payload in payloads.items()
-    ]
-    return [ref for ref in refs if ref[1] or (ref[3] and role is not ObjectRole.WOKE)]
+        for row, payload in payloads.items():
+            handles = payload.get("handles_semantic_ids")
+            sids = [semantic_number(handle) or 0 for handle in handles] if isinstance(handles, list) else []
+            together = len(sids) > 1 and payload.get("wait_type") == "all"
+            role = ObjectRole.WAITED_FOR_WITH_OTHERS if together else ObjectRole.WAITED_FOR
+            if all(sids):
+                yield from [(row, sid, role, 0) for sid in sids]
+    elif kind in _NAMED_OBJECT:
+        key, role = _NAMED_OBJECT[kind]
+        has_handle = role is not ObjectRole.WOKE
+        for row, payload in payloads.items():
+            sid = semantic_number(payload.get(key)) or 0
+            raw = handle_number(payload.get("raw_handle_id")) if has_handle else 0
+            if sid or raw:
+                yield row, sid, role, raw
 
 
 class ObjectRefs:
