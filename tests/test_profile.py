@@ -132,6 +132,7 @@ class FieldRules(ProfileTestCase):
         self.assert_passes(profile, *self.sides(3.0, True), 1)
         self.assert_fails(profile, *self.sides(3, 1))
         self.assert_fails(profile, *self.sides(3, 4))
+        self.assert_fails(profile, *self.sides(5, 6))  # neither of them is listed
         self.assert_fails(profile, [call("Read", 3, 3)], [call("Read", 3)])
 
     def test_a_field_that_is_not_compared_still_tells_which_events_float(self) -> None:
