@@ -9635,15 +9635,19 @@ _RULE_HEADINGS: Final = {
 }
 
 
+def rule_table(rule: ProfileRule) -> dict[str, object]:
+    """What the table of a rule in a profile has."""
+    values = ((key, write, getattr(rule, name)) for key, name, _, write in RULE_KEYS)
+    return {key: write(value) for key, write, value in values if value is not False and value not in (None, "", ())}
+
+
 def rules_toml(rules: Iterable[ProfileRule], heading: str) -> str:
     """Rules as a person reviews them: grouped and commented."""
     lines = [f"# {heading}", "version = 1"]
     for sort, of_sort in itertools.groupby(rules, key=lambda rule: rule.sort):
         lines += ["", f"# {_RULE_HEADINGS[sort]}"]
         for rule in of_sort:
-            values = [(key, write, getattr(rule, name)) for key, name, _, write in RULE_KEYS]
-            given = [entry for entry in values if entry[2] is not False and entry[2] not in (None, "", ())]
-            lines += ["", f"[[{sort.value}]]", *(f"{key} = {_toml(write(value))}" for key, write, value in given)]
+            lines += ["", f"[[{sort.value}]]", *(f"{key} = {_toml(value)}" for key, value in rule_table(rule).items())]
     return "\n".join(lines) + "\n"
 
 
@@ -10826,7 +10830,8 @@ def report_json(report: Report) -> Iterator[str]:
     conditions = ((gate, holds, *_condition(report, gate)) for gate, holds in report.gate.items())
     rules = [
         {
-            "rule": " ".join([rule.sort.value, *rule.labels, *rule.calls]),
+            "rule": rule_words(rule),
+            "table": rule_table(rule),
             **json_fields(rule, "file=source line=lineno reason at_most"),
             "hidden": count,
         }
@@ -10913,18 +10918,32 @@ def _read_standing(thread: Mapping[str, Any]) -> _Standing:
     )
 
 
+def _read_essence(sort: Mapping[str, Any]) -> Essence:
+    call = sort["call"]
+    return Change(sort["change"]), str(sort["kind"]), call and str(call), tuple(map(str, sort["fields"]))
+
+
+def _read_rule(rule: Mapping[str, Any]) -> str:
+    """All that tells a rule from others: what it lets differ, whatever the reason and how often."""
+    return f"{rule['rule']} {json_text({**rule.get('table', {}), 'reason': None, 'at_most': None})}"
+
+
 def _read_report(path: str, document: Mapping[str, Any]) -> Baseline:
     canary, rules = document.get("inputs", {}).get("canary"), (document.get("profile") or {}).get("rules", ())
     lone, sorts = document["shared_globals"], document.get("sorts", ())
+    threads = tuple(map(_read_standing, document["threads"]))
+    unknown = {mark.sort for thread in threads for mark in thread.marks or ()}.difference(range(len(sorts)))
+    if unknown:
+        raise ValueError(f"sort {min(unknown)} of {len(sorts)}")
     return Baseline(
         name=path,
         canary_size=(canary["bytes"], canary["events"]) if canary else None,
-        threads=tuple(map(_read_standing, document["threads"])),
+        threads=threads,
         unmapped=len(document["unmapped"]["canary"]) + len(document["unmapped"]["ours"]),
         shared_globals=frozenset((*lone["canary_only"], *lone["ours_only"])),
-        sorts=tuple((Change(s["change"]), s["kind"], s["call"], tuple(s["fields"])) for s in sorts),
+        sorts=tuple(_read_essence(sort) for sort in sorts),
         parity=_read_parity(document.get("parity")),
-        rules=frozenset(rule["rule"] for rule in rules if rule["line"]) if "profile" in document else None,
+        rules=frozenset(_read_rule(rule) for rule in rules if rule["line"]) if "profile" in document else None,
     )
 
 
@@ -10944,7 +10963,7 @@ def read_baseline(path: str) -> Baseline:
         raise InputError(path, f"{expected}: {error}") from error
     except KeyError as error:
         raise InputError(path, f"{expected}, found no field {error}") from error
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
         raise InputError(path, f"{expected}, found a field of another form: {error}") from error
 
 

@@ -95,6 +95,17 @@ class BaselineTest(BaselineFixture):
         self.assertEqual(self.progressions(baseline), {6: ("gone", 30), 7: ("same", 0), 8: ("new", -55)})
         self.assertEqual(code, ExitCode.GATE)
 
+    def test_a_damaged_report_is_refused(self) -> None:
+        self.keep({1: changed(MAIN, 10), 2: LOADER, 3: AUDIO})
+        report = json.loads(self.baseline.read_text())
+        odd = {**report["threads"][0], "marks": [[]]}
+        damages: tuple[dict[str, Any], ...] = {"sorts": []}, {"threads": [odd]}
+        for damage in damages:
+            self.baseline.write_text(json.dumps({**report, **damage}))
+            code, out, err = self.run_tool(log(self.canary), log(self.canary), "--baseline", str(self.baseline))
+            self.assertEqual((code, out, err.count("\n")), (ExitCode.ERROR, "", 1))
+            self.assertIn("baseline.json: expected a JSON report of this tool, found a field of another form: ", err)
+
     def test_the_ratchet_holds_where_all_is_the_same_or_later(self) -> None:
         self.keep({1: changed(MAIN, 10), 2: changed(LOADER, 30), 3: AUDIO})
         for main in (changed(MAIN, 10), changed(MAIN, 39), MAIN):
@@ -401,6 +412,24 @@ class OtherRecordingTest(BaselineFixture):
         self.assertIn("**Against the baseline:** now identical: 1, fixed: 2", out)
         self.assertIn("another profile than the baseline's", out)
         self.assertIn("it was made under another profile than this run", err)
+
+    def test_rules_for_one_field_are_told_apart_by_all_that_they_say(self) -> None:
+        profile, sides = self.directory / "p.toml", (self.side({6: self.CALLS}), self.side({1: self.CALLS}))
+        field = '[[{}]]\nkind = "kernel.call"\ncall = "Call10"\nfield = "value"\n{}\n'
+        texts = [field.format("ignore", more) for more in ("", "values = [1, 2]", "values = [1, 3]", 'only = "absent"')]
+        texts += [field.format("tolerance", more) for more in ("abs = 1", "abs = 0.5", "rel = 0.5")]
+        texts += [f'[[float]]\nkind = "kernel.call"\n[float.where]\n"payload.value" = {value}\n' for value in (1, 2)]
+        texts += [f'[[pool]]\n{more}\n' for more in ('first_call = "M"', 'first_call = "N"', "entry_point = 5")]
+        for earlier, text in zip((texts[-1], *texts), texts, strict=False):
+            for then, now in ((earlier, text), (text, text)):
+                options = ("--profile", str(profile), "--report", f"json:{self.baseline}")
+                for of_run, more in ((then, ()), (now, ("--baseline", str(self.baseline)))):
+                    lines = of_run.replace("]]\n", ']]\nreason = "noise"\n')
+                    profile.write_text(f"version = 1\n{lines}")
+                    code, _, err = self.run_tool(*sides, "--quiet", *options, *more)
+                    self.assertEqual((code, err), (ExitCode.OK, ""))
+                same = json.loads(self.baseline.read_text())["baseline"]["same_profile"]
+                self.assertEqual(same, then == now, (then, now))
 
     def test_what_is_learned_from_other_runs_is_no_other_profile(self) -> None:
         reference = self.directory / "reference.jsonl"
