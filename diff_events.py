@@ -5698,11 +5698,14 @@ def _has_turn(cursor: Cursor, turn: Sequence[Event], fingerprints: array[int], p
     size = fingerprints.itemsize
     text = cursor.stream.fingerprints.tobytes()
     for start in (at for at, event in enumerate(turn) if event.kind == "kernel.call"):
-        at = text.find((fingerprints[start:] + fingerprints[:start]).tobytes())
-        if at >= 0 and not at % size:
-            rotated = (*turn[start:], *turn[:start])
-            asked = [nth for nth, event in enumerate(rotated) if _is_asked(event, profile)]
-            return all(profile.equal(rotated[nth], cursor.event(at // size + nth)) for nth in asked)
+        rotated, wanted = (*turn[start:], *turn[:start]), (fingerprints[start:] + fingerprints[:start]).tobytes()
+        asked = [nth for nth, event in enumerate(rotated) if _is_asked(event, profile)]
+        at = text.find(wanted)
+        while at >= 0:
+            position, misaligned = divmod(at, size)
+            if not misaligned and all(profile.equal(rotated[nth], cursor.event(position + nth)) for nth in asked):
+                return True
+            at = text.find(wanted, at + 1)
     return False
 
 

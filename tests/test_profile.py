@@ -263,6 +263,16 @@ class LoopsAndPools(ProfileTestCase):
         self.assert_passes(near, [*START, *self.turn(), *END], [*START, *self.turn(), *self.turn(status=1), *END], 1)
         self.assert_fails(near, [*START, *self.turn(), *END], [*START, *self.turn(), *self.turn(status=2), *END])
 
+    def test_a_turn_may_be_any_that_the_other_side_has(self) -> None:
+        profile = rule("repeat", 'calls = ["Poll"]') + rule(
+            "tolerance", 'kind = "kernel.call"', 'call = "Poll"', 'field = "args[0]"', "abs = 0.5"
+        )
+        polls = [call("Poll", 100), call("Work", 1), call("Poll", 1), call("Work", 2)]
+        ours = [*START, *polls, call("Work", 3), call("Work", 4), *END]
+        for value, assert_ in ((1, self.assert_passes), (2, self.assert_fails)):
+            canary = [*START, *polls, call("Work", 3), call("Poll", value), call("Work", 4), *END]
+            assert_(profile, canary, ours)
+
     def test_a_turn_that_is_begun_is_no_turn(self) -> None:
         profile = rule("repeat", 'calls = ["Poll", "Delay"]')
         for begun in (1, 2, 3):
