@@ -2644,6 +2644,7 @@ _RULE_TYPES: Final[Mapping[str, FieldType]] = {
     "calls": FieldType("a list of one or more names of calls", lambda value: _is_list(value, _is_text)),
     "kind": FieldType("a kind, without wildcard", lambda value: _is_text(value) and "*" not in str(value)),
     "limit": FieldType("a number of 0 or more", _is_limit),
+    "name": FIELD_TYPES["str"],  # some calls have an empty one
     "path": FieldType('a path without "payload.", as status, args[2] or args[*]', _is_path),
     "start": FieldType("a text or a whole number", lambda value: _is_text(value) or type(value) is int),
     "text": FieldType("a text that is not blank", _is_text),
@@ -2654,14 +2655,20 @@ _RULE_TYPES: Final[Mapping[str, FieldType]] = {
 _RULE_FIELDS: Final[Mapping[RuleSort, tuple[Field, ...]]] = {
     sort: fields(f"reason:text at_most:int>=0? {notation}", _RULE_TYPES)
     for sort, notation in {
-        RuleSort.NAME: "kind:kind call:text? field:path",
-        RuleSort.TOLERANCE: "kind:kind call:text? field:path abs:limit? rel:limit?",
-        RuleSort.IGNORE: "kind:kind call:text? field:path only:absent? values:values?",
+        RuleSort.NAME: "kind:kind call:name? field:path",
+        RuleSort.TOLERANCE: "kind:kind call:name? field:path abs:limit? rel:limit?",
+        RuleSort.IGNORE: "kind:kind call:name? field:path only:absent? values:values?",
         RuleSort.REPEAT: "calls:calls",
-        RuleSort.FLOAT: "kind:kind call:text? where:where?",
-        RuleSort.POOL: "entry_point:start? first_call:text?",
+        RuleSort.FLOAT: "kind:kind call:name? where:where?",
+        RuleSort.POOL: "entry_point:start? first_call:name?",
     }.items()
 }
+
+
+def _rule_path(path: FieldPath) -> str:
+    """A path as a rule has it: a field with the name ``payload`` is none without "payload."."""
+    text = path_text(path)
+    return f'["payload"]{text.removeprefix("payload")}' if text.startswith("payload.") else text
 
 
 RULE_KEYS: Final[tuple[tuple[str, str, Callable[[Any], Any], Callable[[Any], Any]], ...]] = (
@@ -2670,7 +2677,7 @@ RULE_KEYS: Final[tuple[tuple[str, str, Callable[[Any], Any], Callable[[Any], Any
     ("calls", "calls", tuple, list),
     ("kind", "kind", str, str),
     ("call", "call", str, str),
-    ("field", "field", parse_field_path, path_text),
+    ("field", "field", parse_field_path, _rule_path),
     ("only", "only_absent", bool, lambda _: "absent"),
     ("values", "values", tuple, list),
     ("abs", "absolute", _exact, float),
@@ -2679,7 +2686,7 @@ RULE_KEYS: Final[tuple[tuple[str, str, Callable[[Any], Any], Callable[[Any], Any
         "where",
         "where",
         lambda table: tuple((parse_field_path(path.removeprefix("payload.")), value) for path, value in table.items()),
-        lambda where: {f"payload.{path_text(path)}": value for path, value in where},
+        lambda where: {f"payload.{_rule_path(path)}": value for path, value in where},
     ),
     ("at_most", "at_most", int, int),
     ("reason", "reason", str, str),
@@ -2756,21 +2763,74 @@ def _are_opposite(one: ProfileRule, other: ProfileRule) -> bool:
     return (one.sort, one.absolute, one.relative) != (other.sort, other.absolute, other.relative)
 
 
+def opposite_of(rule: ProfileRule, others: Iterable[ProfileRule]) -> ProfileRule | None:
+    """The first of some other rules that contradicts one about the same field."""
+    same_field = (other for other in others if rule.field and (other.kind, other.field) == (rule.kind, rule.field))
+    return next((other for other in same_field if _are_opposite(other, rule)), None)
+
+
 def read_profile(paths: Sequence[str]) -> Profile:
     """The rules of all files together. Raises `InputError`, with the line of what is wrong."""
     rules: list[ProfileRule] = []
-    seen: dict[tuple[str, FieldPath], list[ProfileRule]] = {}
     for path in paths:
         text = read_text(path)
         for rule in _ProfileReader(path, text).rules(parse_toml(text, path)):
-            earlier_ones = seen.setdefault((rule.kind, rule.field), []) if rule.field else []
-            for earlier in earlier_ones:
-                if _are_opposite(earlier, rule):
-                    problem = f"says the opposite of {earlier.source}:{earlier.lineno} about the same field"
-                    raise InputError(rule.source, problem, lineno=rule.lineno, field=rule.sort.value)
-            earlier_ones.append(rule)
+            if earlier := opposite_of(rule, rules):
+                problem = f"says the opposite of {earlier.source}:{earlier.lineno} about the same field"
+                raise InputError(rule.source, problem, lineno=rule.lineno, field=rule.sort.value)
             rules.append(rule)
     return Profile(rules, paths)
+
+
+# ── writing a profile ──
+
+
+def _toml(value: object) -> str:
+    """A JSON value as TOML."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_toml(key)} = {_toml(item)}' for key, item in value.items())} }}"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(value)
+
+
+_RULE_HEADINGS: Final = {
+    RuleSort.NAME: "Names: the engine chose the value; it must stand for the same thing wherever it is used.",
+    RuleSort.TOLERANCE: "Numbers that may lie a little apart.",
+    RuleSort.IGNORE: "Fields: may be absent, may have any of some values, or are not compared at all.",
+    RuleSort.REPEAT: "Loops that may run more or fewer turns.",
+    RuleSort.FLOAT: "Events that may stand anywhere in their thread, or be missing.",
+    RuleSort.POOL: "Pools: which of the threads does a piece of work is timing.",
+}
+
+
+def rule_table(rule: ProfileRule) -> dict[str, object]:
+    """What the table of a rule in a profile has."""
+    unset = ProfileRule(rule.sort, "")
+    values = ((key, write, getattr(rule, name), getattr(unset, name)) for key, name, _, write in RULE_KEYS)
+    return {key: write(value) for key, write, value, default in values if value != default}
+
+
+def rules_toml(rules: Iterable[ProfileRule], heading: str) -> str:
+    """Rules as a person reviews them: grouped and commented."""
+    lines = [f"# {heading}", "version = 1"]
+    for sort, of_sort in itertools.groupby(rules, key=lambda rule: rule.sort):
+        lines += ["", f"# {_RULE_HEADINGS[sort]}"]
+        for rule in of_sort:
+            lines += ["", f"[[{sort.value}]]", *(f"{key} = {_toml(value)}" for key, value in rule_table(rule).items())]
+    return "\n".join(lines) + "\n"
+
+
+def can_be_written(rule: ProfileRule) -> bool:
+    """Whether a profile can say it: not of a kind with ``*``, nor of a text with half a surrogate pair."""
+    text = rules_toml([replace(rule, reason="noise")], "")
+    with contextlib.suppress(InputError, UnicodeEncodeError):
+        text.encode()
+        (read,) = _ProfileReader("", text).rules(parse_toml(text, ""))
+        return replace(read, reason=rule.reason, source=rule.source, lineno=rule.lineno) == rule
+    return False
 
 
 # ══ fingerprints ══════════════════════════════════════════════════════════════════════════════════════════════════
@@ -9045,6 +9105,11 @@ def _tolerance(seen: Sequence[_Seen]) -> Fraction | None:
     return _exact(math.ceil(greatest * 2000)) / 1000 if greatest <= FAR_APART else None
 
 
+def _are_toml(values: Collection[str]) -> bool:
+    """Whether values that hold no others, as JSON, can be written as TOML."""
+    return "null" not in values and all(map(str.isprintable, values))
+
+
 def _lists_of_values(seen: Sequence[_Seen]) -> Iterator[tuple[str, ...]]:
     """The values that may stand for each other, as JSON, list by list; an empty list is any value.
 
@@ -9062,8 +9127,7 @@ def _lists_of_values(seen: Sequence[_Seen]) -> Iterator[tuple[str, ...]]:
             group_of.update(dict.fromkeys(other, group))
     for group in {id(group): group for group in group_of.values()}.values():
         comes_back = sum(len(runs[value]) for value in group) >= COMING_BACK * len(group)
-        is_toml = "null" not in group and all(map(str.isprintable, group))
-        yield tuple(sorted(group)) if comes_back and is_toml and len(group) <= FEW_VALUES else ()
+        yield tuple(sorted(group)) if comes_back and _are_toml(group) and len(group) <= FEW_VALUES else ()
 
 
 def _field_rules(of_fields: Mapping[_FieldKey, Sequence[_Seen]]) -> Iterator[ProfileRule]:
@@ -9099,7 +9163,7 @@ def _where(
         share = sum(of_path[value] for value in values) / max(1, of_path.total())
         is_in_all = all(path in of_event for _, of_event in fields)
         come_back = len(values) <= MOST_FLOATING_VALUES and all(len(of_value) > 1 for of_value in values.values())
-        if is_in_all and come_back and share < 0.5 and (best is None or share < best[0]):
+        if is_in_all and come_back and _are_toml(values) and share < 0.5 and (best is None or share < best[0]):
             best = share, path, values
     return [((best[1], json.loads(value)),) for value in sorted(best[2])] if best else [()]
 
@@ -9331,15 +9395,20 @@ _NAMES_OF_LOGS: Final[tuple[_FieldKey, ...]] = (
 
 
 def _listed(rules: Iterable[ProfileRule]) -> list[ProfileRule]:
-    """Rules as a profile lists them, whatever the order in which they were learned."""
+    """Rules as a profile lists them, whatever the order in which they were learned; not those that it cannot have."""
 
     def key(rule: ProfileRule) -> tuple[object, ...]:
         values = json_text([*rule.values, *map(str, rule.where)])
         pool = rule.entry_point is None, rule.entry_point or "", rule.first_call or ""
-        event = list(RuleSort).index(rule.sort), rule.kind, rule.call or "", path_text(rule.field)
+        call = rule.call is not None, rule.call or ""
+        event = list(RuleSort).index(rule.sort), rule.kind, call, path_text(rule.field), not rule.is_whole
         return (*event, values, rule.calls, pool)
 
-    return sorted(rules, key=key)
+    listed: list[ProfileRule] = []
+    for rule in sorted(rules, key=key):
+        if can_be_written(rule) and not opposite_of(rule, listed):
+            listed.append(rule)
+    return listed
 
 
 class _Learner:
@@ -9612,46 +9681,6 @@ def calibrate(paths: Sequence[str], progress: Progress | None = None) -> Calibra
         alarms = {names[run]: learner.remaining_without(run, comparisons) for run in range(len(paths))}
         left_out = {path: alarms[path] for path in paths} if len(paths) > 2 else {}
         return Calibration(tuple(names), profile, tuple(comparisons), events, floating_events, *shares, left_out)
-
-
-# ── writing a profile ──
-
-
-def _toml(value: object) -> str:
-    """A JSON value as TOML."""
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, dict):
-        return f"{{ {', '.join(f'{_toml(key)} = {_toml(item)}' for key, item in value.items())} }}"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return json.dumps(value)
-
-
-_RULE_HEADINGS: Final = {
-    RuleSort.NAME: "Names: the engine chose the value; it must stand for the same thing wherever it is used.",
-    RuleSort.TOLERANCE: "Numbers that may lie a little apart.",
-    RuleSort.IGNORE: "Fields: may be absent, may have any of some values, or are not compared at all.",
-    RuleSort.REPEAT: "Loops that may run more or fewer turns.",
-    RuleSort.FLOAT: "Events that may stand anywhere in their thread, or be missing.",
-    RuleSort.POOL: "Pools: which of the threads does a piece of work is timing.",
-}
-
-
-def rule_table(rule: ProfileRule) -> dict[str, object]:
-    """What the table of a rule in a profile has."""
-    values = ((key, write, getattr(rule, name)) for key, name, _, write in RULE_KEYS)
-    return {key: write(value) for key, write, value in values if value is not False and value not in (None, "", ())}
-
-
-def rules_toml(rules: Iterable[ProfileRule], heading: str) -> str:
-    """Rules as a person reviews them: grouped and commented."""
-    lines = [f"# {heading}", "version = 1"]
-    for sort, of_sort in itertools.groupby(rules, key=lambda rule: rule.sort):
-        lines += ["", f"# {_RULE_HEADINGS[sort]}"]
-        for rule in of_sort:
-            lines += ["", f"[[{sort.value}]]", *(f"{key} = {_toml(value)}" for key, value in rule_table(rule).items())]
-    return "\n".join(lines) + "\n"
 
 
 def profile_toml(calibration: Calibration) -> str:

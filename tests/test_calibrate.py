@@ -185,6 +185,51 @@ class SortsOfRules(CalibrateTestCase):
         for n in (1, 2, 3):
             self.assertRegex(outcome.out, rf"\n\| `[^|`]*run{n}\.jsonl` \| [0-9]+ \|\n")
 
+    def test_whatever_is_learned_can_be_read(self) -> None:
+        def absent_or_any(n: int) -> Events:
+            payloads = [{"name": "A", "x": 1 / (3 + n + 7 * idx)} for idx in range(6)]
+            if n == 1:
+                del payloads[3]["x"]
+            return [event(idx, payload=payload) for idx, payload in enumerate(payloads)]
+
+        def nulls(n: int) -> Events:
+            events = []
+            for k in range(30):
+                logged = [k % 3, None] if k in ((4,), (9, 15), (20,))[n] else [k % 3]
+                events.append(event(0, payload={"name": f"Call{k}"}))
+                events += [event(0, "note", {"name": "Log", "err": value}) for value in logged]
+            return [{**one, "tid_event_idx": idx} for idx, one in enumerate(events)]
+
+        def of(kind: str, name: str) -> Callable[[int], Events]:
+            return lambda n: [event(0), event(1, kind, {"name": name, "x": 10**n}), event(2)]
+
+        def payload_in_payload(n: int) -> Events:
+            return [event(0), event(1, payload={"name": "A", "payload": {"x": 10**n}}), event(2)]
+
+        for runs, code, rules in (
+            (absent_or_any, 0, [("A", "x")]),
+            (nulls, 0, [("Log", None)]),
+            (payload_in_payload, 0, [("A", '["payload"].x')]),
+            (of("kernel.call", ""), 0, [("", "x")]),
+            (of("mem*write", "A"), 1, []),
+            (of("note", "a\ud800"), 1, []),
+        ):
+            with self.subTest(rules):
+                outcome, text = self.learned(*map(runs, range(3)))
+                self.assertEqual(outcome.code, code, outcome.err + outcome.out)
+                document = tomllib.loads(text)
+                found = [one for sort, of_sort in document.items() if sort != "version" for one in of_sort]
+                self.assertEqual([(one["call"], one.get("field")) for one in found], rules)
+                self.assertEqual(self.gate_under(runs(0), runs(1)).code, code)
+
+    def test_a_rule_for_calls_without_a_name_is_for_no_other(self) -> None:
+        def one(n: int, other: int = 0) -> Events:
+            return [event(0), event(1, payload={"name": "", "x": 10**n}), event(2, payload={"name": "A", "x": other})]
+
+        self.learned(one(0), one(1), one(2))
+        self.assertEqual(self.gate_under(one(0), one(3)).code, 0)
+        self.assertEqual(self.gate_under(one(0), one(3, other=1)).code, 1)
+
     def test_equal_runs_need_no_rule(self) -> None:
         outcome, text = self.learned(*self.runs(lambda n: {"name": "A"}))
         self.assertEqual((outcome.code, set(tomllib.loads(text))), (0, {"version"}))
