@@ -6194,6 +6194,8 @@ class Cause:
     """What a divergence, or the early end of a thread, follows."""
 
     relation: Relation
+    effect: Place | None
+    """The divergence that follows; None if it is the thread's end."""
     upstream: ThreadPair | None = None
     at: Place | None = None
     """The divergence that it follows; None if that thread only ended."""
@@ -6419,6 +6421,12 @@ class ThreadReport:
     def divergence(self) -> Divergence | None:
         """The first one."""
         return self.divergences[0] if self.divergences else None
+
+    @property
+    def caused(self) -> Divergence | None:
+        """The one that the cause is of; None if it is not among those listed, or the cause is of the end."""
+        at = self.cause.effect.canary_idx if self.cause and self.cause.effect else None
+        return next((one for one in self.divergences if one.events.canary.idx == at), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -8242,11 +8250,11 @@ class CauseAnalysis:
             at = link.origin.place if link.origin else source.place
             echoes = stop.divergence.echoes if stop.divergence else ()
             of_source = tuple(echo for echo in echoes if echo.upstream.canary_tid == link.source)
-            return Cause(link.relation, source.thread.pair, at, link.side, via, of_source)
+            return Cause(link.relation, stop.place, source.thread.pair, at, link.side, via, of_source)
         earlier = (one for one in divergences if all(one.when[side] < stop.when[side] for side in Side))
         if earliest := next(earlier, None):
-            return Cause(Relation.EARLIER_IN_LOG, earliest.thread.pair, earliest.place)
-        return Cause(Relation.UNKNOWN)
+            return Cause(Relation.EARLIER_IN_LOG, stop.place, earliest.thread.pair, earliest.place)
+        return Cause(Relation.UNKNOWN, stop.place)
 
     def threads(self) -> tuple[ThreadReport, ...]:
         """The threads with what they follow."""
@@ -10375,6 +10383,11 @@ def _ending_sentence(ending: Ending) -> str:
     return f"{text}."
 
 
+def _ending_lines(ending: Ending, cause: Cause | None) -> list[str]:
+    """How one side ended first, and what that follows."""
+    return _given(_ending_sentence(ending), cause and cause.effect is None and _cause_words(cause))
+
+
 # ── where to start ──
 
 
@@ -10511,8 +10524,8 @@ def _thread_table(threads: Iterable[ThreadReport], columns: int | None = None) -
 def _relation_lines(thread: ThreadReport, nth: int) -> list[str]:
     """The call that a divergence belongs to, and its causes."""
     divergence = thread.divergences[nth]
-    first = _given(_cause_words(thread.cause)) if nth == 0 else []
-    return [*_call_lines(divergence.calls), *first, *map(_echo_words, divergence.echoes)]
+    cause = _given(_cause_words(thread.cause)) if divergence is thread.caused else []
+    return [*_call_lines(divergence.calls), *cause, *map(_echo_words, divergence.echoes)]
 
 
 def _divergence_evidence(thread: ThreadReport, nth: int) -> list[Block]:
@@ -10677,7 +10690,7 @@ def _warning_lines(report: Report) -> list[str]:
 
 def _closing_blocks(report: Report) -> list[Block]:
     ended = [
-        " ".join(_given(f"{_tids(thread.pair)}: {_ending_sentence(thread.ending)}", _cause_words(thread.cause)))
+        f"{_tids(thread.pair)}: {' '.join(_ending_lines(thread.ending, thread.cause))}"
         for thread in report.threads
         if thread.ending
     ]
@@ -10818,7 +10831,7 @@ _register(
 _register(Echo, "upstream upstream_path ours_idx=event.idx path values")
 _register(
     Cause,
-    "relation upstream at side via same_values=echoes",
+    "relation effect upstream at side via same_values=echoes",
     via=lambda cause: cause.via and {**_event_form(cause.via), "tid": cause.via.tid},
 )
 _register(
@@ -11505,7 +11518,7 @@ def _lane_links(last_lines: Both[int], thread: ThreadReport, numbers: Mapping[in
     cause, born = thread.cause, thread.lines.canary[0]
     links = [("created", -1 if thread.creator is None else thread.creator, Side.CANARY, born, born)]
     if cause and cause.via and cause.side and cause.upstream and cause.relation is Relation.WOKEN_BY:
-        stop = thread.divergence.events[cause.side].lineno if thread.divergence else cause.via.lineno
+        stop = thread.caused.events[cause.side].lineno if thread.caused else cause.via.lineno
         links.append(("woken", cause.upstream.canary_tid, cause.side, cause.via.lineno, stop))
     for kind, upstream, side, *lines in links:
         if upstream in numbers:
@@ -11705,8 +11718,7 @@ def _failure_blocks(thread: ThreadReport) -> Iterator[Block]:
         yield from _divergence_evidence(thread, nth)
     yield "\n".join(
         _given(
-            thread.ending and _ending_sentence(thread.ending),
-            thread.ending and _cause_words(thread.cause),
+            *(_ending_lines(thread.ending, thread.cause) if thread.ending else []),
             left_out and f"{_counted(left_out, 'more divergence')}.",
             f"Parity: {percent(thread.parity)}.",
         )

@@ -785,6 +785,21 @@ class Values(unittest.TestCase):
         cause = json.loads(render_json(report))["threads"][1]["cause"]
         self.assertEqual((cause["at"]["canary_idx"], cause["at"]["ours_idx"]), (source.canary.idx, source.ours.idx))
 
+    def test_the_cause_stands_at_the_divergence_that_it_is_of(self) -> None:
+        def side(first: int, spelling: int, last: int) -> list[Line]:
+            calls = called(6, "NtFirst", first), called(7, "NtSpelled", spelling), called(7, "NtLast", last)
+            before = [*worked(7), *calls[1]]
+            return [*before, *worked(7, 5), *worked(6, 5), *calls[0], *worked(7, 5), *calls[2], *worked(7), *worked(6)]
+
+        report = compare_lines(side(0, -1, 3), side(1, (1 << 32) - 1, 4))
+        cause = cause_of(report, 7)
+        last = thread_of(report, 7).divergences[1].events.canary
+        assert cause.effect is not None and cause.at is not None
+        self.assertEqual((cause.relation, cause.at.canary_tid), (Relation.EARLIER_IN_LOG, 6))
+        self.assertEqual((last.name, cause.effect.canary_idx), ("NtLast", last.idx))
+        before, _, after = render_markdown(report).partition("### canary tid 7 / ours tid 7, divergence 2 of 2")
+        self.assertEqual((before.count("Later than"), after.count("Later than")), (0, 1))
+
     def test_one_value_in_two_spellings_differs_and_comes_behind(self) -> None:
         spellings: list[tuple[Any, Any]] = [
             (0xC000000D, -1073741811), (-1, (1 << 64) - 1), ("0x40010000", 0x40010000), ("0xF8000004", "0xf8000004"),
