@@ -2250,15 +2250,27 @@ def semantic_id(value: object) -> str | None:
     return None if number is None else f"{number:016x}"
 
 
-def handle_number(value: object) -> int:
-    """A raw handle (an int, decimal text or text with ``0x``) as a number below 2⁶⁴; 0 for any other value.
+def name_value(value: object) -> int | None:
+    """The number below 2⁶⁴ that a whole value is, if it may be a name: a whole number, or a text of digits or 0x….
 
-    >>> [handle_number(raw) for raw in ("0xF8000004", 4160749572, "12", "a handle", None)]
-    [4160749572, 4160749572, 12, 0, 0]
+    A negative one stands for its 32 bits.
+
+    >>> name_value("0xF8000004") == name_value(4160749572) == name_value(-134217724) == name_value(4160749572.0)
+    True
+    >>> name_value("12"), name_value("12 bytes"), name_value(True), name_value(0.5)
+    (12, None, None, None)
     """
-    if isinstance(value, str) and value[:2] not in ("0x", "0X"):
-        return int(value) if re.fullmatch(r"[0-9]{1,19}", value) else 0
-    return semantic_number(value) or 0
+    if isinstance(value, str):
+        if value[:2] in ("0x", "0X"):
+            return _hexadecimal(value)
+        value = int(value) if re.fullmatch(r"[0-9]{1,20}", value) else None
+    elif isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    if value < 0:
+        return value & 0xFFFFFFFF if value >= -(1 << 31) else None
+    return value if value < 1 << 64 else None
 
 
 def shared_global_of(payload: Mapping[str, object]) -> str | None:
@@ -3215,7 +3227,7 @@ def object_refs(kind: bytes, payloads: Mapping[int, Mapping[str, object]]) -> It
         has_handle = role is not ObjectRole.WOKE
         for row, payload in payloads.items():
             sid = semantic_number(payload.get(key)) or 0
-            raw = handle_number(payload.get("raw_handle_id")) if has_handle else 0
+            raw = (name_value(payload.get("raw_handle_id")) or 0) if has_handle else 0
             if sid or raw:
                 yield row, sid, role, raw
 
@@ -3770,8 +3782,8 @@ class _SegmentIndexer:
         return map(fingerprint, zip(kinds, canonical_texts(payloads), map(sids.get, rows), strict=True))
 
     def _note_creation(self, tid: int, idx: int, payload: Mapping[str, object]) -> None:
-        child = payload.get("child_tid")
-        if type(child) is int:
+        child = name_value(payload.get("child_tid"))
+        if child is not None:
             start = (json_text(payload.get(key, MISSING)) for key in ("entry_point", "start_context"))
             self._index.creations.append(Creation(tid, idx, child, *start))
 
@@ -7087,23 +7099,8 @@ _THREAD_FIELD: Final = re.compile(r"(?:\b|_)(?:tid|thread|thread_id)$")
 """What a field is called that holds the id of a thread, be it small."""
 HANDLES_SOURCE: Final = "handle.create raw_handle_id"
 THREADS_SOURCE: Final = "paired threads"
-_NUMBER_IN_TEXT: Final = re.compile(rb"0[xX][0-9a-fA-F]+|[0-9]+")
+_NUMBER_IN_TEXT: Final = re.compile(rb"0[xX][0-9a-fA-F]+|-?[0-9]+")
 _SPELLINGS: Final = (b"%d", b"0x%x", b"0x%X", b"0X%X", b"0x%08x", b"0x%08X", b"0x%016x", b"0x%016X")
-
-
-def name_value(value: object) -> int | None:
-    """The number that a field's whole value is, if it may be a name: an integer, or a text of digits or 0x….
-
-    >>> name_value("0xF8000004") == name_value(4160749572) == name_value(-134217724)
-    True
-    >>> name_value("12"), name_value("12 bytes"), name_value(True)
-    (12, None, None)
-    """
-    if isinstance(value, str) and re.fullmatch(r"0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20}", value):
-        return int(value, 16 if value[1:2] in ("x", "X") else 10)
-    if type(value) is not int:
-        return None
-    return value & 0xFFFFFFFF if -(1 << 31) <= value < 0 else value
 
 
 def payload_leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
@@ -7409,6 +7406,7 @@ class NameTable:
         """The events of a log that have one of some values somewhere."""
         log, wanted = self.logs[side], [value for value in values if value >= _SMALLEST_HANDLE]
         spellings = {spelling % value for value in wanted for spelling in _SPELLINGS}
+        spellings.update(b"%d" % (value - (1 << 32)) for value in wanted)
         for number in range(len(log.index.chunks) if wanted else 0):
             columns = log.columns(number)
             spelled = spellings.intersection(_NUMBER_IN_TEXT.findall(b"\n".join(columns.payloads)))
@@ -7821,7 +7819,6 @@ _ORDERING: Final = {
     b"kernel.return": re.compile(b'"(?:Ke|Nt)WaitFor'),
 }
 """What the payloads of events have in them that may tell who let whom go on, by kind."""
-_HEX_TEXT: Final = re.compile(r"0[xX][0-9a-fA-F]{1,16}|[0-9a-fA-F]{16}")
 _SMALLEST_OBJECT: Final = 0x100
 """Smaller numbers are counts and indexes, not handles, pointers or ids."""
 _NO_SIGNAL_ENDED_IT: Final = frozenset({0x101, 0x102, 0xC0})
@@ -7840,19 +7837,22 @@ class Handover(NamedTuple):
     target: EventId
 
 
-def _numbers(value: object) -> list[int]:
-    """Handles, pointers and ids in a value, at any depth, as numbers."""
-    numbers: list[int] = []
+def _id_or_handle(value: object) -> int | None:
+    """What an argument names, as a number: 16 hexadecimal digits are a semantic id."""
+    is_id = isinstance(value, str) and re.fullmatch("[0-9a-fA-F]{16}", value)
+    return semantic_number(value) if is_id else name_value(value)
+
+
+def _numbers(value: object, read: Callable[[object], int | None]) -> list[int]:
+    """The handles, pointers or ids in a value, at any depth, as numbers."""
+    numbers: list[int | None] = []
     items = [value]
     for item in items:  # which grow
-        if isinstance(item, str):
-            if _HEX_TEXT.fullmatch(item):
-                numbers.append(int(item, 16))
-        elif type(item) is int:
-            numbers.append(item & 0xFFFFFFFFFFFFFFFF)
-        elif isinstance(item, list | dict):
+        if isinstance(item, list | dict):
             items += item.values() if isinstance(item, dict) else item
-    return numbers
+        else:
+            numbers.append(read(item))
+    return [number for number in numbers if number is not None]
 
 
 class _HandoverFinder:
@@ -7902,16 +7902,18 @@ class _HandoverFinder:
     def _take(self, kind: bytes, event: EventId, payload: dict[str, object]) -> None:
         tid = event[0]
         if kind == b"wait.begin":
-            self._waits[tid] = _numbers(payload.get("handles_semantic_ids"))
+            self._waits[tid] = _numbers(payload.get("handles_semantic_ids"), semantic_number)
         elif kind == b"wait.end":
-            self._wake(event, payload.get("status"), _numbers(payload.get("woken_by_semantic_id")))
+            woken_by = _numbers(payload.get("woken_by_semantic_id"), semantic_number)
+            self._wake(event, payload.get("status"), woken_by)
         elif kind == b"kernel.call":
             self._call(event, payload)
         elif _WAITING_CALLS.match(call_name(payload)) and tid in self._waits:  # this log has no waits of its own
             self._wake(event, payload.get("return_value", payload.get("status")), [])
 
     def _call(self, event: EventId, payload: dict[str, object]) -> None:
-        name, numbers = call_name(payload), [n for n in _numbers(payload) if n >= _SMALLEST_OBJECT]
+        name, numbers = call_name(payload), _numbers(payload, _id_or_handle)
+        numbers = [number for number in numbers if number >= _SMALLEST_OBJECT]
         args = payload.get("args")
         wakes = isinstance(args, list) and any(isinstance(arg, str) and "WAKE" in arg for arg in args)
         if _WAITING_CALLS.match(name):
@@ -10333,6 +10335,8 @@ def _finding_sentence(finding: IdentityFinding) -> str:
 
 def _spelled_like(number: int, value: object) -> str:
     """A number as a log would write it that writes a value."""
+    if str(value).startswith("-") and number >> 31 == 1:
+        number -= 1 << 32
     text = f"{number:#x}" if str(value)[1:2] in ("x", "X") else str(number)
     return quoted(json_text(text) if isinstance(value, str) else text)
 
@@ -16153,15 +16157,14 @@ class _EventLogValidator:
         if kind == "kernel.return" and not payload.keys() & _STATUS_FIELDS:
             self._notes.add(Finding.PAYLOAD, lineno, "payload", "expected return_value or status")
         for path, value in payload_leaves(payload, "payload"):
-            if type(value) is int and -(1 << 31) <= value < 0:
-                if path.rpartition(".")[2] in _STATUS_FIELDS:
-                    text = f"{value} is {value & 0xFFFFFFFF} to the engine that counts without a sign: write that"
-                    self._notes.add(Finding.NEGATIVE_STATUS, lineno, path, text, (kind, path))
+            if type(value) is int and -(1 << 31) <= value < 0 and path.rpartition(".")[2] in _STATUS_FIELDS:
+                text = f"{value} is {value & 0xFFFFFFFF} to the engine that counts without a sign: write that"
+                self._notes.add(Finding.NEGATIVE_STATUS, lineno, path, text, (kind, path))
             elif kind == "kernel.call" and path != "payload.name":
                 self._argument(lineno, payload.get("name"), path, value)
 
     def _argument(self, lineno: int, call: object, path: str, value: object) -> None:
-        handle, matter = handle_number(value), (call, re.sub(r"\[[0-9]+\]", "", path))
+        handle, matter = name_value(value) or 0, (call, re.sub(r"\[[0-9]+\]", "", path))
         if self._handles.get(handle):
             text = f"{json.dumps(value)} is a live handle: two engines give other ones, and it is compared"
             self._notes.add(Finding.RAW_HANDLE, lineno, path, text, matter)
@@ -16172,7 +16175,7 @@ class _EventLogValidator:
     def _objects(self, lineno: int, kind: str, payload: Mapping[str, object]) -> None:
         """Follows ids and handles: where they are created, and whether they come back."""
         sid, raw = semantic_id(payload.get("handle_semantic_id")), payload.get("raw_handle_id")
-        handle = handle_number(raw)
+        handle = name_value(raw) or 0
         if kind == "handle.create":
             pointer, object_type = key = guest_pointer(raw), payload.get("object_type")
             is_shared = shared_global_of(payload) is not None

@@ -519,6 +519,18 @@ class Relations(unittest.TestCase):
         self.assertEqual((via.kind, via.tid, via.idx), ("thread.create", 6, 4))
         self.assertIn("after which this thread was created: `thread.create child_tid=7", render_markdown(report))
 
+    def test_a_child_in_any_spelling_of_its_tid(self) -> None:
+        """What is no whole number is no creation."""
+
+        def side(child: Any, status: int) -> list[Line]:
+            creation = (6, "thread.create", {"child_tid": child})
+            return [*worked(6), *opened(6, status), creation, *worked(7), *called(7, "NtReadFile", status)]
+
+        for child, created in ((7, True), (7.0, True), ("0x7", True), (7.5, False), (True, False), ([7], False)):
+            with self.subTest(child=child):
+                relation, tid = upstream_of(compare_lines(side(child, OK), side(child, NO_FILE)), 7)
+                self.assertEqual((relation is Relation.CREATED_BY, tid), (created, 6))
+
     def test_a_reused_child_tid_belongs_to_its_first_creator(self) -> None:
         lines = [*worked(7), spawned(7, 9, "0x82400001"), *worked(9), *worked(6), spawned(6, 9, "0x82400002")]
         self.assertIn("0x82400001", thread_of(compare_lines(lines, lines), 9).key)
@@ -561,6 +573,16 @@ class Relations(unittest.TestCase):
             ]  # fmt: skip
 
         self.assertEqual(upstream_of(compare_lines(side(OK), side(NO_FILE)), 7), (Relation.WOKEN_BY, 6))
+
+    def test_an_object_signalled_by_its_handle_in_any_spelling(self) -> None:
+        def side(status: int, raw: object) -> list[Line]:
+            signalled = [*called(6, "NtSetEvent", handle=raw), *waited(7, "1" * 16)]
+            return [made(7, "1" * 16), *worked(6), *opened(6, status), *signalled, *opened(7, status)]
+
+        for raw in ("0xF8000004", 0xF8000004, "4160749572", -134217724, 4160749572.0):
+            with self.subTest(raw=raw):
+                report = compare_lines(side(OK, raw), side(NO_FILE, raw))
+                self.assertEqual(upstream_of(report, 7), (Relation.WOKEN_BY, 6))
 
     def test_the_last_of_several_signals_of_one_object(self) -> None:
         """One thread names it by its id, another by its address, both again and again."""

@@ -1,6 +1,7 @@
 """Names: what the two engines call the same objects is bound along the alignment, and a wrong one stands out."""
 
 import json
+import re
 import tempfile
 import unittest
 from pathlib import Path
@@ -105,6 +106,25 @@ class ShiftedHandles(unittest.TestCase):
             named = both_ways(life(0), life(1, wrong))[1]
             self.assertEqual(named.verdict, Verdict.DIVERGENT)
             self.assertEqual([len(thread.divergences) for thread in named.threads], [1, 0])
+
+    def test_handles_with_a_sign(self) -> None:
+        """Two engines that write them as integers of 32 bits; a number may end in .0."""
+
+        def signed(lines: list[Line], end: str) -> list[Line]:
+            text = re.sub(r'"0x(f80000..)"', lambda raw: f"{int(raw[1], 16) - (1 << 32)}{end}", json.dumps(lines))
+            return [(tid, kind, payload) for tid, kind, payload in json.loads(text)]
+
+        for end in ("", ".0"):
+            with self.subTest(end=end):
+                strict, named = both_ways(signed(life(0), end), signed(life(1), end))
+                self.assertEqual((strict.verdict, explanations(strict)), (Verdict.DIVERGENT, {Explained.NAME}))
+                self.assertEqual(named.verdict, Verdict.IDENTICAL)
+        for wrong in (0, 2):
+            for report in both_ways(signed(life(0), ""), signed(life(1, wrong), "")):
+                with self.subTest(wrong=wrong, match_names=report.options.match_names):
+                    (broken,) = report.names.breaks
+                    self.assertEqual((broken.expected, broken.stands_for), (0xF8000008, 0xF8000000 + 4 * wrong))
+                    self.assertIn("ours calls canary's object `-134217720`", render_markdown(report))
 
     def test_a_value_that_names_nothing(self) -> None:
         _, named = both_ways(life(0), life(1, 99))

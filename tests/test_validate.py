@@ -181,6 +181,7 @@ class EventLogs(ValidateCase):
             ({"args": [7, {"h": "4160749572"}]}, "payload.args[1].h"),
             ({"args": ["0xF8000004", "0xf8000004"]}, "payload.args[0]"),  # said once
             ({"h": {"name": 0xF8000004}}, "payload.h.name"),
+            ({"h": -134217724}, "payload.h"),
             ({"name": "4160749572"}, None),
         ):
             with self.subTest(arguments=arguments):
