@@ -2398,9 +2398,9 @@ def values_at(value: Any, path: FieldPath) -> Iterator[object]:
 
 
 def _edit(value: Any, path: FieldPath, edit: Callable[[object], object]) -> None:
-    """Edits what stands at a path, in place, or takes it out where that gives `MISSING`.
+    """Replaces the values at a path, in place; removes one if ``edit`` gives `MISSING`.
 
-    In a list, NaN, which no log has, stands for what is taken out, so that nothing moves up.
+    In a list, NaN (in no log) replaces what is removed, so that the other indexes stay.
     """
     step, rest = path[0], path[1:]
     for key in _keys_at(value, step):
@@ -2430,7 +2430,7 @@ class ProfileRule:
     reason: str
     kind: str = ""
     call: str | None = None
-    """None is any call, and what is none."""
+    """None: any call, or no call at all."""
     field: FieldPath = ()
     only_absent: bool = False
     values: tuple[object, ...] = ()
@@ -2493,11 +2493,11 @@ class ProfileRule:
 
 
 Explains: TypeAlias = "Callable[[Both[Event], Sequence[FieldDifference]], bool]"
-"""Whether two events are the same although some fields differ: their names may."""
+"""Whether names alone explain the fields in which two events differ."""
 
 
 def _as_applied(rules: Iterable[tuple[int, ProfileRule]]) -> list[tuple[int, ProfileRule]]:
-    """Rules in the order in which they are applied: of a list, the last elements first."""
+    """Rules in the order of application: in a list, ``[*]``, then from the highest index."""
 
     def indexes(entry: tuple[int, ProfileRule]) -> list[int]:
         steps = (step for step in entry[1].field if not isinstance(step, str))
@@ -2528,7 +2528,7 @@ class Profile:
 
     @functools.cached_property
     def patterns(self) -> dict[bytes, re.Pattern[bytes]]:
-        """By kind, what payloads have in them that rules may be about: the name of a call, or an escape."""
+        """By kind: a pattern for payloads that rules may apply to: the name of a call, or an escape."""
         calls: dict[str, list[str]] = {}
         for rule in self.of_events:
             name = "" if rule.call is None else re.escape(json.dumps(rule.call, ensure_ascii=False))
@@ -2547,13 +2547,13 @@ class Profile:
 
     @functools.cached_property
     def _stand_ins(self) -> dict[int, int]:
-        """Of each rule with a list of values, the first rule that shares one of them: both mask values alike."""
+        """By rule with a list of values: the first rule that shares a value; both use one placeholder."""
         lists = [(number, rule) for number, rule in enumerate(self.rules) if rule.values]
         return {n: next(m for m, other in lists if m == n or any(map(rule.lists, other.values))) for n, rule in lists}
 
     @functools.cached_property
     def asked(self) -> frozenset[int]:
-        """The rules whose masks do not prove that events are equal: both events have to be read."""
+        """The rules whose masks do not prove two events equal: both must be parsed and compared."""
         sharing = Counter(self._stand_ins.values())
         return frozenset(
             number
@@ -2562,9 +2562,9 @@ class Profile:
         )
 
     def mask(self, payload: object, rules: Iterable[tuple[int, ProfileRule]]) -> dict[int, list[object]]:
-        """Removes what may differ from a payload: those that are equal under the rules become the same, and few others.
+        """Removes what may differ from a payload: payloads equal under the rules become the same, and few others.
 
-        Returns by number of a rule for fields what it has let differ.
+        Returns the values at each rule's field, by the number of the rule.
         """
         seen: dict[int, list[object]] = {}
         for number, rule in _as_applied(rules):
@@ -2574,18 +2574,18 @@ class Profile:
         return seen
 
     def _taken(self, number: int, rule: ProfileRule, taken: list[object], value: object) -> object:
-        """What stands for a value that a rule is about."""
+        """The mask of a value, which it adds to ``taken``."""
         taken.append(value)
         if not rule.values:
             return MISSING
         return self.stand_in(number) if rule.lists(value) else value
 
     def stand_in(self, number: int) -> str:
-        """What stands in the place of a value that a rule lists."""
+        """The placeholder for a value that a rule lists."""
         return f"one that rule {self._stand_ins[number]} lists"
 
     def _beyond(self, canary: Event, ours: Event, used: set[int]) -> Iterator[FieldDifference]:
-        """What differs beyond what rules allow; notes those that were ``used``."""
+        """The differences that no rule allows; adds the rules that allow the others to ``used``."""
         about = [(number, rule) for number, rule in self.rules_about(canary.kind, canary.name) if rule.is_of_fields]
         for difference in field_differences(compared_payload(canary), compared_payload(ours), "payload"):
             path = parse_field_path(difference.path.removeprefix("payload").removeprefix(".")) if about else ()
@@ -2716,11 +2716,11 @@ class _ProfileReader:
         self._path, self._lines = path, text.splitlines()
 
     def _lines_of(self, pattern: str, start: int = 0) -> Iterator[int]:
-        """The numbers of the lines after ``start`` lines that begin so."""
+        """The numbers of the lines after line ``start`` that match."""
         return (n for n, line in enumerate(self._lines[start:], start + 1) if re.match(rf"\s*(?:{pattern})", line))
 
     def _error(self, problem: str, key: str, start: int = 0) -> InputError:
-        """An error at the first line after ``start`` lines that has a key, of a table or of a value."""
+        """An error at the first line after line ``start`` that has a key, of a table or of a value."""
         lines = self._lines_of(rf'[\[\s"]*{re.escape(key)}\b|\[[\w.]*\.{re.escape(key)}\b', start)
         return InputError(self._path, problem, lineno=next(lines, start), field=key)
 
@@ -9022,7 +9022,7 @@ def diff_logs(canary: str, ours: str, options: DiffOptions | None = None, progre
 FEW_VALUES: Final = 8
 """A field that takes no more values than these, again and again, may take these and no other."""
 COMING_BACK: Final = 1.5
-"""In so many runs, on average, stands a value that comes back."""
+"""A value that comes back is in so many runs, on average."""
 FAR_APART: Final = 0.05
 """Numbers that lie farther apart than this, relative to the greater, are not nearly the same."""
 MOST_ROUNDS: Final = 12
@@ -9123,7 +9123,7 @@ def _are_toml(values: Collection[str]) -> bool:
 def _lists_of_values(seen: Sequence[_Seen]) -> Iterator[tuple[str, ...]]:
     """The values that may stand for each other, as JSON, list by list; an empty list is any value.
 
-    Those stand in one list that stood against each other, directly or by way of others.
+    Values that stood against each other, directly or through others, share a list.
     """
     runs: dict[str, set[int]] = {}
     group_of: dict[str, list[str]] = {}
@@ -9208,7 +9208,7 @@ class _Evidence:
         )
 
     def note_fields(self, runs: _Runs, events: Both[Event], names: NameTable) -> bool:
-        """Two events that are the same but for names and noise; whether there is any noise."""
+        """Adds the fields of two events that differ beyond names; returns whether any do."""
         has_names = bool(names.profile.of_sort(RuleSort.NAME))
         is_noise = False
         for difference in payload_differences(*events):
@@ -9304,7 +9304,7 @@ def _turn(cursor: Cursor, block: range) -> tuple[str, ...] | None:
 
 
 def _note_hidden(comparison: Comparison, evidence: _Evidence) -> None:
-    """Takes what a profile hides for evidence, of each rule what differs in another way."""
+    """Adds what a profile hides to ``evidence``: of each rule, the distinct differences."""
     runs, names, rules = comparison.runs, comparison.names, comparison.names.profile.rules
     for events in comparison.hidden.pooled:
         evidence.note_fields(runs, events, names)
@@ -9328,7 +9328,7 @@ def _note_hidden(comparison: Comparison, evidence: _Evidence) -> None:
 
 
 def _note_remaining_fields(comparison: Comparison, evidence: _Evidence) -> tuple[bool, list[_Different]]:
-    """Takes fields that still differ for evidence; whether any do, and the differences that are of another sort."""
+    """Adds fields that still differ to ``evidence``; returns whether any do, and the other differences."""
     is_any, others = False, []
     pools: defaultdict[int, Both[list[Event]]] = defaultdict(lambda: Both([], []))
     for walk, step in comparison.differences():
@@ -9571,7 +9571,7 @@ class _Learner:
             _note_structure([(comparison, others) for comparison, _, others in noted], self.evidence)
 
     def remaining_without(self, run: int, comparisons: Iterable[Comparison]) -> int:
-        """What a run still shows against the others under what they alone teach; given what all of them teach."""
+        """What a run still shows under rules learned without it; ``comparisons`` are those under all rules."""
         pools = [rule for rule in self.rules if rule.sort is RuleSort.POOL]
         taught = _listed([*self.evidence.without(run).rules(self.counts), *pools])
         under = comparisons if taught == self.rules else self.compared(taught, run=run)
@@ -9643,7 +9643,7 @@ def _digest(path: str) -> str:
 
 @contextlib.contextmanager
 def _learned(paths: Sequence[str], progress: Progress | None) -> Iterator[tuple[_Learner, list[Comparison], Profile]]:
-    """Who learned from some runs, the comparisons under what that is, and it as a profile."""
+    """The learner of some runs, the comparisons under its rules, and these as a profile."""
     files = [os.path.realpath(path) for path in paths]
     if doubled := [path for path, file in zip(paths, files, strict=True) if files.count(file) > 1]:
         raise UsageError(f"{doubled[-1]} is the same run again: expected each run once")
