@@ -5857,7 +5857,8 @@ def _unmatched(walks: Iterable[PairWalk], side: Side) -> dict[int, list[_Unmatch
                 event = cursor.event(position)
                 values = compared_payload(event)
                 size = sum(len(value) if isinstance(value, list | dict) else 1 for value in values.values())
-                unmatched = _Unmatched(-size, json_text(values), walk.canary.tid, position, event)
+                text = json.dumps(values, sort_keys=True)
+                unmatched = _Unmatched(-size, text, walk.canary.tid, position, event)
                 groups.setdefault(cursor.stream.fingerprints[position], []).append(unmatched)
     for group in groups.values():
         group.sort(key=lambda one: one[:2])
@@ -7633,7 +7634,10 @@ def _is_engine_local(difference: FieldDifference, pair: ThreadPair) -> bool:
         return True  # its record may be cut short
     if one is not None and other is not None:
         is_large = all(number >= _SMALLEST_LOCAL and number not in STATUS_NAMES for number in (one, other))
-        return is_large or other - one == (pair.ours_tid - pair.canary_tid or None)  # ids that are counted like those
+        tids = pair.canary_tid, pair.ours_tid
+        # Ids that are counted like those of threads, such as those of processes, are about as large.
+        are_near = all(tid <= 2 * number <= 4 * tid for number, tid in zip((one, other), tids, strict=True))
+        return is_large or (are_near and other - one == (tids[1] - tids[0] or None))
     return all(isinstance(value, str) for value in values) and _are_local_texts(*map(str, values))
 
 
@@ -7686,7 +7690,7 @@ def _block(one: Found) -> Both[range]:
 
 def _shapes(event: Event) -> tuple[str, str]:
     """An event as text: whole, and without addresses and small numbers, which may be counts or descriptors."""
-    text = event.kind + json.dumps(compared_payload(event))
+    text = event.kind + json.dumps(compared_payload(event), sort_keys=True)
     return text, "~" + _SMALL_NUMBER.sub("", _LOCAL_PART.sub("", text))
 
 

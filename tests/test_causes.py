@@ -222,13 +222,13 @@ class WhatTheOtherLogHas(unittest.TestCase):
                 self.assertEqual(self.started(side(one, 1), side(other, 2)), "Open")
 
     def test_ids_that_are_counted_like_thread_ids(self) -> None:
-        def side(shift: int, process: int, value: int) -> list[Line]:
-            lines = [*called(6 + shift, "GetParent", process), *worked(6, 3), *called(6 + shift, "Set", n=value)]
-            return [(6 + shift, kind, payload) for _, kind, payload in lines]
+        def side(tid: int, result: int, value: int) -> list[Line]:
+            lines = [*called(tid, "GetParent", result), *worked(tid, 3), *called(tid, "Set", n=value)]
+            return [(tid, kind, payload) for _, kind, payload in lines]
 
-        for process, start in ((1040, "Set"), (1041, "GetParent")):
-            with self.subTest(process=process):
-                self.assertEqual(self.started(side(0, 1000, 1), side(40, process, 2), tid_map={6: 46}), start)
+        for one, other, start in ((1000, 1040, "Set"), (1000, 1041, "GetParent"), (50, 90, "GetParent")):
+            with self.subTest(one, other=other):
+                self.assertEqual(self.started(side(1006, one, 1), side(1046, other, 2), tid_map={1006: 1046}), start)
 
     def test_what_is_timing_and_what_is_not(self) -> None:
         def either(first: Sequence[Line], second: Sequence[Line]) -> str | None:
@@ -372,12 +372,14 @@ class WhatTheOtherLogHas(unittest.TestCase):
             sets = [(tid, n) for tid in (9, 10, 11) for n in (1, 2, value)]
             return [*lines, *(line for tid, n in sets for line in (*called(tid, "Set", n=n), *worked(tid, 3)))]
 
-        for logs in (
+        for canary, ours in (
             (side("f1", "f2", 1), side("f2", "f1", 2)),
             (side("f1", "f2", 1, (7, 3)), side("f1", "f2", 2, (8, 4))),
         ):
-            self.assertEqual(self.started(*logs), "Set")
-            self.assertEqual(self.report.sorts[0].call, "Set")
+            in_other_order = [(tid, kind, dict(reversed(payload.items()))) for tid, kind, payload in ours]
+            for lines in (ours, in_other_order):
+                self.assertEqual(self.started(canary, lines), "Set")
+                self.assertEqual(self.report.sorts[0].call, "Set")
 
     def test_the_creators_new_value_comes_before_the_calls_that_its_child_lacks(self) -> None:
         def side(mode: str, *, packs: bool, seen: str = "") -> list[Line]:

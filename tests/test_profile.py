@@ -318,6 +318,18 @@ class LoopsAndPools(ProfileTestCase):
             self.assert_fails(profile, canary, self.pool([1, 5], [4, 6, 3], [2, 2]))
         self.assert_fails(rule("pool", 'entry_point = "0x82002000"'), canary, self.pool([1, 5], [4, 6, 3], [2]))
 
+    def test_the_work_of_a_pool_is_known_in_any_order_of_keys(self) -> None:
+        profile = rule("pool", 'first_call = "Take"')
+        for field in "xy":
+            profile += rule("tolerance", 'kind = "kernel.call"', 'call = "Set"', f'field = "{field}"', "abs = 1")
+        jobs = [{"name": "Set", "x": n, "y": 9 - n} for n in range(3)]
+        sides = jobs, [{key: job[key] for key in ("name", "y", "x")} for job in jobs]
+        logs: list[Events] = []
+        for tid, side in enumerate(sides, 7):
+            did = (event(0, payload=job, tid=tid) for job in side)
+            logs.append([*self.pool([], []), *did, call("End", tid=7), call("End", tid=8)])
+        self.assertEqual(self.under(profile, logs[0], logs[1], "--tid-map", "7=7", "--tid-map", "8=8").code, 0)
+
     def test_what_one_pool_lacks_is_named(self) -> None:
         profile = rule("pool", 'first_call = "Take"')
         canary, ours = self.pool([1, 2, 3], [4, 5]), self.pool([1, 5], [4, 9, 3])
