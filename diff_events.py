@@ -762,6 +762,13 @@ def without_changes(text: str) -> str:
     return text.translate({ord(_CHANGE): None, ord(_CHANGE_ENDS): None})
 
 
+def shorten_changes(text: str, limit: int) -> str:
+    """The same as `shorten` for a text of `differing`, of which marks are not told as characters."""
+    length, head = len(without_changes(text)), text[:limit]
+    ends = _CHANGE_ENDS * (head.count(_CHANGE) > head.count(_CHANGE_ENDS))
+    return text if length <= limit else f"{head}{ends}… ({length:,} characters)"
+
+
 def _equal_beginning_of(one: str, other: str) -> int:
     different = (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
     return next(different, min(len(one), len(other)))
@@ -10061,7 +10068,7 @@ def _on_one_line(parts: Mapping[str | None, str], unequal: Container[str | None]
             shown.append(text)
         elif shown[-1] != "…":
             shown.append("…")
-    return shorten(" ".join(shown), 2 * _EVENT_WIDTH)
+    return shorten_changes(" ".join(shown), 2 * _EVENT_WIDTH)
 
 
 def event_text(event: Event) -> str:
@@ -10212,16 +10219,17 @@ def _profile_blocks(report: Report, columns: int | None = None) -> list[Block]:
     return section("## Profile", f"Compared under {_profile_words(report)}.", Table(headings[:columns], rows))
 
 
-def _verdict_sentence(report: Report) -> str:
+def _verdict_words(report: Report) -> tuple[str, str]:
+    """The verdict, and what it comes from."""
     pairs = _counted(len(report.threads), "thread pair")
     if report.verdict is Verdict.IDENTICAL:
         verdict = f"**Identical** under {_profile_words(report)}:" if report.options.profile else "**Identical:**"
-        text = f"{verdict} {_counted(sum(thread.matched for thread in report.threads), 'event')} of {pairs} match."
+        text = f"{_counted(sum(thread.matched for thread in report.threads), 'event')} of {pairs} match."
         certain = _counted(sum(finding.certain for finding in report.identity), "certain finding")
         doubt = (
             f" Some are about different objects: see Identity ({certain}; {quoted('--check-identity')} fails on such)."
         )
-        return text + doubt if report.identity else text
+        return verdict, text + doubt if report.identity else text
     statuses = Counter(thread.status for thread in report.threads)
     parts = {
         "diverged": statuses[PairStatus.DIVERGED],
@@ -10236,7 +10244,11 @@ def _verdict_sentence(report: Report) -> str:
     counts = [", ".join(f"{count:,} {words}" for words, count in parts.items() if count)]
     counts += [f"{words}: {count:,}" for words, count in others.items() if count]
     counts += _overuse(report)
-    return f"**Divergent:** of {pairs}, {'; '.join(counts)}. Parity: {percent(report.parity)}."
+    return "**Divergent:**", f"of {pairs}, {'; '.join(counts)}. Parity: {percent(report.parity)}."
+
+
+def _verdict_sentence(report: Report) -> str:
+    return " ".join(_verdict_words(report))
 
 
 def _progress_words(progress: ThreadProgress) -> str:
@@ -10291,7 +10303,7 @@ def _condition(report: Report, gate: Gate) -> tuple[str, str]:
         Gate.RATCHET: _baseline_words(report.baseline) if report.baseline else "",
         Gate.AT_MOST: ", ".join(_overuse(report)),
     }
-    values = {Gate.PARITY: f" {float(options.fail_under or 0):g}"}
+    values = {Gate.PARITY: f" {float(options.fail_under or 0):.15g}"}
     if until:
         values[Gate.UNTIL] = f" {until.thread}:{until.idx}"
     option = gate.value if gate is Gate.AT_MOST else f"--{gate.value.replace('_', '-')}{values.get(gate, '')}"
@@ -10454,10 +10466,10 @@ def _start_blocks(report: Report) -> list[Block]:
 
 
 def _sort_words(sort: DivergenceSort) -> str:
-    call = f" {literal(printable(sort.call))}" if sort.call else ""
+    call = f" {literal(_short(sort.call))}" if sort.call else ""
     fields = ", ".join(path.removeprefix("payload.") for path in sort.fields)
     names = f" {_shortened(fields)}" if fields else ""
-    return f"{_words(sort.change)}: {literal(printable(sort.kind))}{call}{names}"
+    return f"{_words(sort.change)}: {literal(_short(sort.kind))}{call}{names}"
 
 
 def _sort_example(sort: DivergenceSort, width: int = _VALUE_WIDTH) -> str:
@@ -11588,7 +11600,8 @@ def _html_divergences(report: Report, exhibits: Mapping[int, _Exhibit]) -> str:
 
 def _html_verdict(report: Report) -> str:
     look, sign = ("good", "✓") if report.verdict is Verdict.IDENTICAL else ("bad", "✗")
-    verdict, _, sentence = verdict_line(report).partition(": ")
+    verdict, sentence = map(TextWriter().text, _verdict_words(report))
+    title = html_text(verdict.removesuffix(":"))
     gate = ("holds" if report.passes else "does not hold") if report.options.gates else "not asked for"
     classes = Counter(_short_change(d) for thread in report.threads for d in thread.divergences)
     facts = {
@@ -11600,7 +11613,7 @@ def _html_verdict(report: Report) -> str:
     }
     items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts.items())
     return (
-        f'<header><div class="top"><h1 class="{look}">{sign} {html_text(verdict)}</h1>{_HTML_HELP}</div>\n'
+        f'<header><div class="top"><h1 class="{look}">{sign} {title}</h1>{_HTML_HELP}</div>\n'
         f'<p>{html_text(sentence[:1].upper() + sentence[1:])}</p>\n<dl class="facts">{items}</dl>'
         f"{HtmlWriter().written(_verdict_blocks(report)[1:])}</header>\n"
     )
@@ -16708,7 +16721,7 @@ def _percentage(text: str) -> Fraction:
 
     value = Fraction(text.rstrip("%"))
     if value <= 1 and not text.endswith("%"):  # a share of 1 would hold for nearly anything
-        whole = f"{float(100 * value):g}"
+        whole = f"{float(100 * value):.15g}"
         better = f"{whole} or {whole}% (or {text}%)" if value else f"{text}% (which always holds)"
         raise argparse.ArgumentTypeError(f"{text} % is hardly meant: write {better}")
     return value

@@ -214,6 +214,8 @@ class Options(CommandLineTestCase):
         for share, whole in (("0.95", "95"), ("0.5", "50"), ("1", "100"), ("0.999", "99.9")):
             self.assert_refused(run(*self.logs, "--fail-under", share), f"write {whole} or {whole}%")
         self.assert_refused(run(*self.logs, "--fail-under", "0"), "write 0% (which always holds)")
+        nearly_all = run(*self.logs, "--quiet", "--fail-under", "99.9999999")
+        self.assertIn("--fail-under 99.9999999: parity is ", nearly_all.err)
 
     def test_what_may_have_been_meant(self) -> None:
         self.assert_refused(run(self.canary, self.ours), f"--canary {self.canary} --ours {self.ours}")

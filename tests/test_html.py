@@ -228,6 +228,13 @@ class HostileText(unittest.TestCase):
                 self.assertEqual(writer.text(f"**own** < {diff_events.quoted(hostile)} words"), quoted)
                 self.assertEqual(writer.text(f"**own** < {diff_events.literal(hostile)} words"), literal)
 
+    def test_the_verdict_heads_the_page_whatever_a_profile_is_called(self) -> None:
+        rule = diff_events.ProfileRule(diff_events.RuleSort.POOL, "work", first_call="F", source="a: b.toml")
+        report = report_of(log({1: steps(3)}), log({1: steps(3)}), profile=diff_events.Profile((rule,), ("a: b.toml",)))
+        page = diff_events.render_html(report)
+        self.assertRegex(page, r'<h1 class="good">✓ Identical under a: b.toml \(.*\)</h1>')
+        self.assertIn("<p>3 events of 1 thread pair match.</p>", page)
+
     def test_html_text_in_every_place(self) -> None:
         for hostile in HOSTILE:
             escaped = diff_events.html_text(hostile)

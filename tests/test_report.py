@@ -225,6 +225,21 @@ class Markdown(LogTestCase):
         for length in ("7,000", "5,002"):
             self.assertIn(f"{length} characters", text)
 
+    def test_a_long_name_is_shortened_among_the_sorts(self) -> None:
+        long: dict[int, dict[str, object]] = {nth: {"name": str(nth) * 7000} for nth in (2, 5)}
+        sides = ({nth: {**payload, "v": v} for nth, payload in long.items()} for v in (0, 1))
+        canary, ours = ([event(n, payload=side.get(n)) for n in range(8)] for side in sides)
+        text = reports(log_bytes(canary), log_bytes(ours), (), str(self.directory))["md"]
+        self.assertIn("changed: kernel.call 222", text)
+        self.assertNotIn("2" * 1000, text)
+
+    def test_the_length_of_a_long_event_is_that_of_its_text(self) -> None:
+        canary, ours = ([event(0, payload={f"f{n}": "a" * 70 + end for n in range(9)})] for end in "xy")
+        text = reports(log_bytes(canary), log_bytes(ours), (), str(self.directory))["md"]
+        whole = "kernel.call " + " ".join(f'f{n}="{"a" * 70}x"' for n in range(9))
+        self.assertIn(f"{whole[:50]}", text)
+        self.assertEqual(set(re.findall(r"\((\d+) characters\)", text)), {str(len(whole))})
+
     def test_start_here_shows_where_long_values_differ(self) -> None:
         canary, ours = ([event(0, payload={"name": "f", "path": "x" * 300 + c + "y" * 300})] for c in "AB")
         text = reports(log_bytes(canary), log_bytes(ours), (), str(self.directory))["md"]
