@@ -2472,14 +2472,17 @@ class ProfileRule:
         return any(json_equal(value, listed) for listed in self.values)
 
     def names_field(self, path: FieldPath) -> bool:
-        """Whether it covers the field at a path; a rule that ignores a field covers all that is in it."""
-        if len(path) < len(self.field) or (len(path) > len(self.field) and not self.is_whole):
+        """Whether it covers the field at a path; a rule that allows any value covers all that is in it."""
+        is_any = self.is_whole or self.sort is RuleSort.NAME
+        if len(path) < len(self.field) or (len(path) > len(self.field) and not is_any):
             return False
         return all(step in (AnyElement.ANY, at) for step, at in zip(self.field, path, strict=False))
 
-    def allows(self, path: FieldPath, canary: object, ours: object) -> bool:
-        """Whether a field may have these two values, which differ."""
-        if (self.only_absent and MISSING not in (canary, ours)) or not self.names_field(path):
+    def allows(self, path: FieldPath, payloads: Both[dict[str, object]]) -> bool:
+        """Whether two payloads may differ at a path: the values of the field that it names, where that is within."""
+        field = path[: len(self.field)]
+        canary, ours = payloads.map(lambda payload: next(values_at(payload, field), MISSING))
+        if (self.only_absent and MISSING not in (canary, ours)) or not self.names_field(field):
             return False
         if self.sort is RuleSort.TOLERANCE:
             return self._is_close(canary, ours)
@@ -2565,7 +2568,10 @@ class Profile:
         return frozenset(
             number
             for number, rule in enumerate(self.rules)
-            if rule.only_absent or rule.sort is RuleSort.TOLERANCE or sharing[self._stand_ins.get(number, -1)] > 1
+            if rule.only_absent
+            or rule.sort is RuleSort.TOLERANCE
+            or sharing[self._stand_ins.get(number, -1)] > 1
+            or any(isinstance(value, list | dict) for value in rule.values)  # other rules may be about what is in it
         )
 
     def mask(self, payload: object, rules: Iterable[tuple[int, ProfileRule]]) -> dict[int, list[object]]:
@@ -2594,9 +2600,10 @@ class Profile:
     def _beyond(self, canary: Event, ours: Event, used: set[int]) -> Iterator[FieldDifference]:
         """The differences that no rule allows; adds the rules that allow the others to ``used``."""
         about = [(number, rule) for number, rule in self.rules_about(canary.kind, canary.name) if rule.is_of_fields]
-        for difference in field_differences(compared_payload(canary), compared_payload(ours), "payload"):
+        payloads = Both(canary, ours).map(compared_payload)
+        for difference in field_differences(payloads.canary, payloads.ours, "payload"):
             path = parse_field_path(difference.path.removeprefix("payload").removeprefix(".")) if about else ()
-            number = next((number for number, rule in about if rule.allows(path, *difference.values)), None)
+            number = next((number for number, rule in about if rule.allows(path, payloads)), None)
             if number is None:
                 yield difference
             else:

@@ -144,6 +144,29 @@ class FieldRules(ProfileTestCase):
             self.assert_passes(profile, [*START, floating, *END], [*START, *END], 1)
             self.assert_fails(profile, [*START, other, *END], [*START, *END])
 
+    def test_listed_values_may_be_lists_and_objects(self) -> None:
+        about = 'kind = "kernel.call"', 'field = "args[1]"'
+        profile = rule("ignore", *about, "values = [[1, 2], [1, 3], {a = 1}, {a = 2}]")
+        for one, other, hidden in (([1, 2], [1, 3], 1), ({"a": 1}, {"a": 2}, 1), ([1, 2], {"a": 1}, 1)):
+            self.assert_passes(profile, *self.sides(one, other), hidden)
+        self.assert_fails(profile, *self.sides([1, 2], [1, 4]))
+        inner = rule("ignore", 'kind = "kernel.call"', 'field = "args[1].b"')
+        self.assert_fails(inner + profile, *self.sides({"a": 1, "b": 1}, {"a": 2}))
+
+    def test_what_a_rule_hides_does_not_depend_on_what_else_differs(self) -> None:
+        def read(value: Any, status: int) -> dict[str, Any]:
+            return event(0, payload={"name": "Read", "value": value, "status": status})
+
+        about = 'kind = "kernel.call"', 'field = "value"'
+        rules = rule("name", *about), rule("ignore", *about, "values = [[1, 2], [1, 3], {a = 1}, {a = 2}]")
+        for profile in rules:
+            for one, other in (([1, 2], [1, 3]), ({"a": 1}, {"a": 2})):
+                with self.subTest(profile, one=one):
+                    logs = [numbered([*START, read(value, n), *END]) for n, value in enumerate((one, other))]
+                    report = self.compare(logs[0], logs[1], "--profile", self.write("p.toml", whole(profile)))
+                    fields = report["threads"][0]["divergence"]["fields"]
+                    self.assertEqual([field["path"] for field in fields], ["payload.status"])
+
     def test_lists_that_share_a_value_do_not_join(self) -> None:
         profile = "".join(
             rule("ignore", 'kind = "kernel.call"', *lines, 'field = "args[1]"')
@@ -527,7 +550,7 @@ class Paths(LogTestCase):
 class SlowTwin(ProfileTestCase):
     """The obvious reading of the rules for fields, event by event, against the program on random logs."""
 
-    VALUES: ClassVar = [0, 1, 2, 100, "", "a", "b", None, True, [1], {"x": 1}]
+    VALUES: ClassVar = [0, 1, 2, 100, "", "a", "b", None, True, [1], {"x": 1}, [1, 2]]
 
     def allowed(self, one: Mapping[str, Any], canary: object, ours: object) -> bool:
         if one["sort"] == "tolerance":
@@ -563,7 +586,7 @@ class SlowTwin(ProfileTestCase):
         if made["sort"] == "tolerance":
             made["abs"] = 1
         elif narrower := chance.choice(["only", "values", "values", ""]):
-            made[narrower] = "absent" if narrower == "only" else chance.sample(["", "a", "b", 0, 1, 2, 100], 3)
+            made[narrower] = "absent" if narrower == "only" else chance.sample(["", "a", 0, 2, 100, [1], [1, 2]], 3)
         return made
 
     def written(self, one: Mapping[str, Any]) -> str:
@@ -613,7 +636,7 @@ class SlowTwin(ProfileTestCase):
 
     def test_payloads_that_are_cut_as_text_come_out_as_those_that_are_parsed(self) -> None:
         """However payloads are written, all of them can be parsed: nothing may change."""
-        values = [*self.VALUES[:-2], 0.5, 1e30, 2e30, 3e-7, -7, 'a"b', "a\\", "é", "name", "x"]
+        values = [*self.VALUES[:-3], 0.5, 1e30, 2e30, 3e-7, -7, 'a"b', "a\\", "é", "name", "x"]
         uses = Counter[int]()
         for seed in seeds(40):
             chance = random.Random(seed)
