@@ -135,6 +135,11 @@ class FieldRules(ProfileTestCase):
         self.assert_fails(profile, *self.sides(5, 6))  # neither of them is listed
         self.assert_fails(profile, [call("Read", 3, 3)], [call("Read", 3)])
 
+    def test_a_field_of_that_name_in_a_nested_object_is_compared(self) -> None:
+        profile = rule("ignore", 'kind = "kernel.call"', 'field = "v"')
+        nested, other = ([event(0, payload={"name": "Read", "o": {"v": value, "w": 0}})] for value in (1, 2))
+        self.assert_fails(profile, nested, other)
+
     def test_a_field_that_is_not_compared_still_tells_which_events_float(self) -> None:
         for where in ("args[1]", "z"):
             profile = rule("ignore", 'kind = "kernel.call"', f'field = "{where}"')
