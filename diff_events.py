@@ -9134,8 +9134,8 @@ def _tolerance(seen: Sequence[_Seen]) -> Fraction | None:
 
 
 def _are_toml(values: Collection[str]) -> bool:
-    """Whether values that hold no others, as JSON, can be written as TOML."""
-    return "null" not in values and all(map(str.isprintable, values))
+    """Whether values, as JSON, can be written as TOML."""
+    return all(text.isprintable() and _is_json(json.loads(text)) for text in values)
 
 
 def _lists_of_values(seen: Sequence[_Seen]) -> Iterator[tuple[str, ...]]:

@@ -111,6 +111,7 @@ class SortsOfRules(CalibrateTestCase):
     EXPECTED: ClassVar = (
         (lambda n: {"name": "A", "x": n % 2}, {"sort": "ignore", "call": "A", "field": "x", "values": [0, 1]}),
         (lambda n: {"name": "A", "x": ["", "a\n", None][n]}, {"sort": "ignore", "call": "A", "field": "x"}),
+        (lambda n: {"name": "A", "x": [0, {"y": None}, 0][n]}, {"sort": "ignore", "call": "A", "field": "x"}),
         (lambda n: {"name": "A", "x": 1000 + n}, {"sort": "tolerance", "call": "A", "field": "x", "rel": 0.004}),
         (lambda n: {"name": "A", "x": 10**n}, {"sort": "ignore", "call": "A", "field": "x"}),
         (lambda n: {"name": "A", "x": [1, 2][: 1 + n % 2]},
