@@ -6282,7 +6282,8 @@ class DivergenceSort:
 
     change: Change
     kind: str
-    call: str | None
+    calls: tuple[str, ...]
+    """That of both sides, or those of canary and ours."""
     fields: tuple[str, ...]
     count: int
     threads: int
@@ -6291,6 +6292,11 @@ class DivergenceSort:
     differing: tuple[FieldDifference, ...]
     """Of the example."""
     explained_by: Explained | None
+
+    @property
+    def call(self) -> str | None:
+        """The calls in one text."""
+        return " / ".join(self.calls) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -7460,8 +7466,8 @@ class NameTable:
 # ══ divergences and their sorts ═══════════════════════════════════════════════════════════════════════════════════
 
 
-Essence: TypeAlias = tuple[Change, str, str | None, tuple[str, ...]]
-"""What divergences of one sort have in common: change, kind, call and differing fields."""
+Essence: TypeAlias = tuple[Change, str, tuple[str, ...], tuple[str, ...]]
+"""What divergences of one sort have in common: change, kind, calls and differing fields."""
 
 
 @dataclass(slots=True)
@@ -7554,11 +7560,10 @@ class Found:
         change, (canary, ours) = self.change, self.events
         if self.side:
             event = self.events[self.side]
-            return change, event.kind, event.name, ()
-        names = [event.name for event in self.events]
-        name = names[0] if names[0] == names[1] else " / ".join(name or "–" for name in names)
+            return change, event.kind, (event.name,) if event.name else (), ()
+        calls = tuple(dict.fromkeys(event.name or "–" for event in self.events if canary.name or ours.name))
         kind = canary.kind if canary.kind == ours.kind else f"{canary.kind} / {ours.kind}"
-        return change, kind, name, tuple(f.path for f in self.fields) if name == names[0] else ()
+        return change, kind, calls, tuple(f.path for f in self.fields) if canary.name == ours.name else ()
 
 
 def idx_behind(stream: Stream, position: int) -> int:
@@ -10867,7 +10872,7 @@ _register(
 )
 _register(
     DivergenceSort,
-    "change kind call fields count threads first explained_by example",
+    "change kind call calls fields count threads first explained_by example",
     example=lambda sort: json_fields(sort, "event=example fields=differing"),
 )
 _register(
@@ -10991,8 +10996,8 @@ def _read_standing(thread: Mapping[str, Any]) -> _Standing:
 
 
 def _read_essence(sort: Mapping[str, Any]) -> Essence:
-    call = sort["call"]
-    return Change(sort["change"]), str(sort["kind"]), call and str(call), tuple(map(str, sort["fields"]))
+    calls = sort["calls"] if "calls" in sort else filter(None, (sort["call"] or "").split(" / "))  # of older reports
+    return Change(sort["change"]), str(sort["kind"]), tuple(map(str, calls)), tuple(map(str, sort["fields"]))
 
 
 def _read_rule(rule: Mapping[str, Any]) -> str:
@@ -11057,10 +11062,10 @@ def _partners(old: Iterable[_Standing], now: Iterable[_Standing], *, same_canary
     return partners
 
 
-def _calls_of_sort(essence: Essence) -> list[str]:
+def _calls_of_sort(essence: Essence) -> Sequence[str]:
     """The calls of a sort, whichever side makes them; the kind of an event that is no call."""
-    _, kind, call, _ = essence
-    return (call or kind).split(" / ")
+    _, kind, calls, _ = essence
+    return calls or kind.split(" / ")
 
 
 _SPLIT_WITHIN: Final = 5

@@ -332,6 +332,15 @@ class OtherRecordingTest(BaselineFixture):
                 self.assertEqual(baseline["threads"][0]["new"], new)
                 self.assertEqual(code, ExitCode.GATE if new else ExitCode.OK)
 
+    def test_a_call_whose_name_has_a_slash_is_one_call(self) -> None:
+        def sides(name: str, tail: int) -> tuple[str, str]:
+            calls: list[tuple[str, object]] = [*self.CALLS[:20], (name, 1), *self.CALLS[20:], *self.CALLS[:tail]]
+            return self.side({6: calls}), self.side({1: [(call, 2 if call == name else v) for call, v in calls]})
+
+        for name, new in (("Read / Write", []), ("Write", [20])):
+            code, baseline, _, _ = self.ratchet(sides("Read / Write", 1), sides(name, 2))
+            self.assertEqual((code, baseline["threads"][0]["new"]), (ExitCode.GATE if new else ExitCode.OK, new))
+
     def test_the_same_calls_may_not_lose_far_more(self) -> None:
         def sides(missing: int, tail: int) -> tuple[str, str]:
             calls: list[tuple[str, object]] = [*self.CALLS, *[("Read", n) for n in range(30)], *self.CALLS[:tail]]
