@@ -6229,7 +6229,7 @@ class Cause:
     side: Side | None = None
     """The log that shows the relation."""
     via: Event | None = None
-    """The event that handed it over: the creation of the thread, the signal, or the end of a lock."""
+    """The event that passed it on: a thread's creation, a signal, or the release of a lock."""
     echoes: tuple[Echo, ...] = ()
 
 
@@ -6386,9 +6386,9 @@ class DivergenceMark(NamedTuple):
     """A divergence in short, by which a later run recognises the same one."""
 
     start: int
-    """Canary's index where it begins,"""
+    """Canary's index of its start."""
     end: int
-    """and where the streams are together again."""
+    """Canary's index where streams rejoin."""
     sort: int
     """The number of its sort in the report."""
     doubtful: bool
@@ -6397,11 +6397,11 @@ class DivergenceMark(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ParityScore:
-    """How much of what could match does match, after every divergence that the streams recover from."""
+    """The share of comparable events that match, those after rejoined divergences included."""
 
     matched: int
     comparable: int
-    """The events of the longer side, those that floated apart."""
+    """The events of the longer side that do not float."""
     complete: bool = True
     """Whether the walk went to the end; else the score is a lower bound."""
 
@@ -6442,9 +6442,9 @@ class ThreadReport:
     compared_to: int = 0
     """Canary's index up to which the walk came."""
     ending: Ending | None = None
-    """Where one side ended before the other, be it after a divergence."""
+    """Where one side ended before the other, even after a divergence."""
     cause: Cause | None = None
-    """Of the first divergence that counts, or of the end; None where there is neither, and where to start."""
+    """Of the first divergence that counts, or the end; None if neither, or if it is where to start."""
     lines: Both[tuple[int, int]] = Both((0, 0), (0, 0))
     """Where the first and the last event of each side stand in its log."""
     creator: int | None = None
@@ -6470,7 +6470,7 @@ class UnmappedThread:
     events: int
     first_calls: tuple[str, ...]
     key: str = ""
-    """As of a `ThreadReport`, in its own log."""
+    """Like `ThreadReport.key`, in its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -6491,9 +6491,9 @@ class IdentityFinding:
     objects: Both[KnownObject]
     """What the events name."""
     expected: KnownObject | None
-    """What ours would name if it named the counterpart of canary's object; None if its log does not have that."""
+    """The counterpart of canary's object, which ours should name; None if its log does not have that."""
     certain: bool
-    """Whether everything that it follows from stands before the first divergence of its thread."""
+    """Whether timing cannot explain it, nor a guessed alignment: see the section identity."""
     count: int
     """How many matching events of this thread mistake the one object for the other."""
 
@@ -6580,7 +6580,7 @@ class ThreadProgress:
 
     @property
     def is_worse(self) -> bool:
-        """Whether a ratchet minds it."""
+        """Whether it fails a ratchet."""
         return bool(self.new) or self.parity_fell or self.progression in (Progression.NEW, Progression.EARLIER)
 
 
@@ -6605,7 +6605,7 @@ class BaselineComparison:
 
     @property
     def parity_fell(self) -> bool:
-        """Whether less matches now; in another recording, half as much again may differ."""
+        """Whether less matches now; another recording may differ 1.5 times as much."""
         before = self.parity_before
         return before is not None and self.parity.is_worse_than(before, 1 if self.same_canary else 1.5)
 
@@ -6675,7 +6675,7 @@ class Report:
 
     @property
     def stop_before_until(self) -> tuple[PairStatus | None, int] | None:
-        """What ends the match of the thread that ``until`` names before that index: how (None: no partner), and where.
+        """What stops the thread of ``until`` from matching up to its index: status (None: no partner), index.
 
         None if nothing does.
         """
@@ -6709,7 +6709,7 @@ class Report:
 
     @property
     def passes(self) -> bool:
-        """Whether all of them hold."""
+        """Whether all gates hold."""
         return all(self.gate.values())
 
 
@@ -8402,7 +8402,7 @@ def start_without_divergence(
 
 _FIRST_CALLS_SHOWN: Final = 3
 _FIRST_CALLS_SOUGHT: Final = 256
-"""Events of a thread without partner that are looked at for them."""
+"""Events of a thread without partner searched for first calls."""
 MOST_SCORED_DIFFERENCES: Final = 2000
 """Differences of a pair that are walked through for the score alone, where fewer are to be reported."""
 MOST_DETAILED: Final = 1000
@@ -8417,9 +8417,9 @@ _MOST_NAME_ROUNDS: Final = 4
 _MOST_RENAMED: Final = 256
 """Events of a block that are looked at for what differs in names alone, where names are not to match."""
 _MOST_EQUAL_AFTER_ALL: Final = 64
-"""More questions that the exact rules answer with "equal": the writers differ in format, index canonical bytes."""
+"""If more events with different bytes are equal, the formats differ, so canonical text is indexed."""
 _FEW_SPELLED_DIFFERENTLY: Final = 8
-"""So many equal events of other bytes beside a divergence do not yet make it worth to index both logs anew."""
+"""Up to so many equal events with other bytes beside a divergence, reindexing both logs does not pay."""
 
 
 def _first_creations(log: Log) -> dict[int, Creation]:
@@ -9992,7 +9992,7 @@ def _counted(count: int, noun: str) -> str:
 
 
 def _given(*texts: object) -> list[str]:
-    """The texts that there are, each written as ``condition and text``."""
+    """The texts that are not empty; callers write ``condition and text``."""
     return [text for text in texts if isinstance(text, str) and text]
 
 
@@ -10591,7 +10591,7 @@ def _divergence_line(thread: ThreadReport, nth: int) -> str:
 
 
 def _divergence_blocks(report: Report) -> Iterator[Block]:
-    """One divergence of each sort in full; of the others of a sort, for each thread where they are."""
+    """One divergence of each sort in full; the indexes of the others, by sort and by thread."""
     seen: set[int] = set()
     others = defaultdict[tuple[int, str], list[str]](list)
     if any(thread.divergences for thread in report.threads):
@@ -10833,7 +10833,7 @@ def _difference_form(difference: FieldDifference) -> dict[str, object]:
 
 
 def _register(kind: type, names: str, **instead: Callable[[Any], object]) -> None:
-    """The form of a type that has not just all its fields: see `json_fields`; ``instead`` computes some of them."""
+    """Registers which fields the JSON form of a type has: see `json_fields`; ``instead`` computes some."""
     json_form.register(kind, lambda v: json_fields(v, names, **{name: of(v) for name, of in instead.items()}))
 
 
@@ -11425,7 +11425,7 @@ def _span(last_lines: Both[int], thread: ThreadReport, side: Side) -> str:
 
 
 _LanePiece: TypeAlias = "tuple[tuple[str, str], Counter[str]]"
-"""Of a lane: how what matches there looks, and what does not; and how many places and events of each sort it has."""
+"""Part of a lane: the CSS classes of what matches and of what does not; its places, and events by sort."""
 _DRAWN: Final = ("matched", "matched", "canary", "ours", "canary floated", "ours floated")
 """What has shapes of its own in a piece."""
 
@@ -11447,7 +11447,7 @@ def _pieces(thread: ThreadReport) -> Iterator[_LanePiece]:
 
 
 def _put_together(pieces: Iterable[_LanePiece], most_places: int) -> list[_LanePiece]:
-    """Neighbours of one look up to so many places as one, and all that only match."""
+    """Joins neighbours of one look, up to ``most_places`` or if all match."""
     merged: list[_LanePiece] = []
     for looks, counts in pieces:
         if merged and merged[-1][0] == looks:
@@ -11474,7 +11474,7 @@ def _drawable(lanes: Sequence[Sequence[_LanePiece]]) -> Sequence[Sequence[_LaneP
 
 
 def _bar(lane: Sequence[_LanePiece], side: str) -> str:
-    """One side of a lane: what matches, over it, as high as its share, what is without an equal; and what floated."""
+    """One side of a lane: what matches; over it, as high as its share, what does not; and what floated."""
     whole, start = _length(lane), 0
     boxes, dots = [], []
 
