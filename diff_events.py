@@ -12044,7 +12044,7 @@ def view_around(compared: Compared, target: Target, around: int, *, grep: str | 
         shown = list(_with_others(shown, shown.index(marked), compared.logs))
     calls = (call_of(walk.sides[side].log, event) if (event := marked.events[side]) else None for side in Side)
     tids = walk.sides.map(lambda cursor: cursor.tid)
-    return View(tids, Both(*calls), shown.index(marked), shown, None if numbers else grep)
+    return View(tids, Both(*calls), shown.index(marked), shown, grep if around and not numbers else None)
 
 
 def _view_rows(row: ViewRow, mark: str) -> Iterator[DiffRow]:

@@ -272,6 +272,7 @@ class Text(Show):
         self.assertEqual([row["canary"]["idx"] for row in rows if "row" in row], [17, 18, 19, 50, 100, 101, 102])
         alone, none = (self.rows("--at", "6:50", "--around", "0", *text) for text in ((), ("--grep", "Call1")))
         self.assertEqual(none, alone)
+        self.assertNotIn("No event", self.show("--at", "6:50", "--grep", "Call1", "--around", "0"))
         only_ours = self.rows("--at", "6:50", "--grep", "Another")
         self.assertEqual([row["ours"]["idx"] for row in only_ours if "row" in row], [50, 101])
         self.assertEqual(sum("row" in row for row in self.rows("--at", "6:50", "--grep", "another")), 1)
