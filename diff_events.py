@@ -5658,7 +5658,7 @@ def walk_pair(walker: Walker, most_differences: int) -> PairWalk:
 
 
 class Hidden(NamedTuple):
-    """Walks without what a profile hides, and what that was."""
+    """Walks after hiding, and what the profile hid."""
 
     walks: list[PairWalk]
     used: Counter[int]
@@ -5670,7 +5670,7 @@ class Hidden(NamedTuple):
 
 
 def staying(walk: PairWalk, step: Step, side: Side) -> list[int]:
-    """The positions of one side of a stretch without what floats."""
+    """The positions of one side of a step that do not float."""
     return list(itertools.filterfalse(walk.sides[side].floating.__contains__, step.positions[side]))
 
 
@@ -5685,7 +5685,7 @@ def floating(walk: PairWalk, side: Side) -> Iterator[tuple[int, int]]:
 
 
 def same_under_rules(walk: PairWalk, profile: Profile) -> Iterator[tuple[int, int, int, object]]:
-    """Where matching events differ because a rule allows it: its number, both positions, and the values."""
+    """Where matching events differ as a rule allows: rule number, both positions, and the values."""
     uses = RuleUses(walk.sides, profile)
     for step in walk.steps if profile.of_events else ():
         shift = step.starts.ours - step.starts.canary
@@ -5706,7 +5706,7 @@ def _is_whole_turns(block: Sequence[Event], calls: Sequence[str]) -> bool:
 
 
 _OF_TURN: Final = "turn"
-"""What floats the events of a turn but the first, which has the rule's number and counts."""
+"""Marks a turn's events after the first; the first has the rule's number and counts."""
 _EVENTS_PER_CALL: Final = 4
 """At most so many events stand in a turn for each of its calls."""
 
@@ -5719,7 +5719,7 @@ class Turns(NamedTuple):
     rule: int
 
     def floats(self) -> Iterator[tuple[int, str | int]]:
-        """By position, what floats the event."""
+        """Each event's position and mark."""
         for nth, position in enumerate(self.positions):
             yield position, _OF_TURN if nth % self.length else self.rule
 
@@ -5740,7 +5740,7 @@ def _runs(positions: Iterable[int]) -> list[range]:
 
 
 def _is_asked(event: Event, profile: Profile) -> bool:
-    """Whether an equal fingerprint does not prove that an event is equal under the profile."""
+    """Whether an equal fingerprint does not prove events equal: a rule must compare them."""
     return any(number in profile.asked for number, _ in profile.rules_about(event.kind, event.name))
 
 
@@ -5761,7 +5761,7 @@ def turns_in_a_row(log: Log, tid: int, profile: Profile) -> list[Turns]:
                     is_turn = calls == len(rule.calls) and _is_whole_turns(turn, rule.calls)
                     known[key] = turn if is_turn else []
                 turn = known[key]
-                part = (match.end() - match.start()) % length  # of a turn that is only begun: it stays, in front
+                part = (match.end() - match.start()) % length  # events of an incomplete turn: kept, in front
                 turn = turn[part:] + turn[:part]
                 asked = [at for at, event in enumerate(turn) if _is_asked(event, profile)]
                 starts = range(first.stop + part, match.end() + 1, length) if turn else ()
@@ -5772,7 +5772,7 @@ def turns_in_a_row(log: Log, tid: int, profile: Profile) -> list[Turns]:
 
 
 def whole_turns(walk: PairWalk, side: Side, rows: list[Turns]) -> list[Turns]:
-    """Those rows of turns of which no part of a turn is without a match."""
+    """The rows whose unmatched events make up whole turns."""
     steps = walk.steps if rows else ()
     unmatched = {at for step in steps if step.kind is not StepKind.MATCHED for at in step.positions[side]}
     parts = [_runs(at for at in row.positions if at in unmatched) for row in rows]
@@ -5780,7 +5780,7 @@ def whole_turns(walk: PairWalk, side: Side, rows: list[Turns]) -> list[Turns]:
 
 
 def _has_turn(cursor: Cursor, turn: Sequence[Event], fingerprints: array[int], profile: Profile) -> bool:
-    """Whether a thread has a whole turn, which may begin at another of its calls."""
+    """Whether a thread has this turn, perhaps starting at another of its calls."""
     size = fingerprints.itemsize
     text = cursor.stream.fingerprints.tobytes()
     for start in (at for at, event in enumerate(turn) if event.kind == "kernel.call"):
@@ -5800,11 +5800,11 @@ def _count_of_turns(block: Iterable[Event], rule: ProfileRule) -> int:
 
 
 def _turns(walk: PairWalk, step: Step, loops: Sequence[tuple[int, ProfileRule]], profile: Profile) -> tuple[Step, ...]:
-    """The steps for a difference that is turns of a loop which the other side has, too; none if it is not."""
+    """The steps that replace a difference made of turns that the other side has, too; else ()."""
     ends = step.ends
     one, other = (cursor.stream.fingerprints for cursor in walk.sides)
     while all(map(int.__gt__, ends, step.starts)) and one[ends.canary - 1] == other[ends.ours - 1]:
-        ends = ends.map((-1).__add__)  # what is equal at its end is too little to be together again
+        ends = ends.map((-1).__add__)  # the equal events at its end are too few to rejoin
     core = _step(StepKind.FLOATED, step.starts, ends)
     if all(core.positions):
         return ()
@@ -5846,19 +5846,19 @@ def is_of_pool(walk: PairWalk, rule: ProfileRule) -> bool:
 
 
 class _Unmatched(NamedTuple):
-    """An event that differs, in the order in which those of a pool are matched: the fullest first."""
+    """An unmatched event. Those of a pool are matched in this order: most fields first."""
 
     emptiness: int
     """Minus the number of its fields: an event whose list was cut short may equal several."""
     text: str
     tid: int
-    """Canary's, of the walk that it is of."""
+    """Canary's tid in the event's pair."""
     position: int
     event: Event
 
 
 _MOST_TRIED: Final = 64
-"""Events of the other side that one event of a pool is held against."""
+"""Events of the other side that one pool event is compared with."""
 
 
 def _unmatched(walks: Iterable[PairWalk], side: Side) -> dict[int, list[_Unmatched]]:
@@ -5900,7 +5900,7 @@ def _pool_pairs(group: Both[Sequence[_Unmatched]], profile: Profile) -> Iterator
 
 
 def _without_taken(walk: PairWalk, step: Step, taken: Both[set[int]]) -> Iterator[Step]:
-    """A stretch of which a pool has taken some events: each remaining run differs for itself."""
+    """A step without the events that a pool took: each remaining run is a difference."""
     remaining = Both(*(_runs(at for at in staying(walk, step, side) if at not in taken[side]) for side in Side))
     is_touched = any(step.counts) and any(at in taken[side] for side in Side for at in step.positions[side])
     if not is_touched or (step.kind is StepKind.REST and any(remaining)):
@@ -5915,7 +5915,7 @@ def _without_taken(walk: PairWalk, step: Step, taken: Both[set[int]]) -> Iterato
     for run in remaining.ours:
         yield _step(StepKind.FLOATED, here, Both(step.ends.canary, run.start))
         here = Both(step.ends.canary, run.stop)
-        position = min(here.canary, last)  # an event of canary, and not the end of its stream
+        position = min(here.canary, last)  # must be an event of canary, so not past its end
         positions = Both(range(position, position), run)
         yield Step(StepKind.DIFFERED, positions, positions.map(len), Change.EXTRA_ON_OURS)
     yield _step(StepKind.FLOATED, here, step.ends)
@@ -6731,7 +6731,7 @@ _UNKNOWN: Final = -1
 _ITSELF: Final = -2
 """The counterpart of a shared-global object that the other log does not name."""
 _NEAR: Final = 2
-"""An object may be one of so many before or after it with the same id: lines of threads may be swapped."""
+"""An object may be mistaken for so many neighbours of the same id: lines of threads may be swapped."""
 MOST_IDENTITY_FINDINGS: Final = 100
 
 
@@ -6853,7 +6853,7 @@ class _IdentityMap:
         return itertools.chain.from_iterable(map(self._check, runs))
 
     def _matched(self, walk: PairWalk, pair: ThreadPair) -> Iterator[_Run]:
-        """The references in matching events; not where one side lacks some ids, or names more objects in a wait."""
+        """The references in matching events, except where one side has more references than the other."""
         canary, ours = self._canary.of_thread(walk.canary), self._ours.of_thread(walk.ours)
         run = _Run(pair, pair.alternative is None, [], [])
         for step in walk.steps:
@@ -6978,7 +6978,7 @@ def _caller(events: Iterable[Event], pending: list[str]) -> Event | None:
 
 
 def call_of(log: Log, event: Event) -> Event | None:
-    """The call that an event belongs to: the one that returns with it, or the one within which it happens."""
+    """The call that an event belongs to: the one that it returns from, or the innermost one around it."""
     if event.kind == "kernel.call":
         return None
     pending = [call_name(event.payload)] if event.kind == "kernel.return" else []
@@ -7091,7 +7091,7 @@ class Counterparts:
             self._paired.ours[walk.ours.tid] = walk.canary.tid, steps
 
     def of(self, side: Side, tid: int, position: int, *, equal: bool = False) -> EventPlace | None:
-        """Tid and position of what an event stands against; None where it is alone, or only alike and not ``equal``."""
+        """Tid and position of an event's counterpart, or None; with ``equal``, only of one that matches it."""
         other_tid, steps = self._paired[side].get(tid, (0, []))
         nth = bisect.bisect_right(steps, position, key=lambda step: step.positions[side].start) - 1
         if nth < 0 or position not in steps[nth].positions[side]:
@@ -7480,19 +7480,19 @@ class Found:
     shown: ComparedEvents
     """Its first events, and what differs in them."""
     change: Change
-    """Its change without the first events, where these are the same but for names,"""
+    """Its change, without first events that differ in names only."""
     compared: ComparedEvents
-    """the first events there,"""
+    """The first events there."""
     positions: Both[int]
     """their positions,"""
     when: Both[When]
-    """and when they happened."""
+    """When they happened."""
     breaks: tuple[NameBreak, ...] = ()
     explained_by: Explained | None = None
     echoes: tuple[Echo, ...] = ()
     """Values that first differed in another divergence,"""
     source: Found | None = None
-    """and the first such divergence."""
+    """The first such divergence."""
     used_later: bool = False
     """Whether a value that differs here is there again in a later divergence."""
     news: bool = False
@@ -7502,20 +7502,20 @@ class Found:
     calls: Both[Event | None] = Both(None, None)
     """Those that its first events belong to; looked up where they are shown."""
     reason: StartReason = StartReason.NAME_OR_HOLE
-    """How grave it is,"""
+    """Its gravity."""
     doubtful: bool = False
-    """and whether it is more often timing, or the engine's own business, than behaviour that differs."""
+    """Whether it is more often timing, or private to an engine, than different behaviour."""
     novelty: Novelty | None = None
     sort: int = 0
 
     @property
     def events(self) -> Both[Event]:
-        """The first of both sides that are not the same but for names."""
+        """Each side's first event that differs in more than names."""
         return self.compared.events
 
     @property
     def fields(self) -> tuple[FieldDifference, ...]:
-        """Those in which they differ."""
+        """The fields that differ."""
         return self.compared.fields
 
     @property
@@ -7894,7 +7894,7 @@ class _HandoverFinder:
         self._addresses = {sid: raw for sid, raw, role in created if sid and raw and role == ObjectRole.CREATED}
 
     def find(self) -> list[Handover]:
-        """All of them, in the order in which they happened."""
+        """All handovers, in the order they happened."""
         events = [event for number in self._chunks() for event in self._ordering_events(number)]
         for made in self._log.index.creations:
             when = self._timeline.at(made.creator_tid, self._log.position(made.creator_tid, made.idx))
@@ -7971,7 +7971,7 @@ _SMALL_NEGATIVE: Final = 0xFFFFFF00
 """From here on, 32 bits are -1 and its neighbours."""
 _MOST_ECHOES: Final = 3
 _FEW_VALUES: Final = 8
-"""So many are looked for one by one; of more, all numbers of a text are looked up."""
+"""Up to so many are searched for one by one; more, in the set of a text's numbers."""
 _DIGITS: Final = re.compile(rb"[0-9A-Fa-f]{3,}")  # the shortest distinctive number is -257
 
 
@@ -8058,7 +8058,7 @@ class _Stop:
     idx: Both[int]
     when: Both[When]
     ours_before: When
-    """When ours did what it did last before it; after that it went another way."""
+    """When the last event of ours before it happened; from there it differs."""
     divergence: Found | None = None
     wrong: IdentityFinding | NameBreak | None = None
 
