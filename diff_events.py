@@ -7197,7 +7197,7 @@ class Productions:
 
 
 class NameJudgement(NamedTuple):
-    """What two values of one field are to each other that name something."""
+    """How two values of one field that are names are related."""
 
     is_same: bool
     source: str
@@ -7244,7 +7244,7 @@ class NameTable:
                 yield production.value, other
 
     def mislead(self) -> bool:
-        """Whether an object's name in one log names another object in the other one: then equal values mean nothing."""
+        """Whether the name of a renamed object is in use in the other log, too: then equal values prove nothing."""
         renamed = ((name, other.value) for name, other in self._bindings() if name != other.value)
         return any(ours in self._productions.canary or name in self._productions.ours for name, ours in renamed)
 
