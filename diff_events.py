@@ -52,7 +52,7 @@ Event logs:
     comparison · from two paths to a `Report`
     learning noise · what differs between runs of one program, as a profile
     audit · what a comparison would not see
-    report text · a `Report` as a document
+    report text · a `Report` as a document: Markdown, text, the words of warnings
     JSON report · a `Report` for programs
     baseline · a report against that of an earlier run
     HTML · one page with lanes and evidence
@@ -75,7 +75,7 @@ Logs and traces:
     cut · a small fixture that reproduces one divergence
     validation · a file against its schema
     renderers: parity, corpus, validation · the same for agent traces, corpora and checked files
-    command line · options, outputs, exit codes
+    command line · options, report formats, outputs, exit codes
 """
 
 from __future__ import annotations

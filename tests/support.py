@@ -117,9 +117,13 @@ def compiled_file() -> str:
     path = Path(compiled(), "file", "diff_events.py")
     path.parent.mkdir()
     path.write_text(
-        f"import marshal\n__file__ = {PROGRAM!r}  # what is measured of the process belongs to that file\n"
-        f"with open({os.path.join(compiled(), 'diff_events.pyc')!r}, 'rb') as file:\n"
-        "    code = marshal.loads(file.read()[16:])\nexec(code)\n"
+        "import importlib.util, marshal\n"
+        f"__file__ = {PROGRAM!r}  # what is measured of the process belongs to that file\n"
+        f"with open({os.path.join(compiled(), 'diff_events.pyc')!r}, 'rb') as file, open(__file__, 'rb') as source:\n"
+        "    data = file.read()\n"
+        "    is_own = data[:4] == importlib.util.MAGIC_NUMBER  # a shell may start another Python\n"
+        "    code = marshal.loads(data[16:]) if is_own else compile(source.read(), __file__, 'exec')\n"
+        "exec(code)\n"
     )
     return str(path)
 
