@@ -2060,9 +2060,8 @@ def _closes(structure: bytes) -> bool:
     """Whether quotes and braces balance, all else left out."""
     braces = _ANY_STRING.sub(b"", structure)
     depths = [0, *itertools.accumulate({ord("{"): 1, ord("}"): -1}.get(char, -len(braces)) for char in braces)]
-    return (
-        b"\\" not in structure and min(depths) == depths[-1] == 0
-    )  # a backslash is left of a string that does not close
+    is_whole = b"\\" not in structure  # a backslash is left of a string that does not close
+    return is_whole and min(depths) == depths[-1] == 0
 
 
 def _unbalanced(payloads: Sequence[bytes]) -> list[int]:

@@ -275,15 +275,17 @@ class Snippets(DocumentCase):
     def test_the_two_emitters_agree_and_one_that_is_killed_has_written_what_is_a_second_old(self) -> None:
         logs = []
         for language, command, above, hang in self.EMITTERS:
-            text = re.sub(r"(?i)guest\.emit\(\"handle\.destroy", rf"{hang} \g<0>", blocks(language)[1].text)
-            self.assertIn(hang, text)
-            program = self.compiled(f"emitter.{language}", f"{above}{text}\n", *command)
+            copied = blocks(language)[1].text  # as the document has it
+            program = self.compiled(f"emitter.{language}", f"{copied}\n", *command)
             logs.append(str(self.directory / f"{language}.jsonl"))
             subprocess.run([program, logs[-1]], check=True, capture_output=True, timeout=60)
             bare = subprocess.run([program], check=False, capture_output=True, timeout=60)
             self.assertEqual((bare.returncode, bare.stderr.startswith(b"usage: emitter LOG")), (2, True))
+            text = re.sub(r"(?i)guest\.emit\(\"handle\.destroy", rf"{hang} \g<0>", copied)
+            self.assertIn(hang, text)
             with self.subTest(language):
-                self.check_killed(program, self.directory / f"{language}-killed.jsonl")
+                hanging = self.compiled(f"hanging.{language}", f"{above}{text}\n", *command)
+                self.check_killed(hanging, self.directory / f"{language}-killed.jsonl")
         for log in logs:
             checked = diff_events.validate_file(log)
             self.assertEqual((checked.notes, checked.records), ((), 10))
